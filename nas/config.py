@@ -1,0 +1,89 @@
+"""The experiment as typed objects: what is searched, on which data, under which budget, trained how."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from nas.quantity import parse_count, parse_duration
+
+Count = Annotated[int, BeforeValidator(parse_count)]
+Seconds = Annotated[float, BeforeValidator(parse_duration)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class DatasetConfig(_Strict):
+    """Which images, and how they are split."""
+
+    name: str = Field(
+        min_length=1,
+        description="digits, a TFDS name (cifar10, fashion_mnist:3.0.1), a folder of class folders, or an .npz file",
+    )
+    data_dir: str | None = Field(None, description="where TFDS keeps prepared data sets")
+    manual_dir: str | None = Field(None, description="where TFDS finds files that you downloaded yourself")
+    image_size: int | None = Field(None, ge=4, le=1024, description="side in pixels to which a folder's images are resized")
+    grayscale: bool = Field(False, description="read a folder's images with one channel")
+    skip_corrupt: bool = Field(False, description="leave out a folder's unreadable images instead of stopping")
+    validation_fraction: float = Field(0.2, gt=0, lt=1, description="share of the training images that scores trials")
+    test_fraction: float = Field(
+        0.2, gt=0, lt=1, description="share of all images held back for the final score, for data without a test split"
+    )
+    train_limit: Count | None = Field(None, ge=1, description="train on at most this many images")
+    split_seed: int = Field(0, ge=0, description="fixes which image is in which split")
+
+
+class AugmentationConfig(_Strict):
+    """Random changes to training images, drawn anew each epoch."""
+
+    shift: int = Field(0, ge=0, le=64, description="pixels, in each direction")
+    flip: bool = Field(False, description="left-right")
+    cutout: int = Field(0, ge=0, le=256, description="side in pixels of a square that is blanked")
+
+
+class TrainingConfig(_Strict):
+    """How one architecture is trained."""
+
+    epochs: int = Field(10, ge=1, le=100_000)
+    batch_size: int = Field(64, ge=1, le=65_536)
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    learning_rate: float = Field(3e-3, gt=0, le=10, description="at its peak: linear warm-up, then a cosine to zero")
+    weight_decay: float = Field(0.0, ge=0, le=1, description="decoupled; used by adamw and sgd")
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
+    augmentation: AugmentationConfig = AugmentationConfig()
+
+
+class BudgetConfig(_Strict):
+    """Inclusive limits on one network."""
+
+    max_parameters: Count | None = Field(None, ge=1)
+    min_parameters: Count | None = Field(None, ge=0)
+    max_macs: Count | None = Field(None, ge=1, description="multiply-adds of one example")
+    max_activation_bytes: Count | None = Field(None, ge=1, description="peak memory of one example's float32 feature maps")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> BudgetConfig:
+        low, high = self.min_parameters, self.max_parameters
+        if low is not None and high is not None and low > high:
+            raise ValueError(f"min_parameters must not exceed max_parameters; received {low:,} > {high:,}")
+        return self
+
+
+class ExperimentConfig(_Strict):
+    """A whole experiment file, and the command line's overrides, resolved."""
+
+    name: str = Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    description: str = ""
+    space: str = Field(description="a shipped space (mixed, plain, ...) or a path to a .yaml file")
+    dataset: DatasetConfig
+    budget: BudgetConfig = BudgetConfig()
+    strategy: str = "random"
+    trials: Count = Field(20, ge=1)
+    time_limit: Seconds | None = Field(None, gt=0, description="seconds, or 30m, 2h")
+    training: TrainingConfig = TrainingConfig()
+    device: Literal["auto", "cpu", "gpu", "tpu"] = "auto"
+    seed: int = Field(0, ge=0)

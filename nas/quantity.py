@@ -1,0 +1,58 @@
+"""Numbers as people write them: 20k parameters, 1.5M, 30m of time."""
+
+from __future__ import annotations
+
+import re
+
+_SCALE = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def parse_count(value: object) -> object:
+    """A whole number from `20k`, `1.5M`, `3e4` or a number; anything that is not text is passed on.
+
+    >>> parse_count("20k"), parse_count("1.5M"), parse_count("1_000"), parse_count(7)
+    (20000, 1500000, 1000, 7)
+
+    Raises:
+        ValueError: text that is no whole number.
+    """
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"\s*([0-9][0-9_,]*\.?[0-9]*(?:e[0-9]+)?)\s*([kmg]?)\s*", value, re.IGNORECASE)
+    if match:
+        number = float(re.sub("[_,]", "", match[1])) * _SCALE[match[2].lower()]
+        if number == round(number):
+            return round(number)
+    raise ValueError(f"a whole number such as 20000, 20k or 1.5M is needed; received {value!r}")
+
+
+def parse_duration(value: object) -> object:
+    """Seconds from `90`, `90s`, `30m`, `1h30m` or a number; anything that is not text is passed on.
+
+    >>> parse_duration("30m"), parse_duration("1h30m"), parse_duration("90")
+    (1800.0, 5400.0, 90.0)
+
+    Raises:
+        ValueError: text that is no duration.
+    """
+    if not isinstance(value, str):
+        return value
+    text = value.strip().lower()
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text):
+        return float(text)
+    if re.fullmatch(r"([0-9]+(\.[0-9]+)?[smhd])+", text):
+        return sum(float(n) * _SECONDS[unit] for n, unit in re.findall(r"([0-9.]+)([smhd])", text))
+    raise ValueError(f"a duration such as 90s, 30m or 1h30m is needed; received {value!r}")
+
+
+def short_count(number: float) -> str:
+    """Three figures at the most, as on an axis.
+
+    >>> short_count(950), short_count(8_412), short_count(20_000), short_count(1_520_000)
+    ('950', '8.41k', '20k', '1.52M')
+    """
+    for limit, suffix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= limit:
+            return f"{number / limit:.3g}{suffix}"
+    return f"{number:.3g}"

@@ -1,0 +1,60 @@
+"""What happened to one proposed architecture: the record that strategies, fronts and trackers read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nas.architecture import Architecture
+
+
+class TrialStatus(StrEnum):
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrialRecord:
+    """One trial. A failed one has a `reason` and no invented number.
+
+    Attributes:
+        number: position in the search, from 0.
+        metrics: final values; `val_accuracy` in [0, 1] and `val_loss` of the best epoch.
+        curves: one value an epoch, by name (`accuracy`, `loss`, `val_accuracy`, `val_loss`).
+        duration_seconds: build, training and evaluation.
+        reason: why it failed, one line; "" if it did not.
+    """
+
+    number: int
+    architecture: Architecture
+    status: TrialStatus
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    curves: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    duration_seconds: float = 0.0
+    reason: str = ""
+
+    @property
+    def completed(self) -> bool:
+        return self.status is TrialStatus.COMPLETED
+
+    @property
+    def parameters(self) -> int:
+        """All weights, trainable and not; known before training."""
+        return self.architecture.count.parameters
+
+    @property
+    def macs(self) -> int:
+        return self.architecture.count.macs
+
+    @property
+    def val_accuracy(self) -> float:
+        """In [0, 1].
+
+        Raises:
+            KeyError: the trial did not complete.
+        """
+        return self.metrics["val_accuracy"]
