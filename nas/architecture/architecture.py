@@ -1,0 +1,192 @@
+"""One network: blocks on an input shape. If it exists, it can be built."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import add
+from typing import Any, final
+
+from nas.architecture.arithmetic import Shape
+from nas.architecture.blocks import Block, BlockError, block_from_dict
+from nas.architecture.count import Count
+from nas.architecture.graph import Node, Trace, chain
+from nas.architecture.layers import DoesNotFitError
+from nas.errors import NasError
+
+FORMAT = 1
+"""Version of the JSON form."""
+
+
+class ArchitectureError(NasError):
+    """Blocks that do not make a network, or JSON that is none."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Architecture:
+    """A network as its input shape and its blocks, the last of which is the head.
+
+    Equality compares the spelling; `id` compares the network.
+
+    Attributes:
+        input_shape: `(height, width, channels)` of one image.
+        blocks: in order; the head, and only the head, is last.
+
+    Raises:
+        ArchitectureError: a block does not take the map that reaches it (the message names the block, its position,
+            the map and what to change), or the head is missing or misplaced.
+    """
+
+    input_shape: tuple[int, int, int]
+    blocks: tuple[Block, ...]
+    traces: tuple[Trace, ...] = field(init=False, repr=False, compare=False)
+    """Each block on the map that reaches it."""
+
+    def __post_init__(self) -> None:
+        shape = tuple(self.input_shape)
+        if len(shape) != 3 or not all(type(size) is int and size >= 1 for size in shape):
+            raise ArchitectureError(f"input_shape must be (height, width, channels); received {self.input_shape!r}")
+        object.__setattr__(self, "input_shape", shape)
+        object.__setattr__(self, "blocks", tuple(self.blocks))
+        heads = [position for position, block in enumerate(self.blocks) if block.is_head]
+        if heads != [len(self.blocks) - 1]:
+            kinds = ", ".join(block.kind for block in self.blocks) or "no block"
+            raise ArchitectureError(f"a network ends with its only head (global_pool or flatten); received {kinds}")
+        traces = []
+        current: Shape = shape
+        for position, block in enumerate(self.blocks, start=1):
+            try:
+                trace = block.trace(current)
+            except DoesNotFitError as error:
+                received = "x".join(map(str, current))
+                raise ArchitectureError(f"block {position} ({block.kind}) on a map of {received}: {error}") from None
+            traces.append(trace)
+            current = trace.output_shape
+        object.__setattr__(self, "traces", tuple(traces))
+
+    @property
+    def classes(self) -> int:
+        """How many probabilities the network gives."""
+        return self.traces[-1].output_shape[0]
+
+    @property
+    def count(self) -> Count:
+        """Parameters, multiply-adds and peak memory of one example."""
+        return reduce(add, (trace.count for trace in self.traces))
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kind of each block, in order."""
+        return tuple(block.kind for block in self.blocks)
+
+    @property
+    def id(self) -> str:
+        """16 hexadecimal digits, equal for every spelling of the same network, on every machine.
+
+        The network is identified by its layers: kernels, resolved zeros, strides and connections. Options that change
+        nothing (padding of a 1x1 kernel, pooling of size 1) do not show in it.
+        """
+        layers = [(*node.layer.canonical(node.input_shapes, node.shape), node.inputs) for _, node in self.nodes()]
+        text = json.dumps([self.input_shape, layers], separators=(",", ":"))
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+    def nodes(self) -> Iterator[tuple[str, Node]]:
+        """Every layer with the name of its block, in an order in which they can be computed."""
+        names = (f"{position:02d}_{block.kind}" for position, block in enumerate(self.blocks, start=1))
+        return chain(zip(names, self.traces, strict=True))
+
+    def describe(self) -> str:
+        """The blocks in one short line.
+
+        >>> from nas.architecture.blocks import Conv, GlobalPoolHead, Pool
+        >>> blocks = (Conv(filters=16), Conv(filters=8, kernel=5, padding="valid"), Pool(), GlobalPoolHead(classes=10))
+        >>> Architecture(input_shape=(12, 12, 1), blocks=blocks).describe()
+        'conv3-16, conv5v-8, pool, global_pool'
+        """
+        return ", ".join(_short(block, trace) for block, trace in zip(self.blocks, self.traces, strict=True))
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "input_shape": list(self.input_shape),
+            "blocks": [block.to_dict() for block in self.blocks],
+        }
+
+    def to_json(self) -> str:
+        """One line; `from_json` gives an equal architecture."""
+        return json.dumps(self.to_dict(), separators=(",", ":"))
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Architecture:
+        """The architecture that `to_dict` wrote. Only data is read: nothing in it can run code.
+
+        Raises:
+            ArchitectureError: it is none, or from a newer version.
+        """
+        if not isinstance(data, dict) or not {"format", "input_shape", "blocks"} <= data.keys():
+            raise ArchitectureError("an architecture is an object with `format`, `input_shape` and `blocks`")
+        if data["format"] != FORMAT:
+            raise ArchitectureError(
+                f"this version reads architectures of format {FORMAT}; received {data['format']!r}; upgrade keras-nas"
+            )
+        if not isinstance(data["blocks"], list) or not isinstance(data["input_shape"], list):
+            raise ArchitectureError("`input_shape` and `blocks` of an architecture are lists")
+        blocks = []
+        for position, block in enumerate(data["blocks"], start=1):
+            try:
+                blocks.append(block_from_dict(block))
+            except BlockError as error:
+                raise ArchitectureError(f"block {position}: {error}") from None
+        return cls(input_shape=tuple(data["input_shape"]), blocks=tuple(blocks))
+
+    @classmethod
+    def from_json(cls, text: str) -> Architecture:
+        """The architecture that `to_json` wrote.
+
+        Raises:
+            ArchitectureError: the text is no architecture.
+        """
+        try:
+            data = json.loads(text)
+        except ValueError as error:
+            raise ArchitectureError(f"an architecture is written as JSON; {error}") from None
+        return cls.from_dict(data)
+
+    def summary(self) -> str:
+        """A table of every layer: output shape, window, parameters, multiply-adds; and the totals."""
+        from nas.architecture.summary import render
+
+        return render(self)
+
+    def build(self, *, batch_norm_momentum: float = 0.9) -> Any:
+        """The network as a `keras.Model`.
+
+        Its input is float32 images of `input_shape` with values in [0, 1], its output float32 class probabilities.
+
+        Args:
+            batch_norm_momentum: of the moving statistics. Keras' default of 0.99 needs some hundreds of steps before
+                they are of use; short trainings want a lower one.
+        """
+        import keras
+
+        inputs = keras.Input(self.input_shape, name="image")
+        tensors = [inputs]
+        for name, node in self.nodes():
+            layer = node.layer.keras_layer(f"{name}_{node.name}", momentum=batch_norm_momentum)
+            sources = [tensors[index + 1] for index in node.inputs]
+            tensors.append(layer(sources[0] if len(sources) == 1 else sources))
+        return keras.Model(inputs, tensors[-1], name=f"architecture_{self.id}")
+
+
+def _short(block: Block, trace: Trace) -> str:
+    kernel, padding = getattr(block, "kernel", None), getattr(block, "padding", "same")
+    window = "" if kernel is None else f"{kernel}" if isinstance(kernel, int) else f"{kernel[0]}x{kernel[1]}"
+    valid = "v" if padding == "valid" and kernel is not None else ""
+    if block.is_head or block.kind == "pool":
+        return block.kind
+    stride = getattr(block, "stride", 1)
+    return f"{block.kind}{window}{valid}-{trace.output_shape[-1]}" + (f"/{stride}" if stride != 1 else "")

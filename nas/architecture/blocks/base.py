@@ -1,0 +1,170 @@
+"""What every block promises, and the registry of block kinds."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from functools import lru_cache
+from typing import Any, ClassVar, TypeVar
+
+from nas.architecture.arithmetic import Shape
+from nas.architecture.count import Count
+from nas.architecture.fields import field_types, is_required
+from nas.architecture.graph import Graph, Tensor, Trace
+from nas.architecture.layers import DoesNotFitError
+from nas.errors import NasError
+
+
+class BlockError(NasError):
+    """A block's option has a value that it cannot have."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Block(ABC):
+    """A piece of a network. If it exists, its options are valid.
+
+    A kind is one frozen class with annotated options and one method, `wire`. Output shape, parameters, multiply-adds,
+    memory, the table, the drawing and the Keras layers are all read from what `wire` records, so that they cannot
+    disagree.
+    """
+
+    kind: ClassVar[str]
+    is_head: ClassVar[bool] = False
+    """Whether the block ends a network: its output is the class probabilities."""
+
+    def __post_init__(self) -> None:
+        for name, field_type in field_types(type(self)).items():
+            value = getattr(self, name)
+            try:
+                parsed = field_type.parse(value)
+            except ValueError as error:
+                raise BlockError(f"{self.kind}: `{name}` {error}; received {value!r}") from None
+            if parsed is not value:
+                object.__setattr__(self, name, parsed)
+
+    @abstractmethod
+    def wire(self, graph: Graph, x: Tensor) -> Tensor:
+        """Add this block's layers to the graph, reading `x`; the block's output.
+
+        Raises:
+            DoesNotFitError: the block cannot take a map of this shape.
+        """
+
+    def trace(self, input_shape: Shape) -> Trace:
+        """Everything that is known of the block on an input of `(height, width, channels)`.
+
+        Raises:
+            DoesNotFitError: the block cannot take a map of this shape.
+        """
+        outcome = _trace(self, input_shape)
+        if isinstance(outcome, Trace):
+            return outcome
+        raise DoesNotFitError(outcome)
+
+    def fits(self, input_shape: Shape) -> bool:
+        """Whether the block can take a map of this shape."""
+        return isinstance(_trace(self, input_shape), Trace)
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """`(height, width, channels)` after the block; `(classes,)` after a head."""
+        return self.trace(input_shape).output_shape
+
+    def count(self, input_shape: Shape) -> Count:
+        """Parameters (trainable, non-trainable), multiply-adds and peak memory on this input."""
+        return self.trace(input_shape).count
+
+    def build(self, x: Any, *, name: str, momentum: float = 0.9) -> Any:
+        """The block's Keras layers applied to a Keras tensor of `(batch, height, width, channels)`."""
+        tensors = {-1: x}
+        for index, node in enumerate(self.trace(tuple(x.shape[1:])).nodes):
+            layer = node.layer.keras_layer(f"{name}_{node.name}", momentum=momentum)
+            inputs = [tensors[i] for i in node.inputs]
+            tensors[index] = layer(inputs[0] if len(inputs) == 1 else inputs)
+        return tensors[self.trace(tuple(x.shape[1:])).output]
+
+    def to_dict(self) -> dict[str, Any]:
+        """`kind` and every option that is not its default, as plain JSON values."""
+        types = field_types(type(self))
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {"kind": self.kind} | {
+            field.name: types[field.name].dump(values[field.name])
+            for field in fields(self)
+            if is_required(field) or values[field.name] != field.default
+        }
+
+    def __str__(self) -> str:
+        options = ", ".join(f"{name}={value}" for name, value in self.to_dict().items() if name != "kind")
+        return f"{self.kind}({options})"
+
+
+@lru_cache(maxsize=1 << 18)
+def _trace(block: Block, input_shape: Shape) -> Trace | str:
+    """The trace, or why there is none. Kept: a search meets few distinct blocks, and each very often."""
+    graph = Graph(input_shape)
+    try:
+        return Trace.of(graph, block.wire(graph, graph.input))
+    except DoesNotFitError as error:
+        return str(error)
+
+
+BLOCKS: dict[str, type[Block]] = {}
+"""Every block kind by its name in files."""
+
+AnyBlock = TypeVar("AnyBlock", bound=Block)
+
+
+def register(kind: str) -> Callable[[type[AnyBlock]], type[AnyBlock]]:
+    """Make a block class known under its name in files."""
+
+    def add(cls: type[AnyBlock]) -> type[AnyBlock]:
+        if kind in BLOCKS:
+            raise TypeError(f"two block kinds are called {kind!r}")
+        cls.kind = kind
+        BLOCKS[kind] = cls
+        return cls
+
+    return add
+
+
+def block_class(kind: object) -> type[Block]:
+    """The class of a kind.
+
+    Raises:
+        BlockError: there is no such kind.
+    """
+    if isinstance(kind, str) and kind in BLOCKS:
+        return BLOCKS[kind]
+    raise BlockError(
+        f"there is no block kind {kind!r}{did_you_mean(kind, BLOCKS)}; there are {', '.join(sorted(BLOCKS))}"
+    )
+
+
+def block_from_dict(data: Mapping[str, Any]) -> Block:
+    """The block that `Block.to_dict` wrote. Only data is read: no name in it can run code.
+
+    Raises:
+        BlockError: an unknown kind or option, a missing or invalid value.
+    """
+    if not isinstance(data, Mapping):
+        raise BlockError(f"a block must be an object with a `kind`; received {data!r}")
+    cls = block_class(data.get("kind"))
+    options = {name: value for name, value in data.items() if name != "kind"}
+    known = field_types(cls)
+    for name in options:
+        if name not in known:
+            raise BlockError(
+                f"{cls.kind}: there is no option `{name}`{did_you_mean(name, known)}; "
+                f"there are {', '.join(sorted(known))}"
+            )
+    missing = [field.name for field in fields(cls) if is_required(field) and field.name not in options]
+    if missing:
+        raise BlockError(f"{cls.kind}: `{missing[0]}` is missing")
+    return cls(**options)
+
+
+def did_you_mean(word: object, known: Mapping[str, object]) -> str:
+    """A hint such as ` (did you mean 'conv'?)`, or nothing."""
+    close = get_close_matches(str(word), known, n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""

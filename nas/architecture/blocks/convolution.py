@@ -1,0 +1,63 @@
+"""One convolution with its normalization and activation: what most blocks are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nas.architecture.arithmetic import Padding
+from nas.architecture.fields import Normalization
+from nas.architecture.graph import Graph, Tensor
+from nas.architecture.layers import (
+    Activation,
+    BatchNormalization,
+    Conv2D,
+    DepthwiseConv2D,
+    Pair,
+    Window,
+    pair,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """What follows every convolution of a block."""
+
+    bias: bool | None
+    normalization: Normalization
+    activation: str
+
+    @property
+    def has_bias(self) -> bool:
+        return self.normalization == "none" if self.bias is None else self.bias
+
+    def conv(
+        self,
+        graph: Graph,
+        x: Tensor,
+        filters: int,
+        kernel: int | Pair = 1,
+        *,
+        name: str,
+        stride: int | Pair = 1,
+        padding: Padding = "same",
+        groups: int = 1,
+    ) -> Tensor:
+        """Convolution, normalization, activation."""
+        window = Window(size=pair(kernel), stride=pair(stride), padding=padding)
+        x = graph.add(Conv2D(filters=filters, window=window, groups=groups, bias=self.has_bias), x, name=name)
+        return self.activate(graph, x, name=name)
+
+    def depthwise(
+        self, graph: Graph, x: Tensor, kernel: int | Pair, *, name: str, stride: int | Pair, padding: Padding
+    ) -> Tensor:
+        """A convolution of each channel alone, normalization, activation."""
+        window = Window(size=pair(kernel), stride=pair(stride), padding=padding)
+        return self.activate(
+            graph, graph.add(DepthwiseConv2D(window=window, bias=self.has_bias), x, name=name), name=name
+        )
+
+    def activate(self, graph: Graph, x: Tensor, *, name: str) -> Tensor:
+        """Normalization, then activation."""
+        if self.normalization == "batch":
+            x = graph.add(BatchNormalization(), x, name=f"{name}_norm")
+        return graph.add(Activation(function=self.activation), x, name=f"{name}_{self.activation}")
