@@ -25,12 +25,17 @@ class DatasetConfig(_Strict):
     )
     data_dir: str | None = Field(None, description="where TFDS keeps prepared data sets")
     manual_dir: str | None = Field(None, description="where TFDS finds files that you downloaded yourself")
-    image_size: int | None = Field(None, ge=4, le=1024, description="side in pixels to which a folder's images are resized")
+    image_size: int | None = Field(
+        None, ge=4, le=1024, description="side in pixels to which a folder's images are resized"
+    )
     grayscale: bool = Field(False, description="read a folder's images with one channel")
     skip_corrupt: bool = Field(False, description="leave out a folder's unreadable images instead of stopping")
     validation_fraction: float = Field(0.2, gt=0, lt=1, description="share of the training images that scores trials")
     test_fraction: float = Field(
-        0.2, gt=0, lt=1, description="share of all images held back for the final score, for data without a test split"
+        0.2,
+        gt=0,
+        lt=1,
+        description="share of all images held back for the final score, for data without a test split",
     )
     train_limit: Count | None = Field(None, ge=1, description="train on at most this many images")
     split_seed: int = Field(0, ge=0, description="fixes which image is in which split")
@@ -63,7 +68,9 @@ class BudgetConfig(_Strict):
     max_parameters: Count | None = Field(None, ge=1)
     min_parameters: Count | None = Field(None, ge=0)
     max_macs: Count | None = Field(None, ge=1, description="multiply-adds of one example")
-    max_activation_bytes: Count | None = Field(None, ge=1, description="peak memory of one example's float32 feature maps")
+    max_activation_bytes: Count | None = Field(
+        None, ge=1, description="peak memory of one example's float32 feature maps"
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> BudgetConfig:

@@ -6,13 +6,11 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import reduce
-from operator import add
 from typing import Any, final
 
 from nas.architecture.arithmetic import Shape
 from nas.architecture.blocks import Block, BlockError, block_from_dict
-from nas.architecture.count import Count
+from nas.architecture.count import Count, total
 from nas.architecture.graph import Node, Trace, chain
 from nas.architecture.layers import DoesNotFitError
 from nas.errors import NasError
@@ -45,6 +43,8 @@ class Architecture:
     blocks: tuple[Block, ...]
     traces: tuple[Trace, ...] = field(init=False, repr=False, compare=False)
     """Each block on the map that reaches it."""
+    count: Count = field(init=False, repr=False, compare=False)
+    """Parameters, multiply-adds and peak memory of one example."""
 
     def __post_init__(self) -> None:
         shape = tuple(self.input_shape)
@@ -67,16 +67,12 @@ class Architecture:
             traces.append(trace)
             current = trace.output_shape
         object.__setattr__(self, "traces", tuple(traces))
+        object.__setattr__(self, "count", total(trace.count for trace in traces))
 
     @property
     def classes(self) -> int:
         """How many probabilities the network gives."""
         return self.traces[-1].output_shape[0]
-
-    @property
-    def count(self) -> Count:
-        """Parameters, multiply-adds and peak memory of one example."""
-        return reduce(add, (trace.count for trace in self.traces))
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -90,14 +86,23 @@ class Architecture:
         The network is identified by its layers: kernels, resolved zeros, strides and connections. Options that change
         nothing (padding of a 1x1 kernel, pooling of size 1) do not show in it.
         """
-        layers = [(*node.layer.canonical(node.input_shapes, node.shape), node.inputs) for _, node in self.nodes()]
+        layers: list[Any] = []
+        offset, incoming = 0, -1
+        for trace in self.traces:
+            for *layer, inputs in trace.key:
+                layers.append([*layer, [incoming if index == -1 else index + offset for index in inputs]])
+            incoming = incoming if trace.output == -1 else trace.output + offset
+            offset += len(trace.key)
         text = json.dumps([self.input_shape, layers], separators=(",", ":"))
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
     def nodes(self) -> Iterator[tuple[str, Node]]:
         """Every layer with the name of its block, in an order in which they can be computed."""
-        names = (f"{position:02d}_{block.kind}" for position, block in enumerate(self.blocks, start=1))
-        return chain(zip(names, self.traces, strict=True))
+        shapes = [self.input_shape, *(trace.output_shape for trace in self.traces)]
+        return chain(
+            (f"{position:02d}_{block.kind}", *block.wired(shape))
+            for position, (block, shape) in enumerate(zip(self.blocks, shapes, strict=False), start=1)
+        )
 
     def describe(self) -> str:
         """The blocks in one short line.
@@ -173,13 +178,10 @@ class Architecture:
         """
         import keras
 
-        inputs = keras.Input(self.input_shape, name="image")
-        tensors = [inputs]
-        for name, node in self.nodes():
-            layer = node.layer.keras_layer(f"{name}_{node.name}", momentum=batch_norm_momentum)
-            sources = [tensors[index + 1] for index in node.inputs]
-            tensors.append(layer(sources[0] if len(sources) == 1 else sources))
-        return keras.Model(inputs, tensors[-1], name=f"architecture_{self.id}")
+        image = x = keras.Input(self.input_shape, name="image")
+        for position, block in enumerate(self.blocks, start=1):
+            x = block.build(x, name=f"{position:02d}_{block.kind}", momentum=batch_norm_momentum)
+        return keras.Model(image, x, name=f"architecture_{self.id}")
 
 
 def _short(block: Block, trace: Trace) -> str:

@@ -46,7 +46,7 @@ def slide(size: int, window: int, stride: int, padding: Padding) -> int:
     >>> slide(32, window=3, stride=2, padding="same"), slide(32, window=3, stride=2, padding="valid")
     (16, 15)
     """
-    return positions(size, window, stride, sum(padded(size, window, stride, padding)))
+    return -(-size // stride) if padding == "same" else positions(size, window, stride)
 
 
 def conv_weights(kernel: tuple[int, int], channels: int, filters: int, groups: int = 1) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -28,9 +29,19 @@ class Count:
         return self.trainable + self.non_trainable
 
     def __add__(self, other: Count) -> Count:
-        return Count(
-            trainable=self.trainable + other.trainable,
-            non_trainable=self.non_trainable + other.non_trainable,
-            macs=self.macs + other.macs,
-            activation_bytes=max(self.activation_bytes, other.activation_bytes),
-        )
+        return total((self, other))
+
+
+def total(counts: Iterable[Count]) -> Count:
+    """Of consecutive parts."""
+    trainable = non_trainable = macs = peak = 0
+    for count in counts:
+        trainable += count.trainable
+        non_trainable += count.non_trainable
+        macs += count.macs
+        peak = max(peak, count.activation_bytes)
+    return Count(trainable=trainable, non_trainable=non_trainable, macs=macs, activation_bytes=peak)
+
+
+FREE = Count()
+"""Of a layer without weights and multiply-adds."""

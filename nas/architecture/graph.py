@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from nas.architecture.arithmetic import Shape, elements
 from nas.architecture.count import Count
@@ -14,11 +14,10 @@ BYTES = 4
 """Of one float32 number."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tensor:
-    """An output of the graph under construction: `index` of its node (-1: the input) and its shape."""
+class Tensor(NamedTuple):
+    """An output of the graph under construction: its `node` (-1: the input) and its shape."""
 
-    index: int
+    node: int
     shape: Shape
 
 
@@ -53,9 +52,9 @@ class Graph:
         """
         if layer.is_identity:
             return inputs[0]
-        shapes = tuple(tensor.shape for tensor in inputs)
+        sources, shapes = zip(*inputs, strict=True)
         shape = layer.output_shape(*shapes)
-        self.nodes.append(Node(name, layer, tuple(tensor.index for tensor in inputs), shapes, shape))
+        self.nodes.append(Node(name, layer, sources, shapes, shape))
         return Tensor(len(self.nodes) - 1, shape)
 
     def join(self, layer: Add | Concatenate, tensors: Iterable[Tensor], *, name: str) -> Tensor:
@@ -66,62 +65,60 @@ class Graph:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """A wired block on one input shape: everything that is known of it without building it.
+    """What is known of a block on one input shape without building it. Searches keep very many of these.
 
     Attributes:
-        nodes: the layers in an order in which they can be computed; input -1 is the block's input.
-        output: index of the node that is the block's output; -1 if the block changes nothing.
-        key: equal for traces that compute the same function.
+        key: the canonical form and the inputs of every layer; equal for blocks that compute the same function.
+        output: index of the layer that is the block's output; -1 if the block changes nothing.
+        output_shape: of one example.
+        count: parameters, multiply-adds, peak memory.
     """
 
-    nodes: tuple[Node, ...]
+    key: tuple[tuple[Any, ...], ...]
     output: int
     output_shape: Shape
     count: Count
-    key: tuple[Any, ...]
 
     @classmethod
     def of(cls, graph: Graph, output: Tensor) -> Trace:
-        nodes = tuple(graph.nodes)
         trainable = non_trainable = macs = 0
         key = []
-        for node in nodes:
+        for node in graph.nodes:
             count = node.layer.count(node.input_shapes, node.shape)
             trainable += count.trainable
             non_trainable += count.non_trainable
             macs += count.macs
             key.append((*node.layer.canonical(node.input_shapes, node.shape), node.inputs))
-        peak = peak_elements(graph.input.shape, nodes, output.index) * BYTES
+        peak = peak_elements(graph.input.shape, graph.nodes, output.node) * BYTES
         count = Count(trainable=trainable, non_trainable=non_trainable, macs=macs, activation_bytes=peak)
-        return cls(nodes, output.index, output.shape, count, tuple(key))
+        return cls(tuple(key), output.node, output.shape, count)
 
 
-def peak_elements(input_shape: Shape, nodes: Iterable[Node], output: int) -> int:
+def peak_elements(input_shape: Shape, nodes: Sequence[Node], output: int) -> int:
     """The most numbers that are alive at once while the nodes are computed in order."""
-    nodes = tuple(nodes)
-    last_use = {output: len(nodes)}
-    for position, node in enumerate(nodes):
-        for index in node.inputs:
-            last_use[index] = max(last_use.get(index, -1), position)
+    last_use = {index: position for position, node in enumerate(nodes) for index in node.inputs}
+    last_use[output] = len(nodes)
     alive = {-1: elements(input_shape)}
     peak = total = alive[-1]
     for position, node in enumerate(nodes):
         size = elements(node.shape)
-        dying = {index for index in node.inputs if last_use[index] == position}
-        freed = sum(alive.pop(index) for index in dying)
+        freed = 0
+        for index in node.inputs:
+            if last_use[index] == position:
+                freed += alive.pop(index, 0)
         # Written over its input, or beside it until the input is released.
-        peak = max(peak, total + (size - freed if node.layer.in_place and dying else size))
+        peak = max(peak, total + (size - freed if freed and node.layer.in_place else size))
         total += size - freed
         alive[position] = size
     return peak
 
 
-def chain(traces: Iterable[tuple[str, Trace]]) -> Iterator[tuple[str, Node]]:
+def chain(parts: Iterable[tuple[str, Graph, Tensor]]) -> Iterator[tuple[str, Node]]:
     """The nodes of consecutive blocks as one graph, each with its block's name; input -1 is the first block's."""
     offset, incoming = 0, -1
-    for name, trace in traces:
-        for node in trace.nodes:
-            inputs = tuple(incoming if index == -1 else index + offset for index in node.inputs)
+    for name, graph, output in parts:
+        for node in graph.nodes:
+            inputs = tuple(incoming if source == -1 else source + offset for source in node.inputs)
             yield name, Node(node.name, node.layer, inputs, node.input_shapes, node.shape)
-        incoming = incoming if trace.output == -1 else trace.output + offset
-        offset += len(trace.nodes)
+        incoming = incoming if output.node == -1 else output.node + offset
+        offset += len(graph.nodes)

@@ -15,9 +15,9 @@ from nas.architecture.arithmetic import (
     conv_weights,
     elements,
     padded,
-    positions,
+    slide,
 )
-from nas.architecture.count import Count
+from nas.architecture.count import FREE, Count
 from nas.errors import NasError
 
 Pair = tuple[int, int]
@@ -53,7 +53,7 @@ class Layer(ABC):
     def count(self, inputs: tuple[Shape, ...], output: Shape) -> Count:
         """Parameters and multiply-adds (memory is a property of the whole graph)."""
         del inputs, output
-        return Count()
+        return FREE
 
     @abstractmethod
     def canonical(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Any, ...]:
@@ -80,10 +80,8 @@ class Window:
         """
         if len(shape) != 3:
             raise DoesNotFitError(f"{what} needs a map of height x width x channels; received a vector of {shape[0]:,}")
-        height, width = (
-            positions(size, window, stride, sum(padded(size, window, stride, self.padding)))
-            for size, window, stride in zip(shape, self.size, self.stride, strict=False)
-        )
+        height = slide(shape[0], self.size[0], self.stride[0], self.padding)
+        width = slide(shape[1], self.size[1], self.stride[1], self.padding)
         if height < 1 or width < 1:
             raise DoesNotFitError(
                 f"a {self.size[0]}x{self.size[1]} {what} with valid padding does not fit a {shape[0]}x{shape[1]} map; "
@@ -93,12 +91,9 @@ class Window:
 
     def canonical(self, shape: Shape, output: Shape) -> tuple[Any, ...]:
         """Size, resolved zeros and stride; a stride that is never taken is 1."""
-        zeros = tuple(
-            padded(size, window, stride, self.padding)
-            for size, window, stride in zip(shape, self.size, self.stride, strict=False)
-        )
-        stride = tuple(step if n > 1 else 1 for step, n in zip(self.stride, output, strict=False))
-        return self.size, stride, zeros
+        (height, width), (down, right) = self.size, self.stride
+        zeros = padded(shape[0], height, down, self.padding), padded(shape[1], width, right, self.padding)
+        return self.size, (down if output[0] > 1 else 1, right if output[1] > 1 else 1), zeros
 
 
 @final

@@ -52,6 +52,15 @@ class Block(ABC):
             DoesNotFitError: the block cannot take a map of this shape.
         """
 
+    def wired(self, input_shape: Shape) -> tuple[Graph, Tensor]:
+        """The block's layers on an input of `(height, width, channels)`, and its output among them.
+
+        Raises:
+            DoesNotFitError: the block cannot take a map of this shape.
+        """
+        graph = Graph(input_shape)
+        return graph, self.wire(graph, graph.input)
+
     def trace(self, input_shape: Shape) -> Trace:
         """Everything that is known of the block on an input of `(height, width, channels)`.
 
@@ -77,12 +86,13 @@ class Block(ABC):
 
     def build(self, x: Any, *, name: str, momentum: float = 0.9) -> Any:
         """The block's Keras layers applied to a Keras tensor of `(batch, height, width, channels)`."""
-        tensors = {-1: x}
-        for index, node in enumerate(self.trace(tuple(x.shape[1:])).nodes):
+        graph, output = self.wired(tuple(x.shape[1:]))
+        tensors = [x]
+        for node in graph.nodes:
             layer = node.layer.keras_layer(f"{name}_{node.name}", momentum=momentum)
-            inputs = [tensors[i] for i in node.inputs]
-            tensors[index] = layer(inputs[0] if len(inputs) == 1 else inputs)
-        return tensors[self.trace(tuple(x.shape[1:])).output]
+            inputs = [tensors[source + 1] for source in node.inputs]
+            tensors.append(layer(inputs[0] if len(inputs) == 1 else inputs))
+        return tensors[output.node + 1]
 
     def to_dict(self) -> dict[str, Any]:
         """`kind` and every option that is not its default, as plain JSON values."""
@@ -102,9 +112,8 @@ class Block(ABC):
 @lru_cache(maxsize=1 << 18)
 def _trace(block: Block, input_shape: Shape) -> Trace | str:
     """The trace, or why there is none. Kept: a search meets few distinct blocks, and each very often."""
-    graph = Graph(input_shape)
     try:
-        return Trace.of(graph, block.wire(graph, graph.input))
+        return Trace.of(*block.wired(input_shape))
     except DoesNotFitError as error:
         return str(error)
 

@@ -1,0 +1,14 @@
+"""What may be searched: declarative spaces, their size, and samples inside a budget. Pure Python."""
+
+from nas.space.definition import Definition, load_definition, parse_definition, parse_shape
+from nas.space.space import SearchSpace, SpaceError, load_space
+
+__all__ = [
+    "Definition",
+    "SearchSpace",
+    "SpaceError",
+    "load_definition",
+    "load_space",
+    "parse_definition",
+    "parse_shape",
+]

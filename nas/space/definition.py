@@ -1,0 +1,300 @@
+"""A search space file as typed objects, every mistake with its file, line and path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from fractions import Fraction
+from itertools import product
+from pathlib import Path
+from typing import Any, final
+
+from nas.architecture.arithmetic import Shape
+from nas.architecture.blocks import BLOCKS, Block, BlockError, Pool
+from nas.architecture.fields import FieldType, Units, Whole, field_types, is_required
+from nas.yaml_file import Path_, YamlFile, load_yaml, parse_yaml
+
+DOWNSAMPLE: dict[str, Block | None] = {
+    "none": None,
+    "stride": None,
+    "max_pool": Pool(pool="max"),
+    "average_pool": Pool(pool="average"),
+}
+"""What may stand before a stage's first block; `stride` gives that block a stride of 2 instead."""
+
+INJECTED = ("filters", "classes")
+"""Options that a block takes from its stage or from the data set if it does not give them itself."""
+
+TOP_KEYS = {"description", "input", "classes", "defaults", "stem", "stages", "head"}
+STAGE_KEYS = {"repeat", "filters", "downsample", "choose", "sequence"}
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Alternative:
+    """A block kind with the values that each of its options may take."""
+
+    kind: str
+    options: Mapping[str, tuple[Any, ...]]
+
+    def blocks(self, *, filters: int | None, classes: int, stride: bool) -> list[Block]:
+        """Every block of this alternative.
+
+        Args:
+            filters: of the stage; fractions are of these.
+            classes: for a head.
+            stride: whether the block must halve the map: its stride becomes 2, and kinds without one give no block.
+        """
+        cls = BLOCKS[self.kind]
+        options = dict(self.options)
+        known = field_types(cls)
+        if "filters" in known and "filters" not in options and filters is not None:
+            options["filters"] = (filters,)
+        if "classes" in known:
+            options["classes"] = (classes,)
+        if stride:
+            if "stride" not in known:
+                return []
+            options["stride"] = (2,)
+        names = list(options)
+        blocks = []
+        for values in product(*(options[name] for name in names)):
+            chosen = dict(zip(names, values, strict=True))
+            own = chosen.get("filters", filters)
+            resolved = {name: _resolve(value, own) for name, value in chosen.items()}
+            blocks.append(cls(**resolved))
+        return blocks
+
+
+Slot = tuple[Alternative, ...]
+"""One place in a network: any one of these."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """Blocks on one resolution.
+
+    Attributes:
+        slots: `sequence` has several, `choose` has one.
+        repeat: how often the slots may be passed.
+        filters: of every block in the stage that does not give its own; (None,) if the stage has none.
+        downsample: names in `DOWNSAMPLE`.
+    """
+
+    name: str
+    slots: tuple[Slot, ...]
+    repeat: tuple[int, ...] = (1,)
+    filters: tuple[int | None, ...] = (None,)
+    downsample: tuple[str, ...] = ("none",)
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Definition:
+    """What may be searched, without an input shape: stem, stages and head as one list of stages."""
+
+    name: str
+    description: str
+    input_shape: tuple[int, int, int]
+    classes: int
+    stages: tuple[Stage, ...]
+
+
+def load_definition(path: Path) -> Definition:
+    """Read a search space file.
+
+    Raises:
+        FileError: the file, the line and the path of the first mistake, and what to change.
+    """
+    return _Reader(load_yaml(path), path.stem).definition()
+
+
+def parse_definition(text: str, name: str = "space") -> Definition:
+    """The same from text."""
+    return _Reader(parse_yaml(text, f"{name}.yaml"), name).definition()
+
+
+class _Reader:
+    def __init__(self, file: YamlFile, name: str) -> None:
+        self.file, self.name = file, name
+        self.defaults: dict[str, Any] = {}
+
+    def definition(self) -> Definition:
+        data = self._mapping((), self.file.data)
+        self.file.check_keys((), data, TOP_KEYS)
+        self._read_defaults(data.get("defaults", {}))
+        stages = []
+        if data.get("stem"):
+            stages.append(Stage(name="stem", slots=self._sequence(("stem",), data["stem"], None)))
+        listed = self._list(("stages",), data.get("stages", []))
+        stages += [self._stage(("stages", i), item, f"stage{i + 1}") for i, item in enumerate(listed)]
+        if "head" not in data:
+            raise self.file.error((), "`head` is missing; give global_pool or flatten, or a list to choose from")
+        head = self._slot(("head",), data["head"], None, head=True)
+        stages.append(Stage(name="head", slots=(head,)))
+        description = data.get("description", "")
+        if not isinstance(description, str):
+            raise self.file.error(("description",), "must be text")
+        return Definition(
+            name=self.name,
+            description=" ".join(description.split()),
+            input_shape=self._input(data.get("input", "32x32x3")),
+            classes=self._one(("classes",), data.get("classes", 10), Whole(2, 1_000_000)),
+            stages=tuple(stages),
+        )
+
+    def _read_defaults(self, data: Any) -> None:
+        for option, value in self._mapping(("defaults",), data).items():
+            owners = [field_types(cls)[option] for cls in BLOCKS.values() if option in field_types(cls)]
+            if not owners or option in INJECTED:
+                known = {name for cls in BLOCKS.values() for name in field_types(cls)} - set(INJECTED)
+                self.file.check_keys(("defaults",), {option: value}, known)
+            self.defaults[option] = value
+
+    def _stage(self, path: Path_, data: Any, name: str) -> Stage:
+        stage = self._mapping(path, data)
+        self.file.check_keys(path, stage, STAGE_KEYS)
+        if ("choose" in stage) == ("sequence" in stage):
+            raise self.file.error(path, "a stage has either `choose` (one slot) or `sequence` (a list of slots)")
+        filters: tuple[int | None, ...] = (None,)
+        if "filters" in stage:
+            filters = self._values((*path, "filters"), stage["filters"], Whole(1, 65_536))
+        if "choose" in stage:
+            slots: tuple[Slot, ...] = (self._slot((*path, "choose"), stage["choose"], filters[0]),)
+        else:
+            slots = self._sequence((*path, "sequence"), stage["sequence"], filters[0])
+        downsample = stage.get("downsample", "none")
+        downsample = tuple(downsample if isinstance(downsample, list) else [downsample])
+        for word in downsample:
+            if word not in DOWNSAMPLE:
+                raise self.file.error(
+                    (*path, "downsample"), f"must be one of {', '.join(DOWNSAMPLE)}; received {word!r}"
+                )
+        if "stride" in downsample and not any("stride" in field_types(BLOCKS[a.kind]) for a in slots[0]):
+            raise self.file.error(
+                (*path, "downsample"), "`stride` needs a first block with a stride, such as conv; use max_pool"
+            )
+        repeat = self._values((*path, "repeat"), stage.get("repeat", 1), Whole(0, 1_000))
+        return Stage(name=name, slots=slots, repeat=repeat, filters=filters, downsample=_distinct(downsample))
+
+    def _sequence(self, path: Path_, data: Any, filters: int | None) -> tuple[Slot, ...]:
+        slots = self._list(path, data)
+        if not slots:
+            raise self.file.error(path, "at least one block is needed")
+        return tuple(self._slot((*path, i), slot, filters) for i, slot in enumerate(slots))
+
+    def _slot(self, path: Path_, data: Any, filters: int | None, *, head: bool = False) -> Slot:
+        alternatives: list[Alternative] = []
+        if isinstance(data, list):
+            if not data:
+                raise self.file.error(path, "at least one block is needed")
+            for index, item in enumerate(data):
+                alternatives += self._alternatives((*path, index), item, filters, head)
+        else:
+            alternatives = self._alternatives(path, data, filters, head)
+        return tuple(alternatives)
+
+    def _alternatives(self, path: Path_, data: Any, filters: int | None, head: bool) -> list[Alternative]:
+        """A block written as `conv`, or as `conv: {options}`; several keys are several blocks to choose from."""
+        mapping = {data: None} if isinstance(data, str) else self._mapping(path, data)
+        kinds = {kind: cls for kind, cls in BLOCKS.items() if cls.is_head == head}
+        if not mapping:
+            raise self.file.error(path, f"a block is needed: {', '.join(sorted(kinds))}")
+        self.file.check_keys(path, mapping, kinds)
+        return [self._alternative((*path, kind), kind, options, filters) for kind, options in mapping.items()]
+
+    def _alternative(self, path: Path_, kind: str, data: Any, filters: int | None) -> Alternative:
+        cls = BLOCKS[kind]
+        types = {name: t for name, t in field_types(cls).items() if name != "classes"}
+        given = self._mapping(path, {} if data is None else data)
+        self.file.check_keys(path, given, types)
+        options: dict[str, tuple[Any, ...]] = {}
+        for name, field_type in types.items():
+            if name in given:
+                options[name] = self._values((*path, name), given[name], field_type)
+            elif name in self.defaults:
+                options[name] = self._values(("defaults", name), self.defaults[name], field_type)
+        own = options.get("filters", (filters,))[0]
+        for name, values in options.items():
+            if own is None and any(isinstance(value, Fraction) for value in values):
+                raise self.file.error((*path, name), "a fraction is of the stage's `filters`, which are not given")
+        for field in fields(cls):
+            if field.name in types and is_required(field) and field.name not in options:
+                if field.name == "filters" and filters is not None:
+                    continue
+                hint = "; give it here or `filters` in the stage" if field.name == "filters" else ""
+                raise self.file.error(path, f"`{field.name}` is missing{hint}")
+        alternative = Alternative(kind=kind, options=options)
+        try:
+            alternative.blocks(filters=filters, classes=2, stride=False)
+        except BlockError as error:
+            raise self.file.error(path, str(error)) from None
+        return alternative
+
+    def _values(self, path: Path_, data: Any, field_type: FieldType) -> tuple[Any, ...]:
+        """A list is a choice, anything else the only value."""
+        if not isinstance(data, list) or (isinstance(field_type, Units) and not data):
+            return (self._one(path, data, field_type),)
+        if not data:
+            raise self.file.error(path, "at least one value is needed")
+        return _distinct(tuple(self._one((*path, i), value, field_type) for i, value in enumerate(data)))
+
+    def _one(self, path: Path_, value: Any, field_type: FieldType) -> Any:
+        if isinstance(field_type, Whole) and field_type.channels and isinstance(value, str) and "/" in value:
+            try:
+                fraction = Fraction(value)
+            except (ValueError, ZeroDivisionError):
+                fraction = Fraction(0)
+            if fraction > 0:
+                return fraction
+        try:
+            return field_type.parse(value)
+        except ValueError as error:
+            raise self.file.error(path, f"{error}; received {value!r}") from None
+
+    def _input(self, data: Any) -> tuple[int, int, int]:
+        try:
+            return parse_shape(data)
+        except ValueError as error:
+            raise self.file.error(("input",), str(error)) from None
+
+    def _mapping(self, path: Path_, data: Any) -> dict[str, Any]:
+        if isinstance(data, dict):
+            return data
+        raise self.file.error(path, f"must be a mapping of keys to values; received {_shown(data)}")
+
+    def _list(self, path: Path_, data: Any) -> list[Any]:
+        if isinstance(data, list):
+            return data
+        raise self.file.error(path, f"must be a list (lines that begin with -); received {_shown(data)}")
+
+
+def parse_shape(text: object) -> tuple[int, int, int]:
+    """`HEIGHTxWIDTHxCHANNELS` as numbers.
+
+    >>> parse_shape("28x28x1")
+    (28, 28, 1)
+
+    Raises:
+        ValueError: anything else.
+    """
+    parts: Shape = ()
+    if isinstance(text, str) and all(part.isdigit() for part in text.split("x")):
+        parts = tuple(int(part) for part in text.split("x"))
+    if len(parts) != 3 or not all(1 <= part <= 65_536 for part in parts):
+        raise ValueError(f"must be HEIGHTxWIDTHxCHANNELS such as 28x28x1; received {text!r}")
+    return parts
+
+
+def _resolve(value: Any, filters: int | None) -> Any:
+    """A fraction of the stage's filters as a number of channels, at least 1."""
+    return max(1, round(value * filters)) if isinstance(value, Fraction) and filters is not None else value
+
+
+def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(dict.fromkeys(values))
+
+
+def _shown(data: object) -> str:
+    return "nothing" if data is None else repr(data)

@@ -1,0 +1,152 @@
+"""A search space: what may be searched on one input shape."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import final
+
+from nas.architecture import Architecture, Budget, BudgetError
+from nas.errors import NasError
+from nas.resources import find_space
+from nas.space import sampling
+from nas.space.counting import Size, count_architectures
+from nas.space.decisions import Decisions, Reach
+from nas.space.definition import Definition, load_definition
+
+
+class SpaceError(NasError):
+    """A search space that has no architecture on this input."""
+
+
+@final
+class SearchSpace:
+    """Everything that a definition can produce on one input shape and number of classes.
+
+    Attributes:
+        definition: the file's content.
+        input_shape: `(height, width, channels)` of one image.
+        classes: how many the head tells apart.
+
+    Raises:
+        SpaceError: no architecture of the definition fits the input.
+    """
+
+    def __init__(
+        self,
+        definition: Definition,
+        *,
+        input_shape: tuple[int, int, int] | None = None,
+        classes: int | None = None,
+    ) -> None:
+        self.definition = definition
+        self.input_shape = input_shape or definition.input_shape
+        self.classes = classes or definition.classes
+        self.decisions = Decisions(definition, self.input_shape, self.classes)
+
+    @property
+    def name(self) -> str:
+        return self.definition.name
+
+    @cached_property
+    def _reach(self) -> Reach:
+        reach = self.decisions.reach(self.decisions.start)
+        if reach is None:
+            size = "x".join(map(str, self.input_shape))
+            raise SpaceError(
+                f"no architecture of the space {self.name!r} fits {size} images: every path ends at a map that has "
+                f"become too small; use same padding or downsample less, or give larger images"
+            )
+        return reach
+
+    @property
+    def fewest_parameters(self) -> int:
+        """Of the smallest architecture."""
+        return self._reach.fewest_parameters
+
+    @property
+    def most_parameters(self) -> int:
+        """Of the largest architecture."""
+        return self._reach.most_parameters
+
+    def check(self, budget: Budget) -> None:
+        """Refuse a budget that no architecture meets, before anything is sampled.
+
+        Raises:
+            BudgetError: with the smallest (or largest) count that the space has.
+        """
+        reach = self._reach
+        for limit, least, what in (
+            (budget.max_parameters, reach.fewest_parameters, "parameters"),
+            (budget.max_macs, reach.fewest_macs, "MACs"),
+            (budget.max_activation_bytes, reach.least_activation_bytes, "activation bytes"),
+        ):
+            if limit is not None and limit < least:
+                raise BudgetError(
+                    f"no architecture of the space {self.name!r} has at most {limit:,} {what}: the smallest has "
+                    f"{least:,}; raise the budget, or offer fewer filters in the space"
+                )
+        if budget.min_parameters is not None and budget.min_parameters > reach.most_parameters:
+            raise BudgetError(
+                f"no architecture of the space {self.name!r} has at least {budget.min_parameters:,} parameters: the "
+                f"largest has {reach.most_parameters:,}; lower min_parameters, or offer more filters in the space"
+            )
+
+    def sample(
+        self, rng: random.Random, budget: Budget | None = None, *, quantile: float | None = None
+    ) -> Architecture:
+        """An architecture inside the budget.
+
+        Samples are spread evenly over the logarithm of the parameter count, between the smallest count of the space
+        and the budget.
+
+        Args:
+            rng: the only source of randomness.
+            budget: no limit if left out.
+            quantile: where in that range, in [0, 1]; drawn if left out.
+
+        Raises:
+            BudgetError: nothing in the space meets the budget.
+        """
+        budget = budget or Budget()
+        self.check(budget)
+        return sampling.sample(self.decisions, rng, budget, rng.random() if quantile is None else quantile)
+
+    def sample_distinct(self, count: int, rng: random.Random, budget: Budget | None = None) -> Iterator[Architecture]:
+        """`count` different networks inside the budget, or all that there are if they are fewer."""
+        budget = budget or Budget()
+        self.check(budget)
+        return sampling.distinct(self.decisions, count, rng, budget)
+
+    def architectures(self, budget: Budget | None = None) -> Iterator[Architecture]:
+        """Every architecture inside the budget, one after the other; the same network may come in two spellings."""
+        budget = budget or Budget()
+        self.check(budget)
+        return sampling.enumerate_all(self.decisions, budget)
+
+    def size(self) -> Size:
+        """How many different networks the space has."""
+        _ = self._reach
+        return count_architectures(self.decisions)
+
+    def __repr__(self) -> str:
+        size = "x".join(map(str, self.input_shape))
+        return f"SearchSpace({self.name!r}, {size}, {self.classes} classes)"
+
+
+def load_space(
+    name: str | Path, *, input_shape: tuple[int, int, int] | None = None, classes: int | None = None
+) -> SearchSpace:
+    """A shipped search space by name (`mixed`, `reference/vgg16`), or one of your own by the path of its file.
+
+    Args:
+        name: of a shipped space, or a path that ends in .yaml.
+        input_shape: `(height, width, channels)`; the file's own if left out.
+        classes: the file's own number if left out.
+
+    Raises:
+        FileError: there is no such file, or it has a mistake; the message says where and what to change.
+    """
+    return SearchSpace(load_definition(find_space(str(name))), input_shape=input_shape, classes=classes)

@@ -1,0 +1,128 @@
+"""YAML as data, with the line of every key: safe to load, and every complaint can say where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from nas.errors import NasError
+
+Path_ = tuple[str | int, ...]
+_MAXIMUM_NODES = 100_000
+
+
+class FileError(NasError):
+    """A file that cannot be read as what it should be."""
+
+
+@dataclass(frozen=True)
+class YamlFile:
+    """A parsed file.
+
+    Attributes:
+        name: as shown in messages.
+        data: plain dicts, lists and scalars.
+        lines: line of every key and list item by its path, from 1.
+    """
+
+    name: str
+    data: Any
+    lines: Mapping[Path_, int]
+
+    def error(self, path: Path_, message: str) -> FileError:
+        """An error that names the file, the line and the path, such as `plain.yaml:7: stages[0].filters: ...`."""
+        known = path
+        while known and known not in self.lines:
+            known = known[:-1]
+        line = f":{self.lines[known]}" if known in self.lines else ""
+        where = f" {dotted(path)}:" if path else ""
+        return FileError(f"{self.name}{line}:{where} {message}")
+
+    def check_keys(self, path: Path_, mapping: Mapping[str, Any], known: Mapping[str, Any] | set[str]) -> None:
+        """Refuse a key that is not known.
+
+        Raises:
+            FileError: with the nearest known key.
+        """
+        for key in mapping:
+            if key not in known:
+                close = get_close_matches(str(key), [str(k) for k in known], n=1)
+                hint = f"did you mean {close[0]!r}? " if close else ""
+                raise self.error((*path, key), f"unknown key; {hint}there are {', '.join(sorted(known))}")
+
+
+def dotted(path: Path_) -> str:
+    """A path as people write it.
+
+    >>> dotted(("stages", 0, "filters"))
+    'stages[0].filters'
+    """
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text
+
+
+def load_yaml(path: Path) -> YamlFile:
+    """Read a file.
+
+    Raises:
+        FileError: it cannot be read, is no YAML, or has a key twice.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise FileError(f"cannot read {path}: {reason}") from None
+    return parse_yaml(text, path.name)
+
+
+def parse_yaml(text: str, name: str) -> YamlFile:
+    """Parse text; only plain data is constructed, never an object.
+
+    Raises:
+        FileError: no YAML, a key twice, or more than 100,000 values (aliases of aliases).
+    """
+    loader = yaml.SafeLoader(text)
+    lines: dict[Path_, int] = {}
+    seen = 0
+
+    def construct(node: yaml.Node, path: Path_) -> Any:
+        nonlocal seen
+        seen += 1
+        if seen > _MAXIMUM_NODES or len(path) > 50:
+            raise FileError(f"{name}: at most {_MAXIMUM_NODES:,} values, 50 deep, are read; simplify the file")
+        lines.setdefault(path, node.start_mark.line + 1)
+        if isinstance(node, yaml.MappingNode):
+            loader.flatten_mapping(node)
+            mapping: dict[Any, Any] = {}
+            for key_node, value_node in node.value:
+                key = loader.construct_object(key_node)
+                line = key_node.start_mark.line + 1
+                if not isinstance(key, str):
+                    raise FileError(f"{name}:{line}: keys are words; received {key!r}")
+                if key in mapping:
+                    raise FileError(f"{name}:{line}: {dotted((*path, key))} is given twice")
+                lines[(*path, key)] = line
+                mapping[key] = construct(value_node, (*path, key))
+            return mapping
+        if isinstance(node, yaml.SequenceNode):
+            return [construct(item, (*path, index)) for index, item in enumerate(node.value)]
+        return loader.construct_object(node)
+
+    try:
+        root = loader.get_single_node()
+        data = construct(root, ()) if root is not None else None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise FileError(f"{name}{line}: this is not YAML: {problem}") from None
+    finally:
+        loader.dispose()
+    return YamlFile(name, data, lines)
