@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import json
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from nas.architecture import Budget
 from nas.quantity import parse_count, parse_duration
+from nas.yaml_file import FileError, YamlFile, dotted, load_yaml
 
 Count = Annotated[int, BeforeValidator(parse_count)]
 Seconds = Annotated[float, BeforeValidator(parse_duration)]
@@ -79,6 +85,10 @@ class BudgetConfig(_Strict):
             raise ValueError(f"min_parameters must not exceed max_parameters; received {low:,} > {high:,}")
         return self
 
+    def budget(self) -> Budget:
+        """As the search uses it."""
+        return Budget(**self.model_dump())
+
 
 class ExperimentConfig(_Strict):
     """A whole experiment file, and the command line's overrides, resolved."""
@@ -94,3 +104,62 @@ class ExperimentConfig(_Strict):
     training: TrainingConfig = TrainingConfig()
     device: Literal["auto", "cpu", "gpu", "tpu"] = "auto"
     seed: int = Field(0, ge=0)
+
+
+def load_experiment(path: Path, overrides: Mapping[str, Any] | None = None) -> ExperimentConfig:
+    """Read an experiment file.
+
+    Args:
+        path: of the file; its name is the experiment's if the file gives none.
+        overrides: values by dotted key, such as `training.batch_size`, which replace those of the file.
+
+    Raises:
+        FileError: the file, line and key of the first mistake, and what to change.
+    """
+    file = load_yaml(path)
+    if not isinstance(file.data, dict):
+        raise file.error((), "an experiment is a mapping of keys to values; see docs/experiments.md")
+    data = json.loads(json.dumps(file.data, default=str))
+    data.setdefault("name", path.stem)
+    for key, value in (overrides or {}).items():
+        *parents, last = key.split(".")
+        node = data
+        for parent in parents:
+            node = node.setdefault(parent, {})
+            if not isinstance(node, dict):
+                raise FileError(f"--set {key}: {parent!r} has no keys of its own")
+        node[last] = value
+    if isinstance(data.get("dataset"), str):
+        data["dataset"] = {"name": data["dataset"]}
+    try:
+        return ExperimentConfig.model_validate(data)
+    except ValidationError as error:
+        raise _first_mistake(error, file, overrides or {}) from None
+
+
+def _first_mistake(error: ValidationError, file: YamlFile, overrides: Mapping[str, Any]) -> FileError:
+    """The first of pydantic's complaints as one line of ours."""
+    mistake = error.errors()[0]
+    path = tuple(part for part in mistake["loc"])
+    message = mistake["msg"].removeprefix("Value error, ")
+    if mistake["type"] == "extra_forbidden":
+        known = _known_keys(path[:-1])
+        close = get_close_matches(str(path[-1]), known, n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        message = f"unknown key; {hint}there are {', '.join(sorted(known))}"
+    elif mistake["type"] == "missing":
+        message = "is missing"
+    else:
+        message = f"{message[0].lower()}{message[1:]}; received {mistake['input']!r}"
+    if dotted(path) in overrides:
+        return FileError(f"{dotted(path)}: {message}")
+    return file.error(path, message)
+
+
+def _known_keys(path: tuple[int | str, ...]) -> list[str]:
+    model: type[BaseModel] = ExperimentConfig
+    for part in path:
+        annotation = model.model_fields[str(part)].annotation
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            model = annotation
+    return list(model.model_fields)

@@ -1,0 +1,75 @@
+"""How to search: the contract of strategies and their registry."""
+
+from __future__ import annotations
+
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from typing import ClassVar
+
+from nas.architecture import Architecture, Budget
+from nas.errors import NasError
+from nas.space import SearchSpace
+from nas.trial import TrialRecord
+
+
+class StrategyError(NasError):
+    """A strategy that does not exist or cannot work on the space."""
+
+
+class Strategy(ABC):
+    """Ask and tell over a space: what to try next, given everything that was tried.
+
+    A strategy keeps no state between calls: the same history and the same random numbers give the same proposals, so
+    that a search that was killed goes on as if it had not been.
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self, space: SearchSpace, budget: Budget) -> None:
+        space.check(budget)
+        self.space, self.budget = space, budget
+
+    @abstractmethod
+    def propose(self, history: Sequence[TrialRecord], count: int, rng: random.Random) -> list[Architecture]:
+        """What to try next.
+
+        Args:
+            history: every trial so far in order, running and failed ones included.
+            count: how many proposals are wanted.
+            rng: the only source of randomness.
+
+        Returns:
+            At most `count` architectures, inside the budget, different from each other and from all in the history;
+            fewer, or none, only when the space has no more.
+        """
+
+
+STRATEGIES: dict[str, type[Strategy]] = {}
+"""Every strategy by its name in experiment files."""
+
+
+def register(name: str) -> Callable[[type[Strategy]], type[Strategy]]:
+    """Make a strategy known under its name in experiment files."""
+
+    def add(cls: type[Strategy]) -> type[Strategy]:
+        cls.name = name
+        STRATEGIES[name] = cls
+        return cls
+
+    return add
+
+
+def make_strategy(name: str, space: SearchSpace, budget: Budget) -> Strategy:
+    """A strategy by name.
+
+    Raises:
+        StrategyError: there is none of that name.
+        BudgetError: nothing in the space meets the budget.
+    """
+    if name not in STRATEGIES:
+        close = get_close_matches(name, STRATEGIES, n=1)
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        raise StrategyError(f"there is no strategy {name!r}{hint}; there are {', '.join(sorted(STRATEGIES))}")
+    return STRATEGIES[name](space, budget)

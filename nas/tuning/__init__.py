@@ -1,0 +1,6 @@
+"""The search itself: Keras Tuner's oracle and tuner over our strategies, durable state, resume."""
+
+from nas.tuning.folder import SearchError, SearchFolder, searches
+from nas.tuning.search import Plan, Search, run
+
+__all__ = ["Plan", "Search", "SearchError", "SearchFolder", "run", "searches"]

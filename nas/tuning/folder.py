@@ -1,0 +1,181 @@
+"""One search on disk: its experiment, its space, its journal, the weights of its front."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar, final
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from nas.config import ExperimentConfig
+from nas.errors import NasError
+from nas.trial import TrialRecord
+from nas.tuning.journal import Journal, write_atomically
+
+FREE_TO_CHANGE = {"description", "trials", "time_limit", "device"}
+"""Settings that a search may go on with after they changed: they alter no trial."""
+
+
+class SearchError(NasError):
+    """A search that cannot be started, continued or found."""
+
+
+class SearchFacts(BaseModel):
+    """What a search found out when it started, so that looking at it needs neither data nor TensorFlow.
+
+    Attributes:
+        dataset: as the data set calls itself.
+        input_shape: `(height, width, channels)`.
+        labels: one a class.
+        smallest, largest: parameters of the smallest and of the largest network that can be proposed.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    dataset: str
+    input_shape: tuple[int, int, int]
+    labels: tuple[str, ...]
+    smallest: int
+    largest: int
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+@final
+class SearchFolder:
+    """`RUNS/NAME`: `experiment.json`, `space.yaml`, `facts.json`, `trials.jsonl`, `weights/`, `lock`."""
+
+    def __init__(self, runs_dir: Path, name: str) -> None:
+        self.runs_dir, self.name = runs_dir, name
+        self.path = runs_dir / name
+        self.journal = Journal(self.path / "trials.jsonl")
+
+    @property
+    def exists(self) -> bool:
+        return (self.path / "experiment.json").is_file()
+
+    def weights(self, trial: int) -> Path:
+        """Where the weights of a trial on the front are."""
+        return self.path / "weights" / f"{trial}.npz"
+
+    def create(self, experiment: ExperimentConfig, space_text: str, facts: SearchFacts) -> None:
+        """Write what a search is before its first trial; `experiment.json` comes last and makes it one.
+
+        Raises:
+            SearchError: the runs directory cannot be written.
+        """
+        try:
+            (self.path / "weights").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SearchError(
+                f"cannot write to the runs directory {self.runs_dir}: {error.strerror}; make it writable, or "
+                f"give another one with --runs-dir"
+            ) from None
+        write_atomically(self.path / "space.yaml", space_text)
+        write_atomically(self.path / "facts.json", facts.model_dump_json(indent=2) + "\n")
+        write_atomically(self.path / "experiment.json", experiment.model_dump_json(indent=2) + "\n")
+
+    def experiment(self) -> ExperimentConfig:
+        """What the search was started with.
+
+        Raises:
+            SearchError: there is no such search, or its file is damaged.
+        """
+        if not self.exists:
+            known = ", ".join(searches(self.runs_dir)) or "none yet"
+            raise SearchError(f"there is no search {self.name!r} in {self.runs_dir}; there are: {known}")
+        return self._read("experiment.json", ExperimentConfig)
+
+    def facts(self) -> SearchFacts:
+        """What was found out when the search started.
+
+        Raises:
+            SearchError: the file is missing or damaged.
+        """
+        return self._read("facts.json", SearchFacts)
+
+    def _read(self, name: str, model: type[Model]) -> Model:
+        try:
+            return model.model_validate_json((self.path / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError, ValidationError) as error:
+            reason = str(error).splitlines()[0]
+            raise SearchError(
+                f"{self.path / name} cannot be read ({reason}); restore it from a backup, or start over with --fresh"
+            ) from None
+
+    def space_text(self) -> str:
+        try:
+            return (self.path / "space.yaml").read_text(encoding="utf-8")
+        except OSError as error:
+            raise SearchError(f"cannot read {self.path / 'space.yaml'}: {error.strerror}") from None
+
+    def trials(self) -> list[TrialRecord]:
+        return self.journal.read()
+
+    def check_same(self, experiment: ExperimentConfig, space_text: str) -> None:
+        """Refuse to continue a search as another one.
+
+        Raises:
+            SearchError: naming the settings that differ.
+        """
+        old = json.loads(self.experiment().model_dump_json())
+        new = json.loads(experiment.model_dump_json())
+        changed = [
+            f"{key} was {json.dumps(old[key])}, is {json.dumps(new[key])}"
+            for key in old
+            if key not in FREE_TO_CHANGE and old[key] != new[key]
+        ]
+        if not changed and self.space_text() != space_text:
+            changed = [f"the file of the space {experiment.space!r} has changed"]
+        if changed:
+            raise SearchError(
+                f"the search {self.name!r} exists with other settings ({'; '.join(changed)}); give another --name, or "
+                f"--fresh to start over"
+            )
+
+    def set_aside(self) -> Path:
+        """Move the search out of the way; its new place."""
+        number = 1
+        while (target := self.runs_dir / f"{self.name}.{number}").exists():
+            number += 1
+        self.path.rename(target)
+        return target
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the search alone; the lock ends with the process, however it ends.
+
+        Raises:
+            SearchError: another process holds it.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            file = (self.path / "lock").open("a+", encoding="utf-8")
+        except OSError as error:
+            raise SearchError(
+                f"cannot write to the runs directory {self.runs_dir}: {error.strerror}; make it writable, or "
+                f"give another one with --runs-dir"
+            ) from None
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                file.seek(0)
+                holder = file.read().strip() or "unknown"
+                raise SearchError(
+                    f"the search {self.name!r} is being run by process {holder}; wait for it, or give another --name"
+                ) from None
+            file.truncate(0)
+            file.write(f"{os.getpid()}\n")
+            file.flush()
+            yield
+
+
+def searches(runs_dir: Path) -> list[str]:
+    """Names of the searches in a runs directory."""
+    return sorted(path.parent.name for path in runs_dir.glob("*/experiment.json"))
