@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, final
 
 from nas.architecture.arithmetic import Shape
-from nas.architecture.blocks import Block, BlockError, block_from_dict
+from nas.architecture.blocks import Block, BlockError, Pool, block_from_dict
 from nas.architecture.count import Count, total
 from nas.architecture.graph import Node, Trace, chain
 from nas.architecture.layers import DoesNotFitError
@@ -69,6 +69,21 @@ class Architecture:
         object.__setattr__(self, "traces", tuple(traces))
         object.__setattr__(self, "count", total(trace.count for trace in traces))
 
+    @classmethod
+    def of_traces(
+        cls, input_shape: tuple[int, int, int], blocks: tuple[Block, ...], traces: tuple[Trace, ...]
+    ) -> Architecture:
+        """The same architecture as from its blocks, for a caller that has traced each of them already.
+
+        Nothing is checked: this is for spaces, which trace every block on the map that reaches it before they offer it.
+        """
+        self = object.__new__(cls)
+        object.__setattr__(self, "input_shape", input_shape)
+        object.__setattr__(self, "blocks", blocks)
+        object.__setattr__(self, "traces", traces)
+        object.__setattr__(self, "count", total([trace.count for trace in traces]))
+        return self
+
     @property
     def classes(self) -> int:
         """How many probabilities the network gives."""
@@ -110,7 +125,7 @@ class Architecture:
         >>> from nas.architecture.blocks import Conv, GlobalPoolHead, Pool
         >>> blocks = (Conv(filters=16), Conv(filters=8, kernel=5, padding="valid"), Pool(), GlobalPoolHead(classes=10))
         >>> Architecture(input_shape=(12, 12, 1), blocks=blocks).describe()
-        'conv3-16, conv5v-8, pool, global_pool'
+        'conv3-16, conv5v-8, max2, global_pool'
         """
         return ", ".join(_short(block, trace) for block, trace in zip(self.blocks, self.traces, strict=True))
 
@@ -185,10 +200,17 @@ class Architecture:
 
 
 def _short(block: Block, trace: Trace) -> str:
-    kernel, padding = getattr(block, "kernel", None), getattr(block, "padding", "same")
-    window = "" if kernel is None else f"{kernel}" if isinstance(kernel, int) else f"{kernel[0]}x{kernel[1]}"
-    valid = "v" if padding == "valid" and kernel is not None else ""
-    if block.is_head or block.kind == "pool":
+    """A block in a few characters: its kind, its kernel (`v`: valid padding), its output channels, its stride."""
+    if block.is_head:
         return block.kind
     stride = getattr(block, "stride", 1)
-    return f"{block.kind}{window}{valid}-{trace.output_shape[-1]}" + (f"/{stride}" if stride != 1 else "")
+    step = "" if stride in (1, None) else f"/{_sides(stride)}"
+    if isinstance(block, Pool):
+        return f"{block.pool}{_sides(block.size)}{'/1' if stride == 1 else step}"
+    kernel = getattr(block, "kernel", None)
+    valid = "v" if getattr(block, "padding", "same") == "valid" else ""
+    return f"{block.kind}{'' if kernel is None else _sides(kernel)}{valid}-{trace.output_shape[-1]}{step}"
+
+
+def _sides(window: int | tuple[int, int]) -> str:
+    return str(window) if isinstance(window, int) else f"{window[0]}x{window[1]}"

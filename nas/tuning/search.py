@@ -106,8 +106,12 @@ class Search:
     @property
     def finished(self) -> bool:
         """Whether every trial that was asked for has ended."""
-        ended = [trial for trial in self.trials if trial.status is not TrialStatus.RUNNING]
-        return len(ended) >= self.experiment.trials
+        return self.ended_trials >= self.experiment.trials
+
+    @property
+    def ended_trials(self) -> int:
+        """How many trials have ended, failed ones included."""
+        return sum(1 for trial in self.trials if trial.status is not TrialStatus.RUNNING)
 
     @property
     def hypervolume(self) -> float:
@@ -152,9 +156,11 @@ class Search:
         Raises:
             NasError: nothing fits, the weights were not kept, or the export predicts something else.
         """
+        from nas.training import import_tensorflow, load_weights
+
+        import_tensorflow()
         from nas.datasets import load
         from nas.export import export
-        from nas.training import load_weights
         from nas.tuning.tuner import weights_of
 
         record = self.best(max_parameters) if trial is None else self.trial(trial)
@@ -269,10 +275,12 @@ def _run_trials(plan: Plan, folder: SearchFolder, started: float, observers: tup
         seed=experiment.seed,
         should_stop=time_is_over,
     )
+    # Devices first: reading the data starts TensorFlow, and then they are fixed.
+    devices = select_devices(experiment.device)
     trainer = Trainer(
         data=load(experiment.dataset),
         training=experiment.training,
-        devices=select_devices(experiment.device),
+        devices=devices,
         seed=experiment.seed,
         should_stop=time_is_over,
     )

@@ -1,0 +1,42 @@
+# Each target works as the only command on a fresh clone: Python 3.11 or newer, make and a package index are enough.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: search test lint bench images clean help
+
+search: $(VENV)/.installed  ## search the embedded digits, print the front
+	$(BIN)/nas search digits
+
+test: $(VENV)/.installed-test lint  ## the whole test suite
+	$(BIN)/python -m pytest -n auto
+
+lint: $(VENV)/.installed-test  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.installed  ## the numbers of the README
+	$(BIN)/python benchmarks/counting.py
+
+images: $(VENV)/.installed-test  ## the pictures of the README
+	$(BIN)/python docs/make_images.py
+
+clean:  ## remove the virtual environment and caches; searches stay
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+help:
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; try make PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.installed-test: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $(VENV)/.installed $@

@@ -1,0 +1,63 @@
+"""The command line: one file a command. The only place that prints."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from nas.cli.app import app
+from nas.cli.terminal import errors, set_up_logging
+from nas.errors import NasError
+
+__all__ = ["main", "run"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line.
+
+    Args:
+        argv: without the program's name; the process' own if left out.
+
+    Returns:
+        Exit code: 0 done, 1 an error in one line, 2 wrong usage, 130 interrupted.
+    """
+    import click
+
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in arguments
+    set_up_logging(debug=debug)
+    try:
+        code = app(args=[a for a in arguments if a != "--debug"], prog_name="nas", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except NasError as error:
+        if debug:
+            raise
+        errors.print(f"Error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        return 1
+    except click.exceptions.Exit as leave:
+        return leave.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return 130
+    except BrokenPipeError:
+        # The reader, such as `head`, has seen enough.
+        sys.stderr.close()
+        return 0
+    except Exception as error:
+        if debug:
+            raise
+        errors.print(
+            f"Error: a fault in nas ({type(error).__name__}: {error}); run again with --debug and report it",
+            style="red",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+        return 1
+
+
+def run() -> None:
+    """The console script."""
+    sys.exit(main())

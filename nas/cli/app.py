@@ -1,0 +1,44 @@
+"""All commands under one name."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from nas import __version__
+from nas.cli import datasets, doctor, export, front, listing, search, show, space, sync, ui
+from nas.cli.terminal import output
+
+app = typer.Typer(
+    help="Find small, accurate convolutional networks under an exact parameter budget.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("search")(search.search)
+app.command("front")(front.front)
+app.command("show")(show.show)
+app.command("export")(export.export)
+app.command("ui")(ui.ui)
+app.command("sync")(sync.sync)
+app.command("doctor")(doctor.doctor)
+app.command("list")(listing.listing)
+app.add_typer(space.app, name="space")
+app.add_typer(datasets.app, name="datasets")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        output.print(f"nas {__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and everything that is logged.")] = False,
+) -> None:
+    pass

@@ -1,0 +1,44 @@
+"""nas export: a point of the front as a checked SavedModel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nas.cli.front import Name
+from nas.cli.space import count_option
+from nas.cli.terminal import RUNS_DIR, MaxParams, RunsDir, output
+from nas.errors import NasError
+
+
+def export(
+    name: Name,
+    to: Annotated[Path, typer.Option("--to", help="Folder that is made.")],
+    max_params: MaxParams = None,
+    trial: Annotated[int | None, typer.Option(help="Number of a trial on the front.")] = None,
+    best: Annotated[bool, typer.Option("--best", help="The most accurate point; the default.")] = False,
+    format: Annotated[str, typer.Option(help="savedmodel.")] = "savedmodel",
+    runs_dir: RunsDir = RUNS_DIR,
+) -> None:
+    """Write a trained network: uint8 images in, class probabilities out.
+
+    What was written is loaded again and must predict what the trained network predicts.
+    """
+    from nas.tuning import Search
+
+    if sum((max_params is not None, trial is not None, best)) > 1:
+        raise NasError("--max-params, --trial and --best each choose the network; give one of them")
+    search = Search(name, runs_dir)
+    limit = count_option("--max-params", max_params)
+    record = search.best(limit) if trial is None else search.trial(trial)
+    report = search.export(to, trial=record.number, format=format)
+    output.print(
+        f"Trial {record.number} of {name!r}: {record.parameters:,} parameters, validation accuracy "
+        f"{record.val_accuracy:.2%}\n"
+        f"  {report.path}: {report.bytes:,} bytes; reloaded, and equal to the trained network on "
+        f"{report.images_checked:,} validation images (largest difference {report.largest_difference:.1e})",
+        markup=False,
+        soft_wrap=True,
+    )

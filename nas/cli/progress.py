@@ -1,0 +1,103 @@
+"""A search as it goes: a live line on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from types import TracebackType
+
+from rich.console import Group
+from rich.live import Live
+from rich.text import Text
+
+from nas.cli.terminal import errors
+from nas.pareto import ParetoFront
+from nas.quantity import short_count
+from nas.trial import TrialRecord, TrialStatus
+
+
+class Progress:
+    """Prints each finished trial, and on a terminal what is running now."""
+
+    def __init__(
+        self, *, trials: int, epochs: int, time_limit: float | None, known: Iterable[TrialRecord] = ()
+    ) -> None:
+        self.trials, self.epochs, self.time_limit = trials, epochs, time_limit
+        self.records = {record.number: record for record in known if record.status is not TrialStatus.RUNNING}
+        self.kept = len(self.records)
+        self.started = time.monotonic()
+        self.now = ""
+        self.live = Live(console=errors, refresh_per_second=4, transient=True) if errors.is_terminal else None
+
+    def __enter__(self) -> Progress:
+        if self.live is not None:
+            self.live.start()
+            self._refresh()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.live is not None:
+            self.live.stop()
+
+    def on_trial_begin(self, record: TrialRecord) -> None:
+        self.now = f"trial {record.number}: {_described(record)}"
+        self._refresh()
+
+    def on_epoch(self, record: TrialRecord, epoch: int, metrics: dict[str, float]) -> None:
+        accuracy = metrics["val_accuracy"]
+        self.now = f"trial {record.number}: {_described(record)}, epoch {epoch}/{self.epochs}, {accuracy:.2%}"
+        self._refresh()
+
+    def on_trial_end(self, record: TrialRecord) -> None:
+        self.records[record.number] = record
+        if record.completed:
+            on_front = record.number in {point.number for point in ParetoFront.of(self.records.values())}
+            mark, style = ("front", "green") if on_front else ("", "")
+            outcome = f"{record.val_accuracy:7.2%}  {mark:5}"
+        else:
+            outcome, style = f"failed: {record.reason}", "yellow"
+        errors.print(
+            f"{len(self.records):>4}/{self.trials}  trial {record.number:<4} {record.parameters:>11,} parameters  "
+            f"{outcome}  {record.duration_seconds:5.1f} s  {record.architecture.describe()}",
+            style=style,
+            markup=False,
+            overflow="ellipsis",
+            no_wrap=True,
+        )
+        self.now = ""
+        self._refresh()
+
+    def _refresh(self) -> None:
+        if self.live is None:
+            return
+        front = ParetoFront.of(self.records.values())
+        done = len(self.records)
+        parts = [f"{done}/{self.trials} trials", f"{len(front)} on the front"]
+        if len(front):
+            best = front.best()
+            parts.append(f"best {best.val_accuracy:.2%} at {short_count(best.parameters)}")
+        elapsed = time.monotonic() - self.started
+        parts.append(f"{_clock(elapsed)} so far")
+        if done > self.kept:
+            left = elapsed / (done - self.kept) * (self.trials - done)
+            left = left if self.time_limit is None else min(left, self.time_limit - elapsed)
+            parts.append(f"about {_clock(max(left, 0))} left")
+        line = Text("  ".join(parts), style="bold", overflow="ellipsis", no_wrap=True)
+        self.live.update(Group(line, Text(self.now, style="dim", overflow="ellipsis", no_wrap=True)))
+
+
+def _described(record: TrialRecord) -> str:
+    return f"{short_count(record.parameters)} parameters, {record.architecture.describe()}"
+
+
+def _clock(seconds: float) -> str:
+    """Time as minutes and seconds.
+
+    >>> _clock(75), _clock(3700)
+    ('1:15', '1:01:40')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

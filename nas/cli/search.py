@@ -1,0 +1,157 @@
+"""nas search: start a search, or go on with it."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nas.cli.front import print_front
+from nas.cli.listing import complete_experiments
+from nas.cli.terminal import RUNS_DIR, MaxParams, RunsDir, TrackingUri, errors, output
+from nas.errors import NasError
+
+if TYPE_CHECKING:
+    from nas.tuning import Plan, Search
+
+
+def search(
+    experiment: Annotated[
+        str,
+        typer.Argument(
+            help="A shipped experiment (nas list experiments) or a .yaml file.", autocompletion=complete_experiments
+        ),
+    ],
+    space: Annotated[str | None, typer.Option(help="Another search space: a shipped one or a .yaml file.")] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="Another data set: digits, a TFDS name, a folder, an .npz.")
+    ] = None,
+    max_params: MaxParams = None,
+    strategy: Annotated[str | None, typer.Option(help="How to search (nas list strategies).")] = None,
+    trials: Annotated[str | None, typer.Option(help="Architectures to train.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs of each trial.")] = None,
+    time_limit: Annotated[str | None, typer.Option(help="End in time, with a front: 90s, 30m, 2h.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu or gpu.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Fixes every random choice.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the search; the experiment's if left out.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Any key of the experiment: --set training.batch_size=32.")
+    ] = None,
+    tracking_uri: TrackingUri = None,
+    runs_dir: RunsDir = RUNS_DIR,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start over; an earlier search is set aside.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be searched; write nothing.")] = False,
+) -> None:
+    """Search for the networks with the best accuracy for their size.
+
+    The same command line goes on with a search that was interrupted.
+    """
+    from nas.config import load_experiment
+    from nas.resources import find_experiment
+    from nas.tuning import Plan, Search, SearchFolder
+
+    given = {
+        "space": space,
+        "dataset.name": dataset,
+        "budget.max_parameters": max_params,
+        "strategy": strategy,
+        "trials": trials,
+        "training.epochs": epochs,
+        "time_limit": time_limit,
+        "device": device,
+        "seed": seed,
+        "name": name,
+    }
+    overrides = {key: value for key, value in given.items() if value is not None} | _settings(set_ or [])
+    plan = Plan.of(load_experiment(find_experiment(experiment), overrides))
+    if dry_run:
+        _print_plan(plan)
+        return
+    folder = SearchFolder(runs_dir, plan.experiment.name)
+    if folder.exists and not fresh:
+        folder.check_same(plan.experiment, plan.space_text)
+        # With the trials and the time that are asked for now.
+        ended = Search(folder.name, runs_dir)
+        if ended.ended_trials >= plan.experiment.trials:
+            errors.print(f"The search {folder.name!r} is finished; --trials N adds trials, --fresh starts over.")
+            print_front(ended, runs_dir)
+            return
+    print_front(_run(plan, runs_dir, tracking_uri, fresh), runs_dir)
+
+
+def _run(plan: Plan, runs_dir: Path, tracking_uri: str | None, fresh: bool) -> Search:
+    from nas.cli.progress import Progress
+    from nas.tuning import SearchFolder, run
+
+    experiment = plan.experiment
+    folder = SearchFolder(runs_dir, experiment.name)
+    known = folder.trials() if folder.exists and not fresh else []
+    if known:
+        errors.print(f"Going on with {folder.name!r}: {len(known)} trials are there.")
+    size = "x".join(map(str, plan.info.input_shape))
+    errors.print(
+        f"Searching {plan.space.name!r} on {plan.info.name} ({size}, {plan.info.classes} classes), "
+        f"{experiment.budget.budget()}; {experiment.trials} trials of {experiment.training.epochs} epochs.",
+        markup=False,
+    )
+    progress = Progress(
+        trials=experiment.trials, epochs=experiment.training.epochs, time_limit=experiment.time_limit, known=known
+    )
+    previous = signal.signal(signal.SIGTERM, _as_interrupt)
+    try:
+        with progress:
+            return run(plan, runs_dir=runs_dir, tracking_uri=tracking_uri, fresh=fresh, observers=(progress,))
+    except KeyboardInterrupt:
+        kept = len(progress.records)
+        again = shlex.join([sys.argv[0] if Path(sys.argv[0]).name == "nas" else "nas", *_without_fresh(sys.argv[1:])])
+        errors.print(
+            f"Interrupted; {kept} finished trials are kept. Go on with:\n  {again}", markup=False, soft_wrap=True
+        )
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _as_interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler's signature
+    raise KeyboardInterrupt
+
+
+def _without_fresh(arguments: list[str]) -> list[str]:
+    return [argument for argument in arguments if argument != "--fresh"]
+
+
+def _settings(pairs: list[str]) -> dict[str, Any]:
+    """`--set key=value`, the value as YAML reads it."""
+    from nas.yaml_file import parse_yaml
+
+    settings = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise NasError(f"--set takes KEY=VALUE such as training.batch_size=32; received {pair!r}")
+        settings[key.strip()] = parse_yaml(value, f"--set {key}").data
+    return settings
+
+
+def _print_plan(plan: Plan) -> None:
+    import random
+
+    experiment, space = plan.experiment, plan.space
+    size = "x".join(map(str, plan.info.input_shape))
+    output.print(f"search    {experiment.name}")
+    output.print(f"data      {plan.info.name}: {size}, {plan.info.classes} classes", markup=False)
+    output.print(
+        f"space     {space.name}: {space.size()} architectures, "
+        f"{space.fewest_parameters:,} to {space.most_parameters:,} parameters",
+        markup=False,
+    )
+    output.print(f"budget    {experiment.budget.budget()}")
+    output.print(f"strategy  {experiment.strategy}, {experiment.trials} trials of {experiment.training.epochs} epochs")
+    output.print("first proposals:")
+    for architecture in plan.strategy.propose([], min(5, experiment.trials), random.Random(experiment.seed)):
+        output.print(f"  {architecture.count.parameters:>11,}  {architecture.describe()}", markup=False)

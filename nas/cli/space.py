@@ -1,0 +1,174 @@
+"""nas space: what a search space contains."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nas.cli.listing import complete_spaces
+from nas.cli.show import shape_option
+from nas.cli.terminal import Format, MaxParams, output
+from nas.errors import NasError
+
+if TYPE_CHECKING:
+    from nas.architecture import Budget
+    from nas.space import SearchSpace
+    from nas.space.definition import Alternative
+
+app = typer.Typer(help="Look into a search space.", no_args_is_help=True)
+
+Space = Annotated[
+    str, typer.Argument(help="A shipped space (nas list spaces) or a .yaml file.", autocompletion=complete_spaces)
+]
+Input = Annotated[str | None, typer.Option("--input", help="HEIGHTxWIDTHxCHANNELS; the file's if left out.")]
+Classes = Annotated[int | None, typer.Option(help="Classes to tell apart; the file's if left out.")]
+MaxMacs = Annotated[str | None, typer.Option("--max-macs", help="Most multiply-adds, such as 5M.")]
+Formatted = Annotated[Format, typer.Option(help="How to print it.")]
+
+
+@app.command("show")
+def show(space: Space, input: Input = None, classes: Classes = None) -> None:
+    """Print the decisions: stages, and what may stand in each slot."""
+    loaded = _load(space, input, classes)
+    size = "x".join(map(str, loaded.input_shape))
+    output.print(f"{loaded.name}: {loaded.definition.description}", style="bold", markup=False, soft_wrap=True)
+    output.print(f"input {size}, {loaded.classes} classes")
+    for stage in loaded.definition.stages:
+        facts = []
+        if stage.repeat != (1,):
+            facts.append(f"{_either(stage.repeat)} times")
+        if stage.filters != (None,):
+            facts.append(f"{_either(stage.filters)} filters")
+        if stage.downsample != ("none",):
+            facts.append(f"downsample {_either(stage.downsample)}")
+        output.print(f"{stage.name}" + (f": {'; '.join(facts)}" if facts else ""), style="bold", markup=False)
+        for number, slot in enumerate(stage.slots):
+            for place, alternative in enumerate(slot):
+                bullet = "or  " if place else ("then" if number else "    ")
+                output.print(f"  {bullet}  {_alternative(alternative)}", markup=False, soft_wrap=True)
+
+
+@app.command("stats")
+def stats(
+    space: Space,
+    max_params: MaxParams = None,
+    max_macs: MaxMacs = None,
+    input: Input = None,
+    classes: Classes = None,
+    format: Formatted = Format.table,
+) -> None:
+    """Count the architectures, the smallest, the largest, and how many fit the budget."""
+    loaded, budget = _load(space, input, classes), _budget(max_params, max_macs)
+    size = loaded.size()
+    document: dict[str, Any] = {
+        "space": loaded.name,
+        "input_shape": loaded.input_shape,
+        "classes": loaded.classes,
+        "architectures": size.architectures,
+        "exact": size.exact,
+        "fewest_parameters": loaded.fewest_parameters,
+        "most_parameters": loaded.most_parameters,
+    }
+    lines = [
+        f"architectures  {size}",
+        f"parameters     {loaded.fewest_parameters:,} to {loaded.most_parameters:,}",
+    ]
+    if max_params is not None:
+        share = loaded.share(budget)
+        document |= {"max_parameters": budget.max_parameters, "share": share.value, "share_exact": share.exact}
+        lines.append(f"share with {budget}: {share}")
+    if format is Format.json:
+        output.file.write(json.dumps(document, indent=2) + "\n")
+        return
+    shape = "x".join(map(str, loaded.input_shape))
+    output.print(f"{loaded.name} on {shape}, {loaded.classes} classes", style="bold", markup=False)
+    for line in lines:
+        output.print(line, markup=False)
+    loaded.check(budget)
+
+
+@app.command("sample")
+def sample(
+    space: Space,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many.")] = 10,
+    max_params: MaxParams = None,
+    max_macs: MaxMacs = None,
+    seed: Annotated[int, typer.Option(help="Fixes the samples.")] = 0,
+    input: Input = None,
+    classes: Classes = None,
+    format: Formatted = Format.table,
+) -> None:
+    """Print different architectures inside a budget, spread evenly over the logarithm of their size."""
+    loaded, budget = _load(space, input, classes), _budget(max_params, max_macs)
+    for architecture in loaded.sample_distinct(count, random.Random(seed), budget):
+        if format is Format.json:
+            output.file.write(architecture.to_json() + "\n")
+            continue
+        counts = architecture.count
+        output.print(
+            f"{counts.parameters:>12,} parameters {counts.macs:>15,} MACs  {architecture.describe()}",
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+@app.command("check")
+def check(space: Space, max_params: MaxParams = None, input: Input = None, classes: Classes = None) -> None:
+    """Read a space file; say what is wrong with it, or that it works."""
+    loaded = _load(space, input, classes)
+    loaded.check(_budget(max_params, None))
+    shape = "x".join(map(str, loaded.input_shape))
+    output.print(
+        f"{loaded.name} works on {shape}: {loaded.size()} architectures, "
+        f"{loaded.fewest_parameters:,} to {loaded.most_parameters:,} parameters",
+        markup=False,
+    )
+
+
+@app.command("schema")
+def schema() -> None:
+    """Print the JSON schema of space files, for editors and other programs."""
+    from nas.space.schema import schema as document
+
+    output.file.write(json.dumps(document(), indent=2) + "\n")
+
+
+def _load(space: str, input_shape: str | None, classes: int | None) -> SearchSpace:
+    from nas.space import load_space
+
+    return load_space(space, input_shape=shape_option(input_shape), classes=classes)
+
+
+def _budget(max_params: str | None, max_macs: str | None) -> Budget:
+    from nas.architecture import Budget
+
+    return Budget(
+        max_parameters=count_option("--max-params", max_params), max_macs=count_option("--max-macs", max_macs)
+    )
+
+
+def count_option(option: str, text: str | None) -> int | None:
+    """`20k` as a number.
+
+    Raises:
+        NasError: it is none.
+    """
+    from nas.quantity import parse_count
+
+    try:
+        number = parse_count(text)
+    except ValueError as error:
+        raise NasError(f"{option}: {error}") from None
+    return number if isinstance(number, int) else None
+
+
+def _either(values: tuple[object, ...]) -> str:
+    return " | ".join(map(str, values))
+
+
+def _alternative(alternative: Alternative) -> str:
+    options = ", ".join(f"{name} {_either(values)}" for name, values in alternative.options.items())
+    return f"{alternative.kind}" + (f": {options}" if options else "")

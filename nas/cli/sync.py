@@ -1,0 +1,19 @@
+"""nas sync: write to MLflow what it missed."""
+
+from __future__ import annotations
+
+from nas.cli.front import Name
+from nas.cli.terminal import RUNS_DIR, RunsDir, TrackingUri, output
+
+
+def sync(name: Name, tracking_uri: TrackingUri = None, runs_dir: RunsDir = RUNS_DIR) -> None:
+    """Bring MLflow up to date with a search, after its server was away or to fill another one."""
+    from nas.tracking import sync as bring_up
+    from nas.tuning import Search
+
+    search = Search(name, runs_dir)
+    run = search.tracking_run(tracking_uri)
+    added = bring_up(
+        run, search.trials, description=search.description(), status="FINISHED" if search.finished else "KILLED"
+    )
+    output.print(f"{added} trials of {name!r} were added to {run.store.label}", markup=False, soft_wrap=True)

@@ -1,0 +1,71 @@
+"""Where results and messages go, and the options that several commands share."""
+
+from __future__ import annotations
+
+import logging
+import shlex
+import shutil
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+WIDE = 200
+"""Columns of output that is not a terminal, so that nothing is cut."""
+
+output = Console(width=None if sys.stdout.isatty() else WIDE, highlight=False)
+"""Results: stdout."""
+
+errors = Console(stderr=True, width=None if sys.stderr.isatty() else WIDE, highlight=False)
+"""Progress, logs and errors: stderr."""
+
+
+class Format(StrEnum):
+    table = "table"
+    json = "json"
+
+
+class TableFormat(StrEnum):
+    table = "table"
+    json = "json"
+    csv = "csv"
+
+
+RunsDir = Annotated[Path, typer.Option("--runs-dir", help="Where searches are kept.", envvar="NAS_RUNS_DIR")]
+RUNS_DIR = Path("runs")
+TrackingUri = Annotated[
+    str | None, typer.Option("--tracking-uri", help="MLflow's; default MLFLOW_TRACKING_URI, else RUNS_DIR/mlflow.db.")
+]
+MaxParams = Annotated[str | None, typer.Option("--max-params", help="Most parameters, such as 20k or 1.5M.")]
+
+
+def set_up_logging(*, debug: bool) -> None:
+    """Our own messages on stderr, nobody else's."""
+    logger = logging.getLogger("nas")
+    logger.setLevel(logging.DEBUG if debug else logging.INFO)
+    logger.handlers = [_Handler()]
+    logger.propagate = False
+
+
+class _Handler(logging.Handler):
+    """Prints through the console, so that a live display stays whole."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        style = "yellow" if record.levelno >= logging.WARNING else "dim"
+        errors.print(record.getMessage(), style=style, markup=False, soft_wrap=True)
+        if record.exc_info and logging.getLogger("nas").level == logging.DEBUG:
+            errors.print(logging.Formatter().formatException(record.exc_info), markup=False)
+
+
+def command(*words: str, runs_dir: Path) -> str:
+    """A command line that works as printed: with the program as it was called, and the runs directory."""
+    program = Path(sys.argv[0])
+    known = shutil.which("nas")
+    name = "nas"
+    if program.name == "nas" and not (known and Path(known).resolve() == program.resolve()):
+        name = str(program)
+    where = [] if runs_dir == RUNS_DIR else ["--runs-dir", str(runs_dir)]
+    return shlex.join([name, *words, *where])
