@@ -1,0 +1,21 @@
+"""Labelled images, whatever they come from: TFDS, the embedded digits, folders, numpy archives."""
+
+from nas.datasets.idx import prepare
+from nas.datasets.sources import load, peek
+from nas.datasets.spec import Arrays, DatasetError, DatasetInfo, DatasetSpec, Split
+from nas.datasets.tfds_catalog import data_dir_of, known_datasets
+from nas.datasets.tfds_prepare import prepare_tfds
+
+__all__ = [
+    "Arrays",
+    "DatasetError",
+    "DatasetInfo",
+    "DatasetSpec",
+    "Split",
+    "data_dir_of",
+    "known_datasets",
+    "load",
+    "peek",
+    "prepare",
+    "prepare_tfds",
+]

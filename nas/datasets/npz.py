@@ -1,0 +1,152 @@
+"""Images in a numpy archive: Keras' `mnist.npz` convention, or plain `images` and `labels`."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nas.datasets.spec import Arrays, DatasetError, DatasetInfo, Split
+
+if TYPE_CHECKING:
+    from nas.config import DatasetConfig
+
+_PAIRS = {
+    "train": (("x_train", "y_train"), ("images", "labels")),
+    "validation": (("x_val", "y_val"),),
+    "test": (("x_test", "y_test"),),
+}
+
+
+def accepts(config: DatasetConfig) -> bool:
+    return config.name.endswith(".npz")
+
+
+def peek(config: DatasetConfig) -> DatasetInfo:
+    """Shape from the header of the images' array; only the labels are read.
+
+    Raises:
+        DatasetError: no such file, or not the expected arrays.
+    """
+    with _open(config) as archive:
+        pairs = _pairs(config, archive)
+        shape = _header_shape(config, pairs["train"][0])
+        labels = [_labels(config, archive, key) for _, key in pairs.values()]
+        return _info(config, archive, shape, labels)
+
+
+def load_arrays(config: DatasetConfig) -> Arrays:
+    """The archive's arrays; float images in [0, 1] become uint8 levels.
+
+    Raises:
+        DatasetError: no such file, not the expected arrays, or values out of range.
+    """
+    with _open(config) as archive:
+        splits = {
+            split: (_images(config, archive, images), _labels(config, archive, labels))
+            for split, (images, labels) in _pairs(config, archive).items()
+        }
+        shape = splits["train"][0].shape[1:]
+        info = _info(config, archive, shape, [labels for _, labels in splits.values()])
+    try:
+        made = {name: Split(images=images, labels=labels) for name, (images, labels) in splits.items()}
+    except DatasetError as error:
+        raise DatasetError(f"{config.name}: {error}") from error
+    return Arrays(info=info, **made)
+
+
+def _open(config: DatasetConfig) -> Any:
+    path = Path(config.name).expanduser()
+    try:
+        # Objects are never unpickled: an archive is data, and may come from anywhere.
+        archive = np.load(path, allow_pickle=False)
+    except FileNotFoundError as error:
+        raise DatasetError(f"an existing .npz file is needed; received {config.name!r}") from error
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise DatasetError(f"{config.name!r} cannot be read as an .npz file: {error}") from error
+    if not isinstance(archive, np.lib.npyio.NpzFile):
+        raise DatasetError(f"{config.name!r} holds a single array; save images and labels with numpy.savez")
+    return archive
+
+
+def _pairs(config: DatasetConfig, archive: Any) -> dict[str, tuple[str, str]]:
+    """Names of the image and label array of each split the archive has."""
+    found = set(archive.files)
+    pairs: dict[str, tuple[str, str]] = {}
+    for split, choices in _PAIRS.items():
+        for pair in choices:
+            missing = set(pair) - found
+            if not missing:
+                pairs.setdefault(split, pair)
+            elif len(missing) == 1:
+                raise DatasetError(
+                    f"{config.name!r} has {(found & set(pair)).pop()!r} but not {missing.pop()!r}; "
+                    f"images and labels come in pairs; found {sorted(found)}"
+                )
+    if "train" not in pairs:
+        raise DatasetError(
+            f"{config.name!r} must hold x_train and y_train (x_test, y_test, x_val, y_val if there are), "
+            f"or images and labels; found {sorted(found)}"
+        )
+    return pairs
+
+
+def _header_shape(config: DatasetConfig, key: str) -> tuple[int, ...]:
+    with zipfile.ZipFile(Path(config.name).expanduser()) as archive, archive.open(f"{key}.npy") as member:
+        major, _ = np.lib.format.read_magic(member)
+        read = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
+        shape, _, _ = read(member)
+    _check_rank(config, key, shape)
+    return (*shape[1:], 1) if len(shape) == 3 else shape[1:]
+
+
+def _check_rank(config: DatasetConfig, key: str, shape: tuple[int, ...]) -> None:
+    if len(shape) not in (3, 4):
+        raise DatasetError(
+            f"{config.name}: {key} must be (n, height, width) or (n, height, width, channels); received {shape}"
+        )
+
+
+def _read(config: DatasetConfig, archive: Any, key: str) -> np.ndarray:
+    try:
+        return np.asarray(archive[key])
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise DatasetError(f"{config.name}: {key} cannot be read as plain numbers: {error}") from error
+
+
+def _images(config: DatasetConfig, archive: Any, key: str) -> np.ndarray:
+    """uint8 `(n, height, width, channels)`."""
+    images = _read(config, archive, key)
+    _check_rank(config, key, images.shape)
+    if images.dtype.kind == "f":
+        # NaN fails this comparison too.
+        if not (images.size and images.min() >= 0 and images.max() <= 1):
+            raise DatasetError(f"{config.name}: float images must lie in [0, 1], without NaN; {key} does not")
+        images = np.rint(images * 255).astype(np.uint8)
+    elif images.dtype != np.uint8:
+        raise DatasetError(f"{config.name}: {key} must be uint8, or float in [0, 1]; received {images.dtype}")
+    return images[..., None] if images.ndim == 3 else images
+
+
+def _labels(config: DatasetConfig, archive: Any, key: str) -> np.ndarray:
+    """int64 `(n,)`."""
+    labels = _read(config, archive, key)
+    if labels.dtype.kind not in "iu" or labels.ndim not in (1, 2) or labels.size != len(labels):
+        raise DatasetError(
+            f"{config.name}: {key} must be integers of shape (n,) or (n, 1); received {labels.dtype} {labels.shape}"
+        )
+    labels = labels.reshape(-1).astype(np.int64)
+    if labels.size and labels.min() < 0:
+        raise DatasetError(f"{config.name}: labels start at 0; {key} has {labels.min()}")
+    return labels
+
+
+def _info(config: DatasetConfig, archive: Any, shape: tuple[int, ...], labels: list[np.ndarray]) -> DatasetInfo:
+    if "class_names" in archive.files:
+        names = tuple(str(name) for name in _read(config, archive, "class_names"))
+    else:
+        names = tuple(str(label) for label in range(max(int(some.max(initial=-1)) for some in labels) + 1))
+    height, width, channels = shape
+    return DatasetInfo(name=config.name, input_shape=(height, width, channels), labels=names)

@@ -1,0 +1,94 @@
+"""Batches for training and evaluation: uint8 in memory, shuffled, augmented and scaled in the graph."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from nas.datasets.spec import DatasetError
+
+if TYPE_CHECKING:
+    from nas.config import AugmentationConfig
+    from nas.datasets.spec import Split
+
+
+def batches(
+    split: Split,
+    *,
+    batch_size: int,
+    shuffle_seed: int | None,
+    augmentation: AugmentationConfig | None = None,
+    drop_remainder: bool = False,
+) -> Any:
+    """A `tf.data.Dataset` of (float32 `(batch, height, width, channels)` in [0, 1], int64 `(batch,)`).
+
+    Args:
+        split: stays in memory as uint8; only the batch at hand is float.
+        batch_size: images a batch; the last one may be smaller.
+        shuffle_seed: another order each epoch, the same orders each run; None keeps the images' order.
+        augmentation: drawn anew each epoch, the same each run; None for evaluation.
+        drop_remainder: leaves a smaller last batch out, so that all shapes are static.
+
+    Raises:
+        DatasetError: an augmentation that could leave nothing of an image.
+    """
+    import tensorflow as tf
+
+    side = min(split.images.shape[1:3])
+    if augmentation is not None and max(augmentation.shift, augmentation.cutout) >= side:
+        raise DatasetError(
+            f"augmentation shift and cutout must be smaller than the images' side of {side} pixels; "
+            f"received shift={augmentation.shift}, cutout={augmentation.cutout}"
+        )
+    with tf.device("CPU"):
+        images, labels = tf.constant(split.images), tf.constant(split.labels)
+    # Positions are shuffled, not images: the shuffle is uniform over the split, and a batch is one gather.
+    positions = tf.data.Dataset.range(len(split))
+    if shuffle_seed is not None:
+        positions = positions.shuffle(len(split), seed=shuffle_seed, reshuffle_each_iteration=True)
+    positions = positions.batch(batch_size, drop_remainder=drop_remainder)
+    # Stateless operations with seeds from the stream: parallel calls cannot change who draws what.
+    seeds = tf.data.Dataset.random(seed=shuffle_seed or 0, rerandomize_each_iteration=True).batch(2)
+
+    def batch(index: Any, seed: Any) -> tuple[Any, Any]:
+        image = tf.gather(images, index)
+        if augmentation is not None:
+            image = augment(image, augmentation, seed)
+        return tf.cast(image, tf.float32) / 255.0, tf.gather(labels, index)
+
+    made = tf.data.Dataset.zip((positions, seeds)).map(batch, tf.data.AUTOTUNE, deterministic=True)
+    return made.prefetch(tf.data.AUTOTUNE)
+
+
+def augment(images: Any, augmentation: AugmentationConfig, seed: Any) -> Any:
+    """Each image shifted, flipped and partly blanked on its own; what moves in or is blanked is zero.
+
+    Args:
+        images: `(batch, height, width, channels)`, any dtype.
+        augmentation: how far.
+        seed: integer `(2,)`; the same one gives the same images.
+    """
+    import tensorflow as tf
+
+    height, width = images.shape[1:3]
+    count = tf.shape(images)[0]
+    seeds = tf.unstack(tf.random.split(tf.cast(seed, tf.int32), 5))
+
+    def draw(which: int, low: int, high: int) -> Any:
+        """One integer in [low, high) an image, `(batch, 1)`."""
+        return tf.random.stateless_uniform((count, 1), seeds[which], low, high, tf.int32)
+
+    if augmentation.flip:
+        flipped = tf.cast(draw(0, 0, 2), tf.bool)[:, :, None, None]
+        images = tf.where(flipped, tf.reverse(images, axis=[2]), images)
+    if reach := augmentation.shift:
+        images = tf.pad(images, [[0, 0], [reach, reach], [reach, reach], [0, 0]])
+        images = tf.gather(images, tf.range(height) + draw(1, 0, 2 * reach + 1), axis=1, batch_dims=1)
+        images = tf.gather(images, tf.range(width) + draw(2, 0, 2 * reach + 1), axis=2, batch_dims=1)
+    if side := augmentation.cutout:
+        # The square's centre is anywhere in the image, so at an edge a part of it is blanked.
+        rows = tf.range(height) - draw(3, 0, height) + side // 2
+        columns = tf.range(width) - draw(4, 0, width) + side // 2
+        inside_rows, inside_columns = (rows >= 0) & (rows < side), (columns >= 0) & (columns < side)
+        inside = inside_rows[:, :, None, None] & inside_columns[:, None, :, None]
+        images = tf.where(inside, tf.zeros_like(images), images)
+    return images

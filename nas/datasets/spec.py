@@ -1,0 +1,137 @@
+"""A labelled set of images: what it looks like, and its three disjoint splits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nas.errors import NasError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Shape = tuple[int, int, int]
+"""`(height, width, channels)` of one image, channels last, no batch axis."""
+
+
+class DatasetError(NasError):
+    """A data set that is missing, unreadable or does not fit."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetInfo:
+    """What is known of a data set without reading its images.
+
+    Attributes:
+        name: as a user would write it; with the version for TFDS data sets.
+        input_shape: `(height, width, channels)`.
+        labels: class names; an image's label is a position in this tuple.
+
+    Raises:
+        DatasetError: a side below 1, or fewer than two classes.
+    """
+
+    name: str
+    input_shape: Shape
+    labels: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.input_shape) != 3 or min(self.input_shape) < 1:
+            raise DatasetError(
+                f"images must be (height, width, channels), all at least 1; {self.name!r} has {self.input_shape}"
+            )
+        if self.classes < 2:
+            raise DatasetError(
+                f"at least two classes are needed to learn anything; {self.name!r} has {self.classes}: {self.labels}"
+            )
+
+    @property
+    def classes(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Split:
+    """Images and their labels, in memory.
+
+    Attributes:
+        images: uint8 `(n, height, width, channels)`, 0..255.
+        labels: int64 `(n,)`.
+
+    Raises:
+        DatasetError: another dtype or rank, no images, or not one label an image.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    def __post_init__(self) -> None:
+        images, labels = self.images, self.labels
+        if images.dtype != "uint8" or images.ndim != 4:
+            raise DatasetError(
+                f"images must be uint8 (n, height, width, channels); received {images.dtype} {images.shape}"
+            )
+        if labels.dtype != "int64" or labels.ndim != 1:
+            raise DatasetError(f"labels must be int64 (n,); received {labels.dtype} {labels.shape}")
+        if len(images) != len(labels):
+            raise DatasetError(
+                f"each image needs one label; received {len(images):,} images and {len(labels):,} labels"
+            )
+        if not len(images):
+            raise DatasetError("a split needs at least one image; received none")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, indices: np.ndarray) -> Split:
+        """The images at `indices`, int `(m,)`, in that order."""
+        return Split(images=self.images[indices], labels=self.labels[indices])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Arrays:
+    """What a source brings: images for training, and the other splits where the data set has its own.
+
+    Raises:
+        DatasetError: a split whose images or labels contradict `info`.
+    """
+
+    info: DatasetInfo
+    train: Split
+    validation: Split | None = None
+    test: Split | None = None
+
+    def __post_init__(self) -> None:
+        _check(self.info, {"train": self.train, "validation": self.validation, "test": self.test})
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DatasetSpec:
+    """Three disjoint splits. The search sees `train` and `validation`; `test` is for the final score only.
+
+    Raises:
+        DatasetError: a split whose images or labels contradict `info`.
+    """
+
+    info: DatasetInfo
+    train: Split
+    validation: Split
+    test: Split
+
+    def __post_init__(self) -> None:
+        _check(self.info, {"train": self.train, "validation": self.validation, "test": self.test})
+
+
+def _check(info: DatasetInfo, splits: dict[str, Split | None]) -> None:
+    for name, split in splits.items():
+        if split is None:
+            continue
+        if split.images.shape[1:] != info.input_shape:
+            raise DatasetError(
+                f"all images of {info.name!r} must be {info.input_shape}; its {name} split has {split.images.shape[1:]}"
+            )
+        low, high = int(split.labels.min()), int(split.labels.max())
+        if low < 0 or high >= info.classes:
+            raise DatasetError(
+                f"labels of {info.name!r} must lie in 0..{info.classes - 1}; its {name} split has {low}..{high}"
+            )

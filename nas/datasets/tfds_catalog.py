@@ -1,0 +1,195 @@
+"""Prepared TFDS data sets, read from the JSON files beside their records; TensorFlow is not imported."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nas.datasets.spec import DatasetError, DatasetInfo
+
+if TYPE_CHECKING:
+    from nas.config import DatasetConfig
+
+_REFERENCE = re.compile(r"(?P<name>\w+)(?:/(?P<config>[\w.+-]+))?(?::(?P<version>[\d*.]+))?")
+_VERSION = re.compile(r"\d+\.\d+\.\d+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A data set that TFDS has written to this machine.
+
+    Attributes:
+        path: folder of its records, `data_dir/name[/config]/version`.
+        info: shape and labels, after the resizing that the configuration asks for.
+        image_key: name of its image feature.
+        label_key: name of its class label.
+        splits: number of examples by split.
+    """
+
+    path: Path
+    info: DatasetInfo
+    image_key: str
+    label_key: str
+    splits: dict[str, int]
+
+
+def data_dir_of(data_dir: str | Path | None) -> Path:
+    """Where TFDS keeps prepared data sets: as given, else `TFDS_DATA_DIR`, else `~/tensorflow_datasets`."""
+    return Path(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+
+
+def find(config: DatasetConfig) -> Prepared:
+    """The prepared data set that `config.name`, a TFDS `name[/config][:version]`, means.
+
+    Raises:
+        DatasetError: not prepared, not known, or not a set of images with one class label each.
+    """
+    root = data_dir_of(config.data_dir)
+    match = _REFERENCE.fullmatch(config.name)
+    versions = _versions(root / match["name"], match["config"], match["version"] or "*") if match else []
+    if not versions:
+        raise DatasetError(_absent(config.name, root))
+    return _read(versions[-1], root, config)
+
+
+def known_datasets(data_dir: str | Path | None = None) -> list[DatasetInfo]:
+    """The image data sets that are ready on this machine: the embedded digits, then what TFDS has prepared."""
+    from nas.config import DatasetConfig
+    from nas.datasets.digits import INFO
+
+    root = data_dir_of(data_dir)
+    known = [INFO]
+    for path in _all(root):
+        try:
+            info = _read(path, root, DatasetConfig(name=path.name)).info
+        except DatasetError:
+            continue  # No image classification: nothing this project could search on.
+        if not info.name.startswith(f"{INFO.name}:"):
+            known.append(info)
+    return known
+
+
+def is_prepared(path: Path) -> bool:
+    # TFDS writes this file last, then renames the folder.
+    return (path / "dataset_info.json").is_file()
+
+
+def unknown(name: str, ready: list[str]) -> str:
+    """The sentence for a name that means nothing, with the nearest one that does."""
+    import tensorflow_datasets as tfds
+
+    candidates = [*tfds.list_builders(with_community_datasets=False), "digits", *ready]
+    near = difflib.get_close_matches(name.lower(), candidates, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"ready here: {', '.join(ready) or 'none'}"
+    return (
+        f"a data set is 'digits', a TFDS name, a folder of class folders or an .npz file; "
+        f"{name!r} is none of these; {hint}"
+    )
+
+
+def _absent(name: str, root: Path) -> str:
+    import tensorflow_datasets as tfds
+
+    ready = ["digits", *(_reference(path, root) for path in _all(root))]
+    match = _REFERENCE.fullmatch(name)
+    if not match or match["name"] not in tfds.list_builders(with_community_datasets=False):
+        return unknown(name, ready)
+    return (
+        f"TFDS data set {name!r} is not prepared in {root}; run `nas datasets prepare {name}` with a network, add "
+        f"--from DIR if you have its files in MNIST's idx format, or set dataset.data_dir to where it is; "
+        f"ready here: {', '.join(ready)}"
+    )
+
+
+def _all(root: Path) -> list[Path]:
+    """Every prepared version below a data folder, sorted."""
+    found = [*root.glob("[!.]*/*/dataset_info.json"), *root.glob("[!.]*/*/*/dataset_info.json")]
+    return sorted(path.parent for path in found if _VERSION.fullmatch(path.parent.name))
+
+
+def _reference(path: Path, root: Path) -> str:
+    *name, version = path.relative_to(root).parts
+    return f"{'/'.join(name)}:{version}"
+
+
+def _versions(folder: Path, config: str | None, pattern: str) -> list[Path]:
+    """Prepared versions that match, oldest first."""
+    if config is None and not _numbered(folder, "*"):
+        config = _default_config(folder)
+    return _numbered(folder / (config or ""), pattern)
+
+
+def _numbered(folder: Path, pattern: str) -> list[Path]:
+    found = [path for path in folder.glob("*") if _VERSION.fullmatch(path.name) and is_prepared(path)]
+    found = [path for path in found if fnmatch(path.name, pattern)]
+    return sorted(found, key=lambda path: [int(part) for part in path.name.split(".")])
+
+
+def _default_config(folder: Path) -> str | None:
+    """The configuration that a bare name means: TFDS' default if it is prepared, else the only one."""
+    configs = sorted(path.name for path in folder.glob("[!.]*") if _numbered(path, "*"))
+    metadata = folder / ".config" / "metadata.json"
+    default = json.loads(metadata.read_text()).get("default_config_name") if metadata.is_file() else None
+    if default in configs:
+        return str(default)
+    if len(configs) > 1:
+        raise DatasetError(
+            f"{folder.name!r} has several prepared configurations, so one must be named: "
+            f"{', '.join(f'{folder.name}/{config}' for config in configs)}"
+        )
+    return configs[0] if configs else None
+
+
+def _read(path: Path, root: Path, config: DatasetConfig) -> Prepared:
+    name = _reference(path, root)
+    try:
+        features = json.loads((path / "features.json").read_text())["featuresDict"]["features"]
+        info = json.loads((path / "dataset_info.json").read_text())
+        image_key, label_key = _keys(features, info, name)
+        image, label = features[image_key]["image"], features[label_key]["classLabel"]
+        height, width, channels = (int(side) for side in image["shape"]["dimensions"])
+        splits = {split["name"]: sum(map(int, split["shardLengths"])) for split in info["splits"]}
+        names = path / f"{label_key}.labels.txt"
+        labels = names.read_text().splitlines() if names.is_file() else map(str, range(int(label["numClasses"])))
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise DatasetError(f"{path} is not readable as a TFDS data set ({error!r}); prepare it again") from error
+    if image["dtype"] != "uint8":
+        raise DatasetError(f"images must be uint8; TFDS data set {name!r} has {image['dtype']}")
+    if "train" not in splits:
+        raise DatasetError(f"a train split is needed; TFDS data set {name!r} has {sorted(splits)}")
+    if config.image_size is not None:
+        height = width = config.image_size
+    if min(height, width) < 1:
+        raise DatasetError(f"images of {name!r} have several sizes: set dataset.image_size")
+    return Prepared(
+        path=path,
+        info=DatasetInfo(
+            name=name,
+            input_shape=(height, width, 1 if config.grayscale else max(channels, 1)),
+            labels=tuple(labels),
+        ),
+        image_key=image_key,
+        label_key=label_key,
+        splits=splits,
+    )
+
+
+def _keys(features: dict[str, Any], info: dict[str, Any], name: str) -> tuple[str, str]:
+    """Names of the image and of the label: the supervised pair if it is one, else the only candidates."""
+    images = [key for key, feature in features.items() if feature["pythonClassName"].endswith(".Image")]
+    labels = [key for key, feature in features.items() if feature["pythonClassName"].endswith(".ClassLabel")]
+    supervised = info.get("supervisedKeys", {}).get("tuple", {}).get("items", [])
+    pair = [item.get("featureKey") for item in supervised]
+    if len(pair) == 2 and pair[0] in images and pair[1] in labels:
+        return pair[0], pair[1]
+    if len(images) == len(labels) == 1:
+        return images[0], labels[0]
+    raise DatasetError(
+        f"one image and one class label an example are needed; TFDS data set {name!r} has {sorted(features)}"
+    )

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from nas.config import DatasetConfig
+from nas.datasets import DatasetError, load
+
+
+def test_are_scikit_learns(tfds_dir):
+    from sklearn.datasets import load_digits
+
+    from nas.datasets import digits
+
+    arrays = digits.load_arrays(DatasetConfig(name="digits", data_dir=str(tfds_dir)))
+    theirs = load_digits()
+    assert arrays.train.images.shape == (1797, 8, 8, 1)
+    # Same images in the same order, 16 levels spread over 0..255.
+    assert np.abs(arrays.train.images[..., 0] / 255 * 16 - theirs.images).max() < 0.04
+    assert arrays.train.images.max() == 255
+    assert (arrays.train.labels == theirs.target).all()
+
+
+def test_split_sizes(tfds_dir):
+    spec = load(DatasetConfig(name="digits", data_dir=str(tfds_dir)))
+    assert (len(spec.train), len(spec.validation), len(spec.test)) == (1150, 288, 359)
+
+
+def test_plain_tfds_reads_them(tfds_dir):
+    import tensorflow_datasets as tfds
+
+    load(DatasetConfig(name="digits", data_dir=str(tfds_dir)))
+    builder = tfds.builder_from_directory(tfds_dir / "digits" / "1.0.0")
+    assert builder.info.splits["train"].num_examples == 1797
+    assert builder.info.supervised_keys == ("image", "label")
+    assert sum(1 for _ in builder.as_dataset(split="train[:10]")) == 10
+
+
+def test_are_one_channel_of_8x8_whatever_the_folder_options_say(tfds_dir):
+    config = DatasetConfig(name="digits", data_dir=str(tfds_dir), image_size=32, grayscale=True)
+    assert load(config).info.input_shape == (8, 8, 1)
+
+
+def test_two_processes_prepare_at_once(tmp_path):
+    code = (
+        "from nas.config import DatasetConfig; from nas.datasets import load;"
+        f"print(len(load(DatasetConfig(name='digits', data_dir={str(tmp_path)!r})).train))"
+    )
+    both = [
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    for process in both:
+        out, err = process.communicate(timeout=120)
+        assert out == "1150\n", err
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "downloads") == ["digits"]
+
+
+def test_second_process_throws_its_copy_away(tmp_path):
+    """The race for certain: the other one finishes while this one is at work."""
+    from nas.datasets import digits, tfds_prepare
+
+    def make(stage):
+        builder = digits.builder_class()(data_dir=stage)
+        generate = builder.download_and_prepare
+
+        def late(**arguments):
+            generate(**arguments)
+            tfds_prepare.install(lambda other: digits.builder_class()(data_dir=other), tmp_path)
+
+        builder.download_and_prepare = late
+        return builder
+
+    target = tfds_prepare.install(make, tmp_path)
+    assert (target / "dataset_info.json").is_file()
+    assert not list(tmp_path.glob(".incomplete-*"))
+
+
+def test_folder_that_cannot_be_written(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    with pytest.raises(DatasetError, match=r"needs a folder it can write to; .*set dataset\.data_dir or TFDS_DATA_DIR"):
+        load(DatasetConfig(name="digits", data_dir=os.fspath(blocked / "below")))

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nas.config import DatasetConfig
+from nas.datasets import DatasetError, load, peek
+
+
+@pytest.fixture
+def save(tmp_path):
+    def make(**arrays):
+        path = tmp_path / "it.npz"
+        np.savez(path, **arrays)
+        return DatasetConfig(name=str(path))
+
+    return make
+
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (12, 4, 5), np.uint8)
+LABELS = np.arange(12) % 2
+
+
+def test_keras_convention_keeps_its_test_split(npz_file, numbers):
+    spec = load(DatasetConfig(name=str(npz_file)))
+    assert numbers(spec.test.images).tolist() == list(range(30))
+    assert (len(spec.train), len(spec.validation)) == (48, 12)
+    assert spec.info.input_shape == (8, 6, 1)
+
+
+def test_images_and_labels(save):
+    spec = load(save(images=IMAGES, labels=LABELS[:, None]))
+    assert spec.info.input_shape == (4, 5, 1)
+    assert len(spec.train) + len(spec.validation) + len(spec.test) == 12
+
+
+def test_own_validation_and_class_names(save):
+    config = save(
+        x_train=IMAGES, y_train=LABELS, x_val=IMAGES[:3], y_val=LABELS[:3], class_names=np.array(["cat", "dog"])
+    )
+    spec = load(config)
+    assert (spec.validation.images[..., 0] == IMAGES[:3]).all()
+    assert spec.info.labels == ("cat", "dog")
+    assert peek(config) == spec.info
+
+
+def test_float_images_become_levels(save):
+    config = save(x_train=IMAGES / 255, y_train=LABELS, x_test=IMAGES.astype(np.float32) / 255, y_test=LABELS)
+    assert (load(config).test.images[..., 0] == IMAGES).all()
+
+
+def test_peek_reads_the_header_only(tmp_path, monkeypatch):
+    path = tmp_path / "it.npz"
+    np.savez(path, images=np.zeros((10, 64, 64, 3), np.uint8), labels=np.arange(10))
+    read = []
+    get = np.lib.npyio.NpzFile.__getitem__
+    monkeypatch.setattr(np.lib.npyio.NpzFile, "__getitem__", lambda self, key: read.append(key) or get(self, key))
+    assert peek(DatasetConfig(name=str(path))).input_shape == (64, 64, 3)
+    assert read == ["labels"]
+
+
+BAD = {
+    "no arrays of ours": (
+        {"x": IMAGES, "y": LABELS},
+        r"must hold x_train and y_train .* or images and labels; found \['x', 'y'\]",
+    ),
+    "labels missing": ({"x_train": IMAGES}, r"has 'x_train' but not 'y_train'; images and labels come in pairs"),
+    "test labels missing": (
+        {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES},
+        "has 'x_test' but not 'y_test'",
+    ),
+    "counts differ": ({"images": IMAGES, "labels": LABELS[:-1]}, "received 12 images and 11 labels"),
+    "not a number": (
+        {"images": np.where(IMAGES[0, 0, 0] == IMAGES, np.nan, 0.5), "labels": LABELS},
+        r"must lie in \[0, 1\], without NaN; images does not",
+    ),
+    "floats up to 255": ({"images": IMAGES.astype(float), "labels": LABELS}, r"float images must lie in \[0, 1\]"),
+    "wide integers": ({"images": IMAGES.astype(int), "labels": LABELS}, "must be uint8, .* received int64"),
+    "rank": ({"images": IMAGES[0], "labels": LABELS}, r"must be \(n, height, width\) or .* received \(4, 5\)"),
+    "one-hot": ({"images": IMAGES, "labels": np.eye(12)}, r"integers of shape \(n,\) .* float64 \(12, 12\)"),
+    "negative": ({"images": IMAGES, "labels": LABELS - 1}, "labels start at 0; labels has -1"),
+    "one class": ({"images": IMAGES, "labels": LABELS * 0}, "at least two classes"),
+    "label beyond the names": (
+        {"images": IMAGES, "labels": LABELS + 1, "class_names": np.array(["a", "b"])},
+        r"must lie in 0\.\.1; its train split has 1\.\.2",
+    ),
+    "pickles": ({"images": IMAGES.astype(object), "labels": LABELS}, "images cannot be read as plain numbers"),
+    "no images": ({"images": IMAGES[:0], "labels": LABELS[:0]}, "at least two classes"),
+    "test shape": (
+        {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES[:, :3], "y_test": LABELS},
+        r"must be \(4, 5, 1\); its test split has \(3, 5, 1\)",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", sorted(BAD))
+def test_bad_input(case, save):
+    arrays, message = BAD[case]
+    with pytest.raises(DatasetError, match=message):
+        load(save(**arrays))
+
+
+def test_unreadable_files(tmp_path):
+    with pytest.raises(DatasetError, match=r"an existing \.npz file is needed"):
+        load(DatasetConfig(name=str(tmp_path / "none.npz")))
+    for content in (b"", b"PK\x03\x04 cut off", b"hello"):
+        (tmp_path / "it.npz").write_bytes(content)
+        with pytest.raises(DatasetError, match=r"cannot be read as an \.npz file"):
+            peek(DatasetConfig(name=str(tmp_path / "it.npz")))
+    np.save(tmp_path / "one.npy", IMAGES)
+    (tmp_path / "one.npy").rename(tmp_path / "one.npz")
+    with pytest.raises(DatasetError, match="holds a single array"):
+        load(DatasetConfig(name=str(tmp_path / "one.npz")))

@@ -1,0 +1,87 @@
+"""What every source of data promises."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from nas.config import DatasetConfig
+from nas.datasets import DatasetError, load, peek, sources
+
+EXAMPLES = {
+    "digits": lambda request: {"name": "digits", "data_dir": str(request.getfixturevalue("tfds_dir"))},
+    "npz": lambda request: {"name": str(request.getfixturevalue("npz_file"))},
+    "folder": lambda request: {"name": str(request.getfixturevalue("image_folder")), "grayscale": True},
+    "tfds_source": lambda request: {
+        "name": "tiny_emnist/three",
+        "data_dir": str(request.getfixturevalue("tiny_tfds")),
+    },
+}
+
+
+def test_every_source_has_an_example():
+    assert {source.__name__.rpartition(".")[2] for source in sources.SOURCES} == set(EXAMPLES)
+
+
+@pytest.fixture(params=sorted(EXAMPLES))
+def example(request):
+    return EXAMPLES[request.param](request)
+
+
+def _bytes(split):
+    return [image.tobytes() for image in split.images]
+
+
+def test_contract(example):
+    spec = load(DatasetConfig(**example))
+    assert spec.info == peek(DatasetConfig(**example))
+    for split in (spec.train, spec.validation, spec.test):
+        assert split.images.dtype == np.uint8
+        assert split.labels.dtype == np.int64
+        assert split.images.shape == (len(split), *spec.info.input_shape)
+        assert set(split.labels.tolist()) == set(range(spec.info.classes))
+        # Levels are stretched over all of 0..255, not 0..1 or 0..16.
+        assert split.images.max() > 200
+
+
+def test_splits_are_fixed_by_the_seed(example):
+    first, again, other = (load(DatasetConfig(**example, split_seed=seed)) for seed in (1, 1, 2))
+    for name in ("train", "validation", "test"):
+        assert _bytes(getattr(first, name)) == _bytes(getattr(again, name))
+    assert _bytes(first.validation) != _bytes(other.validation)
+
+
+def test_no_image_is_in_train_and_validation(example):
+    spec = load(DatasetConfig(**example))
+    assert not set(_bytes(spec.train)) & set(_bytes(spec.validation))
+
+
+def test_peek_needs_no_tensorflow(example):
+    code = (
+        "import sys; from nas.config import DatasetConfig; from nas.datasets import peek, known_datasets;"
+        f"config = DatasetConfig(**{example!r}); print(peek(config)); known_datasets(config.data_dir);"
+        "sys.exit('tensorflow' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("DatasetInfo(")
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("fashon_mnist", "did you mean 'fashion_mnist'"),
+        ("digit", "did you mean 'digits'"),
+        ("Cifar10", "did you mean 'cifar10'"),
+        ("qqqqqqqq/zzz", "ready here: digits"),
+        ("no such thing!", "ready here: digits"),
+    ],
+)
+def test_unknown_name(name, hint, tmp_path):
+    with pytest.raises(
+        DatasetError, match=f"a TFDS name, a folder of class folders or an .npz file; '{name}' is none.*{hint}"
+    ):
+        load(DatasetConfig(name=name, data_dir=str(tmp_path)))

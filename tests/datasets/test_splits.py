@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nas.config import DatasetConfig
+from nas.datasets import Arrays, DatasetError, DatasetInfo, Split
+from nas.datasets.splits import draw, split
+
+INFO = DatasetInfo(name="it", input_shape=(8, 6, 1), labels=("a", "b", "c"))
+
+
+@pytest.fixture
+def arrays(numbered):
+    def make(n, **own):
+        images, labels = numbered(n)
+        return Arrays(info=INFO, train=Split(images=images, labels=labels), **own)
+
+    return make
+
+
+@pytest.fixture
+def indices(numbers):
+    """The numbers of the images in train, validation and test."""
+
+    def read(spec):
+        return [set(numbers(part.images).tolist()) for part in (spec.train, spec.validation, spec.test)]
+
+    return read
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_every_image_is_in_exactly_one_split(seed, arrays, indices):
+    train, validation, test = indices(split(arrays(601), DatasetConfig(name="it", split_seed=seed)))
+    assert len(train) + len(validation) + len(test) == 601
+    assert train | validation | test == set(range(601))
+    assert (len(test), len(validation)) == (120, 96)
+
+
+def test_other_seed_other_splits_and_fraction_does_not_move_the_test_split(arrays, indices):
+    base = {"name": "it"}
+    same, again, other, larger = (
+        indices(split(arrays(300), DatasetConfig(**base, **more)))
+        for more in ({}, {}, {"split_seed": 1}, {"validation_fraction": 0.5})
+    )
+    assert same == again
+    assert same[2] != other[2]
+    assert same[1] != other[1]
+    assert same[2] == larger[2]
+
+
+def test_own_splits_are_kept(arrays, numbered):
+    images, labels = numbered(10)
+    own = Split(images=images, labels=labels)
+    spec = split(arrays(100, validation=own, test=own), DatasetConfig(name="it"))
+    assert spec.test is own
+    assert spec.validation is own
+    assert len(spec.train) == 100
+    spec = split(arrays(100, test=own), DatasetConfig(name="it"))
+    assert (len(spec.train), len(spec.validation), len(spec.test)) == (80, 20, 10)
+
+
+def test_train_limit_keeps_the_other_splits(arrays, indices):
+    free = split(arrays(300), DatasetConfig(name="it"))
+    limited = split(arrays(300), DatasetConfig(name="it", train_limit=30))
+    assert len(limited.train) == 30
+    assert np.bincount(limited.train.labels).tolist() == [10, 10, 10]
+    assert indices(limited)[1:] == indices(free)[1:]
+    assert indices(limited)[0] < indices(free)[0]
+
+
+@pytest.mark.parametrize("sizes", [(100, 10, 50), (7, 993, 3), (20, 20, 20)])
+def test_classes_in_proportion(sizes):
+    labels = np.repeat(np.arange(3), sizes)
+    rest, drawn = draw(labels, round(sum(sizes) * 0.2), (3, 0))
+    assert len(drawn) == round(sum(sizes) * 0.2)
+    assert not set(rest) & set(drawn)
+    for label, size in enumerate(sizes):
+        assert abs((labels[drawn] == label).sum() - size * 0.2) <= 1
+
+
+def test_draw_is_the_same_on_every_machine():
+    # Recorded once: a change here would move images between the splits of finished searches.
+    assert draw(np.arange(20) % 2, 6, (0, 0))[1].tolist() == [2, 3, 8, 11, 13, 18]
+
+
+def test_one_image_cannot_be_divided(arrays):
+    with pytest.raises(DatasetError, match="at least 3 images are needed for three disjoint splits; received 1"):
+        split(arrays(2), DatasetConfig(name="it"))

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import json
+import shutil
+import time
+
+import pytest
+
+from nas.config import DatasetConfig
+from nas.datasets import DatasetError, DatasetInfo, known_datasets, load, peek, prepare_tfds
+
+
+def test_own_test_split_is_kept(tiny_tfds, numbers):
+    spec = load(DatasetConfig(name="tiny_emnist/three", data_dir=str(tiny_tfds)))
+    assert sorted(numbers(spec.test.images)) == list(range(30))
+    assert (len(spec.train), len(spec.validation)) == (72, 18)
+
+
+def test_resized(tiny_tfds):
+    config = DatasetConfig(name="tiny_emnist/three", data_dir=str(tiny_tfds), image_size=14)
+    assert load(config).train.images.shape[1:] == peek(config).input_shape == (14, 14, 1)
+
+
+@pytest.mark.parametrize("action", [load, peek])
+def test_absent_and_offline(action, tmp_path):
+    start = time.monotonic()
+    with pytest.raises(DatasetError, match=r"'cifar10' is not prepared in .*run `nas datasets prepare cifar10`"):
+        action(DatasetConfig(name="cifar10", data_dir=str(tmp_path)))
+    assert time.monotonic() - start < 10
+
+
+def test_download_without_a_network(tmp_path, monkeypatch):
+    for scheme in ("http", "https"):
+        monkeypatch.setenv(f"{scheme}_proxy", "http://127.0.0.1:9")  # Nobody listens on the discard port.
+    start = time.monotonic()
+    with pytest.raises(DatasetError, match=r"downloaded from https://www\.cs\.toronto\.edu, which does not answer"):
+        prepare_tfds("cifar10", tmp_path)
+    assert time.monotonic() - start < 10
+    assert not list(tmp_path.iterdir())
+
+
+def test_download_of_what_is_there_needs_no_network(tiny_tfds, monkeypatch):
+    monkeypatch.setattr("urllib.request.urlopen", None)
+    assert prepare_tfds("tiny_emnist/three", tiny_tfds) == tiny_tfds / "tiny_emnist" / "three" / "3.1.0"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("fashon_mnist", "did you mean 'fashion_mnist'"),
+        ("emnist/nonsense", "TFDS refuses 'emnist/nonsense'"),
+        ("mnist:9.9.9", "TFDS refuses 'mnist:9.9.9'"),
+    ],
+)
+def test_download_of_nonsense(name, message, tmp_path):
+    with pytest.raises(DatasetError, match=message):
+        prepare_tfds(name, tmp_path)
+
+
+def test_manual_files_that_are_missing(tmp_path):
+    (tmp_path / "manual").mkdir()
+    with pytest.raises(DatasetError, match=r"could not prepare 'resisc45/.*Manual directory"):
+        prepare_tfds("resisc45", tmp_path / "data", manual_dir=tmp_path / "manual")
+
+
+def test_known_datasets(tiny_tfds, tmp_path):
+    assert [info.name for info in known_datasets(tmp_path)] == ["digits"]
+    (tmp_path / "sound" / "1.0.0").mkdir(parents=True)
+    (tmp_path / "sound" / "1.0.0" / "dataset_info.json").write_text("{}")
+    (tmp_path / "downloads").mkdir()
+    shutil.copytree(tiny_tfds / "tiny_emnist", tmp_path / "tiny_emnist")
+    assert known_datasets(tmp_path)[1:] == [
+        DatasetInfo(name="tiny_emnist/three:3.1.0", input_shape=(28, 28, 1), labels=("0", "1", "2"))
+    ]
+
+
+def test_data_dir_from_the_environment(tiny_tfds, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tiny_tfds))
+    assert peek(DatasetConfig(name="tiny_emnist/three")).classes == 3
+
+
+@pytest.fixture
+def copied(tiny_tfds, tmp_path):
+    """`thing` in versions 1.9.0 and 1.10.0, to be damaged."""
+    for version in ("1.9.0", "1.10.0"):
+        shutil.copytree(tiny_tfds / "tiny_emnist" / "three" / "3.1.0", tmp_path / "thing" / version)
+    return tmp_path / "thing"
+
+
+def change(path, find, replace):
+    text = path.read_text()
+    assert find in text
+    path.write_text(text.replace(find, replace))
+
+
+def test_versions(copied):
+    def name(reference):
+        return peek(DatasetConfig(name=reference, data_dir=str(copied.parent))).name
+
+    assert name("thing") == name("thing:1.*.*") == "thing:1.10.0"
+    assert name("thing:1.9.0") == "thing:1.9.0"
+    with pytest.raises(DatasetError, match=r"'thing:2\.0\.0' is none of these; .*'thing:1.10.0'"):
+        name("thing:2.0.0")
+
+
+def test_bare_name_of_several_configurations(tiny_tfds, tmp_path):
+    prepared = tiny_tfds / "tiny_emnist" / "three"
+    for config in ("a", "b"):
+        shutil.copytree(prepared, tmp_path / "thing" / config)
+    with pytest.raises(DatasetError, match=r"several prepared configurations, .* named: thing/a, thing/b"):
+        peek(DatasetConfig(name="thing", data_dir=str(tmp_path)))
+    (tmp_path / "thing" / ".config").mkdir()
+    (tmp_path / "thing" / ".config" / "metadata.json").write_text(json.dumps({"default_config_name": "b"}))
+    assert peek(DatasetConfig(name="thing", data_dir=str(tmp_path))).name == "thing/b:3.1.0"
+
+
+@pytest.mark.parametrize(
+    ("file", "find", "replace", "message"),
+    [
+        ("features.json", '"28"', '"-1"', "several sizes: set dataset.image_size"),
+        ("features.json", "uint8", "uint16", "must be uint8; .* has uint16"),
+        ("features.json", "class_label_feature.ClassLabel", "text_feature.Text", "one image and one class label"),
+        ("features.json", "{", "", "not readable as a TFDS data set .* prepare it again"),
+        ("dataset_info.json", '"train"', '"all"', r"a train split is needed; .* has \['all', 'test'\]"),
+        (
+            "dataset_info.json",
+            '"90"',
+            '"91"',
+            "expected to contain 91 elements but contained only 90 elements.*; delete it and prepare",
+        ),
+    ],
+)
+def test_unfit_or_damaged(copied, file, find, replace, message):
+    change(copied / "1.10.0" / file, find, replace)
+    with pytest.raises(DatasetError, match=message):
+        load(DatasetConfig(name="thing", data_dir=str(copied.parent)))
+
+
+def test_damaged_records(copied):
+    record = next((copied / "1.10.0").glob("*train.tfrecord*"))
+    content = bytearray(record.read_bytes())
+    content[200] ^= 0xFF
+    record.write_bytes(content)
+    with pytest.raises(DatasetError, match=r"1\.10\.0 cannot be read .* delete it and prepare it again"):
+        load(DatasetConfig(name="thing", data_dir=str(copied.parent)))
