@@ -1,0 +1,243 @@
+"""Pictures of the front: interactive (plotly) and static (matplotlib). Pure: records in, figure out."""
+
+from __future__ import annotations
+
+import io
+import statistics
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from nas.pareto import ParetoFront
+from nas.quantity import short_count
+
+if TYPE_CHECKING:
+    from nas.trial import TrialRecord
+
+FRONT_COLOR = "#d1495b"
+DOMINATED_COLOR = "#b8bec6"
+FAILED_COLOR = "#e4e6e9"
+_INK, _MUTED = "#22303c", "#6b7785"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Chart:
+    """What both pictures show.
+
+    Attributes:
+        x_range: parameters at both ends of the axis.
+        y_range: accuracies at both ends. Networks that learned next to nothing are left below it, because they
+            would press everything worth seeing into one line; `below` counts them.
+        steps: corners of the line under which everything is dominated, (parameters, accuracy).
+    """
+
+    front: ParetoFront[TrialRecord]
+    dominated: tuple[TrialRecord, ...]
+    x_range: tuple[float, float]
+    y_range: tuple[float, float]
+    steps: tuple[tuple[float, float], ...]
+    failed: int
+    below: int
+
+    @classmethod
+    def of(cls, records: Iterable[TrialRecord], max_parameters: int | None) -> _Chart:
+        records = tuple(records)
+        done = [r for r in records if r.completed]
+        front = ParetoFront.of(done)
+        members = {p.number for p in front}
+        sizes = [r.parameters for r in done] + ([max_parameters] if max_parameters else [])
+        x_range = (min(sizes, default=100) / 1.25, max(sizes, default=10_000) * 1.25)
+        accuracies = sorted(r.val_accuracy for r in done)
+        low, high = 0.0, 1.0
+        if front.points:
+            high = front.points[-1].val_accuracy
+            usual = statistics.quantiles(accuracies, n=5)[0] if len(accuracies) > 4 else accuracies[0]
+            low = min(front.points[0].val_accuracy, usual)
+        margin = max(0.08 * (high - low), 0.005)
+        y_range = (max(low - margin, -0.02), min(high + margin, 1.02))
+        steps: list[tuple[float, float]] = []
+        for point in front:
+            steps += [(point.parameters, steps[-1][1] if steps else y_range[0])]
+            steps += [(point.parameters, point.val_accuracy)]
+        if steps:
+            end = x_range[1] if max_parameters is None else max(max_parameters, steps[-1][0])
+            steps.append((end, steps[-1][1]))
+        return cls(
+            front=front,
+            dominated=tuple(r for r in done if r.number not in members),
+            x_range=x_range,
+            y_range=y_range,
+            steps=tuple(steps),
+            failed=len(records) - len(done),
+            below=sum(a < y_range[0] for a in accuracies),
+        )
+
+    @property
+    def subtitle(self) -> str:
+        trials = len(self.front) + len(self.dominated) + self.failed
+        failed = f", {self.failed} failed" if self.failed else ""
+        below = f"; {self.below} below the plot" if self.below else ""
+        return f"{trials} trial{'s' * (trials != 1)}{failed}, {len(self.front)} on the Pareto front{below}"
+
+
+def front_figure(records: Iterable[TrialRecord], *, title: str, max_parameters: int | None = None) -> Any:
+    """A `plotly.graph_objects.Figure`: hovering shows trial, architecture, parameters and accuracy.
+
+    Args:
+        records: trials in any order; failed ones are left out.
+        title: plain text; markup in it is shown, not obeyed.
+        max_parameters: where to draw the budget.
+    """
+    import html
+    import math
+
+    import plotly.graph_objects as go
+
+    chart = _Chart.of(records, max_parameters)
+
+    def points(trials: Iterable[TrialRecord], name: str, color: str, size: int) -> Any:
+        trials = tuple(trials)
+        return go.Scatter(
+            x=[r.parameters for r in trials],
+            y=[r.val_accuracy for r in trials],
+            customdata=[
+                [r.number, html.escape(r.architecture.describe()), short_count(r.macs)] for r in trials
+            ],
+            hovertemplate="<b>trial %{customdata[0]}</b><br>%{customdata[1]}<br>%{x:,} parameters, "
+            "%{customdata[2]} MACs<br>%{y:.2%} validation accuracy<extra></extra>",
+            mode="markers",
+            name=name,
+            marker={"color": color, "size": size, "line": {"color": "white", "width": 1}},
+        )
+
+    figure = go.Figure()
+    figure.add_trace(points(chart.dominated, "dominated", DOMINATED_COLOR, 8))
+    figure.add_trace(
+        go.Scatter(
+            x=[x for x, _ in chart.steps],
+            y=[y for _, y in chart.steps],
+            mode="lines",
+            line={"color": FRONT_COLOR, "width": 2},
+            hoverinfo="skip",
+            showlegend=False,
+        )
+    )
+    figure.add_trace(points(chart.front, "Pareto front", FRONT_COLOR, 11))
+    if max_parameters:
+        figure.add_vline(
+            x=max_parameters,
+            line={"color": _MUTED, "dash": "dash", "width": 1},
+            annotation={"text": f"budget {short_count(max_parameters)}", "font": {"color": _MUTED}},
+        )
+    figure.update_layout(
+        template="plotly_white",
+        title={"text": f"{html.escape(title)}<br><sup>{chart.subtitle}</sup>"},
+        font={"color": _INK},
+        xaxis={
+            "title": "parameters",
+            "type": "log",
+            "range": [math.log10(x) for x in chart.x_range],
+            "tickformat": "~s",
+            "dtick": "D2" if chart.x_range[1] / chart.x_range[0] < 300 else 1,
+        },
+        yaxis={"title": "validation accuracy", "tickformat": "~%", "range": list(chart.y_range)},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "xanchor": "right", "x": 1.0},
+    )
+    return figure
+
+
+def front_html(records: Iterable[TrialRecord], *, title: str, max_parameters: int | None = None) -> str:
+    """The interactive figure as a page of 5 MB that needs no network: plotly's script is inside."""
+    figure = front_figure(records, title=title, max_parameters=max_parameters)
+    page: str = figure.to_html(include_plotlyjs=True, full_html=True, config={"displaylogo": False})
+    return page
+
+
+def front_png(records: Iterable[TrialRecord], *, title: str, max_parameters: int | None = None) -> bytes:
+    """The static picture, 1600 x 1000 pixels, with the most accurate point and the knee labeled.
+
+    Drawn with matplotlib's objects instead of pyplot, which keeps global state and must stay in the main thread.
+
+    Args:
+        records: trials in any order; failed ones are left out.
+        title: plain text.
+        max_parameters: where to draw the budget.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    chart = _Chart.of(records, max_parameters)
+    layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12)  # inches around everything
+    figure = Figure(figsize=(8, 5), dpi=200, layout=layout, facecolor="white")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.set_xscale("log")
+    axes.set_xlim(*chart.x_range)
+    axes.set_ylim(*chart.y_range)
+    wide = chart.x_range[1] / chart.x_range[0] > 300
+    axes.xaxis.set_major_locator(LogLocator(10, subs=(1.0,) if wide else (1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_count(value)))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g}%"))
+    axes.grid(which="major", color="#eceff2", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(DOMINATED_COLOR)
+    axes.tick_params(which="both", color=DOMINATED_COLOR, labelcolor=_INK, labelsize=9)
+    axes.set_xlabel("parameters", color=_INK)
+    axes.set_ylabel("validation accuracy", color=_INK)
+
+    def scatter(trials: Iterable[TrialRecord], label: str, **style: Any) -> None:
+        trials = tuple(trials)
+        x, y = [r.parameters for r in trials], [r.val_accuracy for r in trials]
+        axes.scatter(x, y, label=label, edgecolors="white", linewidths=0.8, **style)
+
+    if chart.steps:
+        x, y = zip(*chart.steps, strict=True)
+        axes.fill_between(x, y, chart.y_range[0], color=FRONT_COLOR, alpha=0.05, linewidth=0)
+        axes.plot(x, y, color=FRONT_COLOR, linewidth=1.6)
+    if chart.dominated:
+        scatter(chart.dominated, "dominated", color=DOMINATED_COLOR, s=30, zorder=2.5)
+    if chart.front.points:
+        scatter(chart.front, "Pareto front", color=FRONT_COLOR, s=58, zorder=3)
+        labels = {
+            chart.front.knee().number: chart.front.knee(),
+            chart.front.best().number: chart.front.best(),
+        }
+        for point in labels.values():
+            left = point.parameters < chart.x_range[0] ** 0.7 * chart.x_range[1] ** 0.3
+            axes.annotate(
+                f"{point.val_accuracy:.1%} with {short_count(point.parameters)}",
+                (point.parameters, point.val_accuracy),
+                xytext=(6 if left else -8, 6),
+                textcoords="offset points",
+                ha="left" if left else "right",
+                fontsize=9,
+                fontweight="bold",
+                color=FRONT_COLOR,
+            )
+        axes.legend(frameon=False, loc="upper left", labelcolor=_INK, fontsize=9)
+    if max_parameters:
+        axes.axvline(max_parameters, color=_MUTED, linestyle=(0, (4, 3)), linewidth=1)
+        axes.annotate(
+            f"budget {short_count(max_parameters)}",
+            (max_parameters, 0.02),
+            xycoords=("data", "axes fraction"),
+            xytext=(4, 0),
+            textcoords="offset points",
+            rotation=90,
+            va="bottom",
+            fontsize=8,
+            color=_MUTED,
+        )
+    # parse_math off: a "$" in a name is a dollar sign.
+    axes.set_title(title, loc="left", pad=22, fontsize=13, fontweight="bold", color=_INK, parse_math=False)
+    axes.annotate(
+        chart.subtitle, (0, 1), xycoords="axes fraction", xytext=(0, 8), textcoords="offset points",
+        fontsize=9, color=_MUTED,
+    )  # fmt: skip
+    file = io.BytesIO()
+    figure.savefig(file, format="png")
+    return file.getvalue()

@@ -1,0 +1,197 @@
+"""Make MLflow show what the journal says. Writes only what differs, so it can be repeated at any time."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from nas.pareto import ParetoFront, hypervolume, pareto_rank
+from nas.tracking import figures, runs, tables
+from nas.tracking.store import Store
+from nas.tracking.writer import FILES_MISSING, KnownRun, RunWriter
+
+if TYPE_CHECKING:
+    from nas.trial import TrialRecord
+
+RunStatus = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
+
+_FRONT_DIGEST = "nas.front_digest"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SearchRun:
+    """Which search is shown, and where.
+
+    Attributes:
+        experiment: MLflow's experiment, for example the data set; any text.
+        name: of the search; any text.
+        search_id: from `nas.tracking.search_id`; the key under which runs are found again.
+        limits: parameters of the smallest network that can be proposed, and of the largest: the hypervolume's.
+        max_parameters: the budget, drawn into the figures.
+    """
+
+    store: Store
+    experiment: str
+    name: str
+    search_id: str
+    limits: tuple[int, int]
+    max_parameters: int | None = None
+
+    def __post_init__(self) -> None:
+        hypervolume((), smallest=self.limits[0], largest=self.limits[1])  # refuses limits out of order
+
+
+class Projection:
+    """One connection: reads what the store has of a search, then brings it up to date.
+
+    After an exception it must be replaced by a new one, which reads the store again: the answer to a write may have
+    been lost after it took effect.
+    """
+
+    def __init__(self, search: SearchRun, description: Mapping[str, str]) -> None:
+        """Connect, and find or create the search's run.
+
+        Args:
+            search: what to show.
+            description: parameters of the search's run. Its first values stay, as MLflow's parameters cannot change;
+                one that differs later (a resumed search with more trials) is kept current as a tag `nas.KEY`.
+        """
+        self._search = search
+        client = search.store.connect()
+        self._experiment_id = search.store.experiment_id(client, search.experiment)
+        self._writer = RunWriter(client, self._experiment_id)
+        self._trials: dict[int, KnownRun] = {}
+        self._shown: dict[int, TrialRecord] = {}
+        self._progress: ParetoFront[TrialRecord] = ParetoFront()
+        self._progress_steps = 0
+        parent: KnownRun | None = None
+        # The id is hexadecimal, so nothing in the filter needs quoting.
+        for known in self._writer.find(f"tags.`{runs.SEARCH_ID}` = '{search.search_id}'"):
+            if known.tags.get(runs.ROLE) == "search":
+                parent = known
+            elif runs.TRIAL in known.tags:
+                self._trials[int(known.tags[runs.TRIAL])] = known
+        tags = {runs.SEARCH_ID: search.search_id, runs.ROLE: "search", "nas.search": search.name}
+        tags["mlflow.source.name"] = "nas"
+        self._parent = parent or self._writer.create(search.name, tags, start_ms=_now_ms())
+        params = runs.clipped(description, 500)
+        changed = {f"nas.{k}": v for k, v in params.items() if self._parent.params.get(k, v) != v}
+        self._writer.write(self._parent, tags=changed, params=params, metrics={runs.RANK: -1.0})
+
+    @property
+    def written(self) -> frozenset[int]:
+        """Numbers of the trials that are in the store whole."""
+        return frozenset(n for n, known in self._trials.items() if known.status != "RUNNING")
+
+    @property
+    def parent_run_id(self) -> str:
+        return self._parent.run_id
+
+    @property
+    def experiment_id(self) -> str:
+        return self._experiment_id
+
+    def bring_up(self, records: Sequence[TrialRecord], status: RunStatus = "RUNNING") -> None:
+        """Write every trial that is not there, the front's tags, the progress, and at the end its pictures.
+
+        Args:
+            records: finished trials in the order in which they finished.
+            status: anything but RUNNING ends the search's run, with exact ranks for all trials and the front's
+                figures. While it runs, only moves onto and off the front are written.
+        """
+        ending = status != "RUNNING"
+        if not ending:
+            self._writer.set_status(self._parent, status)
+        ranks = pareto_rank(records)
+        for record in records:
+            known, rank = self._trials.get(record.number), ranks.get(record.number)
+            if known and rank and not ending:
+                rank = int(known.metrics.get(runs.RANK, rank)) or rank
+            if known is None or self._shown.get(record.number) is not record:
+                self._write_trial(record, rank, step=len(records))
+                self._shown[record.number] = record
+            elif known.metrics.get(runs.RANK) != rank:
+                self._write_standing(known, record, rank, step=len(records))
+        self._write_progress(records)
+        if ending:
+            self._write_front(records)
+            self._writer.set_status(self._parent, status)
+
+    def _write_standing(self, known: KnownRun, record: TrialRecord, rank: int | None, *, step: int) -> None:
+        tags, metrics = runs.standing(record, rank)
+        self._writer.write(known, tags=tags, metrics=metrics, step=step)
+
+    def _write_trial(self, record: TrialRecord, rank: int | None, *, step: int) -> None:
+        content = runs.trial_content(record, search_id=self._search.search_id)
+        known = self._trials.get(record.number)
+        if known and known.status == content.status and FILES_MISSING not in known.tags:
+            self._writer.write(known, tags=content.tags, params=content.params, metrics=content.metrics)
+            self._write_standing(known, record, rank, step=step)
+            return
+        duration_ms = round(1_000 * record.duration_seconds)
+        tags, metrics = runs.standing(record, rank)
+        tags |= content.tags
+        if known is None:
+            parent = {runs.PARENT: self._parent.run_id}
+            known = self._writer.create(content.name, tags | parent, start_ms=_now_ms() - duration_ms)
+            self._trials[record.number] = known
+        # With the run's start as their time, metrics of a write that was cut short are equal to these, and MLflow
+        # keeps equal ones once. The rank's step lets later ranks follow; other metrics stay at step 0.
+        self._writer.write(
+            known,
+            tags=tags,
+            params=content.params,
+            metrics=content.metrics,
+            points=(*content.curves, *((name, step, value) for name, value in metrics.items())),
+            at_ms=known.start_ms,
+        )
+        self._writer.write_files(known, {name: text.encode() for name, text in content.files.items()})
+        self._writer.set_status(known, content.status, end_ms=known.start_ms + duration_ms)
+
+    def _write_progress(self, records: Sequence[TrialRecord]) -> None:
+        steps = []
+        smallest, largest = self._search.limits
+        for record in records[self._progress_steps :]:
+            self._progress = ParetoFront.of((*self._progress, record))
+            self._progress_steps += 1
+            values: dict[str, float] = {"trials": self._progress_steps, "front_size": len(self._progress)}
+            if self._progress.points:
+                volume = hypervolume(self._progress, smallest=smallest, largest=largest)
+                values |= {"best_val_accuracy": self._progress.best().val_accuracy, "hypervolume": volume}
+            if self._progress_steps > self._parent.metrics.get("trials", 0):
+                steps += [(k, self._progress_steps, v) for k, v in runs.tidied(values).items()]
+        self._writer.write(self._parent, points=steps)
+
+    def _write_front(self, records: Sequence[TrialRecord]) -> None:
+        front = ParetoFront.of(records)
+        smallest, largest = self._search.limits
+        volume = hypervolume(front, smallest=smallest, largest=largest)
+        document = tables.front_json(front, search=self._search.name, hypervolume=volume)
+        digest = hashlib.blake2b(f"{len(records)}{document}".encode(), digest_size=16).hexdigest()
+        if self._parent.tags.get(_FRONT_DIGEST) == digest and FILES_MISSING not in self._parent.tags:
+            return
+        title = f"{self._search.name}: accuracy against parameters"
+        budget = self._search.max_parameters
+        self._writer.write_files(
+            self._parent,
+            {
+                "front.html": figures.front_html(records, title=title, max_parameters=budget).encode(),
+                "front.png": figures.front_png(records, title=title, max_parameters=budget),
+                "front.csv": tables.front_csv(front).encode(),
+                "front.json": document.encode(),
+            },
+        )
+        page = f"#/experiments/{self._experiment_id}/runs/"
+        links = {
+            n: f"{page}{known.run_id}?workflowType=machine_learning" for n, known in self._trials.items()
+        }
+        picture = f"![The Pareto front](get-artifact?path=front.png&run_uuid={self._parent.run_id})"
+        note = f"{picture}\n\n{tables.front_markdown(front, links)}"
+        self._writer.write(self._parent, tags={_FRONT_DIGEST: digest, runs.NOTE: note})
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,127 @@
+"""What a trial looks like as an MLflow run. Pure: no MLflow in here."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from nas.quantity import short_count
+from nas.tracking.figures import DOMINATED_COLOR, FAILED_COLOR, FRONT_COLOR
+
+if TYPE_CHECKING:
+    from nas.trial import TrialRecord
+
+SEARCH_ID = "nas.search_id"
+"""Tag of every run of a search: the search's own one and its trials."""
+ROLE = "nas.role"
+"""Tag: `search` or `trial`."""
+TRIAL = "nas.trial"
+"""Tag: the trial's number. With `nas.search_id` it is the key under which a trial is written once."""
+PARETO = "pareto_optimal"
+RANK = "pareto_rank"
+NOTE = "mlflow.note.content"
+PARENT = "mlflow.parentRunId"
+COLOR = "mlflow.runColor"
+
+_PARAM_LIMIT, _TAG_LIMIT = 500, 5_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunContent:
+    """Everything that is written of one run, within MLflow's limits.
+
+    Attributes:
+        metrics: final values, finite, six digits.
+        curves: (name, epoch from 1, value). Named `epoch/...`, because a run's metric is its last step while a trial
+            is judged by its best epoch.
+    """
+
+    name: str
+    status: str
+    tags: Mapping[str, str]
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
+    curves: tuple[tuple[str, int, float], ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
+
+
+def trial_content(record: TrialRecord, *, search_id: str) -> RunContent:
+    """A trial's run, without what depends on the other trials: see `standing`."""
+    architecture = record.architecture
+    kinds = architecture.kinds[:-1]
+    shown = sorted(set(kinds) - {"pool"}) or ["pool"]
+    metrics: dict[str, float] = {
+        **record.metrics,
+        "parameters": record.parameters,
+        "log10_parameters": math.log10(max(1, record.parameters)),
+        "macs": record.macs,
+        "train_seconds": record.duration_seconds,
+    }
+    tags = {
+        SEARCH_ID: search_id,
+        ROLE: "trial",
+        TRIAL: str(record.number),
+        "mlflow.source.name": "nas",
+    }
+    if not record.completed:
+        reason = record.reason or "no reason was recorded"
+        tags |= {"nas.reason": reason, NOTE: f"**Failed:** {reason}"}
+    return RunContent(
+        name=f"{record.number:03d} - {'+'.join(shown)} - {short_count(record.parameters)}"[:200],
+        status="FINISHED" if record.completed else "FAILED",
+        tags=clipped(tags, _TAG_LIMIT),
+        params=clipped(
+            {
+                "architecture": architecture.describe(),
+                "architecture_id": architecture.id,
+                "depth": str(len(kinds)),
+                "kinds": ", ".join(sorted(set(kinds))),
+                "max_channels": str(max((t.output_shape[-1] for t in architecture.traces[:-1]), default=0)),
+                "head": architecture.kinds[-1],
+            },
+            _PARAM_LIMIT,
+        ),
+        metrics=tidied(metrics),
+        curves=tuple(_curve_points(record)),
+        files={"architecture.json": architecture.to_json()},
+    )
+
+
+def standing(record: TrialRecord, rank: int | None) -> tuple[dict[str, str], dict[str, float]]:
+    """Tags and metrics that change as other trials finish: front membership, its color, the Pareto rank."""
+    if rank is None:
+        color = DOMINATED_COLOR if record.completed else FAILED_COLOR
+        return {PARETO: "false", COLOR: color}, {}
+    color = DOMINATED_COLOR if rank else FRONT_COLOR
+    return {PARETO: str(rank == 0).lower(), COLOR: color}, {RANK: float(rank)}
+
+
+def tidied(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Finite values of six digits (whole numbers untouched) under names that MLflow accepts.
+
+    MLflow would store infinity as 1.8e308, and its table shows every digit.
+    """
+    return {
+        _metric_name(name): value if isinstance(value, int) else float(f"{value:.6g}")
+        for name, value in metrics.items()
+        if math.isfinite(value)
+    }
+
+
+def clipped(values: Mapping[str, str], limit: int = _TAG_LIMIT) -> dict[str, str]:
+    """Values no longer than MLflow stores; a cut one ends in an ellipsis."""
+    return {k: v if len(v) <= limit else v[: limit - 3] + "..." for k, v in values.items()}
+
+
+def _curve_points(record: TrialRecord) -> Iterator[tuple[str, int, float]]:
+    for name, values in record.curves.items():
+        for epoch, value in enumerate(values, start=1):
+            if math.isfinite(value):
+                yield f"epoch/{_metric_name(name)}", epoch, float(f"{value:.6g}")
+
+
+def _metric_name(name: str) -> str:
+    return re.sub(r"[^\w./ -]", "_", name)

@@ -1,0 +1,169 @@
+"""Where MLflow keeps a search, and a quiet client for it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sqlite3
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nas.errors import NasError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_SERVERS = ("http://", "https://", "databricks")
+_DATABASES = ("postgresql", "mysql", "mssql")
+
+_QUIET = {
+    # MLflow's defaults block one call for minutes when a server is down.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Store:
+    """A tracking store.
+
+    Attributes:
+        uri: what MLflow calls the tracking URI; a SQLite path in it is absolute.
+        artifact_root: absolute folder for files, for a database without a server; None: the server's business.
+    """
+
+    uri: str
+    artifact_root: Path | None
+
+    @classmethod
+    def resolve(
+        cls, runs_dir: Path, uri: str | None = None, environ: Mapping[str, str] = os.environ
+    ) -> Store:
+        """The store at `uri`, else at MLFLOW_TRACKING_URI, else `mlflow.db` in `runs_dir`.
+
+        Raises:
+            NasError: the address is of no kind that MLflow's clients can still write to.
+        """
+        runs_dir = runs_dir.absolute()
+        uri = uri or environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{runs_dir / 'mlflow.db'}"
+        if uri.startswith(_SERVERS):
+            return cls(uri=uri, artifact_root=None)
+        if uri.startswith(_DATABASES):
+            return cls(uri=uri, artifact_root=runs_dir / "mlartifacts")
+        if uri.startswith("sqlite:///") and len(uri) > len("sqlite:///"):
+            database = Path(uri.removeprefix("sqlite:///")).absolute()
+            return cls(uri=f"sqlite:///{database}", artifact_root=database.parent / "mlartifacts")
+        raise NasError(
+            "An MLflow tracking URI starts with http://, https:// or sqlite:/// (folders of files are no longer "
+            f"supported by MLflow); received {_without_password(uri)!r}. Try sqlite:///{runs_dir / 'mlflow.db'}"
+        )
+
+    @property
+    def label(self) -> str:
+        """The address without a password, for people."""
+        return _without_password(self.uri)
+
+    def connect(self) -> MlflowClient:
+        """A client; a SQLite store is created if it is not there."""
+        import_mlflow()
+        from mlflow import MlflowClient
+
+        if self.uri.startswith("sqlite:///"):
+            _create_sqlite(Path(self.uri.removeprefix("sqlite:///")))
+        return MlflowClient(tracking_uri=self.uri)
+
+    def experiment_id(self, client: MlflowClient, name: str) -> str:
+        """The experiment of this name: found, brought back from the trash, or created."""
+        experiment = client.get_experiment_by_name(name)
+        if experiment is None:
+            # A folder of its own: without one, MLflow writes into the current directory.
+            root = self.artifact_root
+            location = None if root is None else (root / uuid.uuid4().hex).as_uri()
+            return str(client.create_experiment(name, artifact_location=location))
+        if experiment.lifecycle_stage != "active":
+            client.restore_experiment(experiment.experiment_id)
+        return str(experiment.experiment_id)
+
+
+def import_mlflow() -> None:
+    """Import MLflow so that it neither chats nor waits for minutes; two seconds the first time.
+
+    What the user has set in the environment holds.
+    """
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    import mlflow  # noqa: F401
+
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(os.environ["MLFLOW_LOGGING_LEVEL"].upper())
+    # A server's absence is the tracker's `problem`, in one line, not a warning an attempt.
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
+
+
+def search_id(folder: Path) -> str:
+    """The id under which MLflow knows the search in `folder`: made once, then read from the file `search_id`.
+
+    Runs are found by it instead of by names, so any name works, and two searches of one name never mix.
+
+    Raises:
+        NasError: the file cannot be written, or holds something else.
+    """
+    path = folder / "search_id"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with path.open("x", encoding="ascii") as file:
+                file.write(f"{uuid.uuid4().hex}\n")
+        except FileExistsError:
+            pass
+        found = path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise NasError(f"The search's id cannot be kept in {path}: {error.strerror or error}.") from error
+    if not re.fullmatch("[0-9a-f]{32}", found):
+        raise NasError(
+            f"{path} must hold 32 hexadecimal digits; received {found[:40]!r}. Delete it for a new id."
+        )
+    return found
+
+
+def _create_sqlite(path: Path) -> None:
+    """Create the store under another name and put it in place whole.
+
+    Two processes that let MLflow create the same database at once crash each other; this way the first one wins.
+    The write-ahead log, remembered by the file, lets the UI read while a search writes.
+    """
+    if path.exists():
+        return
+    from mlflow import MlflowClient
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        MlflowClient(tracking_uri=f"sqlite:///{draft}").search_experiments(max_results=1)
+        connection = sqlite3.connect(draft)
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        finally:
+            connection.close()
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        except OSError:  # a file system without links
+            if not path.exists():
+                os.replace(draft, path)
+    finally:
+        for leftover in path.parent.glob(f"{draft.name}*"):
+            leftover.unlink(missing_ok=True)
+
+
+def _without_password(uri: str) -> str:
+    return re.sub(r"(://[^/:@]*):[^@/]*@", r"\1:***@", uri)

@@ -1,0 +1,88 @@
+"""The front as rows, for the terminal, for files and for other programs. Pure: no MLflow in here."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nas.trial import TrialRecord
+
+OBJECTIVES = {"parameters": "minimize", "val_accuracy": "maximize"}
+
+
+def front_rows(front: Iterable[TrialRecord]) -> list[dict[str, Any]]:
+    """One row a point, in the front's order; `None` where a number was not measured or is not finite."""
+    rows = (
+        {
+            "trial": record.number,
+            "architecture": record.architecture.describe(),
+            "architecture_id": record.architecture.id,
+            "parameters": record.parameters,
+            "macs": record.macs,
+            "val_accuracy": record.val_accuracy,
+            "val_loss": record.metrics.get("val_loss"),
+            "test_accuracy": record.metrics.get("test_accuracy"),
+            "test_accuracy_std": record.metrics.get("test_accuracy_std"),
+            "train_seconds": record.duration_seconds,
+        }
+        for record in front
+    )
+    return [
+        {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}
+        for row in rows
+    ]
+
+
+def front_document(front: Iterable[TrialRecord], *, search: str, hypervolume: float | None) -> dict[str, Any]:
+    """What `nas front --format json` prints: the rows, each with its whole architecture as `specification`."""
+    points = tuple(front)
+    return {
+        "search": search,
+        "objectives": OBJECTIVES,
+        "hypervolume": hypervolume,
+        "points": [
+            row | {"specification": json.loads(record.architecture.to_json())}
+            for row, record in zip(front_rows(points), points, strict=True)
+        ],
+    }
+
+
+def front_json(front: Iterable[TrialRecord], *, search: str, hypervolume: float | None) -> str:
+    """`front_document` as text that any JSON reader takes."""
+    document = front_document(front, search=search, hypervolume=hypervolume)
+    return json.dumps(document, indent=2, allow_nan=False) + "\n"
+
+
+def front_csv(front: Iterable[TrialRecord]) -> str:
+    """The rows with a header line; an unmeasured number is an empty cell."""
+    rows = front_rows(front)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else ["trial"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def front_markdown(front: Iterable[TrialRecord], links: Mapping[int, str], *, limit: int = 4_500) -> str:
+    """The rows as a markdown table of at most `limit` characters, the most accurate first.
+
+    Args:
+        front: points by parameters.
+        links: address by trial number.
+        limit: what fits into a note of every MLflow version, with room for more.
+    """
+    points = tuple(front)[::-1]
+    text = "| trial | parameters | MACs | validation accuracy | architecture |\n|---|---:|---:|---:|---|\n"
+    for shown, point in enumerate(points):
+        trial = f"[{point.number}]({links[point.number]})" if point.number in links else f"{point.number}"
+        architecture = point.architecture.describe().replace("|", "\\|")
+        row = f"| {trial} | {point.parameters:,} | {point.macs:,} | {point.val_accuracy:.2%} | {architecture} |\n"
+        if len(text) + len(row) > limit - 60:
+            return f"{text}\n{len(points) - shown:,} more are in front.csv.\n"
+        text += row
+    return text

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import math
+
+from nas.tracking.runs import clipped, standing, tidied, trial_content
+from tests.tracking.examples import failed, trial
+
+
+def test_name_says_number_kinds_and_size():
+    content = trial_content(trial(17, 0.9), search_id="s")
+    assert content.name == "017 - conv - 458"
+    assert (content.status, trial_content(failed(1), search_id="s").status) == ("FINISHED", "FAILED")
+
+
+def test_metrics_are_finite_and_short():
+    metrics = {
+        "val_accuracy": 0.123456789,
+        "val_loss": math.inf,
+        "f1 (macro)": math.nan,
+        "parameters": 12345678,
+    }
+    assert tidied(metrics) == {"val_accuracy": 0.123457, "parameters": 12345678}
+    assert tidied({"a:b(c)": 1.0}) == {"a_b_c_": 1.0}
+
+
+def test_curves_count_epochs_from_one_and_leave_out_what_is_not_finite():
+    record = trial(0, 0.9, curves={"loss": (2.0, math.nan, 1.0)})
+    assert trial_content(record, search_id="s").curves == (("epoch/loss", 1, 2.0), ("epoch/loss", 3, 1.0))
+
+
+def test_a_reason_longer_than_a_tag_is_cut():
+    tags = trial_content(failed(0, "x" * 9_000), search_id="s").tags
+    assert len(tags["nas.reason"]) == 5_000
+    assert tags["nas.reason"].endswith("x...")
+    assert clipped({"a": "12345"}, 5) == {"a": "12345"}
+
+
+def test_standing():
+    front, _ = standing(trial(0, 0.9), 0)
+    dominated, metrics = standing(trial(0, 0.9), 3)
+    broken, none = standing(failed(0), None)
+    assert [t["pareto_optimal"] for t in (front, dominated, broken)] == ["true", "false", "false"]
+    assert len({t["mlflow.runColor"] for t in (front, dominated, broken)}) == 3
+    assert (metrics, none) == ({"pareto_rank": 3.0}, {})

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nas.errors import NasError
+from nas.tracking import Store, search_id
+
+
+def test_default_is_a_database_in_the_runs_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    store = Store.resolve(Path("runs"), environ={})
+    assert store.uri == f"sqlite:///{tmp_path}/runs/mlflow.db"
+    assert store.artifact_root == tmp_path / "runs" / "mlartifacts"
+
+
+def test_the_argument_wins_over_the_environment_and_that_over_the_default(tmp_path):
+    environ = {"MLFLOW_TRACKING_URI": "http://tracking:5000"}
+    assert Store.resolve(tmp_path, environ=environ) == Store(uri="http://tracking:5000", artifact_root=None)
+    assert Store.resolve(tmp_path, "https://other", environ).uri == "https://other"
+
+
+def test_a_relative_database_becomes_absolute(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    store = Store.resolve(tmp_path / "runs", "sqlite:///db/mine.db", {})
+    assert store.uri == f"sqlite:///{tmp_path}/db/mine.db"
+    assert store.artifact_root == tmp_path / "db" / "mlartifacts"
+
+
+@pytest.mark.parametrize("uri", ["./mlruns", "file:///tmp/mlruns", "sqlite:///", "ftp://x"])
+def test_an_address_mlflow_cannot_write_to_is_refused(tmp_path, uri):
+    with pytest.raises(
+        NasError, match=r"starts with http://, https:// or sqlite:/// .*received .*Try sqlite:///"
+    ):
+        Store.resolve(tmp_path, uri, {})
+
+
+def test_a_password_is_not_shown(tmp_path):
+    store = Store.resolve(tmp_path, "https://me:secret@tracking/mlflow", {})
+    assert store.label == "https://me:***@tracking/mlflow"
+    assert store.uri == "https://me:secret@tracking/mlflow"
+
+
+def test_search_id_is_made_once_a_folder(tmp_path):
+    first = search_id(tmp_path / "a")
+    assert search_id(tmp_path / "a") == first != search_id(tmp_path / "b")
+
+
+def test_a_search_id_that_is_none_is_refused(tmp_path):
+    (tmp_path / "search_id").write_text("'; drop")
+    with pytest.raises(NasError, match=r"must hold 32 hexadecimal digits; received \"'; drop\""):
+        search_id(tmp_path)
+
+
+def test_a_search_id_that_cannot_be_kept_says_why(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(NasError, match=r"The search's id cannot be kept in .*file/search_id: "):
+        search_id(tmp_path / "file")
+
+
+def test_a_deleted_experiment_is_brought_back(store):
+    client = store.connect()
+    identity = store.experiment_id(client, "digits")
+    client.delete_experiment(identity)
+    assert store.experiment_id(client, "digits") == identity
+    assert client.get_experiment(identity).lifecycle_stage == "active"
+
+
+_SEARCH = """
+import logging, os, sqlite3, sys
+from pathlib import Path
+root = logging.getLogger()
+before = root.level, list(root.handlers)
+from nas.tracking import SearchRun, Store, sync
+store = Store.resolve(Path("runs"))
+search = SearchRun(store=store, experiment="e", name="n", search_id=sys.argv[1], limits=(1, 2))
+sync(search, [], description={}, status="RUNNING" if int(sys.argv[1]) else "FINISHED")
+assert before == (root.level, root.handlers)
+assert sqlite3.connect("runs/mlflow.db").execute("PRAGMA journal_mode").fetchone() == ("wal",)
+"""
+
+
+def test_processes_that_create_one_store_at_once_are_quiet_and_leave_nothing_else_behind(tmp_path):
+    """Nothing on the terminal, no `mlruns` in the current directory, no draft of the database."""
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
+    environ["PYTHONPATH"] = str(Path(__file__).parents[2])
+    searches = [
+        subprocess.Popen(
+            [sys.executable, "-c", _SEARCH, f"{number:032x}"],
+            cwd=tmp_path,
+            env=environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        for number in range(2)
+    ]
+    assert [(s.communicate()[0], s.returncode) for s in searches] == [(b"", 0), (b"", 0)]
+    assert os.listdir(tmp_path) == ["runs"]
+    left = set(os.listdir(tmp_path / "runs")) - {"mlflow.db-shm", "mlflow.db-wal"}
+    assert left == {"mlflow.db", "mlartifacts"}
