@@ -98,6 +98,8 @@ def parse_yaml(text: str, name: str) -> YamlFile:
         if seen > _MAXIMUM_NODES or len(path) > 50:
             raise FileError(f"{name}: at most {_MAXIMUM_NODES:,} values, 50 deep, are read; simplify the file")
         lines.setdefault(path, node.start_mark.line + 1)
+        if isinstance(node, yaml.CollectionNode) and not node.tag.endswith((":map", ":seq")):
+            raise FileError(f"{name}:{lines[path]}: this is not YAML: only plain data is read; received {node.tag}")
         if isinstance(node, yaml.MappingNode):
             loader.flatten_mapping(node)
             mapping: dict[Any, Any] = {}

@@ -1,0 +1,71 @@
+"""What the command line does, for notebooks and programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nas.tuning import Search
+    from nas.tuning.tuner import Observer
+
+
+def search(
+    experiment: str | Path,
+    *,
+    space: str | None = None,
+    dataset: str | None = None,
+    max_parameters: int | str | None = None,
+    strategy: str | None = None,
+    trials: int | None = None,
+    epochs: int | None = None,
+    seed: int | None = None,
+    name: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    runs_dir: str | Path = "runs",
+    tracking_uri: str | None = None,
+    fresh: bool = False,
+    observers: Sequence[Observer] = (),
+) -> Search:
+    """Search for the networks with the best accuracy for their size; goes on with an unfinished search.
+
+    Args:
+        experiment: a shipped experiment such as "digits", or the path of a .yaml file.
+        space: another search space, by name or path.
+        dataset: another data set: "digits", a TFDS name, a folder of class folders, an .npz file.
+        max_parameters: the budget; numbers, or text such as "20k".
+        strategy: how to search.
+        trials: how many architectures are trained.
+        epochs: of each trial.
+        seed: fixes every random choice.
+        name: of the search; the experiment's if left out.
+        settings: any other key of the experiment file, such as {"training.batch_size": 32}.
+        runs_dir: where searches are kept.
+        tracking_uri: of MLflow; MLFLOW_TRACKING_URI or a database in `runs_dir` if left out.
+        fresh: set an earlier search of the same name aside.
+        observers: told of every trial and epoch.
+
+    Returns:
+        The finished search: `.front`, `.trials`, `.best(max_parameters)`, `.export(folder)`.
+
+    Raises:
+        NasError: in one sentence, what is wrong and what to do.
+    """
+    from nas.config import load_experiment
+    from nas.resources import find_experiment
+    from nas.tuning import Plan, run
+
+    given = {
+        "space": space,
+        "dataset.name": dataset,
+        "budget.max_parameters": max_parameters,
+        "strategy": strategy,
+        "trials": trials,
+        "training.epochs": epochs,
+        "seed": seed,
+        "name": name,
+    }
+    overrides = {key: value for key, value in given.items() if value is not None} | dict(settings or {})
+    plan = Plan.of(load_experiment(find_experiment(str(experiment)), overrides))
+    return run(plan, runs_dir=runs_dir, tracking_uri=tracking_uri, fresh=fresh, observers=observers)

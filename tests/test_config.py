@@ -1,0 +1,78 @@
+"""Experiment files: read whole, or refused in one line."""
+
+import pytest
+
+from nas.config import load_experiment
+from nas.resources import shipped
+from nas.yaml_file import FileError
+
+MINIMAL = "space: plain\ndataset: digits\n"
+
+
+@pytest.fixture
+def experiment(tmp_path):
+    def write(text):
+        path = tmp_path / "mine.yaml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("path", shipped("experiments").values(), ids=shipped("experiments"))
+def test_shipped_experiments_load(path):
+    assert load_experiment(path).name == path.stem
+
+
+def test_defaults_and_name_come_from_the_file(experiment):
+    loaded = load_experiment(experiment(MINIMAL))
+    assert (loaded.name, loaded.dataset.name, loaded.strategy, loaded.training.batch_size) == (
+        "mine",
+        "digits",
+        type(loaded).model_fields["strategy"].default,
+        64,
+    )
+
+
+def test_numbers_as_people_write_them(experiment):
+    loaded = load_experiment(experiment(MINIMAL + "budget: {max_parameters: 1.5M}\ntime_limit: 1h30m\ntrials: 1k\n"))
+    assert (loaded.budget.max_parameters, loaded.time_limit, loaded.trials) == (1_500_000, 5400.0, 1000)
+
+
+def test_overrides_replace_values_at_any_depth(experiment):
+    loaded = load_experiment(experiment(MINIMAL), {"training.augmentation.shift": 2, "budget.max_parameters": "7k"})
+    assert loaded.training.augmentation.shift == 2
+    assert loaded.budget.max_parameters == 7000
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (MINIMAL + "trails: 3\n", r"mine.yaml:3: trails: unknown key; did you mean 'trials'\? there are budget, "),
+        (MINIMAL + "training:\n  epocs: 3\n", r"mine.yaml:4: training.epocs: unknown key; did you mean 'epochs'\?"),
+        (MINIMAL + "trials: many\n", r"mine.yaml:3: trials: a whole number such as 20000, 20k or 1.5M is needed"),
+        (MINIMAL + "trials: 0\n", r"mine.yaml:3: trials: input should be greater than or equal to 1; received 0"),
+        ("dataset: digits\n", r"mine.yaml:1: space: is missing"),
+        (MINIMAL + "device: tpv\n", r"mine.yaml:3: device: .*'auto', 'cpu', 'gpu' or 'tpu'; received 'tpv'"),
+        (
+            MINIMAL + "budget: {min_parameters: 9, max_parameters: 5}\n",
+            r"mine.yaml:3: budget: min_parameters must not exceed max_parameters; received 9 > 5",
+        ),
+        ("[1, 2]\n", r"mine.yaml:1: an experiment is a mapping"),
+        (MINIMAL + "space: mixed\n", r"mine.yaml:3: space is given twice"),
+        (MINIMAL + "seed: !!python/object/apply:os.getpid []\n", r"mine.yaml:3: this is not YAML: only plain data is read"),
+    ],
+)
+def test_mistakes_name_file_line_and_key(experiment, text, message):
+    with pytest.raises(FileError, match=message):
+        load_experiment(experiment(text))
+
+
+def test_a_mistake_on_the_command_line_names_its_key(experiment):
+    with pytest.raises(FileError, match=r"^training.batch_size: input should be greater than or equal to 1"):
+        load_experiment(experiment(MINIMAL), {"training.batch_size": 0})
+
+
+def test_a_setting_below_a_value_is_refused(experiment):
+    with pytest.raises(FileError, match="--set space.x: 'space' has no keys of its own"):
+        load_experiment(experiment(MINIMAL), {"space.x": 1})
