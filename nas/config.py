@@ -32,9 +32,9 @@ class DatasetConfig(_Strict):
     data_dir: str | None = Field(None, description="where TFDS keeps prepared data sets")
     manual_dir: str | None = Field(None, description="where TFDS finds files that you downloaded yourself")
     image_size: int | None = Field(
-        None, ge=4, le=1024, description="side in pixels to which a folder's images are resized"
+        None, ge=4, le=1024, description="side in pixels to which images are resized"
     )
-    grayscale: bool = Field(False, description="read a folder's images with one channel")
+    grayscale: bool = Field(False, description="read images with one channel")
     skip_corrupt: bool = Field(False, description="leave out a folder's unreadable images instead of stopping")
     validation_fraction: float = Field(0.2, gt=0, lt=1, description="share of the training images that scores trials")
     test_fraction: float = Field(
@@ -121,6 +121,8 @@ def load_experiment(path: Path, overrides: Mapping[str, Any] | None = None) -> E
         raise file.error((), "an experiment is a mapping of keys to values; see docs/experiments.md")
     data = json.loads(json.dumps(file.data, default=str))
     data.setdefault("name", path.stem)
+    if isinstance(data.get("dataset"), str):
+        data["dataset"] = {"name": data["dataset"]}
     for key, value in (overrides or {}).items():
         *parents, last = key.split(".")
         node = data
@@ -129,8 +131,6 @@ def load_experiment(path: Path, overrides: Mapping[str, Any] | None = None) -> E
             if not isinstance(node, dict):
                 raise FileError(f"--set {key}: {parent!r} has no keys of its own")
         node[last] = value
-    if isinstance(data.get("dataset"), str):
-        data["dataset"] = {"name": data["dataset"]}
     try:
         return ExperimentConfig.model_validate(data)
     except ValidationError as error:

@@ -1,8 +1,12 @@
 """Experiment files: read whole, or refused in one line."""
 
-import pytest
+import re
+from pathlib import Path
 
-from nas.config import load_experiment
+import pytest
+from pydantic import BaseModel
+
+from nas.config import ExperimentConfig, load_experiment
 from nas.resources import shipped
 from nas.yaml_file import FileError
 
@@ -76,3 +80,39 @@ def test_a_mistake_on_the_command_line_names_its_key(experiment):
 def test_a_setting_below_a_value_is_refused(experiment):
     with pytest.raises(FileError, match="--set space.x: 'space' has no keys of its own"):
         load_experiment(experiment(MINIMAL), {"space.x": 1})
+
+
+def test_the_page_documents_every_key():
+    """And nothing else."""
+    page = (Path(__file__).parent.parent / "docs" / "experiments.md").read_text()
+    documented = set(re.findall(r"^\| `([a-z_.]+)` \|", page, re.MULTILINE))
+
+    def keys(model, prefix=""):
+        for name, field in model.model_fields.items():
+            inner = field.annotation
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                yield from keys(inner, f"{prefix}{name}.")
+            else:
+                yield prefix + name
+
+    assert documented == {*keys(ExperimentConfig), "dataset"}
+
+
+def test_the_page_states_the_defaults():
+    page = (Path(__file__).parent.parent / "docs" / "experiments.md").read_text()
+    for key, default in re.findall(r"^\| `([a-z_.]+)` \| `?([0-9a-z.]+)`? \|", page, re.MULTILINE):
+        field, model = None, ExperimentConfig
+        for part in key.split("."):
+            field = model.model_fields[part]
+            model = field.annotation
+        if default in ("required", "none", "all"):
+            assert field.is_required() or field.default is None
+        else:
+            assert str(field.default).lower().removesuffix(".0") == default
+
+
+def test_the_page_s_example_is_one(experiment):
+    page = (Path(__file__).parent.parent / "docs" / "experiments.md").read_text()
+    (example,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    loaded = load_experiment(experiment(example))
+    assert (loaded.time_limit, loaded.budget.max_parameters, loaded.training.augmentation.shift) == (7200, 16_000, 2)

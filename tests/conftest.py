@@ -1,0 +1,28 @@
+"""What several packages' tests share: one small real search."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+# TensorFlow's own messages would drown a failing test's.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.pop("MLFLOW_TRACKING_URI", None)
+
+
+@pytest.fixture(scope="session")
+def finished_search(tmp_path_factory):
+    """Three real trials on the real digits, with an MLflow store beside them; do not change it."""
+    import nas
+
+    return nas.search(
+        "digits",
+        space="tiny",
+        max_parameters=3000,
+        strategy="random",
+        trials=3,
+        epochs=2,
+        runs_dir=tmp_path_factory.mktemp("runs"),
+    )

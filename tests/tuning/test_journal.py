@@ -1,0 +1,119 @@
+"""The journal keeps what ended, whatever happens to the process."""
+
+import json
+import os
+
+import pytest
+
+from nas.trial import TrialRecord, TrialStatus
+from nas.tuning.journal import Journal, JournalError, write_atomically
+from tests.tracking.examples import architecture, failed, trial
+
+
+@pytest.fixture
+def journal(tmp_path):
+    return Journal(tmp_path / "trials.jsonl")
+
+
+def fill(journal):
+    journal.start(0, architecture(4))
+    journal.end(trial(0, 0.75, filters=4))
+    journal.start(1, architecture(6))
+    journal.end(failed(1))
+    journal.start(2, architecture(8))
+
+
+def test_reads_back_what_was_written(journal):
+    fill(journal)
+    first, second, third = journal.read()
+    assert first == trial(0, 0.75, filters=4)
+    assert (second.status, second.reason) == (TrialStatus.FAILED, "The loss became nan in epoch 2.")
+    assert third == TrialRecord(number=2, architecture=architecture(8), status=TrialStatus.RUNNING)
+
+
+def test_an_absent_journal_is_empty(journal):
+    assert journal.read() == []
+
+
+def test_every_cut_leaves_the_ended_trials(journal, tmp_path):
+    """A kill may cut the file at any byte."""
+    fill(journal)
+    whole = journal.path.read_bytes()
+    ends = [position for position, byte in enumerate(whole) if byte == ord("\n")]
+    for cut in range(len(whole) + 1):
+        journal.path.write_bytes(whole[:cut])
+        journal.repair()
+        kept = journal.read()
+        assert sum(record.completed for record in kept) == (cut > ends[2])
+        assert journal.path.read_bytes() == whole[: max((end + 1 for end in ends if end < cut), default=0)]
+
+
+def test_writing_goes_on_after_a_cut(journal):
+    fill(journal)
+    journal.path.write_bytes(journal.path.read_bytes()[:-7])
+    journal.repair()
+    journal.start(2, architecture(8))
+    journal.end(trial(2, 0.5, filters=8))
+    assert [record.status for record in journal.read()] == [
+        TrialStatus.COMPLETED,
+        TrialStatus.FAILED,
+        TrialStatus.COMPLETED,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("{", r"line 3 of .*trials.jsonl is damaged \(JSONDecodeError"),
+        ('{"event":"end","trial":9}', r"line 3 of .* is damaged \(KeyError"),
+        ('{"event":"start","trial":0,"architecture":{}}', r"line 3 of .* is damaged \(ArchitectureError"),
+        ("[]", r"line 3 of .* is damaged \(TypeError"),
+    ],
+)
+def test_damage_is_an_error_and_never_a_restart(journal, line, message):
+    fill(journal)
+    lines = journal.path.read_text().splitlines()
+    lines[2] = line
+    journal.path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(JournalError, match=message + r".*restore the file from a backup.*--fresh"):
+        journal.read()
+
+
+def test_a_newer_journal_is_refused(journal):
+    journal.path.write_text(json.dumps({"format": 99, "kind": "nas trials"}) + "\n")
+    with pytest.raises(JournalError, match="newer version .format 99, this one reads 1.; upgrade keras-nas"):
+        journal.read()
+
+
+def test_another_file_is_no_journal(journal):
+    journal.path.write_text('{"a": 1}\n')
+    with pytest.raises(JournalError, match="line 1 of .*this is no journal of nas"):
+        journal.read()
+
+
+@pytest.fixture
+def full_disk(monkeypatch):
+    """fsync fails as it does on a full disk, after half of the line was taken."""
+
+    def refuse(descriptor):
+        raise OSError(28, "No space left on device")
+
+    return lambda: monkeypatch.setattr(os, "fsync", refuse)
+
+
+def test_a_full_disk_is_one_line_and_loses_nothing(journal, full_disk):
+    fill(journal)
+    before = journal.path.read_bytes()
+    full_disk()
+    with pytest.raises(JournalError, match=r"cannot keep the search's state in .*: No space left on device; everything"):
+        journal.end(trial(2, 0.5, filters=8))
+    assert journal.path.read_bytes() == before
+
+
+def test_a_file_is_replaced_as_a_whole(tmp_path, full_disk):
+    path = tmp_path / "a.json"
+    write_atomically(path, "old")
+    full_disk()
+    with pytest.raises(JournalError, match="No space left on device"):
+        write_atomically(path, "new")
+    assert path.read_text() == "old"

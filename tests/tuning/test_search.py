@@ -1,0 +1,218 @@
+"""Searches on the real digits: run, killed, continued, refused."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import nas
+from nas.architecture import BudgetError
+from nas.config import load_experiment
+from nas.datasets import DatasetError
+from nas.resources import find_experiment
+from nas.space import SpaceError
+from nas.strategies import StrategyError
+from nas.trial import TrialStatus
+from nas.tuning import Plan, Search, SearchError, SearchFolder, run, searches
+from nas.yaml_file import FileError
+
+ROOT = Path(nas.__file__).parent.parent
+
+
+def plan(**overrides):
+    settings = {"space": "tiny", "strategy": "random", "budget.max_parameters": 3000, "trials": 2, "training.epochs": 1}
+    return Plan.of(load_experiment(find_experiment("digits"), settings | overrides))
+
+
+class Watcher:
+    """Remembers what it was told; may stop the search."""
+
+    def __init__(self, stop_at=None):
+        self.told, self.stop_at = [], stop_at
+
+    def on_trial_begin(self, record):
+        self.told.append(("begin", record.number))
+        if record.number == self.stop_at:
+            raise KeyboardInterrupt
+
+    def on_epoch(self, record, epoch, metrics):
+        self.told.append(("epoch", record.number, epoch))
+
+    def on_trial_end(self, record):
+        self.told.append(("end", record.number))
+
+
+def test_a_search_has_trials_a_front_and_a_volume(finished_search):
+    trials = finished_search.trials
+    assert [trial.number for trial in trials] == [0, 1, 2]
+    assert all(trial.completed and trial.parameters <= 3000 for trial in trials)
+    assert len({trial.architecture.id for trial in trials}) == 3
+    assert finished_search.finished
+    assert 0 < finished_search.hypervolume < 1
+    assert {len(trial.curves["val_accuracy"]) for trial in trials} == {2}
+    assert finished_search.best().val_accuracy == max(trial.val_accuracy for trial in trials)
+
+
+def test_only_the_front_keeps_weights(finished_search):
+    kept = {int(path.stem) for path in (finished_search.folder.path / "weights").iterdir()}
+    assert kept == {point.number for point in finished_search.front}
+
+
+def test_recorded_parameters_are_those_of_the_trained_model(finished_search):
+    import numpy as np
+
+    from nas.training import load_weights
+
+    for point in finished_search.front:
+        weights = load_weights(finished_search.folder.weights(point.number), point.architecture)
+        assert sum(int(np.prod(array.shape)) for array in weights) == point.parameters
+
+
+def test_an_interrupted_search_goes_on_as_if_it_had_not_been(tmp_path):
+    whole = run(plan(trials=3), runs_dir=tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        run(plan(trials=3), runs_dir=tmp_path / "cut", observers=(Watcher(stop_at=1),))
+    cut = Search("digits", tmp_path / "cut")
+    assert [trial.status for trial in cut.trials] == [TrialStatus.COMPLETED, TrialStatus.RUNNING]
+    assert not cut.finished
+    watcher = Watcher()
+    continued = run(plan(trials=3), runs_dir=tmp_path / "cut", observers=(watcher,))
+    assert [event[1] for event in watcher.told if event[0] == "begin"] == [1, 2]
+    assert [trial.architecture.id for trial in continued.trials] == [t.architecture.id for t in whole.trials]
+    assert [trial.val_accuracy for trial in continued.trials] == [trial.val_accuracy for trial in whole.trials]
+
+
+def test_more_trials_extend_a_finished_search(tmp_path):
+    first = run(plan(trials=1), runs_dir=tmp_path).trials
+    more = run(plan(trials=2), runs_dir=tmp_path).trials
+    assert more[0] == first[0]
+    assert len(more) == 2
+
+
+@pytest.mark.slow
+def test_kill_9_loses_nothing_that_had_ended(tmp_path):
+    command = [sys.executable, "-c", "from nas.cli import run; run()", "search", "digits", "--space", "tiny"]
+    command += ["--strategy", "random", "--max-params", "3000", "--epochs", "2", "--trials", "3"]
+    command += ["--runs-dir", str(tmp_path)]
+    journal = tmp_path / "digits" / "trials.jsonl"
+    process = subprocess.Popen(command, cwd=ROOT, start_new_session=True, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not (journal.exists() and b'"end"' in journal.read_bytes()):
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    ended = [trial for trial in Search("digits", tmp_path).trials if trial.completed]
+    assert ended
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    trials = Search("digits", tmp_path).trials
+    assert [trial.number for trial in trials] == [0, 1, 2]
+    assert trials[: len(ended)] == ended
+
+
+def test_a_time_limit_ends_the_search_with_what_there_is(tmp_path):
+    done = run(plan(trials=500, time_limit=8), runs_dir=tmp_path)
+    assert 0 < done.ended_trials < 500
+
+
+def test_failed_trials_have_a_reason_and_no_number(tmp_path):
+    space = tmp_path / "wild.yaml"
+    convs = "- conv: {filters: [64, 65], kernel: [3, 5], activation: linear, normalization: none}\n"
+    space.write_text(f"stem:\n{convs}{convs}{convs}head: flatten\n")
+    wild = {"training.learning_rate": 10, "training.optimizer": "sgd", "budget.max_parameters": None}
+    with pytest.raises(SearchError, match=r"5 trials in a row failed, the last with: Training diverged in epoch 1"):
+        run(plan(space=str(space), trials=9, **wild), runs_dir=tmp_path)
+    trials = Search("digits", tmp_path).trials
+    assert [trial.status for trial in trials] == [TrialStatus.FAILED] * 5
+    assert all("diverged" in trial.reason and not trial.metrics for trial in trials)
+
+
+def test_an_exhausted_space_ends_the_search(tmp_path, caplog):
+    space = tmp_path / "two.yaml"
+    space.write_text("stem: [{conv: {filters: [2, 3]}}]\nhead: global_pool\n")
+    done = run(plan(space=str(space), trials=9), runs_dir=tmp_path)
+    assert len(done.trials) == 2
+
+
+def test_settings_cannot_change_in_a_search(tmp_path):
+    run(plan(trials=1), runs_dir=tmp_path)
+    with pytest.raises(SearchError, match=r"the search 'digits' exists with other settings \(seed was 0, is 7\); give"):
+        run(plan(seed=7), runs_dir=tmp_path)
+
+
+def test_fresh_sets_the_earlier_search_aside(tmp_path):
+    run(plan(trials=1), runs_dir=tmp_path)
+    again = run(plan(trials=1, seed=7), runs_dir=tmp_path, fresh=True)
+    assert again.experiment.seed == 7
+    assert searches(tmp_path) == ["digits", "digits.1"]
+
+
+def test_two_processes_cannot_run_one_search(tmp_path):
+    folder = SearchFolder(tmp_path, "digits")
+    with folder.locked(), pytest.raises(SearchError, match=rf"being run by process {os.getpid()}; wait for it"):
+        run(plan(), runs_dir=tmp_path)
+
+
+def test_a_tracking_server_that_is_away_stops_nothing(tmp_path, caplog):
+    done = run(plan(trials=1), runs_dir=tmp_path, tracking_uri="http://127.0.0.1:9")
+    assert len(done.front) == 1
+
+
+@pytest.mark.parametrize(
+    ("overrides", "error", "message"),
+    [
+        ({"dataset.name": "digitz"}, DatasetError, "digits"),
+        ({"space": "tinny"}, FileError, "there is no search space 'tinny' .did you mean 'tiny'"),
+        ({"strategy": "randon"}, StrategyError, "there is no strategy 'randon' .did you mean 'random'"),
+        ({"budget.max_parameters": 10}, BudgetError, "has at most 10 parameters: the smallest has "),
+        ({"device": "tpu"}, nas.NasError, "'tpu' is not supported"),
+    ],
+)
+def test_what_cannot_work_is_said_before_anything_runs(overrides, error, message):
+    with pytest.raises(error, match=message):
+        plan(**overrides)
+
+
+def test_a_space_that_does_not_fit_the_images(tmp_path):
+    space = tmp_path / "deep.yaml"
+    space.write_text("stem: [pool, pool, pool, pool]\nhead: global_pool\n")
+    with pytest.raises(SpaceError, match="no architecture of the space 'deep' fits 8x8x1 images"):
+        plan(space=str(space))
+
+
+def test_a_read_only_runs_directory(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("")
+    with pytest.raises(SearchError, match=r"cannot write to the runs directory .*; make it writable, or give another"):
+        run(plan(), runs_dir=file)
+
+
+def test_an_unknown_search_names_those_that_exist(finished_search):
+    with pytest.raises(SearchError, match=r"there is no search 'nope' in .*; there are: digits"):
+        Search("nope", finished_search.folder.runs_dir)
+
+
+def test_a_damaged_experiment_is_said(tmp_path):
+    run(plan(trials=1), runs_dir=tmp_path)
+    (tmp_path / "digits" / "experiment.json").write_text('{"name": "digits"')
+    with pytest.raises(SearchError, match=r"experiment.json cannot be read .*restore it from a backup"):
+        Search("digits", tmp_path)
+
+
+def test_weights_of_a_dominated_trial_are_not_there(tmp_path, finished_search):
+    front = {point.number for point in finished_search.front}
+    dominated = [trial.number for trial in finished_search.trials if trial.number not in front]
+    if not dominated:
+        pytest.skip("all three trials are on the front")
+    with pytest.raises(nas.NasError, match=rf"the weights of trial {dominated[0]} were not kept: only trials on the front"):
+        finished_search.export(tmp_path / "model", trial=dominated[0])
+
+
+def test_the_journal_holds_plain_json(finished_search):
+    lines = finished_search.folder.journal.path.read_text().splitlines()
+    assert json.loads(lines[0]) == {"format": 1, "kind": "nas trials"}
+    assert [json.loads(line)["event"] for line in lines[1:]] == ["start", "end"] * 3
