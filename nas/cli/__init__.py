@@ -21,26 +21,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         Exit code: 0 done, 1 an error in one line, 2 wrong usage, 130 interrupted.
     """
-    import click
-
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     set_up_logging(debug=debug)
     try:
-        code = app(args=[a for a in arguments if a != "--debug"], prog_name="nas", standalone_mode=False)
-        return code if isinstance(code, int) else 0
+        app(args=[a for a in arguments if a != "--debug"], prog_name="nas")
+        return 0
+    except SystemExit as leave:
+        # How the parser ends: 0 after a command, 2 after wrong usage, 130 after Ctrl-C.
+        return leave.code if isinstance(leave.code, int) else 0
     except NasError as error:
         if debug:
             raise
         errors.print(f"Error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
         return 1
-    except click.exceptions.Exit as leave:
-        return leave.exit_code
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        return 130
     except BrokenPipeError:
         # The reader, such as `head`, has seen enough.
         sys.stderr.close()

@@ -1,0 +1,199 @@
+"""Exports one trained network: written beside, reloaded, compared, and only then put in place."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nas import __version__
+from nas.export.format import FORMATS, ExportError, ExportFormat
+from nas.training.model import Weights, probabilities, rebuild
+
+if TYPE_CHECKING:
+    from nas.architecture import Architecture
+
+CARD = "export.json"
+"""The file that marks a folder as an export of ours, which a later export may replace."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportReport:
+    """What was written, and how it compares with the trained model.
+
+    Attributes:
+        bytes: of all files together.
+        largest_difference: of a class probability, over all images.
+        images_checked: how many images were compared.
+    """
+
+    path: Path
+    format: str
+    bytes: int
+    largest_difference: float
+    images_checked: int
+
+
+def export(
+    architecture: Architecture,
+    weights: Weights,
+    *,
+    labels: Sequence[str],
+    to: Path,
+    check_images: npt.NDArray[np.uint8],
+    format: str = "savedmodel",
+) -> ExportReport:
+    """Writes a trained network into the folder `to`, with `labels.txt`, `architecture.json` and `export.json`.
+
+    The network is rebuilt in float32 from its specification, whatever precision it was trained in.
+
+    Args:
+        architecture: the specification.
+        weights: as trained, in the order of `keras.Model.get_weights()`.
+        labels: one name a class, in the order of the probabilities.
+        to: a folder that is absent, empty, or an earlier export, which is replaced.
+        check_images: uint8 `(n, height, width, channels)`, n > 0, on which the export must predict what the trained
+            model predicts.
+        format: a key of `FORMATS`.
+
+    Raises:
+        ExportError: the destination is in use or cannot be written, or the export predicts something else; then
+            the destination is as it was.
+        NasError: the weights are not this architecture's.
+    """
+    writer = _format(format)
+    _check_input(architecture, labels, check_images)
+    to = to.resolve()
+    _check_destination(to)
+    model = rebuild(architecture, weights)
+    expected = probabilities(model, check_images)
+    stage: Path | None = None
+    try:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        stage = Path(tempfile.mkdtemp(dir=to.parent, prefix=f".{to.name}.export-"))
+        stage.chmod(0o755)  # mkdtemp's 0700 would keep a model server of another user out
+        _write(writer, model, stage, labels=labels)
+        difference = _compare(writer, expected, writer.predict(stage, check_images))
+        (stage / "labels.txt").write_text("".join(f"{' '.join(label.split())}\n" for label in labels))
+        (stage / "architecture.json").write_text(architecture.to_json() + "\n")
+        card = {
+            "created_by": f"nas {__version__}",
+            "format": format,
+            "architecture": architecture.id,
+            "input_shape": list(architecture.input_shape),
+            "images_checked": len(check_images),
+            "largest_difference": difference,
+        }
+        (stage / CARD).write_text(json.dumps(card, indent=2) + "\n")
+        size = sum(file.stat().st_size for file in stage.rglob("*") if file.is_file())
+        _put_in_place(stage, to)
+    except OSError as error:
+        raise ExportError(
+            f"Could not write the export to {to}: {error.strerror or error}. Free space or choose another folder."
+        ) from error
+    finally:
+        if stage is not None:
+            shutil.rmtree(stage, ignore_errors=True)
+    return ExportReport(
+        path=to, format=format, bytes=size, largest_difference=difference, images_checked=len(check_images)
+    )
+
+
+def _format(name: str) -> ExportFormat:
+    if name not in FORMATS:
+        raise ExportError(f"Unknown export format {name!r}; use one of: {', '.join(sorted(FORMATS))}.")
+    return FORMATS[name]
+
+
+def _check_input(
+    architecture: Architecture, labels: Sequence[str], check_images: npt.NDArray[np.uint8]
+) -> None:
+    if len(labels) != architecture.classes:
+        raise ExportError(
+            f"An export needs one label a class: the network has {architecture.classes} classes, "
+            f"received {len(labels)} labels. Pass the labels of the data set it was trained on."
+        )
+    if check_images.dtype != np.uint8 or check_images.shape[1:] != tuple(architecture.input_shape):
+        raise ExportError(
+            f"The images to check must be uint8 of shape (n, {', '.join(map(str, architecture.input_shape))}); "
+            f"received {check_images.dtype} {check_images.shape}. Pass images of the data set it was trained on."
+        )
+    if not len(check_images):
+        raise ExportError(
+            "An export is checked on at least one image; received none. Pass validation images."
+        )
+
+
+def _check_destination(to: Path) -> None:
+    try:
+        unsafe = to.exists() and (not to.is_dir() or (any(to.iterdir()) and not (to / CARD).is_file()))
+    except OSError as error:
+        raise ExportError(f"Could not read {to}: {error.strerror}. Choose another folder.") from error
+    if unsafe:
+        raise ExportError(
+            f"{to} exists and is no earlier export of nas; it is left as it is. Choose a new or empty folder."
+        )
+
+
+def _write(writer: ExportFormat, model: Any, folder: Path, *, labels: Sequence[str]) -> None:
+    import tensorflow as tf
+
+    try:
+        writer.write(model, folder, labels=labels)
+    except tf.errors.OpError as error:  # TensorFlow's own file errors: a full disk, a missing permission
+        raise OSError(error.message.splitlines()[0]) from error
+
+
+def _compare(
+    writer: ExportFormat, expected: npt.NDArray[np.float32], received: npt.NDArray[np.float32]
+) -> float:
+    """The largest difference of a probability.
+
+    Raises:
+        ExportError: it exceeds the format's tolerance, or an image changes its class without having been tied.
+    """
+    if received.shape != expected.shape:
+        raise ExportError(
+            f"The {writer.name} export answers with shape {received.shape} instead of {expected.shape}; "
+            "nothing was written."
+        )
+    difference = float(np.abs(received - expected).max())
+    first, second = np.sort(expected, axis=1)[:, :-3:-1].T if expected.shape[1] > 1 else (expected, expected)
+    changed = (received.argmax(axis=1) != expected.argmax(axis=1)) & (first - second > 2e-5)
+    # Written so that a difference that is not a number fails too.
+    if not difference <= writer.tolerance or changed.any():
+        raise ExportError(
+            f"The {writer.name} export predicts something else than the trained model: probabilities differ by up "
+            f"to {difference:.2g} (allowed: {writer.tolerance:g}), and {int(changed.sum()):,} of {len(expected):,} "
+            "images change their class; nothing was written."
+        )
+    return difference
+
+
+def _put_in_place(stage: Path, to: Path) -> None:
+    """Renames; an earlier export is moved aside first and comes back if the new one cannot take its place."""
+    if not to.exists():
+        stage.rename(to)
+        return
+    aside = Path(tempfile.mkdtemp(dir=to.parent, prefix=f".{to.name}.old-")) / "export"
+    try:
+        to.rename(aside)
+        try:
+            stage.rename(to)
+        except OSError:
+            aside.rename(to)
+            raise
+    finally:
+        with contextlib.suppress(OSError):
+            os.rmdir(aside.parent)  # only if it is empty
+        if to.exists():
+            shutil.rmtree(aside.parent, ignore_errors=True)

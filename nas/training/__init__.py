@@ -1,0 +1,26 @@
+"""Training one architecture: devices, precision, the loop, evaluation, and its weights as a file."""
+
+from __future__ import annotations
+
+from nas.training.devices import Devices, select_devices
+from nas.training.loop import TrainingDivergedError, TrainingResult, TrainingStoppedError, train
+from nas.training.machine import inspect_machine
+from nas.training.model import evaluate, probabilities, rebuild
+from nas.training.quiet import import_tensorflow
+from nas.training.weights import load_weights, save_weights
+
+__all__ = [
+    "Devices",
+    "TrainingDivergedError",
+    "TrainingResult",
+    "TrainingStoppedError",
+    "evaluate",
+    "import_tensorflow",
+    "inspect_machine",
+    "load_weights",
+    "probabilities",
+    "rebuild",
+    "save_weights",
+    "select_devices",
+    "train",
+]

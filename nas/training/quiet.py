@@ -1,0 +1,74 @@
+"""The first import of TensorFlow, without the start-up noise that it writes past Python to standard error."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from nas.errors import NasError
+
+_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+# Lines of TensorFlow's C++ log: written before its own log level is in force, so the level alone does not
+# hide them ("I0000 00:00:1795301414.243937    3794 port.cc:153] oneDNN custom operations are on ...").
+_NOISE = re.compile(rb"(WARNING: All log messages before absl::InitializeLog|[IWE]\d{4} \d\d:\d\d:)")
+
+
+def import_tensorflow() -> None:
+    """Imports TensorFlow and Keras once, quietly; call it before the first `import tensorflow` or `import keras`.
+
+    A user who sets TF_CPP_MIN_LOG_LEVEL below 3 wants to see the log: then nothing is hidden.
+
+    Raises:
+        NasError: Keras is configured for a backend other than TensorFlow.
+    """
+    loud = os.environ.setdefault(_LEVEL, "3") != "3"  # a worker inherits the 3 from its parent
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    if "tensorflow" not in sys.modules or "keras" not in sys.modules:
+        if loud:
+            _import()
+        else:
+            with _without_noise():
+                _import()
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        raise NasError(
+            f"Keras must run on its TensorFlow backend, but is configured for {keras.backend.backend()!r}; "
+            "unset KERAS_BACKEND, or set it to 'tensorflow'."
+        )
+
+
+def _import() -> None:
+    import tensorflow as tf
+
+    # MirroredStrategy reports its devices and its reduction through this logger, at each trial.
+    tf.get_logger().setLevel("ERROR")
+    import keras
+
+    keras.utils.set_random_seed  # noqa: B018 - keras loads its submodules lazily; now, while it is quiet
+
+
+@contextmanager
+def _without_noise() -> Iterator[None]:
+    """Collects what is written to file descriptor 2 and hands on all that is not TensorFlow's start-up log."""
+    try:
+        sys.stderr.flush()
+        real = os.dup(2)
+    except (OSError, ValueError, AttributeError):  # no standard error: nothing can be noisy
+        yield
+        return
+    with tempfile.TemporaryFile() as captured:
+        os.dup2(captured.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(real, 2)
+            os.close(real)
+            captured.seek(0)
+            rest = b"".join(line for line in captured if not _NOISE.match(line))
+            if rest:
+                os.write(2, rest)

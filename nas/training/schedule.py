@@ -1,0 +1,56 @@
+"""What follows from the number of steps: the learning rate's course and batch normalization's memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nas.config import TrainingConfig
+
+
+def batch_norm_momentum(steps: int) -> float:
+    """The momentum of BatchNormalization's moving statistics for a training of `steps` steps, in [0.8, 0.99].
+
+    The moving average looks back over about 1 / (1 - momentum) steps; here 5 % of the training. Keras' default,
+    0.99, looks back over 100 steps whatever the budget: in a training of 200 steps the statistics then still hold
+    their initial values, a network that has learned everything validates like a coin, and a search ranks noise.
+
+    >>> batch_norm_momentum(50), batch_norm_momentum(400), batch_norm_momentum(100_000)
+    (0.8, 0.95, 0.99)
+    """
+    return min(0.99, max(0.8, 1 - 1 / max(1.0, 0.05 * steps)))
+
+
+def warm_up_steps(steps: int) -> int:
+    """Steps of linear warm-up: a tenth of the training, at most 1,000.
+
+    >>> warm_up_steps(5), warm_up_steps(200), warm_up_steps(1_000_000)
+    (0, 20, 1000)
+    """
+    return min(1_000, steps // 10)
+
+
+def make_optimizer(training: TrainingConfig, *, steps: int) -> Any:
+    """The Keras optimizer: linear warm-up to `learning_rate`, then a cosine to zero at the last of `steps`."""
+    import keras
+
+    warm_up = warm_up_steps(steps)
+    rate = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=training.learning_rate / (warm_up + 1) if warm_up else training.learning_rate,
+        decay_steps=steps - warm_up,
+        warmup_target=training.learning_rate if warm_up else None,
+        warmup_steps=warm_up,
+    )
+    # 0 and None differ: with 0 Keras adds one operation a variable that does nothing.
+    decay = training.weight_decay or None
+    optimizer: Any
+    match training.optimizer:
+        case "adam":
+            return keras.optimizers.Adam(rate)
+        case "adamw":
+            optimizer = keras.optimizers.AdamW(rate, weight_decay=training.weight_decay)
+        case "sgd":
+            optimizer = keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, weight_decay=decay)
+    if decay:
+        # Shrinking scales and offsets does not regularize; it only fights the normalization.
+        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer

@@ -1,0 +1,70 @@
+"""One network's weights as a file that says whose they are."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nas.errors import NasError
+
+if TYPE_CHECKING:
+    from nas.architecture import Architecture
+    from nas.training.model import Weights
+
+_ARCHITECTURE = "architecture"
+
+
+def save_weights(path: Path, architecture: Architecture, weights: Weights) -> None:
+    """Writes an .npz file, whole or not at all; it survives a crash right after the call.
+
+    Raises:
+        NasError: the file cannot be written.
+    """
+    arrays = {f"{index:05d}": np.asarray(array) for index, array in enumerate(weights)}
+    temporary = ""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            temporary = file.name
+            np.savez(file, allow_pickle=False, **{_ARCHITECTURE: np.array(architecture.id)}, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise NasError(
+            f"Could not write the weights to {path}: {error.strerror or error}. Free space or choose another folder."
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+
+
+def load_weights(path: Path, architecture: Architecture) -> list[npt.NDArray[Any]]:
+    """The arrays that `save_weights` wrote, in their order.
+
+    Raises:
+        NasError: no such file, not such a file, or another architecture's.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            owner = str(file[_ARCHITECTURE])
+            weights = [file[name] for name in sorted(set(file.files) - {_ARCHITECTURE})]
+    except FileNotFoundError:
+        raise NasError(f"There are no weights at {path}; train the architecture again.") from None
+    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
+        raise NasError(
+            f"{path} is damaged or no weights file of nas ({error}); delete it and train the architecture again."
+        ) from error
+    if owner != architecture.id:
+        raise NasError(
+            f"{path} holds the weights of architecture {owner}, not of {architecture.id}; "
+            "use the file of the same trial."
+        )
+    return weights

@@ -1,0 +1,259 @@
+"""The command line is a contract: what goes where, exit codes, one line for each mistake."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nas
+from nas.cli import main
+
+ROOT = Path(nas.__file__).parent.parent
+FAST = ["--space", "tiny", "--strategy", "random", "--max-params", "3000", "--epochs", "1", "--trials", "1"]
+
+
+@pytest.fixture
+def run(capsys):
+    """Run a command line: its exit code, stdout and stderr."""
+
+    def call(*arguments):
+        code = main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture
+def runs_dir(finished_search):
+    return finished_search.folder.runs_dir
+
+
+def test_version(run):
+    assert run("--version") == (0, f"nas {nas.__version__}\n", "")
+
+
+def test_help_answers_at_once():
+    """The limit is 0.5 s; the best of three, as the machine may be busy."""
+    seconds = []
+    for _ in range(3):
+        started = time.perf_counter()
+        done = subprocess.run(
+            [sys.executable, "-c", "from nas.cli import run; run()", "--help"], cwd=ROOT, capture_output=True, text=True
+        )
+        seconds.append(time.perf_counter() - started)
+        assert done.returncode == 0
+        assert "Pareto front" in done.stdout
+    assert min(seconds) < 1.5
+
+
+def test_front_as_a_table(run, runs_dir, finished_search):
+    code, out, err = run("front", "digits", "--runs-dir", runs_dir)
+    best = finished_search.best()
+    assert code == 0
+    assert f"{len(finished_search.front)} of 3 trials" in out
+    assert f"{best.parameters:,}" in out
+    assert f"{best.val_accuracy:.2%}" in out
+    assert f"export digits --max-params {best.parameters} --to digits-model" in err
+
+
+def test_front_as_json_is_the_contract(run, runs_dir, finished_search):
+    code, out, err = run("front", "digits", "--format", "json", "--runs-dir", runs_dir)
+    document = json.loads(out)
+    assert (code, err) == (0, "")
+    assert document["search"] == "digits"
+    assert [point["trial"] for point in document["points"]] == [point.number for point in finished_search.front]
+    wanted = {"trial", "architecture", "parameters", "macs", "val_accuracy", "test_accuracy"}
+    assert all(wanted <= point.keys() for point in document["points"])
+
+
+def test_front_as_csv(run, runs_dir, finished_search):
+    _, out, _ = run("front", "digits", "--format", "csv", "--runs-dir", runs_dir)
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert [int(row["parameters"]) for row in rows] == [point.parameters for point in finished_search.front]
+
+
+def test_show_a_trial(run, runs_dir, finished_search):
+    best = finished_search.best()
+    code, out, _ = run("show", f"digits/{best.number}", "--runs-dir", runs_dir)
+    assert code == 0
+    assert f"{best.parameters:,} parameters" in out
+    assert best.architecture.id in out
+
+
+def test_show_a_file_as_json(run, tmp_path, finished_search):
+    path = tmp_path / "a.json"
+    path.write_text(finished_search.best().architecture.to_json())
+    _, out, _ = run("show", path, "--format", "json")
+    document = json.loads(out)
+    assert document["parameters"] == finished_search.best().parameters
+    assert sum(layer["parameters"] for layer in document["layers"]) == document["parameters"]
+
+
+def test_export_writes_what_plain_tensorflow_reads(run, runs_dir, tmp_path, finished_search):
+    best = finished_search.best()
+    to = tmp_path / "model"
+    code, out, _ = run("export", "digits", "--max-params", best.parameters, "--to", to, "--runs-dir", runs_dir)
+    assert code == 0
+    assert f"Trial {best.number} of 'digits': {best.parameters:,} parameters" in out
+    import tensorflow as tf
+
+    model = tf.saved_model.load(str(to))
+    images = tf.constant(np.zeros((2, 8, 8, 1), np.uint8))
+    probabilities = model.signatures["serving_default"](image=images)["probabilities"].numpy()
+    assert probabilities.shape == (2, 10)
+    assert np.allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+    assert (to / "labels.txt").read_text().split() == [str(digit) for digit in range(10)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("spaces", "mixed"),
+        ("experiments", "digits"),
+        ("datasets", "digits  8x8x1, 10 classes"),
+        ("strategies", "random"),
+        ("blocks", "inception"),
+        ("searches", "digits  finished, 3 trials"),
+    ],
+)
+def test_list(run, runs_dir, kind, expected):
+    code, out, _ = run("list", kind, "--runs-dir", runs_dir)
+    assert code == 0
+    assert expected in out
+
+
+def test_search_dry_run_writes_nothing(run, tmp_path):
+    code, out, _ = run("search", "digits", "--dry-run", "--runs-dir", tmp_path)
+    assert code == 0
+    assert "digits: 8x8x1, 10 classes" in out
+    assert "at most 20,000 parameters" in out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_dry_run_help_show_and_front_do_not_import_tensorflow(runs_dir):
+    for arguments in (
+        ["search", "digits", "--dry-run"],
+        ["show", "digits/0", "--runs-dir", str(runs_dir)],
+        ["front", "digits", "--runs-dir", str(runs_dir)],
+        ["space", "stats", "tiny"],
+    ):
+        code = (
+            "import sys; from nas.cli import main; code = main(sys.argv[1:]); "
+            "heavy = {'tensorflow', 'keras', 'keras_tuner', 'mlflow'} & set(sys.modules); "
+            "sys.exit(code or (str(heavy) if heavy else 0))"
+        )
+        done = subprocess.run([sys.executable, "-c", code, *arguments], cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+
+def test_search_prints_progress_on_stderr_and_the_front_on_stdout(run, tmp_path):
+    code, out, err = run("search", "digits", *FAST, "--runs-dir", tmp_path)
+    assert code == 0
+    assert out.startswith("Pareto front of 'digits': 1 of 1 trials")
+    assert "   1/1  trial 0 " in err
+    assert "Searching 'tiny' on digits (8x8x1, 10 classes), at most 3,000 parameters; 1 trials of 1 epochs." in err
+    code, again, err = run("search", "digits", *FAST, "--runs-dir", tmp_path)
+    assert (code, again) == (0, out)
+    assert "The search 'digits' is finished; --trials N adds trials, --fresh starts over." in err
+
+
+def test_sync_adds_what_mlflow_misses(run, runs_dir, tmp_path):
+    elsewhere = f"sqlite:///{tmp_path / 'other.db'}"
+    code, out, _ = run("sync", "digits", "--runs-dir", runs_dir, "--tracking-uri", elsewhere)
+    assert (code, out) == (0, f"3 trials of 'digits' were added to {elsewhere}\n")
+    assert run("sync", "digits", "--runs-dir", runs_dir, "--tracking-uri", elsewhere)[1].startswith("0 trials")
+
+
+def test_space_stats_show_sample_check(run):
+    code, out, _ = run("space", "stats", "tiny", "--max-params", "2k")
+    assert code == 0
+    assert "(exact)" in out
+    assert "at most 2,000 parameters" in out
+    document = json.loads(run("space", "stats", "tiny", "--max-params", "2k", "--format", "json")[1])
+    assert 0 < document["share"] < 1
+    lines = run("space", "sample", "tiny", "-n", "4", "--max-params", "2k", "--format", "json")[1].splitlines()
+    assert len({nas.Architecture.from_json(line).id for line in lines}) == 4
+    assert "stage1" in run("space", "show", "tiny")[1]
+    assert "tiny works on" in run("space", "check", "tiny")[1]
+    assert "$schema" in json.loads(run("space", "schema")[1])
+
+
+def test_doctor_says_what_would_be_used(run, tmp_path):
+    code, out, _ = run("doctor", "--format", "json", "--runs-dir", tmp_path)
+    found = json.loads(out)
+    assert code == 0
+    assert found["choice"]["device"] in ("cpu", "gpu")
+    assert found["versions"]["nas"] == nas.__version__
+    assert found["probe"]["ok"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["search", "digitz"], "Error: there is no experiment 'digitz' (did you mean 'digits'?); give a path ending in"),
+        (["search", "digits", "--space", "mixd"], "Error: there is no search space 'mixd' (did you mean 'mixed'?)"),
+        (["search", "digits", "--strategy", "rnd"], "Error: there is no strategy 'rnd'"),
+        (["search", "digits", "--device", "tpu"], "Error: Device 'tpu' is not supported"),
+        (["search", "digits", "--max-params", "20q"], "Error: budget.max_parameters: a whole number such as 20000, 20k"),
+        (["search", "digits", "--max-params", "10"], "has at most 10 parameters: the smallest has "),
+        (["search", "digits", "--set", "epochs"], "Error: --set takes KEY=VALUE such as training.batch_size=32"),
+        (["search", "digits", "--set", "traning.epochs=3"], "unknown key; did you mean 'training'?"),
+        (["search", "digits", "--dataset", "no/such/folder"], "Error: "),
+        (["front", "nope"], "Error: there is no search 'nope' in "),
+        (["show", "digits/99"], "Error: the search 'digits' has no trial 99; it has 3, from 0"),
+        (["show", "mixed"], "architectures, and only one can be shown; see nas space sample mixed"),
+        (["show", "nothing.json"], "Error: cannot read nothing.json: No such file or directory"),
+        (["show", "tiny", "--input", "8x8"], "Error: --input must be HEIGHTxWIDTHxCHANNELS such as 28x28x1"),
+        (["export", "digits", "--to", "x", "--max-params", "3"], "No trial on the front has at most 3 parameters"),
+        (["export", "digits", "--to", "x", "--best", "--trial", "0"], "each choose the network; give one of them"),
+        (["export", "digits", "--to", "x", "--format", "tflite"], "Error: "),
+        (["space", "stats", "tiny", "--max-params", "1"], "has at most 1 parameters: the smallest has "),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_mistake_is_one_line_and_exit_1(run, runs_dir, arguments, message, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    where = ["--runs-dir", runs_dir] if arguments[0] in ("search", "front", "show", "export") else []
+    code, out, err = run(*arguments, *where)
+    assert code == 1
+    assert message in err
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_wrong_usage_is_exit_2(run):
+    assert run("serch")[0] == 2
+    assert run("search")[0] == 2
+    assert run("front", "digits", "--format", "yaml")[0] == 2
+
+
+def test_debug_shows_the_traceback(run):
+    with pytest.raises(nas.NasError, match="there is no search 'nope'"):
+        run("front", "nope", "--debug")
+
+
+@pytest.mark.slow
+def test_ctrl_c_prints_how_to_go_on(tmp_path):
+    import signal
+
+    command = [sys.executable, "-c", "from nas.cli import run; run()", "search", "digits", *FAST]
+    command += ["--trials", "50", "--runs-dir", str(tmp_path)]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    journal = tmp_path / "digits" / "trials.jsonl"
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not (journal.exists() and '"end"' in journal.read_text()):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "finished trials are kept. Go on with:\n  nas search digits --space tiny" in err
+    assert "Traceback" not in err
+    assert nas.Search("digits", tmp_path).ended_trials >= 1

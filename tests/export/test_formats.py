@@ -1,0 +1,217 @@
+"""The contract of every registered export format, and the one way that all exports take."""
+
+import json
+import os
+import resource
+import signal
+import stat
+
+import numpy as np
+import pytest
+
+from nas.architecture import Architecture
+from nas.architecture.blocks import Conv, GlobalPoolHead, Inception, Pool, Residual
+from nas.errors import NasError
+from nas.export import FORMATS, ExportError, ExportFormat, export
+from nas.training import import_tensorflow, probabilities, rebuild
+
+LABELS = ("zero", "one", "a label\nof two lines")
+
+
+@pytest.fixture(scope="module")
+def network():
+    blocks = (
+        Conv(filters=6, padding="valid"),
+        Inception(branch1x1=2, branch3x3=2, branch5x5=2, branch_pool=2),
+        Residual(filters=8),
+        Pool(),
+        GlobalPoolHead(classes=3),
+    )
+    return Architecture(input_shape=(9, 7, 3), blocks=blocks)
+
+
+@pytest.fixture(scope="module")
+def weights(network):
+    """Initial weights, disturbed so that offsets and statistics matter and no two arrays are equal."""
+    import_tensorflow()
+    import keras
+
+    keras.utils.set_random_seed(0)
+    rng = np.random.default_rng(0)
+    return [(w + rng.normal(0, 0.1, w.shape)).astype(np.float32) for w in network.build().get_weights()]
+
+
+@pytest.fixture(scope="module")
+def images():
+    return np.random.default_rng(1).integers(0, 256, (700, 9, 7, 3), np.uint8)
+
+
+@pytest.fixture
+def arguments(network, weights, images):
+    return {"architecture": network, "weights": weights, "labels": LABELS, "check_images": images}
+
+
+@pytest.mark.parametrize("name", sorted(FORMATS))
+def test_an_export_predicts_what_the_trained_network_predicts(name, arguments, tmp_path):
+    report = export(**arguments, to=tmp_path / "model", format=name)
+
+    assert (report.format, report.images_checked, report.path) == (name, 700, tmp_path / "model")
+    assert report.bytes == sum(file.stat().st_size for file in report.path.rglob("*") if file.is_file())
+    assert 0 <= report.largest_difference <= FORMATS[name].tolerance
+    trained = probabilities(
+        rebuild(arguments["architecture"], arguments["weights"]), arguments["check_images"]
+    )
+    again = FORMATS[name].predict(report.path, arguments["check_images"])
+    assert trained.std(axis=0).max() > 0.005  # the images are told apart, so that the comparison can fail
+    assert np.abs(again - trained).max() <= FORMATS[name].tolerance
+    np.testing.assert_allclose(again.sum(axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", sorted(FORMATS))
+def test_labels_architecture_and_card_lie_beside_it_and_nothing_else_is_left(name, arguments, tmp_path):
+    export(**arguments, to=tmp_path / "deep" / "model", format=name)
+
+    folder = tmp_path / "deep" / "model"
+    assert (folder / "labels.txt").read_text().splitlines() == ["zero", "one", "a label of two lines"]
+    assert Architecture.from_json((folder / "architecture.json").read_text()) == arguments["architecture"]
+    card = json.loads((folder / "export.json").read_text())
+    assert (card["format"], card["architecture"]) == (name, arguments["architecture"].id)
+    assert os.listdir(tmp_path / "deep") == ["model"]
+    assert stat.S_IMODE(folder.stat().st_mode) & 0o055 == 0o055
+
+
+def test_a_mixed_precision_policy_does_not_reach_the_export(arguments, tmp_path):
+    import keras
+
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        assert export(**arguments, to=tmp_path / "model").largest_difference <= 1e-5
+        assert keras.config.dtype_policy().name == "mixed_float16"
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+class Wrong(ExportFormat):
+    """Writes a file and predicts as told."""
+
+    name = "wrong"
+
+    def __init__(self, change):
+        self.change = change
+
+    def write(self, model, folder, *, labels):
+        self.model = model
+        (folder / "model.bin").write_bytes(b"0" * 100_000)
+
+    def predict(self, folder, images):
+        return self.change(probabilities(self.model, images))
+
+
+WRONG = {
+    "another class": (
+        lambda p: p[:, ::-1],
+        r"differ by up to .* and [1-9]\d* of 700 images change their class",
+    ),
+    "slightly off": (
+        lambda p: p + np.float32(3e-5),
+        r"differ by up to 3e-05 \(allowed: 1e-05\), and 0 of 700",
+    ),
+    "not a number": (lambda p: p * np.nan, "predicts something else"),
+    "another shape": (lambda p: p[:5], r"answers with shape \(5, 3\) instead of \(700, 3\)"),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), WRONG.values(), ids=WRONG)
+def test_an_export_that_predicts_something_else_never_gets_its_place(
+    change, message, arguments, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(FORMATS, "wrong", Wrong(change))
+    with pytest.raises(ExportError, match=message):
+        export(**arguments, to=tmp_path / "model", format="wrong")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def honest(monkeypatch):
+    monkeypatch.setitem(FORMATS, "wrong", Wrong(lambda p: p))
+    return "wrong"
+
+
+def test_an_earlier_export_is_replaced_whole(arguments, tmp_path, honest):
+    export(**arguments, to=tmp_path / "model", format=honest)
+    (tmp_path / "model" / "stale").touch()
+    export(**arguments, to=tmp_path / "model", format=honest)
+
+    assert sorted(os.listdir(tmp_path / "model")) == [
+        "architecture.json",
+        "export.json",
+        "labels.txt",
+        "model.bin",
+    ]
+    assert os.listdir(tmp_path) == ["model"]
+
+
+def test_an_earlier_export_survives_one_that_fails(arguments, tmp_path, honest, monkeypatch):
+    export(**arguments, to=tmp_path / "model", format=honest)
+    (tmp_path / "model" / "mine").touch()
+    monkeypatch.setitem(FORMATS, "wrong", Wrong(lambda p: p * 0))
+    with pytest.raises(ExportError):
+        export(**arguments, to=tmp_path / "model", format=honest)
+    assert (tmp_path / "model" / "mine").exists()
+
+
+def test_an_empty_folder_is_used(arguments, tmp_path, honest):
+    (tmp_path / "model").mkdir()
+    assert export(**arguments, to=tmp_path / "model", format=honest).path.is_dir()
+
+
+@pytest.mark.parametrize("kind", ["folder", "file"])
+def test_what_is_not_ours_is_never_overwritten(kind, arguments, tmp_path, honest):
+    precious = tmp_path / "model" / "precious" if kind == "folder" else tmp_path / "model"
+    precious.parent.mkdir(exist_ok=True)
+    precious.write_text("mine")
+    with pytest.raises(ExportError, match="exists and is no earlier export of nas; it is left as it is"):
+        export(**arguments, to=tmp_path / "model", format=honest)
+    assert precious.read_text() == "mine"
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(arguments, tmp_path, honest):
+    (tmp_path / "file").touch()
+    with pytest.raises(NasError, match=r"Could not write the export to .*file/model: File exists") as error:
+        export(**arguments, to=tmp_path / "file" / "model", format=honest)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", [*sorted(FORMATS), "wrong"])
+def test_a_full_disk_is_one_line_and_leaves_nothing(name, arguments, tmp_path, honest):
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_024, limit[1]))  # stands in for a disk that is full
+    try:
+        with pytest.raises(NasError, match=r"Could not write the export to .*model: ") as error:
+            export(**arguments, to=tmp_path / "model", format=name)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        signal.signal(signal.SIGXFSZ, previous)
+    assert "\n" not in str(error.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format": "pickle"}, r"Unknown export format 'pickle'; use one of: savedmodel"),
+        ({"labels": ("a", "b")}, "the network has 3 classes, received 2 labels"),
+        (
+            {"check_images": np.zeros((2, 8, 8, 1), np.uint8)},
+            r"uint8 of shape \(n, 9, 7, 3\); received uint8 \(2, 8, 8, 1\)",
+        ),
+        ({"check_images": np.zeros((2, 9, 7, 3), np.float32)}, "received float32"),
+        ({"check_images": np.zeros((0, 9, 7, 3), np.uint8)}, "checked on at least one image; received none"),
+        ({"weights": []}, r"weight arrays with [\d,]+ values; received 0 with 0"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_is_written(change, message, arguments, tmp_path):
+    with pytest.raises(NasError, match=message):
+        export(**arguments | change, to=tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,166 @@
+import json
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from nas.errors import NasError
+from nas.training import select_devices
+
+
+def python(code, **environment):
+    import os
+
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=True,
+        env=os.environ | environment,
+    )
+
+
+def test_tpu_is_refused_without_starting_tensorflow():
+    code = """
+        import sys
+        from nas.training import select_devices
+        try:
+            select_devices("tpu")
+        except Exception as error:
+            print(type(error).__name__, error)
+        print("tensorflow" in sys.modules)
+    """
+    message, started = python(code).stdout.splitlines()
+    assert message.startswith(
+        "NasError Device 'tpu' is not supported by this version of nas yet; use 'gpu', 'cpu'"
+    )
+    assert started == "False"
+
+
+def test_an_unknown_device_is_refused():
+    with pytest.raises(NasError, match=r"Unknown device 'npu'; use 'auto', 'cpu' or 'gpu'\."):
+        select_devices("npu")
+
+
+def test_without_a_gpu_auto_is_the_cpu_and_gpu_is_an_error(monkeypatch):
+    import tensorflow as tf
+
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: [])
+    devices = select_devices("auto")
+    assert (devices.kind, devices.names, devices.strategy, devices.replicas) == ("cpu", ("CPU:0",), None, 1)
+    with pytest.raises(
+        NasError, match=r"Device 'gpu' needs a GPU that TensorFlow can use, and it finds none"
+    ):
+        select_devices("gpu")
+
+
+def test_every_gpu_gets_memory_growth_and_several_are_mirrored(monkeypatch):
+    import tensorflow as tf
+
+    grown, mirrored = [], []
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: ["first", "second"])
+    monkeypatch.setattr(tf.config.experimental, "set_memory_growth", lambda gpu, on: grown.append((gpu, on)))
+    monkeypatch.setattr(
+        tf.distribute, "MirroredStrategy", lambda devices: mirrored.append(devices) or "strategy"
+    )
+
+    devices = select_devices("auto")
+
+    assert grown == [("first", True), ("second", True)]
+    assert mirrored == [["GPU:0", "GPU:1"]]
+    assert (devices.kind, devices.replicas, devices.strategy) == ("gpu", 2, "strategy")
+
+
+def test_one_gpu_needs_no_strategy(monkeypatch):
+    import tensorflow as tf
+
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: ["only"])
+    monkeypatch.setattr(tf.config.experimental, "set_memory_growth", lambda gpu, on: None)
+    assert select_devices("gpu").strategy is None
+
+
+def test_two_mirrored_devices_train_like_one():
+    """Without batch normalization, whose statistics are each replica's own, the losses are equal.
+
+    Two networks of different sizes, one after the other, as in a search.
+    """
+    code = """
+        import json
+        from nas.training.quiet import import_tensorflow
+        import_tensorflow()
+        import tensorflow as tf
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+
+        from nas.config import TrainingConfig
+        from nas.training import train, evaluate
+        from nas.training.devices import over
+        from tests.training.conftest import digits_data, small_network
+
+        data = digits_data(train_images=512)  # in one batch: its order then does not matter
+        config = TrainingConfig(epochs=4, batch_size=512, learning_rate=1e-2)
+        out = {"validation_images": len(data.validation)}
+        two = ("CPU:0", "CPU:1")
+        for kind, names in (("none", two[:1]), ("none", two), ("batch", two)):
+            network = small_network(normalization=kind)
+            result = train(network, data, config, seed=0, devices=over("cpu", names))
+            scored = evaluate(network, result.weights, data.validation)
+            out[f"{kind}{len(names)}"] = {"curves": result.curves, "metrics": result.metrics, "scored": scored}
+        print(json.dumps(out))
+    """
+    done = python(code)
+    assert done.stderr == ""
+    out = json.loads(done.stdout)
+    assert out["validation_images"] % 2 == 1  # so the replicas' shares of the last batch differ
+    one, two = out["none1"]["curves"], out["none2"]["curves"]
+    for name in one:
+        assert two[name] == pytest.approx(one[name], abs=1e-4), name
+    for kind in ("none2", "batch2"):
+        assert out[kind]["scored"]["accuracy"] == pytest.approx(out[kind]["metrics"]["val_accuracy"])
+        assert out[kind]["scored"]["loss"] == pytest.approx(out[kind]["metrics"]["val_loss"], rel=1e-4)
+
+
+def test_start_up_noise_is_hidden_and_everything_else_is_not():
+    code = """
+        import os, warnings
+        from nas.training import quiet
+        real = quiet._import
+        def loud():
+            real()
+            os.write(2, b"I0000 00:00:1795301414.243937    3794 port.cc:153] oneDNN custom operations are on.\\n")
+            os.write(2, b"a real message\\n")
+        quiet._import = loud
+        quiet.import_tensorflow()
+        import tensorflow as tf
+        tf.config.list_physical_devices()
+    """
+    assert python(code).stderr == "a real message\n"
+
+
+def test_a_user_who_asks_for_the_log_gets_it():
+    code = """
+        import os
+        from nas.training import quiet
+        quiet._import = lambda: os.write(2, b"I0000 00:00:1795301414.243937    3794 port.cc:153] oneDNN\\n")
+        quiet.import_tensorflow()
+    """
+    assert "port.cc" in python(code, TF_CPP_MIN_LOG_LEVEL="0").stderr
+
+
+def test_another_keras_backend_is_refused():
+    code = """
+        import sys, types
+        keras = types.ModuleType("keras")
+        keras.backend = types.SimpleNamespace(backend=lambda: "jax")
+        sys.modules |= {"keras": keras, "tensorflow": types.ModuleType("tensorflow")}
+        from nas.training import select_devices
+        try:
+            select_devices("cpu")
+        except Exception as error:
+            print(error)
+    """
+    assert python(code).stdout.startswith(
+        "Keras must run on its TensorFlow backend, but is configured for 'jax'"
+    )

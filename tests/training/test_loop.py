@@ -1,0 +1,178 @@
+import pickle
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from nas.config import TrainingConfig
+from nas.errors import NasError
+from nas.training import TrainingDivergedError, TrainingStoppedError, evaluate, train
+from nas.training.loop import _make_recorder, training_batch_size, validation_batch_size
+from tests.training.conftest import digits_data
+
+
+def test_a_short_training_learns_and_is_judged_fairly(trained):
+    assert trained.metrics["val_accuracy"] > 0.85
+    assert trained.epochs == 5
+    assert {len(curve) for curve in trained.curves.values()} == {5}
+    assert trained.duration_seconds > 0
+
+
+def test_metrics_are_those_of_the_best_epoch(trained):
+    ranked = sorted(
+        zip(trained.curves["val_accuracy"], trained.curves["val_loss"], strict=True),
+        key=lambda p: (-p[0], p[1]),
+    )
+    assert (trained.metrics["val_accuracy"], trained.metrics["val_loss"]) == ranked[0]
+    for name, curve in trained.curves.items():
+        assert trained.metrics[name] == curve[trained.best_epoch - 1]
+        assert type(trained.metrics[name]) is float
+
+
+def test_weights_are_those_of_the_best_epoch_and_the_network_rebuilt_from_them_scores_the_same(
+    network, data, trained
+):
+    assert sum(array.size for array in trained.weights) == network.count.parameters
+    again = evaluate(network, trained.weights, data.validation)
+    assert again["accuracy"] == pytest.approx(trained.metrics["val_accuracy"])
+    assert again["loss"] == pytest.approx(trained.metrics["val_loss"], rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("val_accuracy", "val_loss", "best"),
+    [
+        ([0.5, 0.9, 0.7], [1, 1, 1], 2),
+        ([0.5, 0.9, 0.9], [1, 0.4, 0.3], 3),
+        ([0.5, 0.9, 0.9], [1, 0.3, 0.4], 2),
+        ([0.9, 0.9, 0.9], [1, 1, 1], 1),
+        ([0.0, 0.0, 0.0], [3, 2, 9], 2),
+    ],
+)
+def test_the_best_epoch_has_the_highest_accuracy_then_the_lowest_loss(val_accuracy, val_loss, best):
+    recorder = _make_recorder(None, None, replicas=1)
+    for epoch, (accuracy, loss) in enumerate(zip(val_accuracy, val_loss, strict=True)):
+        recorder.set_model(SimpleNamespace(get_weights=lambda epoch=epoch: [epoch + 1]))
+        recorder.on_epoch_end(epoch, {"accuracy": 1, "loss": 0, "val_accuracy": accuracy, "val_loss": loss})
+
+    assert recorder.best_epoch == best
+    assert recorder.weights == [best]
+
+
+def test_same_seed_same_training(network, data, quick, trained):
+    again = train(network, data, quick, seed=3)
+    other = train(network, data, quick, seed=4)
+
+    assert again.curves["loss"] == pytest.approx(trained.curves["loss"], rel=1e-5)
+    assert other.curves["loss"] != pytest.approx(trained.curves["loss"], rel=1e-3)
+
+
+def test_each_epoch_is_reported(network, data):
+    seen = []
+    result = train(
+        network,
+        data,
+        TrainingConfig(epochs=2),
+        seed=0,
+        on_epoch=lambda epoch, values: seen.append((epoch, values)),
+    )
+    assert [epoch for epoch, _ in seen] == [1, 2]
+    assert [values["val_loss"] for _, values in seen] == list(result.curves["val_loss"])
+
+
+def test_what_on_epoch_raises_ends_the_training(network, data):
+    def prune(epoch, values):
+        raise LookupError(f"pruned after epoch {epoch}")
+
+    with pytest.raises(LookupError, match="pruned after epoch 1"):
+        train(network, data, TrainingConfig(epochs=3), seed=0, on_epoch=prune)
+
+
+def test_training_can_be_stopped_between_batches(network, data):
+    answers = iter([False, False, True])
+    with pytest.raises(TrainingStoppedError, match="stopped in epoch 1"):
+        train(network, data, TrainingConfig(epochs=3), seed=0, should_stop=lambda: next(answers))
+
+
+def test_divergence_is_an_outcome_with_its_epoch(network, data):
+    class Broken:
+        """A network that answers with the logarithm of a negative number."""
+
+        def build(self, *, batch_norm_momentum):
+            import keras
+
+            model = network.build(batch_norm_momentum=batch_norm_momentum)
+            return keras.Model(model.input, keras.ops.log(model.output - 2))
+
+    epochs = []
+    with pytest.raises(
+        TrainingDivergedError, match=r"diverged in epoch 1: the loss is no finite number"
+    ) as error:
+        train(
+            Broken(), data, TrainingConfig(epochs=3), seed=0, on_epoch=lambda epoch, _: epochs.append(epoch)
+        )
+    assert error.value.epoch == 1
+    assert epochs == []
+
+
+def test_errors_survive_the_way_back_from_a_worker_process():
+    for error in (TrainingDivergedError(7), TrainingStoppedError(7)):
+        copy = pickle.loads(pickle.dumps(error))
+        assert (type(copy), str(copy), copy.epoch) == (type(error), str(error), 7)
+
+
+def test_label_smoothing_trains_less_sure_networks_and_still_reports_the_plain_cross_entropy(
+    network, data, quick, trained
+):
+    smoothed = train(network, data, quick.model_copy(update={"label_smoothing": 0.4}), seed=3)
+    again = evaluate(network, smoothed.weights, data.validation)
+
+    assert smoothed.metrics["val_loss"] == pytest.approx(again["loss"], rel=1e-4)
+    assert smoothed.metrics["loss"] > trained.metrics["loss"] + 0.1
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_precision_is_local_and_weights_stay_float32(network, data, precision):
+    import keras
+
+    policies = []
+    result = train(
+        network,
+        data,
+        TrainingConfig(epochs=1, precision=precision),
+        seed=0,
+        on_epoch=lambda *_: policies.append(keras.config.dtype_policy().name),
+    )
+    assert policies == [precision]
+    assert keras.config.dtype_policy().name == "float32"
+    assert {array.dtype for array in result.weights} == {np.dtype("float32")}
+
+
+def test_fewer_images_than_a_batch_still_train(network):
+    result = train(network, digits_data(train_images=20), TrainingConfig(epochs=1, batch_size=64), seed=0)
+    assert result.metrics["loss"] > 0
+
+
+@pytest.mark.parametrize("replicas", [1, 2, 3, 8])
+@pytest.mark.parametrize("images", [16, 25, 63, 64, 65, 1_149])
+@pytest.mark.parametrize("wanted", [1, 2, 63, 64, 4_096])
+def test_batches_are_shared_evenly_and_none_leaves_a_replica_without_an_image(images, wanted, replicas):
+    for size in (
+        training_batch_size(images, wanted, replicas),
+        validation_batch_size(images, wanted, replicas),
+    ):
+        assert replicas <= size <= images
+        assert size % replicas == 0
+
+    assert images % size == 0 or images % size >= replicas
+
+
+@pytest.mark.parametrize(
+    ("images", "replicas", "message"),
+    [
+        (3, 4, "validation split needs at least one image for each of 4 devices; it has 3"),
+        (3, 2, "validation split of 3 images cannot be shared among 2 devices"),
+    ],
+)
+def test_a_split_too_small_for_the_devices_is_refused(images, replicas, message):
+    with pytest.raises(NasError, match=message):
+        validation_batch_size(images, 64, replicas)

@@ -1,0 +1,82 @@
+import json
+import re
+import sys
+
+import pytest
+
+from nas.training import inspect_machine, machine
+
+
+@pytest.fixture(scope="module")
+def found():
+    return inspect_machine()
+
+
+def test_this_machine_is_described_as_plain_data(found):
+    assert json.loads(json.dumps(found)) == found
+    assert found["probe"] == {"ok": True, "reason": ""}
+    assert all(
+        found["versions"][name] for name in ("python", "nas", "tensorflow", "keras", "keras-tuner", "mlflow")
+    )
+    assert "CPU:0" in [device["name"] for device in found["devices"]]
+    assert found["machine"]["usable_cpus"] >= 1
+    assert found["machine"]["memory_bytes"] > 2**28
+    assert found["choice"]["device"] not in found["choice"]["why_not"]
+    assert "not supported" in found["choice"]["why_not"]["tpu"]
+
+
+PROBES = {
+    "hangs": ("import time; time.sleep(60)", "did not answer within 0.5 seconds"),
+    "aborts": ("import os; os.abort()", r"failed to start \(exit status -6\)"),
+    "raises": ("raise ImportError('libcuda is broken')", "exit status 1.*ImportError: libcuda is broken"),
+    "babbles": ("print('hello')", r"failed to start \(exit status 0\)"),
+}
+
+
+@pytest.mark.parametrize(("code", "reason"), PROBES.values(), ids=PROBES)
+def test_a_broken_tensorflow_is_reported_and_the_rest_still_told(code, reason):
+    limit = 0.5 if "sleep" in code else 30
+    broken = inspect_machine(time_limit_seconds=limit, probe_command=[sys.executable, "-c", code])
+    assert not broken["probe"]["ok"]
+    assert re.search(reason, broken["probe"]["reason"])
+    assert broken["choice"]["why_not"]["gpu"] == broken["probe"]["reason"]
+    assert broken["versions"]["tensorflow"]
+
+
+def _answering(answer):
+    return [sys.executable, "-c", f"print({json.dumps(answer)!r})"]
+
+
+def test_gpus_are_taken_and_their_precision_told():
+    card = {"name": "GPU:0", "kind": "gpu", "description": "T4", "compute_capability": [7, 5]}
+    found = inspect_machine(probe_command=_answering({"devices": [card], "built_with_cuda": True}))
+
+    assert found["choice"]["device"] == "gpu"
+    assert "slower" in found["choice"]["why_not"]["cpu"]
+    assert found["precision"]["mixed_float16"].startswith("fast")
+    assert found["precision"]["mixed_bfloat16"] == "works, without tensor cores"
+
+
+@pytest.mark.parametrize(
+    ("nvidia", "cuda", "hidden", "reason"),
+    [
+        ([], True, None, "no NVIDIA driver"),
+        (["T4, 15360 MiB, 550"], False, None, "built without CUDA"),
+        (["T4, 15360 MiB, 550"], True, None, r"lacks its CUDA libraries; pip install 'keras-nas\[gpu\]'"),
+        (["T4, 15360 MiB, 550"], True, "", "CUDA_VISIBLE_DEVICES hides every GPU"),
+    ],
+)
+def test_why_no_gpu_is_used(monkeypatch, nvidia, cuda, hidden, reason):
+    monkeypatch.setattr(machine, "_nvidia_cards", lambda: nvidia)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if hidden is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
+    found = inspect_machine(probe_command=_answering({"devices": [], "built_with_cuda": cuda}))
+    assert re.search(reason, found["choice"]["why_not"]["gpu"])
+
+
+def test_a_runs_folder_that_does_not_exist_yet_is_looked_up_at_its_parent(tmp_path):
+    command = _answering({"devices": [], "built_with_cuda": True})
+    found = inspect_machine(tmp_path / "a" / "b", probe_command=command)["runs_dir"]
+    assert found["writable"]
+    assert found["free_bytes"] > 0
