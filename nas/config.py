@@ -31,9 +31,7 @@ class DatasetConfig(_Strict):
     )
     data_dir: str | None = Field(None, description="where TFDS keeps prepared data sets")
     manual_dir: str | None = Field(None, description="where TFDS finds files that you downloaded yourself")
-    image_size: int | None = Field(
-        None, ge=4, le=1024, description="side in pixels to which images are resized"
-    )
+    image_size: int | None = Field(None, ge=4, le=1024, description="side in pixels to which images are resized")
     grayscale: bool = Field(False, description="read images with one channel")
     skip_corrupt: bool = Field(False, description="leave out a folder's unreadable images instead of stopping")
     validation_fraction: float = Field(0.2, gt=0, lt=1, description="share of the training images that scores trials")
@@ -102,6 +100,10 @@ class ExperimentConfig(_Strict):
     trials: Count = Field(20, ge=1)
     time_limit: Seconds | None = Field(None, gt=0, description="seconds, or 30m, 2h")
     training: TrainingConfig = TrainingConfig()
+    trial_timeout: Seconds | None = Field(None, gt=0, description="a trial that takes longer is ended and has failed")
+    workers: Annotated[int, Field(ge=0, le=1000)] | Literal["auto"] = Field(
+        "auto", description="processes that train at the same time; 0 trains in the search's own process"
+    )
     device: Literal["auto", "cpu", "gpu", "tpu"] = "auto"
     seed: int = Field(0, ge=0)
 

@@ -27,6 +27,7 @@ class TrialRecord:
         curves: one value an epoch, by name (`accuracy`, `loss`, `val_accuracy`, `val_loss`).
         duration_seconds: build, training and evaluation.
         reason: why it failed, one line; "" if it did not.
+        log: what it wrote about its failure, such as a traceback; "" if it did not fail.
     """
 
     number: int
@@ -36,6 +37,7 @@ class TrialRecord:
     curves: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     duration_seconds: float = 0.0
     reason: str = ""
+    log: str = ""
 
     @property
     def completed(self) -> bool:

@@ -36,6 +36,9 @@ def search(
     trials: Annotated[str | None, typer.Option(help="Architectures to train.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs of each trial.")] = None,
     time_limit: Annotated[str | None, typer.Option(help="End in time, with a front: 90s, 30m, 2h.")] = None,
+    workers: Annotated[
+        str | None, typer.Option(help="Processes that train at the same time: auto, or a number; 0 is this process.")
+    ] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or gpu.")] = None,
     seed: Annotated[int | None, typer.Option(help="Fixes every random choice.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the search; the experiment's if left out.")] = None,
@@ -54,6 +57,7 @@ def search(
     from nas.config import load_experiment
     from nas.resources import find_experiment
     from nas.tuning import Plan, Search, SearchFolder
+    from nas.tuning.one_network import one_network_settings
 
     given = {
         "space": space,
@@ -63,11 +67,14 @@ def search(
         "trials": trials,
         "training.epochs": epochs,
         "time_limit": time_limit,
+        "workers": workers if workers is None or not workers.isdigit() else int(workers),
         "device": device,
         "seed": seed,
         "name": name,
     }
     overrides = {key: value for key, value in given.items() if value is not None} | _settings(set_ or [])
+    if space is not None:
+        overrides = one_network_settings(space) | overrides
     plan = Plan.of(load_experiment(find_experiment(experiment), overrides))
     if dry_run:
         _print_plan(plan)

@@ -72,6 +72,7 @@ class Journal:
                 "curves": {name: [_rounded(value) for value in values] for name, values in record.curves.items()},
                 "duration_seconds": round(record.duration_seconds, 3),
                 "reason": record.reason,
+                "log": record.log,
             }
         )
 
@@ -131,6 +132,7 @@ def _ended(running: TrialRecord, event: Mapping[str, Any]) -> TrialRecord:
         curves={name: tuple(values) for name, values in event["curves"].items()},
         duration_seconds=float(event["duration_seconds"]),
         reason=event["reason"],
+        log=event["log"],
     )
 
 

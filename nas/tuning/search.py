@@ -253,14 +253,12 @@ def run(
 
 
 def _run_trials(plan: Plan, folder: SearchFolder, started: float, observers: tuple[Observer, ...]) -> None:
-    from nas.training import import_tensorflow, select_devices
+    from nas.training import import_tensorflow
 
     import_tensorflow()
-    import keras_tuner
-
-    from nas.datasets import load
     from nas.tuning.oracle import FAILURES, StrategyOracle
-    from nas.tuning.tuner import ArchitectureTuner, Trainer
+    from nas.tuning.resources import make_executor
+    from nas.tuning.tuner import ArchitectureTuner
 
     experiment = plan.experiment
     limit = experiment.time_limit
@@ -275,24 +273,19 @@ def _run_trials(plan: Plan, folder: SearchFolder, started: float, observers: tup
         seed=experiment.seed,
         should_stop=time_is_over,
     )
-    # Devices first: reading the data starts TensorFlow, and then they are fixed.
-    devices = select_devices(experiment.device)
-    trainer = Trainer(
-        data=load(experiment.dataset),
-        training=experiment.training,
-        devices=devices,
-        seed=experiment.seed,
-        should_stop=time_is_over,
-    )
-    try:
-        ArchitectureTuner(oracle=oracle, trainer=trainer, folder=folder, observers=observers).search()
-    except keras_tuner.errors.FatalError:
-        # Raised only for a trial that the time limit cut off; it runs again when the search goes on.
-        logger.info("the time limit ended a trial")
+    with make_executor(experiment, folder, should_stop=time_is_over) as executor:
+        ArchitectureTuner(
+            oracle=oracle,
+            executor=executor,
+            folder=folder,
+            observers=observers,
+            seed=experiment.seed,
+            should_stop=time_is_over,
+        ).search()
     if oracle.failure:
         raise SearchError(
-            f"{FAILURES} trials in a row failed, the last with: {oracle.failure} Mend that and run the same command "
-            f"again: everything that finished is kept."
+            f"{FAILURES} trials in a row failed, the last with: {oracle.failure.rstrip('.')}. Mend that and run the "
+            f"same command again: everything that finished is kept."
         )
     if oracle.exhausted:
         logger.warning("all %d architectures inside the budget were tried", len(oracle.records))

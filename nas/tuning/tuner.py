@@ -5,18 +5,17 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import keras_tuner
 
-from nas.config import TrainingConfig
-from nas.datasets import DatasetSpec
 from nas.errors import NasError
 from nas.pareto import ParetoFront
-from nas.training import Devices, TrainingResult, TrainingStoppedError, save_weights, train
+from nas.training import save_weights
 from nas.trial import TrialRecord, TrialStatus
+from nas.tuning.execution import Epoch, Executor, Outcome, Task
 from nas.tuning.folder import SearchFolder
 from nas.tuning.oracle import StrategyOracle
 
@@ -36,27 +35,41 @@ class Observer(Protocol):
         """A trial has ended and is kept."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Trainer:
-    """How trials are trained: everything about a trial but its architecture."""
+_LOOK_SECONDS = 0.2
+"""Between looks at the time limit while trials run."""
 
-    data: DatasetSpec
-    training: TrainingConfig
-    devices: Devices
-    seed: int
-    should_stop: Callable[[], bool]
+
+@dataclass
+class _Running:
+    """A trial in a slot."""
+
+    trial: Any
+    record: TrialRecord
+    started: float
+    tries: int = 1
 
 
 class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
-    """Trains what a `StrategyOracle` proposes, and keeps the weights of the front."""
+    """Has an executor train what a `StrategyOracle` proposes, and keeps the weights of the front.
+
+    Keras Tuner's own loop runs one trial at a time in its own process. Here one process owns the oracle, keeps every
+    slot of the executor busy, and reports back, so that a trial that takes its process down costs only itself.
+    """
 
     def __init__(
-        self, *, oracle: StrategyOracle, trainer: Trainer, folder: SearchFolder, observers: tuple[Observer, ...]
+        self,
+        *,
+        oracle: StrategyOracle,
+        executor: Executor,
+        folder: SearchFolder,
+        observers: tuple[Observer, ...],
+        seed: int,
+        should_stop: Callable[[], bool],
     ) -> None:
-        self.trainer, self.folder, self.observers = trainer, folder, observers
-        self._results: dict[str, TrainingResult] = {}
-        self._errors: dict[str, str] = {}
-        self._started = 0.0
+        self.executor, self.folder, self.observers = executor, folder, observers
+        self.seed, self.should_stop = seed, should_stop
+        self._outcomes: dict[str, Outcome] = {}
+        self._running: dict[int, _Running] = {}
         super().__init__(oracle=oracle, directory=str(folder.runs_dir), project_name=folder.name)
 
     def _populate_initial_space(self) -> None:
@@ -65,47 +78,43 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
     def save(self) -> None:
         """Nothing: the oracle's journal has it."""
 
-    def run_trial(self, trial: Any, *fit_args: Any, **fit_kwargs: Any) -> dict[str, float]:
-        """Train one architecture; the values of its best epoch."""
-        record = self.record(trial)
-        trainer = self.trainer
+    def search(self, *fit_args: Any, **fit_kwargs: Any) -> None:
+        """Until the oracle has no more trials, or the time is over; then whatever runs stays RUNNING in the journal."""
+        self.on_search_begin()
+        free = list(range(self.executor.slots))
         try:
-            result = train(
-                record.architecture,
-                trainer.data,
-                trainer.training,
-                seed=trial_seed(trainer.seed, record.number),
-                devices=trainer.devices,
-                on_epoch=lambda epoch, metrics: self._tell("on_epoch", record, epoch, dict(metrics)),
-                should_stop=trainer.should_stop,
-            )
-        except TrainingStoppedError:
-            # The search is ending, and the trial with it: it stays RUNNING in the journal and runs again next time.
-            raise keras_tuner.errors.FatalError("stopped") from None
-        except NasError as error:
-            self._errors[trial.trial_id] = str(error)
-            raise
-        except Exception as error:
-            self._errors[trial.trial_id] = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-            logger.exception("trial %d failed", record.number)
-            raise
-        self._results[trial.trial_id] = result
-        return {"val_accuracy": result.metrics["val_accuracy"], "val_loss": result.metrics["val_loss"]}
+            while True:
+                while free and self._begin(free[0]):
+                    free.pop(0)
+                if not self._running or self.should_stop():
+                    break
+                outcome = self.executor.next_outcome(_LOOK_SECONDS, self._on_epoch)
+                if outcome is not None and not self._try_again(outcome):
+                    self._end(outcome)
+                    free.append(outcome.slot)
+        finally:
+            self.executor.close()
+        self.on_search_end()
+
+    def run_trial(self, trial: Any, *fit_args: Any, **fit_kwargs: Any) -> dict[str, float]:
+        """The metrics of a trial that the executor has trained."""
+        result = self._outcomes[trial.trial_id].result
+        if result is None:
+            raise keras_tuner.errors.FailedTrialError(self._outcomes[trial.trial_id].reason)
+        return {name: result.metrics[name] for name in ("val_accuracy", "val_loss")}
 
     def on_trial_begin(self, trial: Any) -> None:
-        self._started = time.monotonic()
         self._tell("on_trial_begin", self.record(trial))
 
     def on_trial_end(self, trial: Any) -> None:
         """Weights first, then the journal, then whoever watches: a kill in between loses nothing that is recorded."""
-        record = self._outcome(trial)
+        outcome = self._outcomes.pop(trial.trial_id)
         oracle: StrategyOracle = self.oracle
-        result = self._results.pop(trial.trial_id, None)
+        record = self._record_of(outcome)
         others = [other for other in oracle.records.values() if other.number != record.number]
-        front = ParetoFront.of([*others, record])
-        on_front = {point.number for point in front}
-        if result is not None and record.number in on_front:
-            save_weights(self.folder.weights(record.number), record.architecture, result.weights)
+        on_front = {point.number for point in ParetoFront.of([*others, record])}
+        if outcome.result is not None and record.number in on_front:
+            save_weights(self.folder.weights(record.number), record.architecture, outcome.result.weights)
         oracle.finish(record)
         super().on_trial_end(trial)
         for path in self.folder.weights(0).parent.glob("*.npz"):
@@ -125,25 +134,64 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
         oracle: StrategyOracle = self.oracle
         return oracle.records[int(trial.trial_id)]
 
-    def _outcome(self, trial: Any) -> TrialRecord:
-        running = self.record(trial)
-        result = self._results.get(trial.trial_id)
-        if result is None:
-            reason = self._errors.pop(trial.trial_id, "") or (trial.message or "unknown").strip().splitlines()[-1]
-            return TrialRecord(
-                number=running.number,
-                architecture=running.architecture,
+    def _on_epoch(self, event: Epoch) -> None:
+        self._tell("on_epoch", self._running[event.number].record, event.epoch, event.metrics)
+
+    def _begin(self, slot: int) -> bool:
+        """Start the next trial in a free slot; False: there is none."""
+        trial = self.oracle.create_trial(f"slot{slot}")
+        if trial.status != "RUNNING":
+            return False
+        record = self.record(trial)
+        self._running[record.number] = _Running(trial, record, time.monotonic())
+        self.on_trial_begin(trial)
+        self.executor.submit(slot, self._task(record))
+        return True
+
+    def _task(self, record: TrialRecord) -> Task:
+        return Task(
+            number=record.number,
+            architecture=record.architecture.to_json(),
+            seed=trial_seed(self.seed, record.number),
+        )
+
+    def _try_again(self, outcome: Outcome) -> bool:
+        """One more try for a trial that crashed; an error that says what is wrong would only come again."""
+        running = self._running[outcome.number]
+        if not outcome.crashed or running.tries > 1:
+            return False
+        running.tries += 1
+        logger.warning("trial %d is tried again: %s", outcome.number, outcome.reason)
+        self.executor.submit(outcome.slot, self._task(running.record))
+        return True
+
+    def _end(self, outcome: Outcome) -> None:
+        trial = self._running[outcome.number].trial
+        self._outcomes[trial.trial_id] = outcome
+        if outcome.result is None:
+            trial.status, trial.message = "FAILED", outcome.reason
+        else:
+            self._run_and_update_trial(trial)
+            trial.status = "COMPLETED"
+        self.on_trial_end(trial)
+        del self._running[outcome.number]
+
+    def _record_of(self, outcome: Outcome) -> TrialRecord:
+        running = self._running[outcome.number]
+        if outcome.result is None:
+            return replace(
+                running.record,
                 status=TrialStatus.FAILED,
-                duration_seconds=time.monotonic() - self._started,
-                reason=reason,
+                duration_seconds=time.monotonic() - running.started,
+                reason=outcome.reason,
+                log=outcome.log,
             )
-        return TrialRecord(
-            number=running.number,
-            architecture=running.architecture,
+        return replace(
+            running.record,
             status=TrialStatus.COMPLETED,
-            metrics=result.metrics,
-            curves=result.curves,
-            duration_seconds=result.duration_seconds,
+            metrics=outcome.result.metrics,
+            curves=outcome.result.curves,
+            duration_seconds=outcome.result.duration_seconds,
         )
 
     def _tell(self, event: str, *arguments: Any) -> None:

@@ -15,7 +15,7 @@ import nas
 from nas.cli import main
 
 ROOT = Path(nas.__file__).parent.parent
-FAST = ["--space", "tiny", "--strategy", "random", "--max-params", "3000", "--epochs", "1", "--trials", "1"]
+FAST = ["--space", "tiny", "--strategy", "random", "--max-params", "3000", "--epochs", "1", "--trials", "1", "--workers", "0"]
 
 
 @pytest.fixture

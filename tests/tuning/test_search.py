@@ -25,8 +25,9 @@ ROOT = Path(nas.__file__).parent.parent
 
 
 def plan(**overrides):
+    """A small experiment; in this process unless told otherwise, as a worker takes seconds to start."""
     settings = {"space": "tiny", "strategy": "random", "budget.max_parameters": 3000, "trials": 2, "training.epochs": 1}
-    return Plan.of(load_experiment(find_experiment("digits"), settings | overrides))
+    return Plan.of(load_experiment(find_experiment("digits"), settings | {"workers": 0} | overrides))
 
 
 class Watcher:
@@ -97,7 +98,7 @@ def test_more_trials_extend_a_finished_search(tmp_path):
 @pytest.mark.slow
 def test_kill_9_loses_nothing_that_had_ended(tmp_path):
     command = [sys.executable, "-c", "from nas.cli import run; run()", "search", "digits", "--space", "tiny"]
-    command += ["--strategy", "random", "--max-params", "3000", "--epochs", "2", "--trials", "3"]
+    command += ["--strategy", "random", "--max-params", "3000", "--epochs", "2", "--trials", "3", "--workers", "2"]
     command += ["--runs-dir", str(tmp_path)]
     journal = tmp_path / "digits" / "trials.jsonl"
     process = subprocess.Popen(command, cwd=ROOT, start_new_session=True, stderr=subprocess.DEVNULL)
@@ -136,6 +137,23 @@ def test_an_exhausted_space_ends_the_search(tmp_path, caplog):
     space.write_text("stem: [{conv: {filters: [2, 3]}}]\nhead: global_pool\n")
     done = run(plan(space=str(space), trials=9), runs_dir=tmp_path)
     assert len(done.trials) == 2
+
+
+def test_workers_train_what_the_search_itself_would(tmp_path, finished_search):
+    done = nas.search(
+        "digits",
+        space="tiny",
+        max_parameters=3000,
+        strategy="random",
+        trials=3,
+        epochs=2,
+        runs_dir=tmp_path,
+        settings={"workers": 2},
+    )
+    expected = finished_search.trials
+    assert [trial.architecture.id for trial in done.trials] == [trial.architecture.id for trial in expected]
+    for trial, same in zip(done.trials, expected, strict=True):
+        assert trial.metrics["loss"] == pytest.approx(same.metrics["loss"], rel=0.02)
 
 
 def test_settings_cannot_change_in_a_search(tmp_path):

@@ -1,0 +1,152 @@
+"""Where trials run: one interface, from this process to worker processes."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
+
+from nas.architecture import Architecture
+from nas.errors import NasError
+
+if TYPE_CHECKING:
+    from nas.config import TrainingConfig
+    from nas.datasets import DatasetSpec
+    from nas.training import Devices, TrainingResult
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Task:
+    """One architecture to train; everything else about a trial is the executor's."""
+
+    number: int
+    architecture: str
+    """As JSON."""
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Epoch:
+    """A trial has finished an epoch, from 1."""
+
+    number: int
+    epoch: int
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """A trial has ended: with a result, or with a reason.
+
+    Attributes:
+        slot: which is free again.
+        reason: one line; "" if there is a result.
+        log: what the trial wrote about its failure.
+        crashed: whether it failed for a reason that may not come again, so that another try makes sense.
+    """
+
+    slot: int
+    number: int
+    result: TrainingResult | None = None
+    reason: str = ""
+    log: str = ""
+    crashed: bool = False
+
+
+class Executor(ABC):
+    """Runs tasks in numbered slots, at most one in each at a time."""
+
+    slots: int
+
+    @abstractmethod
+    def submit(self, slot: int, task: Task) -> None:
+        """Run a task in a free slot."""
+
+    @abstractmethod
+    def next_outcome(self, timeout_seconds: float, on_epoch: Callable[[Epoch], None]) -> Outcome | None:
+        """The next trial that ends in any slot; None if none did in that time.
+
+        Args:
+            timeout_seconds: how long to wait; a trial in this process is not cut short by it.
+            on_epoch: told of the epochs that end meanwhile.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """End everything at once; what still runs is lost."""
+
+
+@final
+class InProcess(Executor):
+    """One slot in this process: for debugging, and for a trial over several devices."""
+
+    slots = 1
+
+    def __init__(
+        self,
+        *,
+        data: DatasetSpec,
+        training: TrainingConfig,
+        devices: Devices,
+        should_stop: Callable[[], bool],
+    ) -> None:
+        self._data, self._training, self._devices, self._should_stop = data, training, devices, should_stop
+        self._task: Task | None = None
+
+    def submit(self, slot: int, task: Task) -> None:
+        self._task = task
+
+    def next_outcome(self, timeout_seconds: float, on_epoch: Callable[[Epoch], None]) -> Outcome | None:
+        """Train the task to its end, or until `should_stop`."""
+        from nas.training import TrainingStoppedError
+
+        if self._task is None:
+            return None
+        task, self._task = self._task, None
+        try:
+            result = run_task(task, self._data, self._training, self._devices, on_epoch, should_stop=self._should_stop)
+        except TrainingStoppedError:
+            return None
+        except Exception as error:  # noqa: BLE001 - whatever a trial raises is that trial's outcome
+            return failure(0, task.number, error)
+        return Outcome(slot=0, number=task.number, result=result)
+
+    def close(self) -> None:
+        """Nothing runs between events."""
+
+
+def run_task(
+    task: Task,
+    data: DatasetSpec,
+    training: TrainingConfig,
+    devices: Devices,
+    on_epoch: Callable[[Epoch], None],
+    *,
+    should_stop: Callable[[], bool] | None = None,
+) -> TrainingResult:
+    """Train one architecture in this process."""
+    from nas.training import train
+
+    return train(
+        Architecture.from_json(task.architecture),
+        data,
+        training,
+        seed=task.seed,
+        devices=devices,
+        on_epoch=lambda epoch, metrics: on_epoch(Epoch(number=task.number, epoch=epoch, metrics=dict(metrics))),
+        should_stop=should_stop,
+    )
+
+
+def failure(slot: int, number: int, error: Exception) -> Outcome:
+    """What an exception means for its trial: a sentence of ours is an outcome, anything else a crash."""
+    ours = isinstance(error, NasError)
+    text = str(error).strip().splitlines()
+    reason = str(error) if ours else f"{type(error).__name__}: {text[0] if text else 'no message'}"
+    log = "" if ours else "".join(traceback.format_exception(error))
+    return Outcome(slot=slot, number=number, reason=reason, log=log, crashed=not ours)

@@ -1,0 +1,118 @@
+"""What runs inside a worker process. Importing it is light: TensorFlow comes when the process is set up."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nas.config import TrainingConfig
+from nas.tuning.execution import Epoch, Outcome, Task, failure, run_task
+
+if TYPE_CHECKING:
+    from nas.datasets import DatasetSpec
+    from nas.training import Devices
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """How a worker is set up; sent to it when it starts.
+
+    Attributes:
+        threads: for TensorFlow's operations; 0 leaves it to TensorFlow.
+        gpu: index of the only GPU that it may see; None for none.
+        log: file that takes what the process writes to stderr.
+    """
+
+    slot: int
+    data: Path
+    training: str
+    threads: int
+    gpu: str | None
+    log: Path
+
+
+@dataclass
+class _State:
+    """Of this process."""
+
+    setup: Setup
+    training: TrainingConfig
+    data: DatasetSpec
+    devices: Devices
+    epochs: Connection
+
+
+_state: list[_State] = []
+
+
+def start(setup: Setup, epochs: Connection) -> None:
+    """Set the process up; called once, before its first task."""
+    _redirect_stderr(setup.log)
+    # Ctrl-C goes to the whole group of processes; the parent decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _end_with_parent()
+    os.environ["CUDA_VISIBLE_DEVICES"] = setup.gpu if setup.gpu is not None else ""
+    if setup.threads:
+        os.environ["OMP_NUM_THREADS"] = str(setup.threads)
+    from nas.training import import_tensorflow, select_devices
+
+    import_tensorflow()
+    if setup.threads:
+        import tensorflow as tf
+
+        tf.config.threading.set_intra_op_parallelism_threads(setup.threads)
+        tf.config.threading.set_inter_op_parallelism_threads(setup.threads)
+    from nas.tuning.shared_data import read_shared
+
+    devices = select_devices("cpu" if setup.gpu is None else "gpu")
+    training = TrainingConfig.model_validate_json(setup.training)
+    _state.append(_State(setup=setup, training=training, data=read_shared(setup.data), devices=devices, epochs=epochs))
+    epochs.send(None)  # ready
+
+
+def run(task: Task) -> tuple[Outcome, int]:
+    """Train one architecture; its outcome, and the process' memory in bytes afterwards."""
+    import psutil
+
+    state = _state[0]
+    try:
+        result = run_task(task, state.data, state.training, state.devices, _sender(state.epochs))
+        outcome = Outcome(slot=state.setup.slot, number=task.number, result=result)
+    except Exception as error:  # noqa: BLE001 - whatever a trial raises is that trial's outcome
+        outcome = failure(state.setup.slot, task.number, error)
+    return outcome, psutil.Process().memory_info().rss
+
+
+def _sender(epochs: Connection) -> Callable[[Epoch], None]:
+    def send(event: Epoch) -> None:
+        epochs.send(event)
+
+    return send
+
+
+def _redirect_stderr(log: Path) -> None:
+    """To a file of the parent's, so that the last words of a crash are kept and none reach the terminal."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
+
+
+def _end_with_parent() -> None:
+    """A worker does not outlive its parent, however that ended."""
+    parent = parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True, name="nas-parent-watch").start()

@@ -1,0 +1,228 @@
+"""Trials in worker processes: isolated, in parallel, replaced when they die, hang or grow."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from types import ModuleType
+from typing import final
+
+from nas.config import TrainingConfig
+from nas.tuning import worker
+from nas.tuning.execution import Epoch, Executor, Outcome, Task
+from nas.tuning.worker import Setup
+
+logger = logging.getLogger(__name__)
+
+TRIALS_A_PROCESS = 40
+"""A process is replaced after that many: Keras and TensorFlow keep some memory of every model they built."""
+
+MEMORY_BYTES = 3 * 2**30
+"""And earlier if it has grown to this."""
+
+POLL_SECONDS = 0.2
+"""Between looks at trials that may have taken too long."""
+
+
+@dataclass
+class _Slot:
+    """A process of its own, so that its death ends no other trial."""
+
+    setup: Setup
+    pool: ProcessPoolExecutor | None = None
+    epochs: Connection | None = None
+    process: BaseProcess | None = None
+    ready: bool = False
+    future: Future[tuple[Outcome, int]] | None = None
+    task: Task | None = None
+    started: float = 0.0
+    trials: int = 0
+    reason: str = ""
+    """Why we killed it, if we did."""
+
+
+@final
+class Workers(Executor):
+    """Worker processes, one a slot.
+
+    Args:
+        data: folder of `shared_data.write_shared`.
+        training: how every trial is trained.
+        slots: how many processes.
+        threads: TensorFlow's in each; 0 leaves it to TensorFlow.
+        gpus: what CUDA_VISIBLE_DEVICES calls the GPUs, one a slot; none for CPU.
+        timeout_seconds: a trial that takes longer is ended; None for no limit.
+        logs: folder for what the processes write to stderr.
+    """
+
+    def __init__(
+        self,
+        *,
+        data: Path,
+        training: TrainingConfig,
+        slots: int,
+        threads: int,
+        gpus: tuple[str, ...] = (),
+        timeout_seconds: float | None = None,
+        logs: Path,
+    ) -> None:
+        self.slots = slots
+        self._timeout = timeout_seconds
+        self._outcomes: deque[Outcome] = deque()
+        self._woken, self._wake_up = multiprocessing.Pipe(duplex=False)
+        text = training.model_dump_json()
+        self._slots = [
+            _Slot(
+                Setup(
+                    slot=slot,
+                    data=data,
+                    training=text,
+                    threads=threads,
+                    gpu=gpus[slot % len(gpus)] if gpus else None,
+                    log=logs / f"worker-{slot}.log",
+                )
+            )
+            for slot in range(slots)
+        ]
+        for slot in self._slots:
+            self._start(slot)
+
+    def submit(self, slot: int, task: Task) -> None:
+        place = self._slots[slot]
+        if place.pool is None:
+            self._start(place)
+        place.task, place.started, place.reason = task, time.monotonic(), ""
+        place.trials += 1
+        self._send(place, task)
+
+    def next_outcome(self, timeout_seconds: float, on_epoch: Callable[[Epoch], None]) -> Outcome | None:
+        deadline = time.monotonic() + timeout_seconds
+        while not self._outcomes:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return None
+            pipes = [slot.epochs for slot in self._slots if slot.epochs is not None]
+            wait([*pipes, self._woken], timeout=min(left, POLL_SECONDS))
+            while self._woken.poll():
+                self._woken.recv_bytes()
+            for slot in self._slots:
+                self._receive(slot, on_epoch)
+                self._check(slot, on_epoch)
+        return self._outcomes.popleft()
+
+    def close(self) -> None:
+        for slot in self._slots:
+            self._stop(slot)
+        self._woken.close()
+        self._wake_up.close()
+
+    def _start(self, slot: _Slot) -> None:
+        """Start a process and let it import TensorFlow, before there is a task for it."""
+        context = multiprocessing.get_context("spawn")
+        receive, send = context.Pipe(duplex=False)
+        slot.pool = ProcessPoolExecutor(1, mp_context=context, initializer=worker.start, initargs=(slot.setup, send))
+        slot.epochs, slot.ready, slot.trials = receive, False, 0
+        before = set(multiprocessing.active_children())
+        with _without_main():
+            slot.pool.submit(os.getpid)  # an executor starts its process with its first task
+        (slot.process,) = set(multiprocessing.active_children()) - before
+        send.close()
+
+    def _send(self, slot: _Slot, task: Task) -> None:
+        if slot.pool is None:
+            return
+        try:
+            slot.future = slot.pool.submit(worker.run, task)
+        except BrokenProcessPool as error:
+            slot.future = Future()
+            slot.future.set_exception(error)
+        slot.future.add_done_callback(self._wake)
+
+    def _wake(self, future: Future[tuple[Outcome, int]]) -> None:
+        """Called in the executor's thread."""
+        del future
+        with suppress(OSError):
+            self._wake_up.send_bytes(b".")
+
+    def _receive(self, slot: _Slot, on_epoch: Callable[[Epoch], None]) -> None:
+        """Epochs of a slot, and that its process is ready."""
+        with suppress(EOFError, OSError):
+            while slot.epochs is not None and slot.epochs.poll():
+                event = slot.epochs.recv()
+                if isinstance(event, Epoch):
+                    on_epoch(event)
+                else:
+                    # Its start-up is not the trial's time.
+                    slot.ready, slot.started = True, time.monotonic()
+
+    def _check(self, slot: _Slot, on_epoch: Callable[[Epoch], None]) -> None:
+        """Whether the slot's trial has ended, by itself or with its process, or must be ended."""
+        if slot.future is None or slot.task is None:
+            return
+        if not slot.future.done():
+            late = self._timeout is not None and slot.ready and time.monotonic() - slot.started > self._timeout
+            if late and not slot.reason and slot.process is not None:
+                slot.reason = f"the trial took longer than trial_timeout ({self._timeout:g} s)"
+                slot.process.kill()
+            return
+        task, future = slot.task, slot.future
+        slot.future = slot.task = None
+        error = future.exception()
+        if error is not None:
+            reason = slot.reason or "the worker process died, killed by the system (out of memory?) or by a crash"
+            log = _tail(slot.setup.log)
+            self._stop(slot)
+            self._outcomes.append(
+                Outcome(slot=slot.setup.slot, number=task.number, reason=reason, log=log, crashed=True)
+            )
+            return
+        outcome, memory_bytes = future.result()
+        self._receive(slot, on_epoch)
+        self._outcomes.append(outcome)
+        if slot.trials >= TRIALS_A_PROCESS or memory_bytes > MEMORY_BYTES:
+            logger.debug(
+                "worker %d is replaced after %d trials, %d MB", slot.setup.slot, slot.trials, memory_bytes >> 20
+            )
+            self._stop(slot)
+
+    def _stop(self, slot: _Slot) -> None:
+        if slot.process is not None:
+            slot.process.kill()
+        if slot.pool is not None:
+            slot.pool.shutdown(wait=False, cancel_futures=True)
+        if slot.epochs is not None:
+            slot.epochs.close()
+        slot.pool = slot.epochs = slot.process = slot.future = slot.task = None
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Keep a new process from running the user's script again, which spawning does to find what it needs there.
+
+    A worker needs nothing from it, and a script without `if __name__ == "__main__":` would start another search.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
+def _tail(log: Path, characters: int = 4_000) -> str:
+    """The last words of a process."""
+    with suppress(OSError):
+        return log.read_text(encoding="utf-8", errors="replace")[-characters:]
+    return ""
