@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
 _SCALE = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
+_MOST = 10**18
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -21,9 +23,9 @@ def parse_count(value: object) -> object:
         return value
     match = re.fullmatch(r"\s*([0-9][0-9_,]*\.?[0-9]*(?:e[0-9]+)?)\s*([kmg]?)\s*", value, re.IGNORECASE)
     if match:
-        number = float(re.sub("[_,]", "", match[1])) * _SCALE[match[2].lower()]
-        if number == round(number):
-            return round(number)
+        number = Decimal(re.sub("[_,]", "", match[1])) * _SCALE[match[2].lower()]
+        if number <= _MOST and number == int(number):
+            return int(number)
     raise ValueError(f"a whole number such as 20000, 20k or 1.5M is needed; received {value!r}")
 
 
@@ -52,7 +54,8 @@ def short_count(number: float) -> str:
     >>> short_count(950), short_count(8_412), short_count(20_000), short_count(1_520_000)
     ('950', '8.41k', '20k', '1.52M')
     """
+    # What would be rounded to 1,000 of a unit is 1 of the next.
     for limit, suffix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if number >= limit:
-            return f"{number / limit:.3g}{suffix}"
+        if number >= limit * 0.9995:
+            return f"{number / limit:.{3 if number < limit * 999.5 else 6}g}{suffix}"
     return f"{number:.3g}"

@@ -14,6 +14,7 @@ from nas.errors import NasError
 
 Path_ = tuple[str | int, ...]
 _MAXIMUM_NODES = 100_000
+_MAPPING, _SEQUENCE, _MERGE = (f"tag:yaml.org,2002:{kind}" for kind in ("map", "seq", "merge"))
 
 
 class FileError(NasError):
@@ -88,7 +89,6 @@ def parse_yaml(text: str, name: str) -> YamlFile:
     Raises:
         FileError: no YAML, a key twice, or more than 100,000 values (aliases of aliases).
     """
-    loader = yaml.SafeLoader(text)
     lines: dict[Path_, int] = {}
     seen = 0
 
@@ -97,34 +97,55 @@ def parse_yaml(text: str, name: str) -> YamlFile:
         seen += 1
         if seen > _MAXIMUM_NODES or len(path) > 50:
             raise FileError(f"{name}: at most {_MAXIMUM_NODES:,} values, 50 deep, are read; simplify the file")
-        lines.setdefault(path, node.start_mark.line + 1)
-        if isinstance(node, yaml.CollectionNode) and not node.tag.endswith((":map", ":seq")):
-            raise FileError(f"{name}:{lines[path]}: this is not YAML: only plain data is read; received {node.tag}")
+        line = node.start_mark.line + 1
+        lines.setdefault(path, line)
+        if isinstance(node, yaml.MappingNode | yaml.SequenceNode) and node.tag not in (_MAPPING, _SEQUENCE):
+            raise FileError(f"{name}:{line}: this is not YAML: only plain data is read; received {node.tag}")
         if isinstance(node, yaml.MappingNode):
-            loader.flatten_mapping(node)
-            mapping: dict[Any, Any] = {}
-            for key_node, value_node in node.value:
-                key = loader.construct_object(key_node)
-                line = key_node.start_mark.line + 1
-                if not isinstance(key, str):
-                    raise FileError(f"{name}:{line}: keys are words; received {key!r}")
-                if key in mapping:
-                    raise FileError(f"{name}:{line}: {dotted((*path, key))} is given twice")
-                lines[(*path, key)] = line
-                mapping[key] = construct(value_node, (*path, key))
-            return mapping
+            return construct_mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [construct(item, (*path, index)) for index, item in enumerate(node.value)]
-        return loader.construct_object(node)
+        return scalar(node)
+
+    def construct_mapping(node: yaml.MappingNode, path: Path_) -> dict[str, Any]:
+        inherited: dict[str, Any] = {}
+        own: dict[str, Any] = {}
+        # What `<<` brings in comes first: it gives way to the mapping's own keys.
+        for key_node, value_node in sorted(node.value, key=lambda pair: pair[0].tag != _MERGE):
+            line = key_node.start_mark.line + 1
+            if key_node.tag == _MERGE:
+                sources = value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]
+                for source in sources:
+                    if not isinstance(source, yaml.MappingNode):
+                        raise FileError(f"{name}:{line}: `<<` takes a mapping, such as an alias of one")
+                    inherited = construct(source, path) | inherited
+                continue
+            key = scalar(key_node) if isinstance(key_node, yaml.ScalarNode) else None
+            if not isinstance(key, str):
+                raise FileError(f"{name}:{line}: keys are words; received {key_node.value!r}")
+            if key in own:
+                raise FileError(f"{name}:{line}: {dotted((*path, key))} is given twice")
+            lines[(*path, key)] = line
+            own[key] = construct(value_node, (*path, key))
+        return inherited | own
+
+    def scalar(node: yaml.Node) -> Any:
+        try:
+            return loader.construct_object(node)
+        except (ValueError, KeyError, AttributeError) as error:
+            # PyYAML lets these through, for the day 2024-13-45 and the like.
+            raise FileError(f"{name}:{node.start_mark.line + 1}: {node.value!r} is no value: {error}") from None
 
     try:
+        loader = yaml.SafeLoader(text)
         root = loader.get_single_node()
         data = construct(root, ()) if root is not None else None
+        loader.dispose()
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise FileError(f"{name}{line}: this is not YAML: {problem}") from None
-    finally:
-        loader.dispose()
+    except RecursionError:
+        raise FileError(f"{name}: at most 50 levels are read; simplify the file") from None
     return YamlFile(name, data, lines)

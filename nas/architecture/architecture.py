@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, final
 
 from nas.architecture.arithmetic import Shape
-from nas.architecture.blocks import Block, BlockError, Pool, block_from_dict
+from nas.architecture.blocks import BLOCKS, Block, BlockError, Pool, block_from_dict
 from nas.architecture.count import Count, total
 from nas.architecture.graph import Node, Trace, chain
 from nas.architecture.layers import DoesNotFitError
@@ -55,7 +55,8 @@ class Architecture:
         heads = [position for position, block in enumerate(self.blocks) if block.is_head]
         if heads != [len(self.blocks) - 1]:
             kinds = ", ".join(block.kind for block in self.blocks) or "no block"
-            raise ArchitectureError(f"a network ends with its only head (global_pool or flatten); received {kinds}")
+            known = ", ".join(sorted(kind for kind, cls in BLOCKS.items() if cls.is_head))
+            raise ArchitectureError(f"a network ends with its only head (one of {known}); received {kinds}")
         traces = []
         current: Shape = shape
         for position, block in enumerate(self.blocks, start=1):
@@ -127,7 +128,12 @@ class Architecture:
         >>> Architecture(input_shape=(12, 12, 1), blocks=blocks).describe()
         'conv3-16, conv5v-8, max2, global_pool'
         """
-        return ", ".join(_short(block, trace) for block, trace in zip(self.blocks, self.traces, strict=True))
+        return ", ".join(self.labels)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Each block in a few characters."""
+        return tuple(_short(block, trace) for block, trace in zip(self.blocks, self.traces, strict=True))
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -172,7 +178,7 @@ class Architecture:
         """
         try:
             data = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ArchitectureError(f"an architecture is written as JSON; {error}") from None
         return cls.from_dict(data)
 
@@ -207,6 +213,8 @@ def _short(block: Block, trace: Trace) -> str:
     step = "" if stride in (1, None) else f"/{_sides(stride)}"
     if isinstance(block, Pool):
         return f"{block.pool}{_sides(block.size)}{'/1' if stride == 1 else step}"
+    if not trace.count.parameters:
+        return block.kind
     kernel = getattr(block, "kernel", None)
     valid = "v" if getattr(block, "padding", "same") == "valid" else ""
     return f"{block.kind}{'' if kernel is None else _sides(kernel)}{valid}-{trace.output_shape[-1]}{step}"

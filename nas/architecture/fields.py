@@ -7,6 +7,7 @@ JSON values, writes them back, and yields the JSON schema.
 from __future__ import annotations
 
 import math
+import re
 from abc import ABC, abstractmethod
 from dataclasses import MISSING, Field, dataclass, fields
 from functools import cache
@@ -113,7 +114,7 @@ class WindowSize(FieldType):
     def parse(self, value: object) -> int | tuple[int, int]:
         sides: object = value
         if isinstance(value, str):
-            sides = tuple(int(side) for side in value.split("x") if side.isdigit())
+            sides = tuple(map(int, value.split("x"))) if re.fullmatch("[0-9]{1,5}x[0-9]{1,5}", value) else ()
         elif type(value) is int:
             sides = (value, value)
         if isinstance(sides, tuple) and len(sides) == 2:
@@ -136,22 +137,27 @@ class WindowSize(FieldType):
 
 @dataclass(frozen=True)
 class Units(FieldType):
-    """The widths of consecutive dense layers: `[]` for none, `64` or `[120, 84]`."""
+    """A list of whole numbers, such as the widths of consecutive dense layers: `[]` for none, `64` or `[120, 84]`."""
 
     maximum: int = 1_000_000
+    fewest: int = 0
 
     def parse(self, value: object) -> tuple[int, ...]:
         widths = (value,) if type(value) is int else value
-        if isinstance(widths, (list, tuple)) and all(type(w) is int and 1 <= w <= self.maximum for w in widths):
-            return tuple(widths)
-        raise ValueError(f"must be a list of whole numbers from 1 to {self.maximum:,}, such as [] or [120, 84]")
+        if isinstance(widths, (list, tuple)) and len(widths) >= self.fewest:
+            numbers = tuple(w for w in widths if type(w) is int and 1 <= w <= self.maximum)
+            if len(numbers) == len(widths):
+                return numbers
+        example = "[] or [120, 84]" if not self.fewest else "[4, 2, 1]"
+        raise ValueError(f"must be a list of whole numbers from 1 to {self.maximum:,}, such as {example}")
 
     def dump(self, value: tuple[int, ...]) -> list[int]:
         return list(value)
 
     def schema(self) -> Json:
         number = {"type": "integer", "minimum": 1, "maximum": self.maximum}
-        return {"anyOf": [number, {"type": "array", "items": number}]}
+        fewest: Json = {"minItems": self.fewest} if self.fewest else {}
+        return {"anyOf": [number, {"type": "array", "items": number} | fewest]}
 
 
 @dataclass(frozen=True)
@@ -188,9 +194,12 @@ Stride = Annotated[int | tuple[int, int], WindowSize(64)]
 AutoStride = Annotated[int | tuple[int, int] | None, Auto(WindowSize(64))]
 Rate = Annotated[float, Real(0, 1)]
 """Share of inputs that dropout blanks, in [0, 1)."""
+AutoRate = Annotated[float | None, Auto(Real(0, 1))]
 Bias = Annotated[bool | None, Auto(Flag())]
 """None (auto): a bias exactly where no normalization follows, which would cancel it."""
 DenseUnits = Annotated[tuple[int, ...], Units()]
+Levels = Annotated[tuple[int, ...], Units(256, fewest=1)]
+"""Bins along each side of a map, level by level."""
 Normalization = Literal["none", "batch"]
 ActivationName = Literal["linear", "relu", "relu6", "leaky_relu", "elu", "gelu", "silu", "hard_silu", "tanh", "sigmoid"]
 PoolName = Literal["max", "average"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from nas.architecture.arithmetic import Shape, elements
@@ -21,20 +22,33 @@ class Tensor(NamedTuple):
     shape: Shape
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
-    """One layer in place: what it is, what it reads, what it makes."""
+class Node(NamedTuple):
+    """One layer in place: what it is, what it reads, what it makes.
+
+    Attributes:
+        name: in its block.
+        layer: without its place.
+        inputs: indices of the nodes that it reads; -1 is the graph's input.
+        input_shapes: of these.
+        shape: of the output.
+        count: parameters and multiply-adds; memory is a property of the whole graph.
+        canonical: equal for layers that compute the same function of the same weights on these inputs.
+    """
 
     name: str
     layer: Layer
     inputs: tuple[int, ...]
     input_shapes: tuple[Shape, ...]
     shape: Shape
+    count: Count  # type: ignore[assignment]  # hides tuple.count, which nobody needs of a node
+    canonical: tuple[Any, ...]
 
-    @property
-    def count(self) -> Count:
-        """Parameters and multiply-adds; memory is a property of the whole graph."""
-        return self.layer.count(self.input_shapes, self.shape)
+
+@lru_cache(maxsize=1 << 16)
+def _facts(layer: Layer, shapes: tuple[Shape, ...]) -> tuple[Shape, Count, tuple[Any, ...]]:
+    """Output shape, count and canonical form of a layer; kept, because blocks differ more than their layers do."""
+    shape = layer.output_shape(*shapes)
+    return shape, layer.count(shapes, shape), layer.canonical(shapes, shape)
 
 
 class Graph:
@@ -53,8 +67,8 @@ class Graph:
         if layer.is_identity:
             return inputs[0]
         sources, shapes = zip(*inputs, strict=True)
-        shape = layer.output_shape(*shapes)
-        self.nodes.append(Node(name, layer, sources, shapes, shape))
+        shape, count, canonical = _facts(layer, shapes)
+        self.nodes.append(Node(name, layer, sources, shapes, shape, count, canonical))
         return Tensor(len(self.nodes) - 1, shape)
 
     def join(self, layer: Add | Concatenate, tensors: Iterable[Tensor], *, name: str) -> Tensor:
@@ -84,11 +98,11 @@ class Trace:
         trainable = non_trainable = macs = 0
         key = []
         for node in graph.nodes:
-            count = node.layer.count(node.input_shapes, node.shape)
+            count = node.count
             trainable += count.trainable
             non_trainable += count.non_trainable
             macs += count.macs
-            key.append((*node.layer.canonical(node.input_shapes, node.shape), node.inputs))
+            key.append((*node.canonical, node.inputs))
         peak = peak_elements(graph.input.shape, graph.nodes, output.node) * BYTES
         count = Count(trainable=trainable, non_trainable=non_trainable, macs=macs, activation_bytes=peak)
         return cls(tuple(key), output.node, output.shape, count)
@@ -107,7 +121,9 @@ def peak_elements(input_shape: Shape, nodes: Sequence[Node], output: int) -> int
             if last_use[index] == position:
                 freed += alive.pop(index, 0)
         # Written over its input, or beside it until the input is released.
-        peak = max(peak, total + (size - freed if freed and node.layer.in_place else size))
+        needed = total - freed + size if freed and node.layer.in_place else total + size
+        if needed > peak:
+            peak = needed
         total += size - freed
         alive[position] = size
     return peak
@@ -119,6 +135,6 @@ def chain(parts: Iterable[tuple[str, Graph, Tensor]]) -> Iterator[tuple[str, Nod
     for name, graph, output in parts:
         for node in graph.nodes:
             inputs = tuple(incoming if source == -1 else source + offset for source in node.inputs)
-            yield name, Node(node.name, node.layer, inputs, node.input_shapes, node.shape)
+            yield name, node._replace(inputs=inputs)
         incoming = incoming if output.node == -1 else output.node + offset
         offset += len(graph.nodes)

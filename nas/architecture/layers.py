@@ -193,6 +193,33 @@ class Pool2D(Layer):
 
 @final
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ZeroPad2D(Layer):
+    """Rows and columns of zeros around a map."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    @property
+    def is_identity(self) -> bool:
+        return not (self.top or self.bottom or self.left or self.right)
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        (shape,) = inputs
+        return shape[0] + self.top + self.bottom, shape[1] + self.left + self.right, shape[2]
+
+    def canonical(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Any, ...]:
+        return "zeros", (self.top, self.bottom), (self.left, self.right)
+
+    def keras_layer(self, name: str, *, momentum: float) -> Any:
+        import keras
+
+        return keras.layers.ZeroPadding2D(((self.top, self.bottom), (self.left, self.right)), name=name)
+
+
+@final
+@dataclass(frozen=True, kw_only=True, slots=True)
 class BatchNormalization(Layer):
     in_place: ClassVar[bool] = True
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nas.architecture.arithmetic import Shape
+from nas.architecture.composed_layers import AdaptivePool2D
 from nas.architecture.layers import Layer, Window
 
 if TYPE_CHECKING:
@@ -62,6 +63,10 @@ def rows(architecture: Architecture) -> list[Row]:
         else:
             known = [view for view in incoming if view is not None]
             field, jump = max(view[0] for view in known), known[0][1]
+            if isinstance(node.layer, AdaptivePool2D):
+                # The largest bin along each side.
+                bins = [max(b - a for a, b in node.layer.edges(size)) for size in node.input_shapes[0][:2]]
+                field = (field[0] + (bins[0] - 1) * jump[0], field[1] + (bins[1] - 1) * jump[1])
             if window:
                 field = (
                     field[0] + (window.size[0] - 1) * jump[0],
@@ -97,7 +102,7 @@ def window_of(layer: Layer) -> Window | None:
     return window if isinstance(window, Window) else None
 
 
-HEADINGS = ("block", "layer", "output", "kernel", "stride", "padding", "parameters", "MACs", "share", "sees")
+HEADINGS = ("block", "layer", "output", "kernel", "stride", "padding", "parameters", "non-trainable", "MACs", "share", "sees")
 
 
 def cells(row: Row) -> tuple[str, ...]:
@@ -110,6 +115,7 @@ def cells(row: Row) -> tuple[str, ...]:
         sides(row.stride),
         row.padding,
         f"{row.parameters:,}" if row.parameters else "",
+        f"{row.non_trainable:,}" if row.non_trainable else "",
         f"{row.macs:,}" if row.macs else "",
         f"{row.share:.1%}" if row.parameters else "",
         sides(row.receptive_field),
@@ -134,7 +140,7 @@ def render(architecture: Architecture) -> str:
     """The table as plain text."""
     table = [HEADINGS, *(cells(row) for row in rows(architecture))]
     widths = [max(len(line[column]) for line in table) for column in range(len(HEADINGS))]
-    right = {"parameters", "MACs", "share"}
+    right = {"parameters", "non-trainable", "MACs", "share"}
     lines = [
         "  ".join(
             text.rjust(width) if heading in right else text.ljust(width)

@@ -8,14 +8,16 @@ that a state can still lead to follow by dynamic programming, and with them samp
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, final
 
 from nas.architecture.arithmetic import Shape
 from nas.architecture.blocks import Block
 from nas.architecture.graph import Trace
-from nas.space.definition import DOWNSAMPLE, Definition
+from nas.architecture.layers import DoesNotFitError
+from nas.space.definition import DOWNSAMPLE, Definition, Stage
+from nas.space.sums import Sums
 
 
 class State(NamedTuple):
@@ -90,8 +92,10 @@ class Decisions:
 
     def __init__(self, definition: Definition, input_shape: tuple[int, int, int], classes: int) -> None:
         self.definition, self.classes = definition, classes
+        self.sums = Sums(self)
         self.start = State(0, 0, 0, None, False, input_shape)
         self._choices: dict[State, list[Choice]] = {}
+        self._groups: dict[State, tuple[tuple[Choice, ...], ...]] = {}
         self._reach: dict[State, Reach | None] = {}
         self._blocks: dict[tuple[int, int, int | None, bool], list[Block]] = {}
 
@@ -104,60 +108,105 @@ class Decisions:
 
     def choices(self, state: State) -> list[Choice]:
         """The same steps, each with what it can lead to."""
-        known = self._choices.get(state)
+        self.reach(state)
+        return self._choices.get(state, [])
+
+    def states(self) -> Iterable[State]:
+        """Every state on a way from `start` to an end, each after all states that it leads to; ends are not listed."""
+        self.reach(self.start)
+        return self._choices.keys()
+
+    def labels(self, state: State) -> list[str]:
+        """What may be decided at a state's place for any filters and any map, in words, in a fixed order."""
+        stage = self.definition.stages[state.stage]
+        if not state.repeats:
+            return [label for label, *_ in _stage_options(stage)]
+        return list(
+            dict.fromkeys(
+                str(block)
+                for filters in stage.filters
+                for stride in (False, True)
+                for block in self._blocks_of(state._replace(filters=filters, stride=stride))
+            )
+        )
+
+    def groups(self, state: State) -> tuple[tuple[Choice, ...], ...]:
+        """The same choices by the group of their step."""
+        known = self._groups.get(state)
         if known is None:
-            known = []
-            for step in (self._blocks_at if state.repeats else self._stages_at)(state):
-                on = self.reach(step.to)
-                if on is not None:
-                    fewest, most = step.parameters + on.fewest_parameters, step.parameters + on.most_parameters
-                    memory = max(step.activation_bytes, on.least_activation_bytes)
-                    known.append(Choice(fewest, most, step.macs + on.fewest_macs, memory, step))
-            self._choices[state] = known
+            groups: dict[str, list[Choice]] = {}
+            for choice in self.choices(state):
+                groups.setdefault(choice.step.group, []).append(choice)
+            known = self._groups[state] = tuple(map(tuple, groups.values()))
         return known
 
     def reach(self, state: State) -> Reach | None:
         """What a state can lead to; None: nothing, every way on ends at a block that does not fit."""
-        if self.is_end(state):
-            return Reach(0, 0, 0, 0)
-        if state not in self._reach:
-            choices = self.choices(state)
-            self._reach[state] = None
-            if choices:
-                fewest, most, macs, memory, _ = zip(*choices, strict=True)
-                self._reach[state] = Reach(min(fewest), max(most), min(macs), min(memory))
+        # A loop with a stack of its own: a path may be longer than Python's recursion goes deep.
+        stack = [state]
+        steps: dict[State, list[Step]] = {}
+        while stack:
+            current = stack[-1]
+            if current in self._reach:
+                stack.pop()
+                continue
+            if current not in steps:
+                steps[current] = self._steps_at(current)
+            ahead = [step.to for step in steps[current] if step.to not in self._reach]
+            if ahead:
+                stack.extend(ahead)
+            else:
+                self._settle(current, steps.pop(current))
         return self._reach[state]
+
+    def _settle(self, state: State, steps: list[Step]) -> None:
+        """Keep what is known of a state once all that it leads to is known."""
+        if self.is_end(state):
+            self._reach[state] = Reach(0, 0, 0, 0)
+            return
+        choices = []
+        for step in steps:
+            on = self._reach[step.to]
+            if on is not None:
+                fewest, most = step.parameters + on.fewest_parameters, step.parameters + on.most_parameters
+                memory = max(step.activation_bytes, on.least_activation_bytes)
+                choices.append(Choice(fewest, most, step.macs + on.fewest_macs, memory, step))
+        self._reach[state] = None
+        if choices:
+            fewest_parameters, most_parameters, macs, memories, _ = zip(*choices, strict=True)
+            self._choices[state] = choices
+            self._reach[state] = Reach(min(fewest_parameters), max(most_parameters), min(macs), min(memories))
+
+    def _steps_at(self, state: State) -> list[Step]:
+        if self.is_end(state):
+            return []
+        return list((self._blocks_at if state.repeats else self._stages_at)(state))
 
     def _stages_at(self, state: State) -> Iterator[Step]:
         """Filters, repeats and downsampling of a stage in one step; the last is a block of its own if it pools."""
-        stage = self.definition.stages[state.stage]
-        for repeats in stage.repeat:
+        for label, repeats, filters, downsample in _stage_options(self.definition.stages[state.stage]):
+            pool = DOWNSAMPLE[downsample]
+            to = State(state.stage, repeats, 0, filters, downsample == "stride", state.shape)
             if repeats == 0:
-                yield Step(
-                    "0", f"{stage.name} left out", None, None, 0, 0, 0, self._enter(state.stage + 1, state.shape)
-                )
-                continue
-            for filters in stage.filters:
-                for downsample in stage.downsample:
-                    width = "" if filters is None else f", {filters} filters"
-                    down = "" if downsample == "none" else f", {downsample}"
-                    label = f"{stage.name} x{repeats}{width}{down}"
-                    pool = DOWNSAMPLE[downsample]
-                    to = State(state.stage, repeats, 0, filters, downsample == "stride", state.shape)
-                    if pool is None:
-                        yield Step(str(repeats), label, None, None, 0, 0, 0, to)
-                    elif pool.fits(state.shape):
-                        yield self._step(str(repeats), label, pool, to)
+                to = self._enter(state.stage + 1, state.shape)
+            if pool is None:
+                yield Step(str(repeats), label, None, None, 0, 0, 0, to)
+            elif (step := self._step(str(repeats), label, pool, to)) is not None:
+                yield step
 
-    def _blocks_at(self, state: State) -> Iterator[Step]:
-        stage = self.definition.stages[state.stage]
+    def _blocks_of(self, state: State) -> list[Block]:
+        """Every block that the definition has at a state's place, whether it fits the map or not."""
         place = (state.stage, state.slot, state.filters, state.stride)
         if place not in self._blocks:
             self._blocks[place] = [
                 block
-                for alternative in stage.slots[state.slot]
+                for alternative in self.definition.stages[state.stage].slots[state.slot]
                 for block in alternative.blocks(filters=state.filters, classes=self.classes, stride=state.stride)
             ]
+        return self._blocks[place]
+
+    def _blocks_at(self, state: State) -> Iterator[Step]:
+        stage = self.definition.stages[state.stage]
         if state.slot + 1 < len(stage.slots):
             to = state._replace(slot=state.slot + 1, stride=False)
         elif state.repeats > 1:
@@ -165,20 +214,35 @@ class Decisions:
         else:
             to = self._enter(state.stage + 1, state.shape)
         seen = set()
-        for block in self._blocks[place]:
-            if block.fits(state.shape):
-                step = self._step(block.kind, "", block, to)
-                # Options that make no difference on this map are one option.
-                if step.trace is not None and step.trace.key not in seen:
-                    seen.add(step.trace.key)
-                    yield step
+        for block in self._blocks_of(state):
+            step = self._step(block.kind, "", block, to)
+            # Options that make no difference on this map are one option.
+            if step is not None and step.trace is not None and step.trace.key not in seen:
+                seen.add(step.trace.key)
+                yield step
 
     def _enter(self, stage: int, shape: Shape) -> State:
         return State(stage, 0, 0, None, False, shape)
 
-    def _step(self, group: str, stage: str, block: Block, to: State) -> Step:
-        # `to` carries the shape before the block.
-        trace = block.trace(to.shape)
+    def _step(self, group: str, stage: str, block: Block, to: State) -> Step | None:
+        """The step that adds a block; `to` carries the shape before it. None: the block does not fit."""
+        try:
+            trace = block.trace(to.shape)
+        except DoesNotFitError:
+            return None
         count = trace.count
         to = to._replace(shape=trace.output_shape)
         return Step(group, stage, block, trace, count.parameters, count.macs, count.activation_bytes, to)
+
+
+def _stage_options(stage: Stage) -> Iterator[tuple[str, int, int | None, str]]:
+    """What a stage may decide, in words, and the repeats, filters and downsampling that it means."""
+    for repeats in stage.repeat:
+        if repeats == 0:
+            yield f"{stage.name} left out", 0, None, "none"
+            continue
+        for filters in stage.filters:
+            for downsample in stage.downsample:
+                width = "" if filters is None else f", {filters} filters"
+                down = "" if downsample == "none" else f", {downsample}"
+                yield f"{stage.name} x{repeats}{width}{down}", repeats, filters, downsample

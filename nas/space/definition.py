@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from fractions import Fraction
@@ -11,7 +13,7 @@ from typing import Any, final
 
 from nas.architecture.arithmetic import Shape
 from nas.architecture.blocks import BLOCKS, Block, BlockError, Pool
-from nas.architecture.fields import FieldType, Units, Whole, field_types, is_required
+from nas.architecture.fields import FieldType, OneOf, Units, Whole, field_types, is_required
 from nas.yaml_file import Path_, YamlFile, load_yaml, parse_yaml
 
 DOWNSAMPLE: dict[str, Block | None] = {
@@ -26,6 +28,9 @@ INJECTED = ("filters", "classes")
 """Options that a block takes from its stage or from the data set if it does not give them itself."""
 
 TOP_KEYS = {"description", "input", "classes", "defaults", "stem", "stages", "head"}
+MOST_COMBINATIONS = 10_000
+"""Of the values of one block's options."""
+
 STAGE_KEYS = {"repeat", "filters", "downsample", "choose", "sequence"}
 
 
@@ -60,8 +65,9 @@ class Alternative:
         blocks = []
         for values in product(*(options[name] for name in names)):
             chosen = dict(zip(names, values, strict=True))
-            own = chosen.get("filters", filters)
-            resolved = {name: _resolve(value, own) for name, value in chosen.items()}
+            # The block's own filters may be a fraction of the stage's; all other fractions are of the block's own.
+            own = _resolve(chosen.get("filters", filters), filters)
+            resolved = {name: own if name == "filters" else _resolve(value, own) for name, value in chosen.items()}
             blocks.append(cls(**resolved))
         return blocks
 
@@ -100,6 +106,15 @@ class Definition:
     classes: int
     stages: tuple[Stage, ...]
 
+    @property
+    def is_one_network(self) -> bool:
+        """Whether nothing is left to decide, as in the reference networks."""
+        return all(
+            len(stage.repeat) == len(stage.filters) == len(stage.downsample) == 1
+            and all(len(slot) == 1 and all(len(v) == 1 for v in slot[0].options.values()) for slot in stage.slots)
+            for stage in self.stages
+        )
+
 
 def load_definition(path: Path) -> Definition:
     """Read a search space file.
@@ -125,7 +140,7 @@ class _Reader:
         self.file.check_keys((), data, TOP_KEYS)
         self._read_defaults(data.get("defaults", {}))
         stages = []
-        if data.get("stem"):
+        if "stem" in data:
             stages.append(Stage(name="stem", slots=self._sequence(("stem",), data["stem"], None)))
         listed = self._list(("stages",), data.get("stages", []))
         stages += [self._stage(("stages", i), item, f"stage{i + 1}") for i, item in enumerate(listed)]
@@ -164,19 +179,13 @@ class _Reader:
             slots: tuple[Slot, ...] = (self._slot((*path, "choose"), stage["choose"], filters[0]),)
         else:
             slots = self._sequence((*path, "sequence"), stage["sequence"], filters[0])
-        downsample = stage.get("downsample", "none")
-        downsample = tuple(downsample if isinstance(downsample, list) else [downsample])
-        for word in downsample:
-            if word not in DOWNSAMPLE:
-                raise self.file.error(
-                    (*path, "downsample"), f"must be one of {', '.join(DOWNSAMPLE)}; received {word!r}"
-                )
+        downsample = self._values((*path, "downsample"), stage.get("downsample", "none"), OneOf(tuple(DOWNSAMPLE)))
         if "stride" in downsample and not any("stride" in field_types(BLOCKS[a.kind]) for a in slots[0]):
             raise self.file.error(
                 (*path, "downsample"), "`stride` needs a first block with a stride, such as conv; use max_pool"
             )
         repeat = self._values((*path, "repeat"), stage.get("repeat", 1), Whole(0, 1_000))
-        return Stage(name=name, slots=slots, repeat=repeat, filters=filters, downsample=_distinct(downsample))
+        return Stage(name=name, slots=slots, repeat=repeat, filters=filters, downsample=downsample)
 
     def _sequence(self, path: Path_, data: Any, filters: int | None) -> tuple[Slot, ...]:
         slots = self._list(path, data)
@@ -215,10 +224,15 @@ class _Reader:
                 options[name] = self._values((*path, name), given[name], field_type)
             elif name in self.defaults:
                 options[name] = self._values(("defaults", name), self.defaults[name], field_type)
-        own = options.get("filters", (filters,))[0]
         for name, values in options.items():
-            if own is None and any(isinstance(value, Fraction) for value in values):
+            fraction = any(isinstance(value, Fraction) for value in values)
+            if fraction and filters is None and (name == "filters" or "filters" not in options):
                 raise self.file.error((*path, name), "a fraction is of the stage's `filters`, which are not given")
+        combinations = math.prod(map(len, options.values()))
+        if combinations > MOST_COMBINATIONS:
+            raise self.file.error(
+                path, f"at most {MOST_COMBINATIONS:,} combinations of options are possible; received {combinations:,}"
+            )
         for field in fields(cls):
             if field.name in types and is_required(field) and field.name not in options:
                 if field.name == "filters" and filters is not None:
@@ -280,7 +294,7 @@ def parse_shape(text: object) -> tuple[int, int, int]:
         ValueError: anything else.
     """
     parts: Shape = ()
-    if isinstance(text, str) and all(part.isdigit() for part in text.split("x")):
+    if isinstance(text, str) and re.fullmatch("[0-9]{1,5}(x[0-9]{1,5}){2}", text):
         parts = tuple(int(part) for part in text.split("x"))
     if len(parts) != 3 or not all(1 <= part <= 65_536 for part in parts):
         raise ValueError(f"must be HEIGHTxWIDTHxCHANNELS such as 28x28x1; received {text!r}")

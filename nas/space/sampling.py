@@ -9,6 +9,10 @@ from collections.abc import Iterator
 from nas.architecture import Architecture, Budget, BudgetError
 from nas.architecture.blocks import Block
 from nas.space.decisions import Choice, Decisions, State, Step
+from nas.space.sums import Scale
+
+Path = list[Step]
+"""Steps from the start on."""
 
 BAND = 1.1
 """A sample is aimed at parameter counts from its target / BAND to its target."""
@@ -34,10 +38,9 @@ def sample(decisions: Decisions, rng: random.Random, budget: Budget, quantile: f
     high = max(high, low)
     for _ in range(ATTEMPTS):
         target = math.exp(math.log(low) + quantile * (math.log(high) - math.log(low)))
-        most = min(max(math.ceil(target), low), high)
-        path = _walk(decisions, rng, budget, max(int(target / BAND), budget.min_parameters or 0), most)
+        path = _walk(decisions, rng, budget, *_band(decisions, budget, min(max(math.ceil(target), low), high)))
         if path is not None:
-            return architecture(decisions, path)
+            return _architecture(decisions, path)
         quantile = rng.random()
     raise BudgetError(
         f"no architecture of the space {decisions.definition.name!r} with {budget} was found in {ATTEMPTS} attempts: "
@@ -46,53 +49,103 @@ def sample(decisions: Decisions, rng: random.Random, budget: Budget, quantile: f
 
 
 def architecture(decisions: Decisions, blocks: tuple[Block, ...]) -> Architecture:
+    """The blocks on the space's input."""
     height, width, channels = decisions.start.shape
     return Architecture(input_shape=(height, width, channels), blocks=blocks)
 
 
-def _walk(decisions: Decisions, rng: random.Random, budget: Budget, least: int, most: int) -> tuple[Block, ...] | None:
+def _architecture(decisions: Decisions, path: Path) -> Architecture:
+    height, width, channels = decisions.start.shape
+    blocks = tuple([step.block for step in path if step.block is not None])
+    traces = tuple([step.trace for step in path if step.trace is not None])
+    return Architecture.of_traces((height, width, channels), blocks, traces)
+
+
+def _band(decisions: Decisions, budget: Budget, target: int) -> tuple[int, int]:
+    """The parameter counts to aim at: just below the target, or just below the next smaller count that there is."""
+    scale = decisions.sums.scale(target)
+    least = max(int(target / BAND), budget.min_parameters or 0)
+    if not scale.has(decisions.start, least, target):
+        nearest = scale.nearest(decisions.start, target)
+        least = int((least if nearest is None else nearest) / BAND)
+    return max(least, budget.min_parameters or 0), target
+
+
+def _walk(decisions: Decisions, rng: random.Random, budget: Budget, least: int, most: int) -> Path | None:
     """One random path with at most `most` parameters, at least `least` where that is possible; None: a dead end."""
     state, parameters, macs = decisions.start, 0, 0
-    blocks = []
+    path: Path = []
+    scale = decisions.sums.scale(most)
     while not decisions.is_end(state):
-        choices = _allowed(decisions, state, budget, parameters, macs, most)
-        if not choices:
+        step = _choose(decisions, state, rng, budget, macs, least - parameters, most - parameters, scale)
+        if step is None:
             return None
-        # Rather miss the band than the budget: the space may have no count in the band.
-        wanted = [choice for choice in choices if parameters + choice.most_parameters >= least]
-        step = _choose(wanted or [max(choices, key=lambda choice: choice.most_parameters)], rng)
-        parameters, macs = parameters + step.parameters, macs + step.macs
-        if step.block is not None:
-            blocks.append(step.block)
+        parameters += step.parameters
+        macs += step.macs
+        path.append(step)
         state = step.to
     if budget.min_parameters is not None and parameters < budget.min_parameters:
         return None
-    return tuple(blocks)
+    return path
 
 
-def _allowed(
+def _choose(
+    decisions: Decisions,
+    state: State,
+    rng: random.Random,
+    budget: Budget,
+    macs: int,
+    least: int,
+    most: int,
+    scale: Scale,
+) -> Step | None:
+    """A group, then a step of it, each with equal chance among those that can still end between `least` and `most`."""
+    groups = list(decisions.groups(state))
+    while groups:
+        group = groups.pop(int(rng.random() * len(groups)))
+        fitting = [choice for choice in group if choice[0] <= most and choice[1] >= least]
+        if fitting and (budget.max_macs is not None or budget.max_activation_bytes is not None):
+            fitting = _within(fitting, budget, macs)
+        while fitting:
+            # The costly question only to those that are drawn; the first that passes is as random as all that do.
+            step = fitting.pop(int(rng.random() * len(fitting))).step
+            if scale.has(step.to, least - step.parameters, most - step.parameters):
+                return step
+    # Rather miss the lower end than the upper one, where wide steps of the scale have promised too much.
+    rest = _within([choice for choice in decisions.choices(state) if choice.fewest_parameters <= most], budget, macs)
+    return max(rest, key=lambda choice: choice.most_parameters).step if rest else None
+
+
+def allowed(
     decisions: Decisions, state: State, budget: Budget, parameters: int, macs: int, most: int | None
 ) -> list[Choice]:
-    """The steps from which the budget can still be met."""
+    """The choices from which a path that has these parameters and multiply-adds can still meet each limit.
+
+    Args:
+        decisions: of the space.
+        state: where the path is.
+        budget: its limit on parameters is not read; `most` stands for it.
+        parameters: of the path so far.
+        macs: of the path so far.
+        most: parameters at the end of the path; None is no limit.
+    """
     choices = decisions.choices(state)
     if most is not None:
-        room = most - parameters
-        choices = [choice for choice in choices if choice.fewest_parameters <= room]
+        choices = [choice for choice in choices if choice.fewest_parameters <= most - parameters]
+    if budget.min_parameters is not None:
+        least = budget.min_parameters - parameters
+        choices = [choice for choice in choices if choice.most_parameters >= least]
+    return _within(choices, budget, macs)
+
+
+def _within(choices: list[Choice], budget: Budget, macs: int) -> list[Choice]:
+    """The choices from which the limits on multiply-adds and memory can still be met."""
     if budget.max_macs is not None:
         room = budget.max_macs - macs
         choices = [choice for choice in choices if choice.fewest_macs <= room]
     if budget.max_activation_bytes is not None:
         choices = [choice for choice in choices if choice.least_activation_bytes <= budget.max_activation_bytes]
     return choices
-
-
-def _choose(choices: list[Choice], rng: random.Random) -> Step:
-    """A group, then a step of it, each with equal chance."""
-    groups: dict[str, list[Step]] = {}
-    for choice in choices:
-        groups.setdefault(choice.step.group, []).append(choice.step)
-    group = list(groups.values())[int(rng.random() * len(groups))]
-    return group[int(rng.random() * len(group))]
 
 
 def distinct(decisions: Decisions, count: int, rng: random.Random, budget: Budget) -> Iterator[Architecture]:
@@ -116,15 +169,27 @@ def distinct(decisions: Decisions, count: int, rng: random.Random, budget: Budge
 def enumerate_all(decisions: Decisions, budget: Budget) -> Iterator[Architecture]:
     """Every path inside the budget; never goes where a limit on one quantity cannot be met any more."""
 
-    def walk(state: State, parameters: int, macs: int, blocks: tuple[Block, ...]) -> Iterator[Architecture]:
-        if decisions.is_end(state):
-            found = architecture(decisions, blocks)
+    def ways(state: State, parameters: int, macs: int) -> Iterator[Step]:
+        return (choice.step for choice in allowed(decisions, state, budget, parameters, macs, budget.max_parameters))
+
+    # The path so far, and for each of its steps the ways not yet gone.
+    path: Path = []
+    open_ways = [ways(decisions.start, 0, 0)]
+    totals = [(0, 0)]
+    while open_ways:
+        step = next(open_ways[-1], None)
+        if step is None:
+            open_ways.pop()
+            totals.pop()
+            del path[-1:]
+            continue
+        parameters, macs = totals[-1]
+        parameters, macs = parameters + step.parameters, macs + step.macs
+        if decisions.is_end(step.to):
+            found = _architecture(decisions, [*path, step])
             if budget.admits(found.count):
                 yield found
-            return
-        for choice in _allowed(decisions, state, budget, parameters, macs, budget.max_parameters):
-            step = choice.step
-            on = blocks if step.block is None else (*blocks, step.block)
-            yield from walk(step.to, parameters + step.parameters, macs + step.macs, on)
-
-    return walk(decisions.start, 0, 0, ())
+            continue
+        path.append(step)
+        totals.append((parameters, macs))
+        open_ways.append(ways(step.to, parameters, macs))

@@ -15,6 +15,10 @@ from nas.space import sampling
 from nas.space.counting import Size, count_architectures
 from nas.space.decisions import Decisions, Reach
 from nas.space.definition import Definition, load_definition
+from nas.space.encoding import Encoding
+from nas.space.protocol import Genes
+from nas.space.share import Share, share
+from nas.space.variation import Variation
 
 
 class SpaceError(NasError):
@@ -43,7 +47,11 @@ class SearchSpace:
     ) -> None:
         self.definition = definition
         self.input_shape = input_shape or definition.input_shape
-        self.classes = classes or definition.classes
+        self.classes = definition.classes if classes is None else classes
+        if len(self.input_shape) != 3 or not all(type(size) is int and size >= 1 for size in self.input_shape):
+            raise SpaceError(f"input_shape must be (height, width, channels); received {self.input_shape!r}")
+        if type(self.classes) is not int or self.classes < 2:
+            raise SpaceError(f"classes must be a whole number from 2 up; received {self.classes!r}")
         self.decisions = Decisions(definition, self.input_shape, self.classes)
 
     @property
@@ -60,6 +68,14 @@ class SearchSpace:
                 f"become too small; use same padding or downsample less, or give larger images"
             )
         return reach
+
+    @cached_property
+    def _encoding(self) -> Encoding:
+        return Encoding(self.decisions)
+
+    @cached_property
+    def _variation(self) -> Variation:
+        return Variation(self._encoding)
 
     @property
     def fewest_parameters(self) -> int:
@@ -120,16 +136,67 @@ class SearchSpace:
         self.check(budget)
         return sampling.distinct(self.decisions, count, rng, budget)
 
+    def mutate(self, architecture: Architecture, rng: random.Random, budget: Budget | None = None) -> Architecture:
+        """One decision changed; the others are kept where they are still possible inside the space and the budget.
+
+        Raises:
+            EncodingError: the architecture is not of this space.
+        """
+        budget = budget or Budget()
+        return self._variation.mutate(architecture, rng, budget) or self.sample(rng, budget)
+
+    def cross(
+        self, first: Architecture, second: Architecture, rng: random.Random, budget: Budget | None = None
+    ) -> Architecture:
+        """Each decision from one of two architectures, as far as they go together inside the space and the budget.
+
+        Raises:
+            EncodingError: one of them is not of this space.
+        """
+        budget = budget or Budget()
+        return self._variation.cross(first, second, rng, budget) or self.sample(rng, budget)
+
+    def build(self, genes: Genes, rng: random.Random, budget: Budget | None = None) -> Architecture:
+        """An architecture with as many of these decisions as the space and the budget allow; the rest is drawn."""
+        budget = budget or Budget()
+        return self._variation.build(genes, rng, budget) or self.sample(rng, budget)
+
+    def encode(self, architecture: Architecture) -> Genes:
+        """The decisions that make an architecture, by name; those that it does not have are left out.
+
+        Raises:
+            EncodingError: the architecture is not of this space.
+        """
+        return self._encoding.genes(architecture)
+
+    def genes(self) -> dict[str, tuple[str, ...]]:
+        """Every decision of the space and what it may be; "" stands for: not there."""
+        return self._encoding.all_genes()
+
     def architectures(self, budget: Budget | None = None) -> Iterator[Architecture]:
         """Every architecture inside the budget, one after the other; the same network may come in two spellings."""
         budget = budget or Budget()
         self.check(budget)
         return sampling.enumerate_all(self.decisions, budget)
 
+    def only(self) -> Architecture | None:
+        """The architecture of a space that has just one; None if it has several."""
+        found = self.architectures()
+        first = next(found)
+        return first if all(other.id == first.id for other in found) else None
+
     def size(self) -> Size:
         """How many different networks the space has."""
         _ = self._reach
         return count_architectures(self.decisions)
+
+    def share(self, budget: Budget) -> Share:
+        """Which share of all ways through the space is inside a budget; shares of one in a billion are seen.
+
+        Limits on multiply-adds are left out, which the result says.
+        """
+        _ = self._reach
+        return share(self.decisions, budget)
 
     def __repr__(self) -> str:
         size = "x".join(map(str, self.input_shape))

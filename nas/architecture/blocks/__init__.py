@@ -1,28 +1,38 @@
 """The block vocabulary: one file a kind, one import line here."""
 
+from nas.architecture.blocks.activation import ActivationBlock
 from nas.architecture.blocks.base import BLOCKS, Block, BlockError, block_class, block_from_dict, did_you_mean
 from nas.architecture.blocks.bottleneck import Bottleneck
 from nas.architecture.blocks.conv import Conv
 from nas.architecture.blocks.dense_block import DenseBlock
+from nas.architecture.blocks.fully_convolutional import FullyConvolutionalHead
 from nas.architecture.blocks.heads import FlattenHead, GlobalPoolHead
 from nas.architecture.blocks.inception import Inception
+from nas.architecture.blocks.lrn import LocalResponse
+from nas.architecture.blocks.pad import Pad
 from nas.architecture.blocks.pool import Pool
 from nas.architecture.blocks.residual import Residual
 from nas.architecture.blocks.separable import Separable
+from nas.architecture.blocks.spp import SpatialPyramidHead
 
 __all__ = [
     "BLOCKS",
+    "ActivationBlock",
     "Block",
     "BlockError",
     "Bottleneck",
     "Conv",
     "DenseBlock",
     "FlattenHead",
+    "FullyConvolutionalHead",
     "GlobalPoolHead",
     "Inception",
+    "LocalResponse",
+    "Pad",
     "Pool",
     "Residual",
     "Separable",
+    "SpatialPyramidHead",
     "block_class",
     "block_from_dict",
     "did_you_mean",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from nas.architecture.arithmetic import Padding
 from nas.architecture.fields import Normalization
@@ -16,6 +17,25 @@ from nas.architecture.layers import (
     Window,
     pair,
 )
+
+
+# A search makes the same few layers very often; one object of each is kept.
+@cache
+def _window(size: int | Pair, stride: int | Pair, padding: Padding) -> Window:
+    return Window(size=pair(size), stride=pair(stride), padding=padding)
+
+
+@cache
+def _conv(filters: int, window: Window, groups: int, bias: bool) -> Conv2D:
+    return Conv2D(filters=filters, window=window, groups=groups, bias=bias)
+
+
+@cache
+def _activation(function: str) -> Activation:
+    return Activation(function=function)
+
+
+_BATCH_NORMALIZATION = BatchNormalization()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +63,14 @@ class Style:
         groups: int = 1,
     ) -> Tensor:
         """Convolution, normalization, activation."""
-        window = Window(size=pair(kernel), stride=pair(stride), padding=padding)
-        x = graph.add(Conv2D(filters=filters, window=window, groups=groups, bias=self.has_bias), x, name=name)
+        x = graph.add(_conv(filters, _window(kernel, stride, padding), groups, self.has_bias), x, name=name)
         return self.activate(graph, x, name=name)
 
     def depthwise(
         self, graph: Graph, x: Tensor, kernel: int | Pair, *, name: str, stride: int | Pair, padding: Padding
     ) -> Tensor:
         """A convolution of each channel alone, normalization, activation."""
-        window = Window(size=pair(kernel), stride=pair(stride), padding=padding)
+        window = _window(kernel, stride, padding)
         return self.activate(
             graph, graph.add(DepthwiseConv2D(window=window, bias=self.has_bias), x, name=name), name=name
         )
@@ -59,5 +78,5 @@ class Style:
     def activate(self, graph: Graph, x: Tensor, *, name: str) -> Tensor:
         """Normalization, then activation."""
         if self.normalization == "batch":
-            x = graph.add(BatchNormalization(), x, name=f"{name}_norm")
-        return graph.add(Activation(function=self.activation), x, name=f"{name}_{self.activation}")
+            x = graph.add(_BATCH_NORMALIZATION, x, name=f"{name}_norm")
+        return graph.add(_activation(self.activation), x, name=f"{name}_{self.activation}")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import ClassVar, Protocol, final
 
 from nas.architecture.blocks.base import Block, register
-from nas.architecture.fields import ActivationName, Classes, DenseUnits, PoolName, Rate
+from nas.architecture.fields import ActivationName, AutoRate, Classes, DenseUnits, PoolName, Rate
 from nas.architecture.graph import Graph, Tensor
-from nas.architecture.layers import Activation, Dense, Dropout, Flatten, GlobalPool2D, Layer
+from nas.architecture.layers import Activation, Dense, Dropout, Flatten, GlobalPool2D
 
 
 @final
@@ -22,6 +22,7 @@ class GlobalPoolHead(Block):
         pool: `average` or `max`.
         units: widths of the dense layers before the last.
         dropout: before each dense layer.
+        input_dropout: before the first of them; `auto` is `dropout`.
         activation: after each dense layer but the last.
     """
 
@@ -30,10 +31,11 @@ class GlobalPoolHead(Block):
     pool: PoolName = "average"
     units: DenseUnits = ()
     dropout: Rate = 0.0
+    input_dropout: AutoRate = None
     activation: ActivationName = "relu"
 
     def wire(self, graph: Graph, x: Tensor) -> Tensor:
-        return _classify(graph, x, GlobalPool2D(pool=self.pool), self)
+        return classify(graph, graph.add(GlobalPool2D(pool=self.pool), x, name="vector"), self)
 
 
 @final
@@ -46,6 +48,7 @@ class FlattenHead(Block):
         classes: how many probabilities.
         units: widths of the dense layers before the last.
         dropout: before each dense layer.
+        input_dropout: before the first of them; `auto` is `dropout`.
         activation: after each dense layer but the last.
     """
 
@@ -53,18 +56,36 @@ class FlattenHead(Block):
     classes: Classes
     units: DenseUnits = ()
     dropout: Rate = 0.0
+    input_dropout: AutoRate = None
     activation: ActivationName = "relu"
 
     def wire(self, graph: Graph, x: Tensor) -> Tensor:
-        return _classify(graph, x, Flatten(), self)
+        return classify(graph, graph.add(Flatten(), x, name="vector"), self)
 
 
-def _classify(graph: Graph, x: Tensor, to_vector: Layer, head: GlobalPoolHead | FlattenHead) -> Tensor:
-    x = graph.add(to_vector, x, name="vector")
+class Classifier(Protocol):
+    """The options of the dense layers that end a head."""
+
+    @property
+    def classes(self) -> int: ...
+    @property
+    def units(self) -> tuple[int, ...]: ...
+    @property
+    def dropout(self) -> float: ...
+    @property
+    def input_dropout(self) -> float | None: ...
+    @property
+    def activation(self) -> str: ...
+
+
+def classify(graph: Graph, x: Tensor, head: Classifier) -> Tensor:
+    """From a vector to class probabilities."""
+    rate = head.dropout if head.input_dropout is None else head.input_dropout
     for number, units in enumerate(head.units, start=1):
-        x = graph.add(Dropout(rate=head.dropout), x, name=f"dropout_{number}")
+        x = graph.add(Dropout(rate=rate), x, name=f"dropout_{number}")
         x = graph.add(Dense(units=units), x, name=f"dense_{number}")
         x = graph.add(Activation(function=head.activation), x, name=f"dense_{number}_{head.activation}")
-    x = graph.add(Dropout(rate=head.dropout), x, name="dropout")
+        rate = head.dropout
+    x = graph.add(Dropout(rate=rate), x, name="dropout")
     x = graph.add(Dense(units=head.classes), x, name="classes")
     return graph.add(Activation(function="softmax"), x, name="probabilities")

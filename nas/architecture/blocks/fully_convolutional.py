@@ -1,0 +1,55 @@
+"""A head of convolutions only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+from nas.architecture.arithmetic import Padding
+from nas.architecture.blocks.base import Block, register
+from nas.architecture.blocks.convolution import Style
+from nas.architecture.fields import ActivationName, Classes, DenseUnits, Kernel, Normalization, PoolName, Rate
+from nas.architecture.graph import Graph, Tensor
+from nas.architecture.layers import Activation, Dropout, GlobalPool2D
+
+
+@final
+@register("fully_convolutional")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FullyConvolutionalHead(Block):
+    """Convolutions in place of dense layers, one map a class, each map's mean, class probabilities.
+
+    A dense layer on a map of k x k pixels is a k x k convolution; it then takes larger maps too (Long et al., 2015).
+
+    Attributes:
+        classes: how many probabilities.
+        units: channels of the convolutions before the last.
+        kernel: side of the first convolution; the others are 1x1.
+        padding: of the first; with `same` a map of any size will do.
+        pool: how each class' map becomes one number.
+        dropout: before each convolution but the first of several.
+        normalization, activation: of every convolution but the last.
+    """
+
+    is_head: ClassVar[bool] = True
+    classes: Classes
+    units: DenseUnits = ()
+    kernel: Kernel = 1
+    padding: Padding = "same"
+    pool: PoolName = "average"
+    dropout: Rate = 0.0
+    normalization: Normalization = "none"
+    activation: ActivationName = "relu"
+
+    def wire(self, graph: Graph, x: Tensor) -> Tensor:
+        style, last = Style(None, self.normalization, self.activation), Style(True, "none", "linear")
+        kernel = self.kernel
+        for number, filters in enumerate(self.units, start=1):
+            if number > 1:
+                x = graph.add(Dropout(rate=self.dropout), x, name=f"dropout_{number}")
+            x = style.conv(graph, x, filters, kernel, padding=self.padding, name=f"conv_{number}")
+            kernel = 1
+        x = graph.add(Dropout(rate=self.dropout), x, name="dropout")
+        x = last.conv(graph, x, self.classes, kernel, padding=self.padding, name="classes")
+        x = graph.add(GlobalPool2D(pool=self.pool), x, name="vector")
+        return graph.add(Activation(function="softmax"), x, name="probabilities")

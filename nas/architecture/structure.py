@@ -1,0 +1,272 @@
+"""A network as chains and forks: what its picture shows, before anything has a place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, final
+
+from nas.architecture.arithmetic import Shape
+from nas.architecture.composed_layers import AdaptivePool2D, LocalResponseNormalization
+from nas.architecture.graph import Graph, Node
+from nas.architecture.layers import (
+    Activation,
+    Add,
+    BatchNormalization,
+    Concatenate,
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    Dropout,
+    Flatten,
+    GlobalPool2D,
+    Layer,
+    Pool2D,
+    Window,
+    ZeroPad2D,
+)
+from nas.quantity import short_count
+
+if TYPE_CHECKING:
+    from nas.architecture.architecture import Architecture
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One box: a layer and what works in place behind it.
+
+    Attributes:
+        kind: conv, pool, dense, join or other; decides the color.
+        title: what it does, such as `conv 3x3, 64`.
+        notes: what follows in place, such as `norm` and `relu`.
+        shapes: of the output; first and last where several equal boxes are drawn as one.
+        parameters: first and last in the same way, those of the notes included.
+        total: parameters of all boxes that are drawn as this one.
+        times: how many these are.
+    """
+
+    kind: str
+    title: str
+    notes: tuple[str, ...]
+    shapes: tuple[Shape, Shape]
+    parameters: tuple[int, int]
+    total: int
+    times: int = 1
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """Branches that read one map and meet in `join`; an empty branch is a shortcut."""
+
+    branches: tuple[tuple[Item, ...], ...]
+    join: Cell
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A block, or a part of one, that is drawn once for `times` in a row."""
+
+    caption: str
+    items: tuple[Item, ...]
+    times: int = 1
+
+
+Item = Cell | Fork | Group
+
+
+def structure(architecture: Architecture) -> tuple[Item, ...]:
+    """The network's boxes in order, equal blocks in a row as one."""
+    items: list[Item] = []
+    shapes = [architecture.input_shape, *(trace.output_shape for trace in architecture.traces)]
+    for block, shape in zip(architecture.blocks, shapes, strict=False):
+        graph, output = block.wired(shape)
+        inner = _chain(graph, _dominators(graph), output.node, -1)
+        if block.is_head or (len(inner) < 2 and not any(isinstance(item, Fork) for item in inner)):
+            items += inner
+        else:
+            items.append(Group(block.kind.replace("_", " "), _folded(inner, 2)))
+    return _folded(tuple(items), 4)
+
+
+def _dominators(graph: Graph) -> list[int]:
+    """For each layer the last one before it that everything on the way to it passes; -1 is the input."""
+    nearest: list[int] = []
+    for node in graph.nodes:
+        common, *others = node.inputs
+        for other in others:
+            while common != other:
+                common, other = (nearest[common], other) if common > other else (common, nearest[other])
+        nearest.append(common)
+    return nearest
+
+
+def _chain(graph: Graph, dominators: list[int], end: int, start: int) -> tuple[Item, ...]:
+    """What lies behind `start` up to `end`."""
+    steps: list[tuple[Node, tuple[tuple[Item, ...], ...]]] = []
+    while end != start:
+        node, fork = graph.nodes[end], dominators[end]
+        several = len(node.inputs) > 1
+        branches = tuple(_chain(graph, dominators, source, fork) for source in node.inputs) if several else ()
+        steps.append((node, branches))
+        end = fork
+    items: list[Item] = []
+    for node, branches in reversed(steps):
+        note = _note(node.layer)
+        if note and items and not _is_concatenation(items[-1]):
+            items[-1] = _with_note(items[-1], note, node)
+        else:
+            cell = _cell(node, note)
+            items.append(Fork(branches, cell) if branches else cell)
+    return tuple(items)
+
+
+def _is_concatenation(item: Item) -> bool:
+    """What follows one belongs to what comes next: a dense block normalizes before its convolutions."""
+    return isinstance(item, Fork) and item.join.title == "concatenate"
+
+
+def _cell(node: Node, note: str) -> Cell:
+    kind, title = ("other", "batch norm" if note == "norm" else note) if note else _title(node.layer)
+    groups = node.layer.groups if isinstance(node.layer, Conv2D) else 1
+    parameters = node.count.parameters
+    return Cell(
+        kind,
+        title,
+        (f"{groups} groups",) if groups > 1 else (),
+        (node.shape, node.shape),
+        (parameters, parameters),
+        parameters,
+    )
+
+
+def _with_note(item: Item, note: str, node: Node) -> Item:
+    if isinstance(item, Fork):
+        return replace(item, join=_noted(item.join, note, node))
+    return _noted(item, note, node) if isinstance(item, Cell) else item
+
+
+def _noted(cell: Cell, note: str, node: Node) -> Cell:
+    parameters = cell.total + node.count.parameters
+    return replace(cell, notes=(*cell.notes, note), parameters=(parameters, parameters), total=parameters)
+
+
+def _note(layer: Layer) -> str:
+    """A layer that needs no box of its own."""
+    if isinstance(layer, BatchNormalization):
+        return "norm"
+    if isinstance(layer, Activation):
+        return layer.function.replace("_", " ")
+    return f"dropout {layer.rate:g}" if isinstance(layer, Dropout) else ""
+
+
+def _title(layer: Layer) -> tuple[str, str]:
+    """Kind and title of a layer's box."""
+    match layer:
+        case Conv2D():
+            return "conv", f"conv {_window(layer.window)}, {layer.filters}"
+        case DepthwiseConv2D():
+            return "conv", f"depthwise {_window(layer.window)}"
+        case Pool2D():
+            return "pool", f"{layer.pool} pool {_window(layer.window)}"
+        case GlobalPool2D():
+            return "pool", f"global {layer.pool} pool"
+        case AdaptivePool2D():
+            return "pool", f"{layer.pool} pool into {layer.bins}×{layer.bins}"
+        case Dense():
+            return "dense", f"dense {layer.units:,}"
+        case Add():
+            return "join", "add"
+        case Concatenate():
+            return "join", "concatenate"
+        case ZeroPad2D():
+            return "other", "zero padding"
+        case Flatten():
+            return "other", "flatten"
+        case LocalResponseNormalization():
+            return "other", "local response norm"
+        case _:
+            return "other", type(layer).__name__
+
+
+def _window(window: Window) -> str:
+    """Size, stride unless 1, and whether the map shrinks at its border."""
+    height, width = window.stride
+    stride = "" if (height, width) == (1, 1) else f" /{height}" if height == width else f" /{height}×{width}"
+    return f"{window.size[0]}×{window.size[1]}{stride}"
+
+
+def _folded(items: tuple[Item, ...], cells_in_a_row: int) -> tuple[Item, ...]:
+    """Equal neighbors as one: groups and forks from two on, single boxes from `cells_in_a_row` on."""
+    result: list[Item] = []
+    start = 0
+    while start < len(items):
+        end = start + 1
+        while end < len(items) and _look(items[end]) == _look(items[start]):
+            end += 1
+        run = items[start:end]
+        if len(run) >= (cells_in_a_row if isinstance(run[0], Cell) else 2):
+            result.append(_as_one(run))
+        else:
+            result += run
+        start = end
+    return tuple(result)
+
+
+def _as_one(run: tuple[Item, ...]) -> Item:
+    merged = run[0]
+    for item in run[1:]:
+        merged = _merged(merged, item)
+    if isinstance(merged, Group):
+        return replace(merged, times=len(run))
+    return replace(merged, times=len(run)) if isinstance(merged, Cell) else Group("", (merged,), len(run))
+
+
+def _look(item: Item) -> tuple[object, ...]:
+    """Equal for items that can be drawn as one."""
+    match item:
+        case Cell():
+            return item.title, item.notes
+        case Fork():
+            return *((tuple(map(_look, branch))) for branch in item.branches), _look(item.join)
+        case Group():
+            return item.caption, item.times, tuple(map(_look, item.items))
+
+
+def _merged(first: Item, last: Item) -> Item:
+    """Two items of one look as one that tells of both."""
+    match first, last:
+        case Cell(), Cell():
+            return replace(
+                first,
+                shapes=(first.shapes[0], last.shapes[1]),
+                parameters=(first.parameters[0], last.parameters[1]),
+                total=first.total + last.total,
+            )
+        case Fork(), Fork():
+            branches = tuple(
+                tuple(_merged(a, b) for a, b in zip(left, right, strict=True))
+                for left, right in zip(first.branches, last.branches, strict=True)
+            )
+            join = _merged(first.join, last.join)
+            return Fork(branches, join if isinstance(join, Cell) else first.join)
+        case Group(), Group():
+            return replace(first, items=tuple(_merged(a, b) for a, b in zip(first.items, last.items, strict=True)))
+        case _:
+            return first
+
+
+def shape_text(cell: Cell) -> str:
+    """`28×28×64`, and both ends where several boxes are drawn as one: `56×56×96…256`."""
+    first, last = cell.shapes
+    text = "×".join(map(str, first))
+    if first == last:
+        return text
+    return f"{text}…{last[-1]}" if first[:-1] == last[:-1] else f"{text}…{'×'.join(map(str, last))}"
+
+
+def parameters_text(cell: Cell) -> str:
+    """`36.9k`, or both ends; nothing for a layer without weights."""
+    first, last = map(short_count, cell.parameters)
+    return "" if not cell.total else first if first == last else f"{first}…{last}"

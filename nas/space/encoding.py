@@ -1,0 +1,168 @@
+"""An architecture as named decisions: what strategies learn from and what variation starts from.
+
+Every decision has a name: its stage, how many passes through the stage were left, its slot, and what was decided.
+Decisions that a path does not meet are not in its genes, so that they cannot make two architectures differ.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any, final
+
+from nas.architecture import Architecture
+from nas.architecture.blocks import Block
+from nas.errors import NasError
+from nas.space.decisions import Decisions, State, Step
+from nas.space.definition import Alternative, _resolve
+from nas.space.protocol import Genes
+
+KEPT = 20_000
+"""Architectures whose paths are remembered."""
+
+
+class EncodingError(NasError):
+    """An architecture that the space cannot produce."""
+
+
+@final
+class Encoding:
+    """Paths of a space's decisions, found again and named."""
+
+    def __init__(self, decisions: Decisions) -> None:
+        self.decisions = decisions
+        self._of_steps: dict[tuple[Any, ...], Genes] = {}
+        self._of_architectures: dict[Architecture, tuple[list[tuple[State, Step]], Genes]] = {}
+
+    def genes(self, architecture: Architecture) -> Genes:
+        """The decisions that make an architecture.
+
+        Raises:
+            EncodingError: none in this space do.
+        """
+        return self._found(architecture)[1]
+
+    def path(self, architecture: Architecture) -> list[tuple[State, Step]]:
+        """The first path that makes an architecture: its decisions, each with the state it was made in.
+
+        Blocks are matched by what they compute, so that the spelling of an option that changes nothing does not matter.
+
+        Raises:
+            EncodingError: there is none.
+        """
+        return self._found(architecture)[0]
+
+    def _found(self, architecture: Architecture) -> tuple[list[tuple[State, Step]], Genes]:
+        known = self._of_architectures.get(architecture)
+        if known is None:
+            path = self._search(architecture)
+            genes: dict[str, str] = {}
+            for state, step in path:
+                genes |= self.of_step(state, step)
+            if len(self._of_architectures) >= KEPT:
+                self._of_architectures.clear()
+            known = self._of_architectures[architecture] = (path, genes)
+        return known
+
+    def _search(self, architecture: Architecture) -> list[tuple[State, Step]]:
+        decisions, traces = self.decisions, architecture.traces
+        start = (decisions.start, 0)
+        dead: set[tuple[State, int]] = set()
+        places = [start]
+        path: list[tuple[State, Step]] = []
+        open_ways = [iter(decisions.choices(decisions.start))]
+        while open_ways:
+            state, done = places[-1]
+            if decisions.is_end(state) and done == len(traces):
+                return path
+            for choice in open_ways[-1]:
+                step = choice.step
+                ahead = done
+                if step.trace is not None:
+                    if done == len(traces) or step.trace.key != traces[done].key:
+                        continue
+                    ahead += 1
+                if (step.to, ahead) not in dead:
+                    path.append((state, step))
+                    places.append((step.to, ahead))
+                    open_ways.append(iter(decisions.choices(step.to)))
+                    break
+            else:
+                dead.add(places.pop())
+                open_ways.pop()
+                del path[-1:]
+        raise EncodingError(
+            f"the space {decisions.definition.name!r} cannot produce {architecture.describe()}; continue a search with "
+            f"the space it was started with"
+        )
+
+    def of_step(self, state: State, step: Step) -> Genes:
+        """What one step decides, by name."""
+        # The shape of the map is no decision: the same step on another map has the same genes.
+        key = (state[:-1], step.stage, step.block, step.to[:-1])
+        known = self._of_steps.get(key)
+        if known is None:
+            known = self._of_steps[key] = self._stage(state, step) if state.repeats == 0 else self._block(state, step)
+        return known
+
+    def _stage(self, state: State, step: Step) -> Genes:
+        stage = self.decisions.definition.stages[state.stage]
+        if step.to.stage != state.stage:
+            return {f"{stage.name}.repeat": "0"}
+        genes = {f"{stage.name}.repeat": str(step.to.repeats)}
+        if step.to.filters is not None:
+            genes[f"{stage.name}.filters"] = str(step.to.filters)
+        downsample = "stride" if step.to.stride else "none" if step.block is None else str(step.block)
+        return genes | {f"{stage.name}.downsample": downsample}
+
+    def _block(self, state: State, step: Step) -> Genes:
+        stage = self.decisions.definition.stages[state.stage]
+        place = f"{stage.name}.{state.repeats}.{state.slot}"
+        block = step.block
+        if block is None:
+            return {}
+        genes = {f"{place}.kind": block.kind}
+        own = getattr(block, "filters", state.filters)
+        alternatives = [each for each in stage.slots[state.slot] if each.kind == block.kind]
+        for field in fields(block):
+            if field.name == "classes" or (field.name == "filters" and own == state.filters):
+                continue
+            if not any(field.name in each.options for each in alternatives):
+                continue
+            filters = state.filters if field.name == "filters" else own
+            genes[f"{place}.{block.kind}.{field.name}"] = _spelled(alternatives, block, field.name, filters)
+        return genes
+
+    def all_genes(self) -> dict[str, tuple[str, ...]]:
+        """Every decision of the space and what it may be; "" if some paths do not meet it."""
+        values: dict[str, dict[str, None]] = {}
+        seen: set[tuple[Any, ...]] = set()
+        for state in self.decisions.states():
+            for step in self.decisions.steps(state):
+                key = (state[:-1], step.stage, step.block)
+                if key not in seen:
+                    seen.add(key)
+                    for name, value in self.of_step(state, step).items():
+                        values.setdefault(name, {})[value] = None
+        always = self._always()
+        return {name: (*(() if name in always else ("",)), *sorted(known)) for name, known in sorted(values.items())}
+
+    def _always(self) -> set[str]:
+        """Names of decisions that every path meets."""
+        names = set()
+        for stage in self.decisions.definition.stages:
+            names.add(f"{stage.name}.repeat")
+            if min(stage.repeat) > 0:
+                names |= {f"{stage.name}.filters", f"{stage.name}.downsample"}
+            for left in range(1, min(stage.repeat) + 1):
+                names |= {f"{stage.name}.{left}.{slot}.kind" for slot in range(len(stage.slots))}
+        return names
+
+
+def _spelled(alternatives: list[Alternative], block: Block, option: str, filters: int | None) -> str:
+    """An option as the definition writes it: `1/4` is the same decision whatever the stage's filters are."""
+    value = getattr(block, option)
+    for alternative in alternatives:
+        for written in alternative.options.get(option, ()):
+            if _resolve(written, filters) == value:
+                return str(written)
+    return str(value)

@@ -1,0 +1,114 @@
+"""New architectures from old ones, always inside the space and the budget."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import final
+
+from nas.architecture import Architecture, Budget
+from nas.space.decisions import Choice, State, Step
+from nas.space.encoding import Encoding
+from nas.space.protocol import Genes
+from nas.space.sampling import allowed
+
+TRIES = 20
+"""Walks before several limits at once are held to be out of reach from here."""
+
+
+@final
+class Variation:
+    """Mutation and crossover as one walk that follows wishes as far as the space and the budget let it."""
+
+    def __init__(self, encoding: Encoding) -> None:
+        self.encoding, self.decisions = encoding, encoding.decisions
+
+    def mutate(self, architecture: Architecture, rng: random.Random, budget: Budget) -> Architecture | None:
+        """One decision changed; later ones are kept where they are still possible. None: nothing else fits."""
+        path = self.encoding.path(architecture)
+        genes = self.encoding.genes(architecture)
+        open_places = [place for place, (state, _) in enumerate(path) if len(self.decisions.choices(state)) > 1]
+        rng.shuffle(open_places)
+        for place in open_places[:TRIES]:
+            kept = [step for _, step in path[:place]]
+            found = self._follow(genes, rng, budget, kept, avoid=path[place][1])
+            if found is not None:
+                return found
+        return None
+
+    def build(self, genes: Genes, rng: random.Random, budget: Budget) -> Architecture | None:
+        """As many of these decisions as go together; those that nothing is said about are drawn."""
+        for _ in range(TRIES):
+            found = self._follow(genes, rng, budget, [])
+            if found is not None:
+                return found
+        return None
+
+    def cross(
+        self, first: Architecture, second: Architecture, rng: random.Random, budget: Budget
+    ) -> Architecture | None:
+        """The decisions of each step from one parent, or from the other."""
+        genes: dict[str, str] = {}
+        parents = (self.encoding.genes(first), self.encoding.genes(second))
+        places: dict[str, Genes] = {}
+        for name in dict.fromkeys([*parents[0], *parents[1]]):
+            # What is decided together is inherited together: the kind of a block and its options.
+            place = _place(name)
+            if place not in places:
+                places[place] = parents[rng.random() < 0.5]
+            if name in places[place]:
+                genes[name] = places[place][name]
+        return self.build(genes, rng, budget)
+
+    def _follow(
+        self, genes: Genes, rng: random.Random, budget: Budget, kept: Sequence[Step], avoid: Step | None = None
+    ) -> Architecture | None:
+        """A path that begins with `kept` and then takes the step nearest to the wishes, `avoid` not at first."""
+        path = list(kept)
+        parameters, macs = sum(step.parameters for step in path), sum(step.macs for step in path)
+        state = path[-1].to if path else self.decisions.start
+        while not self.decisions.is_end(state):
+            possible = allowed(self.decisions, state, budget, parameters, macs, budget.max_parameters)
+            if avoid is not None:
+                possible = [choice for choice in possible if choice.step is not avoid]
+            if not possible:
+                return None
+            step = self._changed(possible, rng) if avoid is not None else self._nearest(state, possible, genes, rng)
+            avoid = None
+            parameters += step.parameters
+            macs += step.macs
+            path.append(step)
+            state = step.to
+        height, width, channels = self.decisions.start.shape
+        blocks = tuple([step.block for step in path if step.block is not None])
+        traces = tuple([step.trace for step in path if step.trace is not None])
+        found = Architecture.of_traces((height, width, channels), blocks, traces)
+        return found if budget.admits(found.count) else None
+
+    def _changed(self, possible: Sequence[Choice], rng: random.Random) -> Step:
+        """A group, then a step of it, each with equal chance."""
+        groups: dict[str, list[Step]] = {}
+        for choice in possible:
+            groups.setdefault(choice.step.group, []).append(choice.step)
+        return rng.choice(rng.choice(list(groups.values())))
+
+    def _nearest(self, state: State, possible: Sequence[Choice], genes: Genes, rng: random.Random) -> Step:
+        """The step with the most of the wished decisions."""
+        scores = [
+            sum(genes.get(name) == value for name, value in self.encoding.of_step(state, choice.step).items())
+            for choice in possible
+        ]
+        best = max(scores)
+        if best == 0:
+            return self._changed(possible, rng)
+        return rng.choice([choice.step for choice, score in zip(possible, scores, strict=True) if score == best])
+
+
+def _place(name: str) -> str:
+    """`stage1.2.0` of `stage1.2.0.conv.kernel`; the stage's own decisions are inherited one by one.
+
+    >>> _place("stage1.2.0.conv.kernel"), _place("stage1.filters")
+    ('stage1.2.0', 'stage1.filters')
+    """
+    parts = name.split(".")
+    return ".".join(parts[:3]) if len(parts) > 2 else name

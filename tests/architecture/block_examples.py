@@ -1,0 +1,135 @@
+"""At least one block of every kind, with options that reach every branch of its wiring."""
+
+from nas.architecture.blocks import (
+    BLOCKS,
+    ActivationBlock,
+    Bottleneck,
+    Conv,
+    DenseBlock,
+    FlattenHead,
+    FullyConvolutionalHead,
+    GlobalPoolHead,
+    Inception,
+    LocalResponse,
+    Pad,
+    Pool,
+    Residual,
+    Separable,
+    SpatialPyramidHead,
+)
+
+EXAMPLES = {
+    "conv": [
+        Conv(filters=6),
+        Conv(filters=4, kernel=1, padding="valid"),
+        Conv(filters=5, kernel=2, stride=2, padding="valid"),
+        Conv(filters=4, kernel=3, stride=2),
+        Conv(filters=4, kernel=3, stride=3, padding="valid", normalization="none"),
+        Conv(filters=6, kernel=5, padding="valid", bias=True),
+        Conv(filters=6, kernel=5, stacked=True),
+        Conv(filters=6, kernel=7, stride=2, stacked=True, normalization="none"),
+        Conv(filters=6, kernel=5, stacked=True, padding="valid"),
+        Conv(filters=8, kernel=(1, 3), stride=(2, 1)),
+        Conv(filters=8, kernel=(3, 2), padding="valid", bias=False, normalization="none"),
+        Conv(filters=8, groups=2, activation="gelu"),
+        Conv(filters=4, kernel=4, stride=1, activation="linear"),
+    ],
+    "pool": [
+        Pool(),
+        Pool(pool="average", padding="same"),
+        Pool(size=3, stride=2, padding="same"),
+        Pool(size=3, stride=1, padding="valid", pool="average"),
+        Pool(size=2, stride=3),
+        Pool(size=(1, 2)),
+        Pool(size=1, stride=2),
+    ],
+    "activation": [
+        ActivationBlock(),
+        ActivationBlock(normalization="batch", activation="gelu"),
+        ActivationBlock(normalization="batch", activation="linear"),
+    ],
+    "lrn": [
+        LocalResponse(),
+        LocalResponse(size=3, offset=1, alpha=0.5, beta=0.5),
+        LocalResponse(size=2),
+    ],
+    "pad": [
+        Pad(amount=1),
+        Pad(to=10),
+        Pad(amount=2, to=16),
+    ],
+    "separable": [
+        Separable(filters=6),
+        Separable(filters=5, kernel=5, stride=2),
+        Separable(filters=5, kernel=3, stride=2, padding="valid", normalization="none"),
+        Separable(filters=5, kernel=4, bias=True, activation="silu"),
+    ],
+    "bottleneck": [
+        Bottleneck(filters=12, squeeze=3),
+        Bottleneck(filters=8, squeeze=4, kernel=5, stride=2, groups=2),
+        Bottleneck(filters=8, squeeze=4, padding="valid", normalization="none", bias=False, activation="elu"),
+    ],
+    "inception": [
+        Inception(branch1x1=4, reduce3x3=3, branch3x3=6, reduce5x5=2, branch5x5=3, branch_pool=2),
+        Inception(
+            branch1x1=2,
+            branch3x3=4,
+            branch5x5=2,
+            branch_pool=2,
+            pool="average",
+            normalization="none",
+            activation="relu6",
+        ),
+        Inception(branch1x1=0, branch3x3=4, branch5x5=4, reduce5x5=2, branch_pool=0, stacked=True),
+        Inception(branch1x1=0, branch3x3=0, branch5x5=0, branch_pool=3, bias=True),
+    ],
+    "residual": [
+        Residual(filters=4),
+        Residual(filters=6, convolutions=1, stride=2),
+        Residual(filters=6, convolutions=3, kernel=5, normalization="none"),
+        Residual(filters=4, groups=2, activation="leaky_relu"),
+        Residual(filters=8, form="bottleneck", squeeze=3, stride=2),
+        Residual(filters=4, form="bottleneck", squeeze=2, stride=2, stride_at="middle", bias=True),
+        Residual(filters=4, form="bottleneck", squeeze=4, groups=2, kernel=(3, 1)),
+    ],
+    "dense_block": [
+        DenseBlock(growth=3),
+        DenseBlock(growth=2, layers=3, width=0, transition=False),
+        DenseBlock(growth=2, layers=1, width=2, kernel=5, compression=1),
+        DenseBlock(growth=3, layers=4, width=1, normalization="none", compression=0.01, bias=False, activation="elu"),
+    ],
+    "global_pool": [
+        GlobalPoolHead(classes=10),
+        GlobalPoolHead(classes=3, pool="max", units=(7, 5), dropout=0.5, input_dropout=0.2, activation="tanh"),
+    ],
+    "fully_convolutional": [
+        FullyConvolutionalHead(classes=4),
+        FullyConvolutionalHead(
+            classes=3,
+            units=(6, 5),
+            kernel=3,
+            padding="valid",
+            pool="max",
+            dropout=0.5,
+            normalization="batch",
+            activation="elu",
+        ),
+    ],
+    "spp": [
+        SpatialPyramidHead(classes=4),
+        SpatialPyramidHead(
+            classes=4, levels=(3, 2), pool="average", units=(5,), dropout=0.1, input_dropout=0.3, activation="elu"
+        ),
+    ],
+    "flatten": [
+        FlattenHead(classes=10),
+        FlattenHead(classes=2, units=(6,), dropout=0.25, input_dropout=0.5, activation="sigmoid"),
+    ],
+}
+"""By kind. A new kind needs a line here before the contract tests pass."""
+
+SHAPES = [(8, 8, 4), (9, 9, 4), (7, 12, 4), (13, 5, 4)]
+"""Even, odd, and rectangular maps of both orientations; every example fits each."""
+
+ALL = [block for kind in sorted(EXAMPLES) for block in EXAMPLES[kind]]
+assert all(BLOCKS[kind] is type(block) for kind in EXAMPLES for block in EXAMPLES[kind])

@@ -1,0 +1,39 @@
+import pytest
+
+from nas.architecture import Budget, BudgetError, Count
+
+COUNT = Count(trainable=900, non_trainable=100, macs=5_000, activation_bytes=2_048)
+
+
+@pytest.mark.parametrize(
+    ("budget", "admitted", "excess"),
+    [
+        (Budget(), True, ""),
+        (Budget(max_parameters=1_000, min_parameters=1_000, max_macs=5_000, max_activation_bytes=2_048), True, ""),
+        (Budget(max_parameters=999), False, "1 parameters over 999"),
+        (Budget(max_macs=3_000), False, "2,000 MACs over 3,000"),
+        (Budget(max_activation_bytes=2_000), False, "48 activation bytes over 2,000"),
+        (Budget(min_parameters=2_500), False, "1,500 parameters under 2,500"),
+        (Budget(max_parameters=1, max_macs=4_999), False, "999 parameters over 1, 1 MACs over 4,999"),
+    ],
+    ids=str,
+)
+def test_limits_are_inclusive_and_say_by_how_much_they_are_missed(budget, admitted, excess):
+    assert budget.admits(COUNT) is admitted
+    assert budget.excess(COUNT) == excess
+
+
+def test_non_trainable_weights_count():
+    assert not Budget(max_parameters=950).admits(COUNT)
+
+
+def test_a_budget_that_contradicts_itself():
+    with pytest.raises(BudgetError, match=r"^min_parameters must not exceed max_parameters; received 2,000 > 1,000$"):
+        Budget(min_parameters=2_000, max_parameters=1_000)
+
+
+def test_a_budget_in_words():
+    assert str(Budget()) == "no limit"
+    assert str(Budget(max_parameters=20_000, min_parameters=5, max_macs=7, max_activation_bytes=1_024)) == (
+        "at least 5 parameters, at most 20,000 parameters, at most 7 MACs, at most 1,024 activation bytes"
+    )
