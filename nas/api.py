@@ -32,7 +32,8 @@ def search(
 
     Args:
         experiment: a shipped experiment such as "digits", or the path of a .yaml file.
-        space: another search space, by name or path.
+        space: another search space, by name or path. One that is a single network, such as "reference/lenet5", means
+            one trial without the experiment's budget.
         dataset: another data set: "digits", a TFDS name, a folder of class folders, an .npz file.
         max_parameters: the budget; numbers, or text such as "20k".
         strategy: how to search.
@@ -55,6 +56,7 @@ def search(
     from nas.config import load_experiment
     from nas.resources import find_experiment
     from nas.tuning import Plan, run
+    from nas.tuning.one_network import one_network_settings
 
     given = {
         "space": space,
@@ -67,5 +69,7 @@ def search(
         "name": name,
     }
     overrides = {key: value for key, value in given.items() if value is not None} | dict(settings or {})
+    if space is not None:
+        overrides = one_network_settings(space) | overrides
     plan = Plan.of(load_experiment(find_experiment(str(experiment)), overrides))
     return run(plan, runs_dir=runs_dir, tracking_uri=tracking_uri, fresh=fresh, observers=observers)

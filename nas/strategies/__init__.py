@@ -1,6 +1,24 @@
 """How to search: one file a strategy, one import line here."""
 
-from nas.strategies.base import STRATEGIES, Strategy, StrategyError, make_strategy
+from nas.strategies.aging import AgingStrategy
+from nas.strategies.base import STRATEGIES, Strategy, StrategyError, Tried, make_strategy
+from nas.strategies.ehvi import EhviStrategy
+from nas.strategies.evolution import EvolutionStrategy
+from nas.strategies.local import LocalStrategy
+from nas.strategies.optuna_peers import OptunaNsga2Strategy, OptunaTpeStrategy
 from nas.strategies.random import RandomStrategy
 
-__all__ = ["STRATEGIES", "RandomStrategy", "Strategy", "StrategyError", "make_strategy"]
+__all__ = [
+    "STRATEGIES",
+    "AgingStrategy",
+    "EhviStrategy",
+    "EvolutionStrategy",
+    "LocalStrategy",
+    "OptunaNsga2Strategy",
+    "OptunaTpeStrategy",
+    "RandomStrategy",
+    "Strategy",
+    "StrategyError",
+    "Tried",
+    "make_strategy",
+]

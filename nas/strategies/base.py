@@ -6,19 +6,43 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
-from typing import ClassVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
-from nas.architecture import Architecture, Budget
+from nas.architecture import Budget
 from nas.errors import NasError
-from nas.space import SearchSpace
-from nas.trial import TrialRecord
+from nas.space.protocol import AnyCandidate, Candidate, Space
+from nas.trial import TrialStatus
 
 
 class StrategyError(NasError):
     """A strategy that does not exist or cannot work on the space."""
 
 
-class Strategy(ABC):
+CandidateOut = TypeVar("CandidateOut", bound=Candidate, covariant=True)
+
+
+class Tried(Protocol[CandidateOut]):
+    """What a strategy reads of a trial; `nas.trial.TrialRecord` has all of it."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def architecture(self) -> CandidateOut: ...
+    @property
+    def status(self) -> TrialStatus: ...
+    @property
+    def completed(self) -> bool: ...
+    @property
+    def parameters(self) -> int: ...
+    @property
+    def macs(self) -> int: ...
+    @property
+    def val_accuracy(self) -> float:
+        """In [0, 1]; only asked of a completed trial."""
+        ...
+
+
+class Strategy(ABC, Generic[AnyCandidate]):
     """Ask and tell over a space: what to try next, given everything that was tried.
 
     A strategy keeps no state between calls: the same history and the same random numbers give the same proposals, so
@@ -27,12 +51,12 @@ class Strategy(ABC):
 
     name: ClassVar[str]
 
-    def __init__(self, space: SearchSpace, budget: Budget) -> None:
+    def __init__(self, space: Space[AnyCandidate], budget: Budget) -> None:
         space.check(budget)
         self.space, self.budget = space, budget
 
     @abstractmethod
-    def propose(self, history: Sequence[TrialRecord], count: int, rng: random.Random) -> list[Architecture]:
+    def propose(self, history: Sequence[Tried[AnyCandidate]], count: int, rng: random.Random) -> list[AnyCandidate]:
         """What to try next.
 
         Args:
@@ -46,14 +70,16 @@ class Strategy(ABC):
         """
 
 
-STRATEGIES: dict[str, type[Strategy]] = {}
+STRATEGIES: dict[str, type[Strategy[Any]]] = {}
 """Every strategy by its name in experiment files."""
 
+AnyStrategy = TypeVar("AnyStrategy", bound=type[Strategy[Any]])
 
-def register(name: str) -> Callable[[type[Strategy]], type[Strategy]]:
+
+def register(name: str) -> Callable[[AnyStrategy], AnyStrategy]:
     """Make a strategy known under its name in experiment files."""
 
-    def add(cls: type[Strategy]) -> type[Strategy]:
+    def add(cls: AnyStrategy) -> AnyStrategy:
         cls.name = name
         STRATEGIES[name] = cls
         return cls
@@ -61,11 +87,11 @@ def register(name: str) -> Callable[[type[Strategy]], type[Strategy]]:
     return add
 
 
-def make_strategy(name: str, space: SearchSpace, budget: Budget) -> Strategy:
+def make_strategy(name: str, space: Space[AnyCandidate], budget: Budget) -> Strategy[AnyCandidate]:
     """A strategy by name.
 
     Raises:
-        StrategyError: there is none of that name.
+        StrategyError: there is none of that name, or what it needs is not installed.
         BudgetError: nothing in the space meets the budget.
     """
     if name not in STRATEGIES:

@@ -1,0 +1,122 @@
+"""Tables from CSV files: a column a gene, and what was measured.
+
+Columns `parameters` and `accuracy` must be there, `test_accuracy` and `cost_seconds` may be, `accuracy_1`,
+`accuracy_2`, ... are single trainings of which `accuracy` is the mean, `accuracy@E` is the accuracy after E epochs.
+Every other column is a gene; an empty cell means that the network does not have it.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import final
+
+from nas.benchmark.table import Row, Table, TableError
+
+REQUIRED = ("parameters", "accuracy")
+OPTIONAL = ("test_accuracy", "cost_seconds")
+SEED = re.compile(r"accuracy_([0-9]+)")
+EPOCH = re.compile(r"accuracy@([0-9]+)")
+
+
+def read_table(path: Path) -> Table:
+    """Read a .csv or .csv.gz file.
+
+    Raises:
+        TableError: the file, and the line of the first mistake.
+    """
+    try:
+        data = path.read_bytes()
+        text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8-sig")
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise TableError(f"the table {path} cannot be read: {error}; give a .csv or .csv.gz file in UTF-8") from None
+    return parse_table(text, path.name.removesuffix(".gz").removesuffix(".csv"))
+
+
+def parse_table(text: str, name: str) -> Table:
+    """The same from text.
+
+    Raises:
+        TableError: a column is missing, or the line of the first mistake.
+    """
+    lines = csv.reader(io.StringIO(text))
+    header = [column.strip() for column in next(lines, [])]
+    missing = [column for column in REQUIRED if column not in header]
+    if missing:
+        raise TableError(
+            f"the table {name!r} has no column {' and no column '.join(map(repr, missing))}; it needs "
+            f"{', '.join(map(repr, REQUIRED))} and a column for each gene"
+        )
+    repeated = sorted({column for column in header if header.count(column) > 1})
+    if repeated:
+        raise TableError(f"the table {name!r} has the column {repeated[0]!r} twice; keep one")
+    reader = _Reader(name, header)
+    return Table(name=name, rows=tuple(reader.row(lines.line_num, cells) for cells in lines if any(cells)))
+
+
+@final
+class _Reader:
+    def __init__(self, name: str, header: list[str]) -> None:
+        self.name, self.header = name, header
+        self.seeds = [column for column in header if SEED.fullmatch(column)]
+        epochs = {column: int(found[1]) for column in header if (found := EPOCH.fullmatch(column))}
+        self.epochs = dict(sorted(epochs.items(), key=lambda item: item[1]))
+        measured = {*REQUIRED, *OPTIONAL, *self.seeds, *self.epochs}
+        self.genes = [column for column in header if column not in measured]
+        if not self.genes:
+            raise TableError(f"the table {name!r} has no gene columns; add one for each decision")
+        self.rows = 0
+        self.lines: dict[tuple[str, ...], int] = {}
+
+    def row(self, line: int, cells: list[str]) -> Row:
+        if len(cells) != len(self.header):
+            raise self.error(line, f"has {len(cells)} cells, not {len(self.header)} as the header")
+        values = dict(zip(self.header, (cell.strip() for cell in cells), strict=True))
+        spelling = tuple(values[name] for name in self.genes)
+        if spelling in self.lines:
+            raise self.error(
+                line,
+                f"has the same genes as line {self.lines[spelling]}; keep one line a network, and single trainings of "
+                f"it as columns accuracy_1, accuracy_2, ...",
+            )
+        self.lines[spelling] = line
+        accuracy = self.share(line, values, "accuracy")
+        observations = [self.share(line, values, column) for column in self.seeds if values[column]]
+        number, self.rows = self.rows, self.rows + 1
+        return Row(
+            number=number,
+            genes={name: values[name] for name in self.genes if values[name]},
+            parameters=self.parameters(line, values),
+            accuracy=accuracy,
+            observations=tuple(observations) or (accuracy,),
+            test_accuracy=self.share(line, values, "test_accuracy") if values.get("test_accuracy") else None,
+            cost_seconds=self.number(line, values, "cost_seconds", 0, math.inf) if values.get("cost_seconds") else None,
+            curve={epoch: self.share(line, values, column) for column, epoch in self.epochs.items() if values[column]},
+        )
+
+    def parameters(self, line: int, values: Mapping[str, str]) -> int:
+        number = self.number(line, values, "parameters", 1, 1e15)
+        if number != int(number):
+            raise self.error(line, f"`parameters` must be a whole number; received {values['parameters']!r}")
+        return int(number)
+
+    def share(self, line: int, values: Mapping[str, str], column: str) -> float:
+        return self.number(line, values, column, 0, 1)
+
+    def number(self, line: int, values: Mapping[str, str], column: str, low: float, high: float) -> float:
+        try:
+            number = float(values[column])
+        except ValueError:
+            number = math.nan
+        if math.isfinite(number) and low <= number <= high:
+            return number
+        limits = f"of at least {low:g}" if math.isinf(high) else f"from {low:g} to {high:g}"
+        raise self.error(line, f"`{column}` must be a number {limits}; received {values[column]!r}")
+
+    def error(self, line: int, what: str) -> TableError:
+        return TableError(f"the table {self.name!r}, line {line}: {what}")

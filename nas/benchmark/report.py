@@ -1,0 +1,70 @@
+"""Results of a benchmark as text for programs and as a picture."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from nas.benchmark.bench import Result
+
+
+def as_records(results: Sequence[Result]) -> list[dict[str, Any]]:
+    """One record a table, strategy and number of trials."""
+    return [
+        {
+            "table": result.table,
+            "strategy": result.strategy,
+            "trials": trials,
+            "hypervolume_share": round(share, 6),
+            "standard_error": round(error, 6),
+            "repeats": result.repeats,
+            "infeasible": result.infeasible,
+            "seconds_per_proposal": round(result.seconds, 6),
+            "exhausted": result.exhausted,
+        }
+        for result in results
+        for trials, share, error in zip(result.trials, result.shares, result.errors, strict=True)
+    ]
+
+
+def as_csv(results: Sequence[Result]) -> str:
+    """The records with a header."""
+    text = io.StringIO()
+    records = as_records(results)
+    writer = csv.DictWriter(text, list(records[0]) if records else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    return text.getvalue()
+
+
+def as_json(results: Sequence[Result], *, settings: Mapping[str, Any]) -> str:
+    """The records, and what they were made with."""
+    return json.dumps({"settings": dict(settings), "results": as_records(results)}, indent=2) + "\n"
+
+
+def plot(results: Sequence[Result], path: Path) -> None:
+    """Shares against trials, a panel a table and a line a strategy; the file's ending gives the format."""
+    from matplotlib.figure import Figure
+
+    tables = list(dict.fromkeys(result.table for result in results))
+    columns = min(len(tables), 3)
+    rows = -(-len(tables) // columns)
+    figure = Figure(figsize=(5 * columns, 4 * rows), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False).flat
+    for table, panel in zip(tables, panels, strict=False):
+        for result in results:
+            if result.table == table:
+                panel.errorbar(
+                    result.trials, result.shares, yerr=result.errors, label=result.strategy, marker="o", capsize=2
+                )
+        panel.set(title=table, xlabel="trials", ylabel="share of the true front's hypervolume")
+        panel.grid(alpha=0.3)
+        panel.legend()
+    for panel in list(panels):
+        panel.remove()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=150)

@@ -1,0 +1,40 @@
+"""How close a run came to the true front."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from statistics import quantiles
+from typing import final
+
+from nas.architecture import Budget
+from nas.benchmark.table import Row, Table
+
+
+@final
+class Truth:
+    """The true front of a table inside a budget.
+
+    Area is measured over log10 of the parameters, up to the largest row, and over accuracy, from the 10 % quantile of
+    all rows on: what one row in ten falls short of is worth nothing.
+    """
+
+    def __init__(self, table: Table, budget: Budget) -> None:
+        rows = [row for row in table.rows if budget.admits(row.count)]
+        accuracies = [row.accuracy for row in rows]
+        self.reference = quantiles(accuracies, n=10, method="inclusive")[0] if len(rows) > 1 else 0.0
+        self.largest = math.log10(max(row.parameters for row in rows))
+        self.area = self._area(rows)
+
+    def share(self, rows: Iterable[Row]) -> float:
+        """Share in [0, 1] of the true front's hypervolume that rows reach with their mean accuracies."""
+        return self._area(rows) / self.area if self.area > 0 else 1.0
+
+    def _area(self, rows: Iterable[Row]) -> float:
+        area, level = 0.0, self.reference
+        for row in sorted(rows, key=lambda row: (row.parameters, -row.accuracy)):
+            if row.accuracy > level:
+                # What this row adds above the smaller ones reaches from its size to the largest.
+                area += (row.accuracy - level) * (self.largest - math.log10(row.parameters))
+                level = row.accuracy
+        return area

@@ -1,0 +1,76 @@
+"""Measured networks as a table: what a strategy may propose, and what it would have been told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import final
+
+from nas.architecture.count import Count
+from nas.errors import NasError
+from nas.space.protocol import Genes
+
+
+class TableError(NasError):
+    """A table that cannot be replayed; the message names the row."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One measured network.
+
+    Attributes:
+        number: in the table, from 0.
+        genes: its decisions; one that it does not have is left out.
+        parameters: all weights.
+        accuracy: the best estimate, in [0, 1]: the mean where several seeds were trained. Scores use it.
+        observations: what single trainings gave. A strategy is told one of them.
+        test_accuracy: in [0, 1], or None.
+        cost_seconds: of one training, or None.
+        curve: accuracy by epochs trained, ascending; empty if unknown.
+    """
+
+    number: int
+    genes: Genes
+    parameters: int
+    accuracy: float
+    observations: tuple[float, ...]
+    test_accuracy: float | None = None
+    cost_seconds: float | None = None
+    curve: Mapping[int, float] = field(default_factory=dict)
+
+    @cached_property
+    def id(self) -> str:
+        return f"row-{self.number}"
+
+    @cached_property
+    def count(self) -> Count:
+        """Its parameters; nothing else is known of it."""
+        return Count(trainable=self.parameters)
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Every row has genes of its own.
+
+    Raises:
+        TableError: no rows, or two with the same genes.
+    """
+
+    name: str
+    rows: tuple[Row, ...]
+
+    def __post_init__(self) -> None:
+        if not self.rows:
+            raise TableError(f"the table {self.name!r} has no rows; give at least one network")
+        first: dict[frozenset[tuple[str, str]], int] = {}
+        for row in self.rows:
+            known = first.setdefault(frozenset(row.genes.items()), row.number)
+            if known != row.number:
+                raise TableError(
+                    f"the table {self.name!r} has the same genes in rows {known + 1} and {row.number + 1}; keep one "
+                    f"row a network, and single trainings of it as columns accuracy_1, accuracy_2, ..."
+                )

@@ -1,0 +1,119 @@
+"""nas bench: strategies on tables of measured networks."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nas.cli.space import count_option
+from nas.cli.terminal import MaxParams, TableFormat, errors, output
+from nas.errors import NasError
+
+if TYPE_CHECKING:
+    from nas.benchmark import Result
+
+OURS = "random,local,evolution,aging,ehvi"
+
+
+def bench(
+    table: Annotated[
+        list[str] | None,
+        typer.Option("--table", help="nasbench201, naap440, or a .csv file; may be given again. Default: naap440."),
+    ] = None,
+    strategies: Annotated[str, typer.Option(help="Names with commas between them (nas list strategies).")] = OURS,
+    trials: Annotated[str, typer.Option(help="Numbers of trials at which to score.")] = "25,50,100",
+    repeats: Annotated[int, typer.Option(min=1, help="Runs of each strategy on each table.")] = 20,
+    max_params: MaxParams = None,
+    processes: Annotated[int | None, typer.Option(min=1, help="Default: as many as there are cores.")] = None,
+    format: Annotated[TableFormat, typer.Option(help="How to print it.")] = TableFormat.table,
+    plot: Annotated[Path | None, typer.Option(help="Draw it to this file (.png, .svg, .pdf).")] = None,
+) -> None:
+    """Replay strategies on tables of measured networks, without training anything.
+
+    Printed is the share of the true front's hypervolume (log10 parameters, accuracy) after so many trials, the mean of
+    all repeats and its standard error. Strategies see one noisy observation of each network; the score uses means.
+    """
+    from nas.architecture import Budget
+    from nas.benchmark import as_csv, as_json, mean_result, resolve, run_bench
+    from nas.benchmark import plot as draw
+
+    names = table or ["naap440"]
+    groups = {name: resolve(name) for name in names}
+    chosen = list(dict.fromkeys(name.strip() for name in strategies.split(",") if name.strip()))
+    counts = _counts(trials)
+    if not chosen:
+        raise NasError("--strategies takes names with commas between them, such as random,ehvi; received none")
+
+    def on_run(done: int, total: int) -> None:
+        if errors.is_terminal:
+            errors.print(f"{done} of {total} runs", end="\r" if done < total else "\n")
+
+    results = run_bench(
+        list(dict.fromkeys(single for group in groups.values() for single in group)),
+        chosen,
+        trials=counts,
+        repeats=repeats,
+        budget=Budget(max_parameters=count_option("--max-params", max_params)),
+        processes=processes or os.cpu_count() or 1,
+        on_run=on_run,
+    )
+    for name, group in groups.items():
+        if len(group) > 1:
+            for strategy in chosen:
+                members = [result for result in results if result.table in group and result.strategy == strategy]
+                results.append(mean_result(members, f"{name} (mean)"))
+    if plot is not None:
+        draw(results, plot)
+    if format is TableFormat.csv:
+        output.file.write(as_csv(results))
+    elif format is TableFormat.json:
+        settings = {"tables": names, "strategies": chosen, "trials": counts, "repeats": repeats}
+        output.file.write(as_json(results, settings=settings))
+    else:
+        _print(results)
+
+
+def _counts(text: str) -> list[int]:
+    """`25,50` as ascending numbers."""
+    try:
+        counts = sorted({int(part) for part in text.split(",")})
+    except ValueError:
+        counts = []
+    if counts and counts[0] >= 1:
+        return counts
+    raise NasError(f"--trials takes whole numbers from 1 up with commas between them, such as 25,50; received {text!r}")
+
+
+def _print(results: list[Result]) -> None:
+    from rich import box
+    from rich.table import Table
+
+    trials = results[0].trials
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("table", no_wrap=True)
+    table.add_column("strategy", no_wrap=True)
+    for heading in (*(f"{count} trials" for count in trials), "repeats", "infeasible", "seconds"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    last = None
+    for result in results:
+        if last not in (None, result.table):
+            table.add_section()
+        table.add_row(
+            "" if result.table == last else result.table,
+            result.strategy,
+            *(f"{share:.3f} ± {error:.3f}" for share, error in zip(result.shares, result.errors, strict=True)),
+            f"{result.repeats:.1f}",
+            f"{result.infeasible:.1f}",
+            f"{result.seconds:.3f}",
+        )
+        last = result.table
+    output.print("Share of the true front's hypervolume, mean ± standard error", style="bold")
+    output.print(table)
+    for result in results:
+        if result.exhausted is not None:
+            errors.print(
+                f"{result.strategy} on {result.table}: all {result.exhausted:,} architectures tried", markup=False
+            )

@@ -1,0 +1,142 @@
+"""What accuracy to expect of an architecture that was not trained, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, final
+
+from nas.space.protocol import Genes
+from nas.strategies.process import Process, Settings, fit
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Vector = np.ndarray[Any, np.dtype[np.float64]]
+    Matrix = np.ndarray[Any, np.dtype[np.float64]]
+
+POWERS = (1.0, 1.5, 2.0, 2.5, 3.0)
+"""Of the warping: 1 leaves accuracies as they are, larger ones spread the good and press the bad together."""
+
+MIDDLE_POWER = 2.0
+"""With which the kernel is fitted before the warping is chosen."""
+
+FIT_MOST = 150
+"""Observations from which settings are fitted."""
+
+CONDITION_MOST = 1_000
+"""Observations that predictions take into account."""
+
+
+class Warping(NamedTuple):
+    """Standardize, raise to a power (Yeo and Johnson, 2000), standardize again. Increasing, so that fronts stay fronts.
+
+    Attributes:
+        power: 1 is linear.
+        center, scale: of the accuracies.
+        warped_center, warped_scale: after the power.
+    """
+
+    power: float
+    center: float
+    scale: float
+    warped_center: float
+    warped_scale: float
+
+    @classmethod
+    def of(cls, accuracies: Vector, power: float) -> Warping:
+        """With mean 0 and standard deviation 1 on these accuracies."""
+        center, scale = float(accuracies.mean()), float(accuracies.std()) or 1.0
+        warped = _power((accuracies - center) / scale, power)
+        return cls(power, center, scale, float(warped.mean()), float(warped.std()) or 1.0)
+
+    def __call__(self, accuracies: Vector) -> Vector:
+        warped = _power((accuracies - self.center) / self.scale, self.power)
+        result: Vector = (warped - self.warped_center) / self.warped_scale
+        return result
+
+    def log_slopes(self, accuracies: Vector) -> float:
+        """Sum of the logarithms of the derivative, up to a constant that all powers share."""
+        import numpy as np
+
+        standard = (accuracies - self.center) / self.scale
+        slopes = (self.power - 1) * np.sign(standard) * np.log1p(np.abs(standard)) - np.log(self.warped_scale)
+        return float(slopes.sum())
+
+
+@final
+class Encoder:
+    """Genes as rows of zeros and ones: a column a gene and value, none of them set for a gene that is not there."""
+
+    def __init__(self, genes: Mapping[str, Sequence[str]]) -> None:
+        self.columns: dict[tuple[str, str], int] = {}
+        self.gene_of: list[int] = []
+        # Genes of one value say nothing: whether they are there is decided by another.
+        choices = ([(name, value) for value in values if value] for name, values in genes.items())
+        for gene, pairs in enumerate(pairs for pairs in choices if len(pairs) > 1):
+            for pair in pairs:
+                self.columns[pair] = len(self.columns)
+                self.gene_of.append(gene)
+
+    def __call__(self, architectures: Sequence[Genes]) -> Matrix:
+        import numpy as np
+
+        rows = np.zeros((len(architectures), len(self.columns)))
+        for row, genes in zip(rows, architectures, strict=True):
+            row[[self.columns[pair] for pair in genes.items() if pair in self.columns]] = 1.0
+        return rows
+
+
+@final
+class AccuracyModel:
+    """A Gaussian process on warped accuracies; kernel, noise and warping are those that explain the data best.
+
+    Args:
+        encoder: of the space.
+        genes: of the observed architectures, the most important ones first: if they are very many, the last are left
+            out.
+        accuracies: observed, one each.
+    """
+
+    def __init__(self, encoder: Encoder, genes: Sequence[Genes], accuracies: Vector) -> None:
+        features = encoder(genes[:CONDITION_MOST])
+        self.encoder, self.accuracies = encoder, accuracies[:CONDITION_MOST]
+        settings, self.warping = _fitted(features[:FIT_MOST], self.accuracies[:FIT_MOST], encoder.gene_of)
+        self.targets = self.warping(self.accuracies)
+        self._process = Process(features, self.targets, encoder.gene_of, settings)
+
+    def predict(self, genes: Sequence[Genes]) -> tuple[Vector, Vector]:
+        """Mean and standard deviation of the warped accuracy, without the noise of one training."""
+        return self._process.predict(self.encoder(genes))
+
+    def means(self, genes: Sequence[Genes]) -> Vector:
+        """The means alone."""
+        return self._process.means(self.encoder(genes))
+
+    def imagine(self, genes: Sequence[Genes]) -> None:
+        """From now on as if these architectures had been observed to be as good as they are believed to be."""
+        if genes:
+            self._process = self._process.imagining(self.encoder(genes))
+
+
+def _fitted(features: Matrix, accuracies: Vector, gene_of: Sequence[int]) -> tuple[Settings, Warping]:
+    """The kernel is fitted, then the warping is chosen with that kernel, then the kernel is fitted to it."""
+    middle = Warping.of(accuracies, MIDDLE_POWER)
+    settings = fit(features, middle(accuracies), gene_of)
+
+    def likelihood(warping: Warping) -> float:
+        process = Process(features, warping(accuracies), gene_of, settings)
+        return process.log_likelihood + warping.log_slopes(accuracies)
+
+    best = max((Warping.of(accuracies, power) for power in POWERS), key=likelihood)
+    if best != middle:
+        settings = fit(features, best(accuracies), gene_of, start=settings)
+    return settings, best
+
+
+def _power(values: Vector, power: float) -> Vector:
+    """Yeo and Johnson's transformation."""
+    import numpy as np
+
+    up, down = np.maximum(values, 0.0), np.maximum(-values, 0.0)
+    bottom = np.log1p(down) if power == 2 else ((down + 1) ** (2 - power) - 1) / (2 - power)
+    return np.asarray(((up + 1) ** power - 1) / power - bottom)

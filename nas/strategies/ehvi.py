@@ -1,0 +1,181 @@
+"""Learn accuracy, know the size: exact expected hypervolume improvement over a Gaussian process."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Generic, final
+
+from nas.pareto import ParetoFront, pareto_rank
+from nas.space.protocol import AnyCandidate
+from nas.strategies.accuracy_model import AccuracyModel, Encoder
+from nas.strategies.base import Strategy, Tried, register
+from nas.strategies.improvement import Stairs, expected_improvement, stairs
+from nas.strategies.proposals import collect, usable
+from nas.strategies.threads import one_thread
+from nas.trial import TrialStatus
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Vector = np.ndarray[Any, np.dtype[np.float64]]
+
+START = 10
+"""Trials of all sizes before the model is asked."""
+
+MUTANTS, CROSSED, FRESH = 100, 60, 40
+"""Candidates: from one network of the front, from two, from anywhere."""
+
+REFINED, BEST = 60, 5
+"""Further candidates: neighbors of the best ones so far, and how many those are."""
+
+REFERENCE = 0.1
+"""Quantile of the observed accuracies that is worth nothing."""
+
+
+@final
+@register("ehvi")
+class EhviStrategy(Strategy[AnyCandidate]):
+    """Exact expected hypervolume improvement at the known size, over a Gaussian process of accuracy.
+
+    The front that is to be improved is the one at the model's mean, so that one lucky training does not fix it. Running
+    trials count as if they had ended as expected.
+    """
+
+    def propose(self, history: Sequence[Tried[AnyCandidate]], count: int, rng: random.Random) -> list[AnyCandidate]:
+        completed = usable(history)
+        if len(completed) < START or count < 1:
+            return collect(self.space, self.budget, history, count, rng)
+        with one_thread():
+            return self._modelled(completed, history, count, rng)
+
+    def _modelled(
+        self,
+        completed: Sequence[Tried[AnyCandidate]],
+        history: Sequence[Tried[AnyCandidate]],
+        count: int,
+        rng: random.Random,
+    ) -> list[AnyCandidate]:
+        running = [trial.architecture for trial in history if trial.status is TrialStatus.RUNNING]
+        outlook = _Outlook(self, completed, running)
+
+        def idea(proposals: Sequence[AnyCandidate], seen: set[str]) -> AnyCandidate | None:
+            if proposals:
+                outlook.imagine([proposals[-1]])
+            return self._best(outlook, seen, rng)
+
+        return collect(self.space, self.budget, history, count, rng, idea)
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """Of the space."""
+        return Encoder(self.space.genes())
+
+    def _best(self, outlook: _Outlook[AnyCandidate], seen: set[str], rng: random.Random) -> AnyCandidate | None:
+        """The candidate with the highest expected improvement; None: all are known."""
+        space, budget = self.space, self.budget
+        values: dict[str, float] = {}
+        pool: dict[str, AnyCandidate] = {}
+
+        def consider(candidates: Iterable[AnyCandidate]) -> None:
+            new = {found.id: found for found in candidates if found.id not in seen and found.id not in pool}
+            pool.update(new)
+            values.update(zip(new, outlook.improvements(list(new.values())), strict=True))
+
+        def child() -> AnyCandidate:
+            found = space.cross(rng.choice(parents), rng.choice(parents), rng, budget)
+            return space.mutate(found, rng, budget) if rng.random() < 0.5 else found
+
+        parents = outlook.front
+        consider(
+            [
+                *(space.mutate(parents[number % len(parents)], rng, budget) for number in range(MUTANTS)),
+                *(child() for _ in range(CROSSED)),
+                *(space.sample(rng, budget) for _ in range(FRESH)),
+            ]
+        )
+        best = sorted(values, key=lambda name: -values[name])[:BEST]
+        if not best:
+            return None
+        consider([space.mutate(pool[best[number % len(best)]], rng, budget) for number in range(REFINED)])
+        return pool[max(values, key=lambda name: values[name])]
+
+
+@final
+class _Outlook(Generic[AnyCandidate]):
+    """The model after all that is known, and the front that it believes in."""
+
+    def __init__(
+        self,
+        strategy: EhviStrategy[AnyCandidate],
+        completed: Sequence[Tried[AnyCandidate]],
+        running: Sequence[AnyCandidate],
+    ) -> None:
+        import numpy as np
+
+        self.space, budget = strategy.space, strategy.budget
+        trials = most_telling(completed)
+        self.known = [trial.architecture for trial in trials]
+        accuracies = np.array([trial.val_accuracy for trial in trials])
+        self.model = AccuracyModel(strategy.encoder, [self.space.encode(known) for known in self.known], accuracies)
+        self.reference = float(np.quantile(self.model.targets, REFERENCE))
+        largest = self.space.most_parameters
+        if budget.max_parameters is not None:
+            largest = min(largest, budget.max_parameters)
+        smallest = max(self.space.fewest_parameters, budget.min_parameters or 0)
+        self.limits = _log(smallest), max(_log(largest), _log(smallest))
+        observed = [trial.architecture for trial in ParetoFront.of(completed)]
+        self.imagine(running)
+        believed = self._believed(self._means())
+        self.front = list({found.id: found for found in [*observed, *believed]}.values())
+
+    def imagine(self, candidates: Sequence[AnyCandidate]) -> None:
+        """Go on as if these had been trained and were as good as expected."""
+        self.model.imagine([self.space.encode(found) for found in candidates])
+        self.known = [*self.known, *candidates]
+        self.stairs = self._stairs(self._means())
+
+    def improvements(self, candidates: Sequence[AnyCandidate]) -> list[float]:
+        """Expected hypervolume improvement of each, over log-parameters and warped accuracy."""
+        import numpy as np
+
+        if not candidates:
+            return []
+        means, deviations = self.model.predict([self.space.encode(found) for found in candidates])
+        sizes = np.array([_log(found.count.parameters) for found in candidates])
+        return [float(value) for value in expected_improvement(self.stairs, sizes, means, deviations)]
+
+    def _means(self) -> Vector:
+        """What the model believes of everything that is known; that is less noisy than what was observed."""
+        return self.model.means([self.space.encode(found) for found in self.known])
+
+    def _stairs(self, means: Vector) -> Stairs:
+        import numpy as np
+
+        sizes = np.array([_log(found.count.parameters) for found in self.known])
+        smallest, largest = self.limits
+        return stairs(sizes, means, smallest=smallest, largest=largest, reference=self.reference)
+
+    def _believed(self, means: Vector) -> Iterable[AnyCandidate]:
+        """The front at the model's means."""
+        highest = -math.inf
+        order = sorted(range(len(self.known)), key=lambda place: (self.known[place].count.parameters, -means[place]))
+        for place in order:
+            if means[place] > highest:
+                highest = means[place]
+                yield self.known[place]
+
+
+def most_telling(trials: Sequence[Tried[AnyCandidate]]) -> list[Tried[AnyCandidate]]:
+    """All trials; first those that a model of limited size should know: in turn one of the best and any other."""
+    ranks = pareto_rank(trials)
+    best = sorted(trials, key=lambda trial: (ranks[trial.number], trial.number))
+    others = random.Random(0).sample(list(trials), len(trials))
+    ordered = {trial.number: trial for pair in zip(best, others, strict=True) for trial in pair}
+    return list(ordered.values())
+
+
+def _log(parameters: int) -> float:
+    return math.log(max(parameters, 1))

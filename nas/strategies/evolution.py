@@ -1,0 +1,80 @@
+"""NSGA-II: children of the best, by non-dominated sorting with crowding."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+from typing import final
+
+from nas.pareto import pareto_rank
+from nas.space.protocol import AnyCandidate
+from nas.strategies.base import Strategy, Tried, register
+from nas.strategies.proposals import collect, first_new, usable
+
+POPULATION = 20
+"""Survivors that may have children, and trials before the first child. Larger populations learn too slowly."""
+
+CROSSED = 0.5
+"""Share of children with two parents."""
+
+CHILDREN = 20
+"""Known children in a row before something fresh is proposed."""
+
+
+@final
+@register("evolution")
+class EvolutionStrategy(Strategy[AnyCandidate]):
+    """NSGA-II, one child at a time: parents win a tournament by rank, then by crowding distance.
+
+    The population is the best of all completed trials, so that nothing has to be remembered between calls.
+    """
+
+    def propose(self, history: Sequence[Tried[AnyCandidate]], count: int, rng: random.Random) -> list[AnyCandidate]:
+        population = survivors(usable(history), POPULATION)
+        space, budget = self.space, self.budget
+
+        def parent() -> AnyCandidate:
+            # The population is sorted: of two, the one that comes first is better.
+            return population[min(rng.randrange(len(population)) for _ in range(2))].architecture
+
+        def child() -> AnyCandidate:
+            found = parent()
+            if rng.random() < CROSSED:
+                found = space.cross(found, parent(), rng, budget)
+            return space.mutate(found, rng, budget)
+
+        def idea(proposals: Sequence[AnyCandidate], seen: set[str]) -> AnyCandidate | None:
+            if len(history) + len(proposals) < POPULATION or not population:
+                return None
+            return first_new(child, seen, CHILDREN)
+
+        return collect(space, budget, history, count, rng, idea)
+
+
+def survivors(trials: Sequence[Tried[AnyCandidate]], count: int) -> list[Tried[AnyCandidate]]:
+    """The best trials by rank, then by crowding distance: the farther from its neighbors on its front the better."""
+    ranks = pareto_rank(trials)
+    fronts: dict[int, list[Tried[AnyCandidate]]] = {}
+    for trial in trials:
+        fronts.setdefault(ranks[trial.number], []).append(trial)
+    chosen: list[Tried[AnyCandidate]] = []
+    for rank in sorted(fronts):
+        if len(chosen) >= count:
+            break
+        distances = crowding(fronts[rank])
+        chosen += sorted(fronts[rank], key=lambda trial: -distances[trial.number])
+    return chosen[:count]
+
+
+def crowding(front: Sequence[Tried[AnyCandidate]]) -> dict[int, float]:
+    """By trial number the distance between both neighbors in log-parameters and accuracy; infinite at the ends."""
+    points = sorted(
+        ((math.log(max(trial.parameters, 1)), trial.val_accuracy, trial.number) for trial in front), key=lambda p: p[:2]
+    )
+    width = points[-1][0] - points[0][0] or 1.0
+    height = points[-1][1] - points[0][1] or 1.0
+    distances = {points[0][2]: math.inf, points[-1][2]: math.inf}
+    for before, (_, _, number), after in zip(points, points[1:], points[2:], strict=False):
+        distances[number] = abs(after[0] - before[0]) / abs(width) + abs(after[1] - before[1]) / abs(height)
+    return distances

@@ -1,0 +1,150 @@
+"""Optuna's samplers behind the same budget gate: peers to compare with, or to search with. Needs the extra `peers`.
+
+The study is made anew from the history at every call, through Optuna's public interface, so that these strategies keep
+no state either. What a sampler proposes outside the budget, or for a second time, is told to it at once and never
+trained: it asks for the next. Genes are independent categorical parameters; one that a network does not have is "".
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import warnings
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Generic, final
+
+from nas.architecture import Budget
+from nas.space.protocol import AnyCandidate, Genes, Space
+from nas.strategies.base import Strategy, StrategyError, Tried, register
+from nas.strategies.proposals import collect, usable
+
+if TYPE_CHECKING:
+    import optuna
+
+ASKS = 30
+"""Proposals in a row that are no use before the nearest new neighbor of one is taken."""
+
+POPULATION = 20
+"""Of NSGA-II; Optuna's default of 50 learns too slowly for a hundred trials."""
+
+Objectives = tuple[float, float]
+"""Accuracy, which is maximized, and log10 of the parameters, which are minimized."""
+
+
+@final
+@register("optuna-tpe")
+class OptunaTpeStrategy(Strategy[AnyCandidate]):
+    """Optuna's multivariate TPE (needs the extra `peers`)."""
+
+    def __init__(self, space: Space[AnyCandidate], budget: Budget) -> None:
+        _need_optuna(self.name)
+        super().__init__(space, budget)
+
+    def propose(self, history: Sequence[Tried[AnyCandidate]], count: int, rng: random.Random) -> list[AnyCandidate]:
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+        def study(trials: Sequence[tuple[Genes, Objectives]]) -> optuna.Study:
+            with warnings.catch_warnings():
+                # `multivariate` is marked experimental.
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                sampler = optuna.samplers.TPESampler(multivariate=True, seed=rng.getrandbits(32))
+            made = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
+            made.add_trials([peer.trial(*trial) for trial in trials])
+            return made
+
+        peer = _Peer(self.space, self.budget)
+        return peer.propose(history, count, rng, study)
+
+
+@final
+@register("optuna-nsga2")
+class OptunaNsga2Strategy(Strategy[AnyCandidate]):
+    """Optuna's NSGA-II with a population of 20 (needs the extra `peers`)."""
+
+    def __init__(self, space: Space[AnyCandidate], budget: Budget) -> None:
+        _need_optuna(self.name)
+        super().__init__(space, budget)
+
+    def propose(self, history: Sequence[Tried[AnyCandidate]], count: int, rng: random.Random) -> list[AnyCandidate]:
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+        def study(trials: Sequence[tuple[Genes, Objectives]]) -> optuna.Study:
+            sampler = optuna.samplers.NSGAIISampler(population_size=POPULATION, seed=rng.getrandbits(32))
+            made = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
+            for number, (genes, values) in enumerate(trials):
+                made.add_trial(peer.trial(genes))
+                # The sampler numbers the generations as if it had proposed the trial itself.
+                sampler.get_trial_generation(made, made.get_trials(deepcopy=False)[number])
+                made.tell(number, values)
+            return made
+
+        peer = _Peer(self.space, self.budget)
+        return peer.propose(history, count, rng, study)
+
+
+@final
+class _Peer(Generic[AnyCandidate]):
+    """A space as Optuna sees it."""
+
+    def __init__(self, space: Space[AnyCandidate], budget: Budget) -> None:
+        import optuna
+
+        self.space, self.budget = space, budget
+        choices = {name: values for name, values in space.genes().items() if len(values) > 1}
+        self.distributions = {
+            name: optuna.distributions.CategoricalDistribution(values) for name, values in choices.items()
+        }
+
+    def trial(self, genes: Genes, values: Objectives | None = None) -> optuna.trial.FrozenTrial:
+        """A trial as if Optuna had proposed it; it runs until there are values."""
+        import optuna
+
+        states = optuna.trial.TrialState
+        return optuna.trial.create_trial(
+            state=states.RUNNING if values is None else states.COMPLETE,
+            params={name: genes.get(name, "") for name in self.distributions},
+            distributions=dict(self.distributions),
+            values=values,
+        )
+
+    def propose(
+        self,
+        history: Sequence[Tried[AnyCandidate]],
+        count: int,
+        rng: random.Random,
+        study_of: Callable[[Sequence[tuple[Genes, Objectives]]], optuna.Study],
+    ) -> list[AnyCandidate]:
+        import optuna
+
+        space, budget = self.space, self.budget
+        told = {
+            trial.architecture.id: (trial.val_accuracy, math.log10(max(trial.parameters, 1)))
+            for trial in usable(history)
+        }
+        study = study_of([(space.encode(trial.architecture), told[trial.architecture.id]) for trial in usable(history)])
+
+        def idea(proposals: Sequence[AnyCandidate], seen: set[str]) -> AnyCandidate | None:  # noqa: ARG001
+            for _ in range(ASKS):
+                trial = study.ask(dict(self.distributions))
+                found = space.build({name: value for name, value in trial.params.items() if value}, rng)
+                inside = budget.admits(found.count)
+                if inside and found.id not in seen:
+                    return found
+                if inside and found.id in told:
+                    study.tell(trial, told[found.id])
+                else:
+                    study.tell(trial, state=optuna.trial.TrialState.FAIL)
+            near = space.mutate(space.build(space.encode(found), rng, budget), rng, budget)
+            return None if near.id in seen else near
+
+        return collect(space, budget, history, count, rng, idea)
+
+
+def _need_optuna(name: str) -> None:
+    if find_spec("optuna") is None:
+        raise StrategyError(f"the strategy {name!r} needs the extra `peers`; run: pip install 'keras-nas[peers]'")
