@@ -26,7 +26,8 @@ class Progress:
         self.records = {record.number: record for record in known if record.status is not TrialStatus.RUNNING}
         self.kept = len(self.records)
         self.started = time.monotonic()
-        self.now = ""
+        self.first = 0.0
+        self.now = "starting TensorFlow and reading the data"
         self.live = Live(console=errors, refresh_per_second=4, transient=True) if errors.is_terminal else None
 
     def __enter__(self) -> Progress:
@@ -42,6 +43,7 @@ class Progress:
             self.live.stop()
 
     def on_trial_begin(self, record: TrialRecord) -> None:
+        self.first = self.first or time.monotonic()
         self.now = f"trial {record.number}: {_described(record)}"
         self._refresh()
 
@@ -81,7 +83,7 @@ class Progress:
         elapsed = time.monotonic() - self.started
         parts.append(f"{_clock(elapsed)} so far")
         if done > self.kept:
-            left = elapsed / (done - self.kept) * (self.trials - done)
+            left = (time.monotonic() - self.first) / (done - self.kept) * (self.trials - done)
             left = left if self.time_limit is None else min(left, self.time_limit - elapsed)
             parts.append(f"about {_clock(max(left, 0))} left")
         line = Text("  ".join(parts), style="bold", overflow="ellipsis", no_wrap=True)

@@ -1,0 +1,57 @@
+"""What a terminal shows while a search runs, and what a file gets."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from nas.cli import progress
+from tests.tracking.examples import failed, trial
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """A progress display on a console of our own, and what it printed."""
+
+    def make(*, terminal):
+        text = io.StringIO()
+        console = Console(file=text, force_terminal=terminal, width=120, color_system=None)
+        monkeypatch.setattr(progress, "errors", console)
+        return progress.Progress(trials=4, epochs=3, time_limit=None), text
+
+    return make
+
+
+def test_a_file_gets_one_plain_line_a_trial(shown):
+    display, text = shown(terminal=False)
+    with display:
+        display.on_trial_begin(trial(0, 0.5))
+        display.on_epoch(trial(0, 0.5), 1, {"val_accuracy": 0.25})
+        display.on_trial_end(trial(0, 0.5))
+        display.on_trial_end(failed(1))
+        display.on_trial_end(trial(2, 0.4, filters=20))
+    lines = text.getvalue().splitlines()
+    assert len(lines) == 3
+    assert lines[0].startswith("   1/4  trial 0            ")
+    assert "50.00%  front" in lines[0]
+    assert "failed: The loss became nan in epoch 2." in lines[1]
+    assert "front" not in lines[2]
+    assert "\x1b" not in text.getvalue()
+
+
+def test_a_terminal_also_shows_what_runs_now(shown):
+    display, text = shown(terminal=True)
+    with display:
+        display.on_trial_end(trial(0, 0.5))
+        display.on_trial_begin(trial(1, 0.5))
+        display.on_epoch(trial(1, 0.5), 2, {"val_accuracy": 0.25})
+        display.live.refresh()
+        assert "1/4 trials  1 on the front  best 50.00% at" in text.getvalue()
+        assert "epoch 2/3, 25.00%" in text.getvalue()
+
+
+def test_kept_trials_count(shown):
+    _, text = shown(terminal=False)
+    display = progress.Progress(trials=4, epochs=3, time_limit=None, known=[trial(0, 0.5), trial(1, 0.6)])
+    display.on_trial_end(trial(2, 0.1, filters=40))
+    assert text.getvalue().startswith("   3/4  trial 2 ")
