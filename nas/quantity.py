@@ -21,7 +21,7 @@ def parse_count(value: object) -> object:
     """
     if not isinstance(value, str):
         return value
-    match = re.fullmatch(r"\s*([0-9][0-9_,]*\.?[0-9]*(?:e[0-9]+)?)\s*([kmg]?)\s*", value, re.IGNORECASE)
+    match = re.fullmatch(r"\s*([0-9][0-9_,]*\.?[0-9]*(?:e[0-9]{1,2})?)\s*([kmg]?)\s*", value, re.IGNORECASE)
     if match:
         number = Decimal(re.sub("[_,]", "", match[1])) * _SCALE[match[2].lower()]
         if number <= _MOST and number == int(number):
@@ -54,8 +54,10 @@ def short_count(number: float) -> str:
     >>> short_count(950), short_count(8_412), short_count(20_000), short_count(1_520_000)
     ('950', '8.41k', '20k', '1.52M')
     """
+    if number >= 999.5e9:
+        return f"{number / 1e9:.0f}G"
     # What would be rounded to 1,000 of a unit is 1 of the next.
     for limit, suffix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if number >= limit * 0.9995:
-            return f"{number / limit:.{3 if number < limit * 999.5 else 6}g}{suffix}"
+            return f"{number / limit:.3g}{suffix}"
     return f"{number:.3g}"

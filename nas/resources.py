@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -44,8 +45,10 @@ def _find(name: str, folder: str, what: str) -> Path:
     known = shipped(folder)
     if name in known:
         return known[name]
-    path = Path(name).expanduser()
+    path = Path(name)
     if path.suffix in (".yaml", ".yml"):
+        with suppress(RuntimeError):  # ~somebody without a home
+            path = path.expanduser()
         if path.is_file():
             return path
         raise FileError(f"there is no file {name}; give the path of a {what}, or one of {', '.join(known)}")

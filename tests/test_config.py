@@ -64,7 +64,10 @@ def test_overrides_replace_values_at_any_depth(experiment):
         ),
         ("[1, 2]\n", r"mine.yaml:1: an experiment is a mapping"),
         (MINIMAL + "space: mixed\n", r"mine.yaml:3: space is given twice"),
-        (MINIMAL + "seed: !!python/object/apply:os.getpid []\n", r"mine.yaml:3: this is not YAML: only plain data is read"),
+        (
+            MINIMAL + "seed: !!python/object/apply:os.getpid []\n",
+            r"mine.yaml:3: this is not YAML: only plain data is read",
+        ),
     ],
 )
 def test_mistakes_name_file_line_and_key(experiment, text, message):

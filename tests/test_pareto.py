@@ -79,8 +79,7 @@ def test_hypervolume_is_the_area_by_summing_thin_strips(records):
     # The best accuracy changes only at multiples of 10 parameters: these strips are exact.
     sizes = range(smallest, largest, 10)
     strips = sum(
-        math.log10((size + 10) / size)
-        * max((r.val_accuracy for r in done if r.parameters <= size), default=0.0)
+        math.log10((size + 10) / size) * max((r.val_accuracy for r in done if r.parameters <= size), default=0.0)
         for size in sizes
     )
     assert hypervolume(records, smallest=smallest, largest=largest) == pytest.approx(strips / math.log10(5))
@@ -124,9 +123,7 @@ def test_failed_trials_are_never_asked_for_an_accuracy():
 
 def test_hypervolume_by_hand():
     # 1k..100k is two decades. 0.5 from 1k to 10k, then 0.9 from 10k to 100k: (0.5 + 0.9) / 2.
-    assert hypervolume(trials((1_000, 0.5), (10_000, 0.9)), smallest=1_000, largest=100_000) == pytest.approx(
-        0.7
-    )
+    assert hypervolume(trials((1_000, 0.5), (10_000, 0.9)), smallest=1_000, largest=100_000) == pytest.approx(0.7)
     assert hypervolume(trials((1_000, 1.0)), smallest=1_000, largest=100_000) == pytest.approx(1.0)
     # Below the smallest counts as the smallest; above the largest counts nothing.
     assert hypervolume(trials((10, 0.6)), smallest=1_000, largest=100_000) == pytest.approx(0.6)

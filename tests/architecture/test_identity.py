@@ -118,6 +118,10 @@ EQUAL = {
         network(Inception(branch1x1=0, branch3x3=4, branch5x5=0, branch_pool=0, reduce5x5=3)),
         network(Conv(filters=4)),
     ),
+    "a stacked 5x5 branch is two 3x3": (
+        network(Inception(branch1x1=0, branch3x3=0, branch5x5=4, branch_pool=0, stacked=True)),
+        network(Conv(filters=4), Conv(filters=4)),
+    ),
     "pool of an inception without a pooling branch": (
         network(Inception(branch1x1=2, branch3x3=4, branch5x5=0, branch_pool=0, pool="average")),
         network(Inception(branch1x1=2, branch3x3=4, branch5x5=0, branch_pool=0)),

@@ -4,7 +4,7 @@ import pytest
 
 from nas.architecture import Architecture
 from nas.architecture.arithmetic import conv_weights, positions, slide
-from nas.architecture.blocks import Conv, FlattenHead, Inception, Pool
+from nas.architecture.blocks import Conv, FlattenHead, Inception, Pad, Pool
 from nas.architecture.explain import explain
 from nas.architecture.summary import rows
 from nas.resources import shipped
@@ -156,6 +156,16 @@ def test_lenet5_maps():
     assert {block.pool for block in lenet.blocks if isinstance(block, Pool)} == {"average"}
 
 
+def test_padding_by_hand():
+    # One zero on each side is 3 + 2 = 5; 2 more are missing to 7.
+    assert Pad(amount=1, to=7).output_shape((3, 9, 1)) == (7, 11, 1)
+    # 32 - 27 = 5 missing: 2 before, 3 behind.
+    graph, _ = Pad(to=32).wired((27, 28, 1))
+    layer = graph.nodes[0].layer
+    assert (layer.top, layer.bottom, layer.left, layer.right) == (2, 3, 2, 2)
+    assert Pad(to=32).output_shape((40, 8, 1)) == (40, 32, 1)
+
+
 @pytest.mark.parametrize("size", [8, 27, 28, 32])
 def test_lenet5_pads_smaller_images_to_32(size):
     assert reference("lenet5", input_shape=(size, size, 1)).count.parameters == 61_706
@@ -268,6 +278,27 @@ def test_sppnet_has_zf5s_maps():
         (26, 26),
         *[(13, 13)] * 4,
     ]
+
+
+@pytest.mark.parametrize("name", ["resnet50", "densenet169"])
+def test_counting_takes_less_than_10_ms(name):
+    """From the loaded file, nothing counted before; processor time, the best of ten, as the machine may be busy."""
+    import time
+
+    from nas.architecture import graph
+    from nas.architecture.blocks import base
+    from nas.resources import find_space
+    from nas.space import SearchSpace, load_definition
+
+    definition = load_definition(find_space(f"reference/{name}"))
+    seconds = []
+    for _ in range(10):
+        base._trace.cache_clear()
+        graph._facts.cache_clear()
+        started = time.process_time()
+        assert SearchSpace(definition).only().count.parameters > 1_000_000
+        seconds.append(time.process_time() - started)
+    assert min(seconds) < 0.010
 
 
 def test_a_dense_layer_is_a_convolution_over_its_whole_map():

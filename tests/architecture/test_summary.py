@@ -2,7 +2,7 @@
 
 from nas.architecture import Architecture
 from nas.architecture.blocks import Conv, FlattenHead, GlobalPoolHead, Inception, Pool, Residual
-from nas.architecture.summary import HEADINGS, rows
+from nas.architecture.summary import rows
 
 NETWORK = Architecture(
     input_shape=(16, 12, 1),

@@ -113,6 +113,14 @@ def test_no_sample_leaves_any_limit(mixed):
             assert budget.admits(network.count), budget.excess(network.count)
 
 
+@pytest.mark.parametrize("limit", [20_011, 100_003, 1_000_003])
+def test_large_budgets_are_kept_although_large_sums_are_known_roughly(limit):
+    space, budget, rng = made("mixed", (28, 28, 1)), Budget(max_parameters=limit), random.Random(11)
+    found = [space.sample(rng, budget, quantile=1).count.parameters for _ in range(100)]
+    assert max(found) <= limit
+    assert min(found) > limit / 1.25
+
+
 def test_samples_are_spread_over_log_parameters_wherever_the_space_has_networks(space):
     low = space.fewest_parameters
     # A budget of another size for each input, so that the scales of sums are all met.

@@ -20,9 +20,9 @@ class Inception(Block):
 
     Attributes:
         branch1x1: filters of the 1x1 branch. A branch of 0 filters is left out.
-        reduce3x3, branch3x3: filters of the 1x1 reduction and of the 3x3 convolution after it; a reduction of 0
-            filters leaves the 3x3 convolution on the whole input.
-        reduce5x5, branch5x5: the same for the 5x5 convolution.
+        branch3x3, branch5x5: filters of the convolution of this size.
+        reduce3x3, reduce5x5: filters of the 1x1 reduction before it; 0 leaves it out, and the convolution sees the
+            whole input.
         branch_pool: filters of the 1x1 convolution after the 3x3 pooling of stride 1.
         pool: kind of that pooling.
         stacked: two 3x3 convolutions in place of the 5x5 one.

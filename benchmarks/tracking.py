@@ -1,0 +1,128 @@
+"""What MLflow costs a search: 1,000 trials of 20 epochs, written to SQLite in the background.
+
+Prints how long a search's own thread is held up, how fast the background thread writes beside it, and what is on disk.
+Side by side: the same runs through MLflow's fluent functions, one call a metric and epoch, as a tutorial would do it.
+
+    python benchmarks/tracking.py [TRIALS]
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import statistics
+import sys
+import tempfile
+import time
+import uuid
+from pathlib import Path
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+EPOCHS = 20
+FLUENT_TRIALS = 20
+
+
+def make_records(count):
+    import nas
+    from nas.trial import TrialRecord, TrialStatus
+
+    rng = random.Random(0)
+    space = nas.load_space("mixed", input_shape=(28, 28, 1), classes=10)
+    budget = nas.Budget(max_parameters=100_000)
+    records = []
+    for number in range(count):
+        architecture = space.sample(rng, budget)
+        accuracy = min(0.99, 0.3 + 0.12 * architecture.count.parameters**0.15 + rng.gauss(0, 0.03))
+        curve = tuple(accuracy * (1 - 0.7**epoch) for epoch in range(1, EPOCHS + 1))
+        losses = tuple(1 - value for value in curve)
+        records.append(
+            TrialRecord(
+                number=number,
+                architecture=architecture,
+                status=TrialStatus.COMPLETED,
+                metrics={"val_accuracy": accuracy, "val_loss": 1 - accuracy, "accuracy": accuracy, "loss": 0.1},
+                curves={"accuracy": curve, "loss": losses, "val_accuracy": curve, "val_loss": losses},
+                duration_seconds=10.0,
+            )
+        )
+    return records
+
+
+def folder_bytes(folder):
+    return sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
+
+
+def ours(records, folder):
+    from nas.tracking import SearchRun, Store, Tracker
+
+    search = SearchRun(
+        store=Store.resolve(folder),
+        experiment="benchmark",
+        name="benchmark",
+        search_id=uuid.uuid4().hex,
+        limits=(100, 100_000),
+        max_parameters=100_000,
+    )
+    tracker = Tracker(search)
+    tracker.start({"dataset": "benchmark"})
+    held = []
+    started = time.perf_counter()
+    for record in records:
+        begin = time.perf_counter()
+        tracker.log_trial(record)
+        held.append(time.perf_counter() - begin)
+        # A search has one more trial only after seconds; here the next comes when the last is written.
+        while tracker.pending:
+            time.sleep(0.002)
+    written = time.perf_counter() - started
+    begin = time.perf_counter()
+    tracker.finish()
+    if not tracker.close(600):
+        raise SystemExit(tracker.problem)
+    return held, written, time.perf_counter() - begin
+
+
+def fluent(records, folder):
+    import mlflow
+
+    mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
+    mlflow.create_experiment("fluent", artifact_location=(Path(folder) / "mlartifacts").as_uri())
+    mlflow.set_experiment("fluent")
+    started = time.perf_counter()
+    with mlflow.start_run(run_name="search"):
+        for record in records:
+            with mlflow.start_run(run_name=str(record.number), nested=True):
+                mlflow.log_params({"architecture": record.architecture.describe()[:400], "id": record.architecture.id})
+                for epoch in range(EPOCHS):
+                    mlflow.log_metrics({name: curve[epoch] for name, curve in record.curves.items()}, step=epoch)
+                mlflow.log_metrics(dict(record.metrics))
+                mlflow.log_dict(record.architecture.to_dict(), "architecture.json")
+    return time.perf_counter() - started
+
+
+def main():
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000
+    records = make_records(count)
+    with tempfile.TemporaryDirectory() as folder:
+        held, written, end = ours(records, Path(folder))
+        size = folder_bytes(folder)
+        database = (Path(folder) / "mlflow.db").stat().st_size
+    tenth = max(1, count // 10)
+    print(f"{count:,} trials of {EPOCHS} epochs ({4 * EPOCHS} points each), SQLite, {os.cpu_count()} cores")
+    print(
+        f"  held up a trial, median      {1e6 * statistics.median(held):9.0f} µs   (longest {1e3 * max(held):.1f} ms)"
+    )
+    print(f"  written in the background    {written / count:9.4f} s a trial")
+    print(f"  front, figures, ranks        {end:9.1f} s once, at the end")
+    a_trial = size / count / 1e3
+    print(
+        f"  store                        {size / 1e6:9.1f} MB (database {database / 1e6:.1f} MB, {a_trial:.1f} kB a trial)"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        few = records[: min(FLUENT_TRIALS, tenth)]
+        print(f"  MLflow's fluent functions    {fluent(few, folder) / len(few):9.4f} s a trial, in the search's thread")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""The direction of imports, and what must not be imported, printed or asserted at all."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+FILES = sorted((ROOT / "nas").rglob("*.py"))
+
+HEAVY = {
+    "tensorflow",
+    "keras",
+    "keras_tuner",
+    "mlflow",
+    "tensorflow_datasets",
+    "sklearn",
+    "matplotlib",
+    "plotly",
+    "pandas",
+    "PIL",
+}
+
+CORE = {"architecture", "errors", "quantity"}
+ALLOWED = {
+    # part: the parts of nas that it may import beside itself
+    "errors": set(),
+    "quantity": set(),
+    "yaml_file": {"errors"},
+    "resources": {"errors", "yaml_file"},
+    "architecture": {"errors", "quantity"},
+    "trial": CORE,
+    "pareto": CORE | {"trial"},
+    "space": CORE | {"resources", "yaml_file"},
+    "strategies": CORE | {"pareto", "space", "trial"},
+    "config": CORE | {"resources", "yaml_file"},
+    "datasets": CORE | {"config", "resources", "yaml_file"},
+    "training": CORE | {"config", "datasets"},
+    "tracking": CORE | {"config", "pareto", "trial"},
+    "export": CORE | {"config", "datasets", "training", "trial"},
+    "comparison": CORE | {"pareto", "trial"},
+    "hypermodel": CORE | {"space"},
+    "benchmark": CORE | {"pareto", "resources", "space", "strategies", "trial"},
+    "tuning": CORE
+    | {
+        "config",
+        "datasets",
+        "export",
+        "pareto",
+        "resources",
+        "space",
+        "strategies",
+        "tracking",
+        "training",
+        "trial",
+        "yaml_file",
+    },
+}
+"""`api`, `cli` and the package itself may import everything."""
+
+SUBCLASS_KERAS_TUNER = {"nas.tuning.oracle", "nas.tuning.tuner"}
+"""Their classes inherit from Keras Tuner's; they are imported inside functions only, which importing the rest shows."""
+
+
+def part(path: Path) -> str:
+    first = path.relative_to(ROOT / "nas").parts[0]
+    return first.removesuffix(".py")
+
+
+def imported(tree: ast.AST) -> set[str]:
+    """Full names of everything that is imported, also inside functions and for type checking."""
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def parsed(path: Path) -> ast.AST:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def test_every_part_has_a_place():
+    parts = {part(path) for path in FILES} - {"__init__", "api", "cli", "_data"}
+    assert parts == set(ALLOWED)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_imports_point_one_way(path):
+    here = part(path)
+    if here in ("__init__", "api", "cli"):
+        return
+    found = {name.split(".")[1] for name in imported(parsed(path)) if name.startswith("nas.")}
+    parts = {name for name in found if name in ALLOWED or name in ("api", "cli")}
+    assert parts - {here} <= ALLOWED[here]
+
+
+def test_the_table_has_no_circles():
+    order: list[str] = []
+    while len(order) < len(ALLOWED):
+        ready = [name for name in ALLOWED if name not in order and ALLOWED[name] <= set(order)]
+        assert ready, "these import each other: " + ", ".join(sorted(set(ALLOWED) - set(order)))
+        order += ready
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_nobody_prints_but_the_command_line_and_nobody_asserts(path):
+    for node in ast.walk(parsed(path)):
+        assert not isinstance(node, ast.Assert), f"line {node.lineno}: raise a NasError; python -O removes an assert"
+        if part(path) != "cli" and isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id != "print", f"line {node.lineno}: return it, or log it"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_annotations_are_not_evaluated(path):
+    tree = parsed(path)
+    if any(isinstance(node, ast.FunctionDef | ast.AnnAssign) for node in ast.walk(tree)):
+        assert "__future__.annotations" in imported(tree)
+
+
+def modules(names: str) -> set[str]:
+    """The top-level modules that are loaded after importing some."""
+    code = f"import sys, {names}; print(' '.join({{name.partition('.')[0] for name in sys.modules}}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    return set(done.stdout.split())
+
+
+def test_importing_everything_imports_nothing_heavy():
+    files = [path.relative_to(ROOT).with_suffix("") for path in FILES if path.name != "__main__.py"]
+    names = {".".join(path.parts).removesuffix(".__init__") for path in files}
+    assert names > SUBCLASS_KERAS_TUNER
+    assert modules(", ".join(sorted(names - SUBCLASS_KERAS_TUNER))) & HEAVY == set()
+
+
+def test_the_pure_core_needs_nothing_but_yaml():
+    loaded = modules("nas.architecture, nas.space, nas.pareto")
+    assert "nas" in loaded
+    assert loaded & (HEAVY | {"numpy", "scipy", "rich", "typer"}) == set()
