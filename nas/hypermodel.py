@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nas.architecture import Architecture, Budget, BudgetError
+from nas.architecture.blocks import Block
 from nas.space import SearchSpace
 from nas.space.decisions import Choice
 
@@ -61,7 +62,7 @@ def decide(space: SearchSpace, budget: Budget, hp: Any) -> Architecture:
 
     decisions = space.decisions
     state, parameters, macs, place = decisions.start, 0, 0, 0
-    blocks = []
+    blocks: list[Block] = []
     while not decisions.is_end(state):
         stage = space.definition.stages[state.stage]
         place = place + 1 if state.repeats else 0

@@ -15,7 +15,20 @@ import nas
 from nas.cli import main
 
 ROOT = Path(nas.__file__).parent.parent
-FAST = ["--space", "tiny", "--strategy", "random", "--max-params", "3000", "--epochs", "1", "--trials", "1", "--workers", "0"]
+FAST = [
+    "--space",
+    "tiny",
+    "--strategy",
+    "random",
+    "--max-params",
+    "3000",
+    "--epochs",
+    "1",
+    "--trials",
+    "1",
+    "--workers",
+    "0",
+]
 
 
 @pytest.fixture
@@ -197,11 +210,17 @@ def test_doctor_says_what_would_be_used(run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["search", "digitz"], "Error: there is no experiment 'digitz' (did you mean 'digits'?); give a path ending in"),
+        (
+            ["search", "digitz"],
+            "Error: there is no experiment 'digitz' (did you mean 'digits'?); give a path ending in",
+        ),
         (["search", "digits", "--space", "mixd"], "Error: there is no search space 'mixd' (did you mean 'mixed'?)"),
         (["search", "digits", "--strategy", "rnd"], "Error: there is no strategy 'rnd'"),
         (["search", "digits", "--device", "tpu"], "Error: Device 'tpu' is not supported"),
-        (["search", "digits", "--max-params", "20q"], "Error: budget.max_parameters: a whole number such as 20000, 20k"),
+        (
+            ["search", "digits", "--max-params", "20q"],
+            "Error: budget.max_parameters: a whole number such as 20000, 20k",
+        ),
         (["search", "digits", "--max-params", "10"], "has at most 10 parameters: the smallest has "),
         (["search", "digits", "--set", "epochs"], "Error: --set takes KEY=VALUE such as training.batch_size=32"),
         (["search", "digits", "--set", "traning.epochs=3"], "unknown key; did you mean 'training'?"),

@@ -68,7 +68,7 @@ def killed_after(seconds, plan, runs_dir):
     if child == 0:
         try:
             search(plan, runs_dir)
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - a forked child must never return into pytest
             traceback.print_exc()
             os._exit(1)
         os._exit(0)

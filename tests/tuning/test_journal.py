@@ -81,13 +81,13 @@ def test_damage_is_an_error_and_never_a_restart(journal, line, message):
 
 def test_a_newer_journal_is_refused(journal):
     journal.path.write_text(json.dumps({"format": 99, "kind": "nas trials"}) + "\n")
-    with pytest.raises(JournalError, match="newer version .format 99, this one reads 1.; upgrade keras-nas"):
+    with pytest.raises(JournalError, match=r"newer version .format 99, this one reads 1.; upgrade keras-nas"):
         journal.read()
 
 
 def test_another_file_is_no_journal(journal):
     journal.path.write_text('{"a": 1}\n')
-    with pytest.raises(JournalError, match="line 1 of .*this is no journal of nas"):
+    with pytest.raises(JournalError, match=r"line 1 of .*this is no journal of nas"):
         journal.read()
 
 
@@ -105,7 +105,7 @@ def test_a_full_disk_is_one_line_and_loses_nothing(journal, full_disk):
     fill(journal)
     before = journal.path.read_bytes()
     full_disk()
-    with pytest.raises(JournalError, match=r"cannot keep the search's state in .*: No space left on device; everything"):
+    with pytest.raises(JournalError, match=r"cannot keep the search's state in .*: No space left on device"):
         journal.end(trial(2, 0.5, filters=8))
     assert journal.path.read_bytes() == before
 

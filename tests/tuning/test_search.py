@@ -226,7 +226,7 @@ def test_weights_of_a_dominated_trial_are_not_there(tmp_path, finished_search):
     dominated = [trial.number for trial in finished_search.trials if trial.number not in front]
     if not dominated:
         pytest.skip("all three trials are on the front")
-    with pytest.raises(nas.NasError, match=rf"the weights of trial {dominated[0]} were not kept: only trials on the front"):
+    with pytest.raises(nas.NasError, match=rf"the weights of trial {dominated[0]} were not kept: only trials"):
         finished_search.export(tmp_path / "model", trial=dominated[0])
 
 
