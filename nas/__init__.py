@@ -1,5 +1,7 @@
 """Find small, accurate convolutional networks: Keras architecture search under an exact parameter budget.
 
+In short:
+
     import nas
 
     space = nas.load_space("mixed", input_shape=(28, 28, 1), classes=10)

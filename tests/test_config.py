@@ -81,7 +81,7 @@ def test_a_mistake_on_the_command_line_names_its_key(experiment):
 
 
 def test_a_setting_below_a_value_is_refused(experiment):
-    with pytest.raises(FileError, match="--set space.x: 'space' has no keys of its own"):
+    with pytest.raises(FileError, match=r"--set space.x: 'space' has no keys of its own"):
         load_experiment(experiment(MINIMAL), {"space.x": 1})
 
 

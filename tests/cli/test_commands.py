@@ -240,7 +240,7 @@ def test_doctor_says_what_would_be_used(run, tmp_path):
 def test_a_mistake_is_one_line_and_exit_1(run, runs_dir, arguments, message, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     where = ["--runs-dir", runs_dir] if arguments[0] in ("search", "front", "show", "export") else []
-    code, out, err = run(*arguments, *where)
+    code, _, err = run(*arguments, *where)
     assert code == 1
     assert message in err
     assert err.count("\n") == 1
