@@ -18,6 +18,8 @@ lint: $(VENV)/.installed-test  ## ruff and mypy
 
 bench: $(VENV)/.installed  ## the numbers of the README
 	$(BIN)/python benchmarks/counting.py
+	$(BIN)/python benchmarks/tracking.py
+	$(BIN)/python benchmarks/reference_counting.py
 
 images: $(VENV)/.installed-test  ## the pictures of the README
 	$(BIN)/python docs/make_images.py

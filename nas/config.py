@@ -96,7 +96,7 @@ class ExperimentConfig(_Strict):
     space: str = Field(description="a shipped space (mixed, plain, ...) or a path to a .yaml file")
     dataset: DatasetConfig
     budget: BudgetConfig = BudgetConfig()
-    strategy: str = "random"
+    strategy: str = "ehvi"
     trials: Count = Field(20, ge=1)
     time_limit: Seconds | None = Field(None, gt=0, description="seconds, or 30m, 2h")
     training: TrainingConfig = TrainingConfig()

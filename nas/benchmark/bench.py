@@ -12,11 +12,11 @@ from statistics import fmean, stdev
 from typing import final
 
 from nas.architecture import Budget
+from nas.benchmark.peers import make_contestant
 from nas.benchmark.replay import Run, replay
 from nas.benchmark.score import Truth
 from nas.benchmark.table_space import TableSpace
 from nas.benchmark.tables import load_table
-from nas.strategies import make_strategy
 
 
 @final
@@ -70,7 +70,7 @@ def _prepared(table: str, budget: Budget) -> tuple[TableSpace, Truth]:
 def run_task(task: Task) -> Run:
     """The replay that a task describes."""
     space, truth = _prepared(task.table, task.budget)
-    strategy = make_strategy(task.strategy, space, task.budget)
+    strategy = make_contestant(task.strategy, space, task.budget)
     return replay(strategy, truth=truth, budget=task.budget, trials=task.trials, seed=task.seed)
 
 
@@ -106,7 +106,7 @@ def bench(
         # What is wrong is said at once and by this process.
         space, _ = _prepared(table, limits)
         for strategy in strategies:
-            make_strategy(strategy, space, limits)
+            make_contestant(strategy, space, limits)
     tasks = [
         Task(table=table, strategy=strategy, budget=limits, trials=counts, seed=seed)
         for table in tables

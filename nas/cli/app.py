@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from nas import __version__
-from nas.cli import datasets, doctor, export, front, listing, search, show, space, sync, ui
+from nas.cli import bench, datasets, doctor, export, front, listing, report, search, show, space, sync, ui
 from nas.cli.terminal import output
 
 app = typer.Typer(
@@ -20,8 +20,10 @@ app.command("search")(search.search)
 app.command("front")(front.front)
 app.command("show")(show.show)
 app.command("export")(export.export)
+app.command("report")(report.report)
 app.command("ui")(ui.ui)
 app.command("sync")(sync.sync)
+app.command("bench")(bench.bench)
 app.command("doctor")(doctor.doctor)
 app.command("list")(listing.listing)
 app.add_typer(space.app, name="space")

@@ -9,7 +9,7 @@ import typer
 
 from nas.cli.front import Name
 from nas.cli.space import count_option
-from nas.cli.terminal import RUNS_DIR, MaxParams, RunsDir, output
+from nas.cli.terminal import RUNS_DIR, MaxParams, RunsDir, TrackingUri, output
 from nas.errors import NasError
 
 
@@ -20,6 +20,10 @@ def export(
     trial: Annotated[int | None, typer.Option(help="Number of a trial on the front.")] = None,
     best: Annotated[bool, typer.Option("--best", help="The most accurate point; the default.")] = False,
     format: Annotated[str, typer.Option(help="savedmodel.")] = "savedmodel",
+    register: Annotated[
+        str | None, typer.Option(help="Also put it into MLflow's model registry under this name, as champion.")
+    ] = None,
+    tracking_uri: TrackingUri = None,
     runs_dir: RunsDir = RUNS_DIR,
 ) -> None:
     """Write a trained network: uint8 images in, class probabilities out.
@@ -42,3 +46,10 @@ def export(
         markup=False,
         soft_wrap=True,
     )
+    if register is not None:
+        registered = search.register(register, trial=record.number, tracking_uri=tracking_uri)
+        output.print(
+            f"Version {registered.version} of the registered model {register!r}: {registered.uri}",
+            markup=False,
+            soft_wrap=True,
+        )

@@ -2,45 +2,132 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nas.cli.listing import complete_searches
 from nas.cli.terminal import RUNS_DIR, RunsDir, TableFormat, command, errors, output
+from nas.errors import NasError
 
 if TYPE_CHECKING:
+    from nas.pareto import ParetoFront
+    from nas.training.user_model import UserModel
+    from nas.trial import TrialRecord
     from nas.tuning import Search
 
 Name = Annotated[str, typer.Argument(help="Name of a search (nas list searches).", autocompletion=complete_searches)]
 
 
 def front(
-    name: Name,
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            help="Name of a search (nas list searches); several are compared.",
+            metavar="NAME...",
+            autocompletion=complete_searches,
+        ),
+    ],
     format: Annotated[TableFormat, typer.Option(help="How to print it.")] = TableFormat.table,
+    with_: Annotated[
+        list[Path] | None,
+        typer.Option("--with", help="A .keras model of your own, as one more point; may be given several times."),
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw it into this .png, .svg or .html file.")] = None,
     runs_dir: RunsDir = RUNS_DIR,
 ) -> None:
-    """Print the Pareto front: the trials that no other beats in both accuracy and parameters."""
-    from nas.tracking.tables import front_csv, front_json
+    """Print the Pareto front: the trials that no other beats in both accuracy and parameters.
+
+    Several searches are compared: both fronts, their hypervolumes, and where each is ahead.
+    """
+    from nas.cli.comparison import print_comparison
+    from nas.cli.plot import check_plot, write_plot
+    from nas.tracking.tables import front_document, front_rows, rows_csv
     from nas.tuning import Search
 
-    search = Search(name, runs_dir)
+    if plot is not None:
+        check_plot(plot, len(names))
+    if len(names) > 1:
+        if with_:
+            raise NasError("--with compares a model with one search; name one")
+        print_comparison([Search(name, runs_dir) for name in names], format, runs_dir)
+        return
+    search = Search(names[0], runs_dir)
+    if plot is not None:
+        write_plot(search, plot)
+    yours = _score(search, with_) if with_ else []
     if format is TableFormat.table:
-        print_front(search, runs_dir)
+        print_front(search, runs_dir, yours)
         return
     points = search.front
-    text = (
-        front_csv(points)
-        if format is TableFormat.csv
-        else front_json(points, search=search.name, hypervolume=round(search.hypervolume, 6))
-    )
+    document = front_document(points, search=search.name, hypervolume=round(search.hypervolume, 6))
+    rows = document["points"] if format is TableFormat.json else front_rows(points)
+    if yours:
+        rows = [{**row, "model": None, "dominated_by": None} for row in rows]
+        rows += [_row(rows[0] if rows else {}, model, search.front) for model in yours]
+        rows.sort(key=lambda row: (row["parameters"], -row["val_accuracy"]))
+    document["points"] = rows
+    text = rows_csv(rows) if format is TableFormat.csv else json.dumps(document, indent=2, allow_nan=False) + "\n"
     output.file.write(text)
 
 
-def print_front(search: Search, runs_dir: Path) -> None:
+def _score(search: Search, paths: list[Path]) -> list[UserModel]:
+    """The user's models on the search's validation split."""
+    from nas.training import import_tensorflow
+    from nas.training.user_model import score_user_model
+
+    import_tensorflow()
+    from nas.datasets import load
+
+    split = load(search.experiment.dataset).validation
+    found = [score_user_model(path, split, classes=len(search.facts.labels)) for path in paths]
+    for model in found:
+        scale = "0 to 255, as its Rescaling layer or its whole-number input asks" if model.takes_bytes else "0 to 1"
+        errors.print(f"{model.name}: scored on {len(split):,} validation images of {scale}.", markup=False)
+    return found
+
+
+def _row(like: Mapping[str, Any], model: UserModel, front: ParetoFront[TrialRecord]) -> dict[str, Any]:
+    """A user's model with the keys of a trial's row; what is not known is None."""
+    return dict.fromkeys(like) | {
+        "architecture": model.name,
+        "parameters": model.parameters,
+        "val_accuracy": model.val_accuracy,
+        "model": model.name,
+        "dominated_by": _dominated_by(model, front),
+    }
+
+
+def _dominated_by(model: UserModel, front: ParetoFront[TrialRecord]) -> int | None:
+    """The smallest trial of the front that is at least as accurate with at most as many parameters."""
+    for point in front:
+        if point.parameters <= model.parameters and point.val_accuracy >= model.val_accuracy:
+            return point.number
+    return None
+
+
+def _verdict(model: UserModel, front: ParetoFront[TrialRecord]) -> str:
+    """Where a user's model stands, in words."""
+    by = _dominated_by(model, front)
+    if by is not None:
+        return f"{model.name} (yours): dominated by trial {by}"
+    beaten = [
+        str(point.number)
+        for point in front
+        if point.parameters >= model.parameters and point.val_accuracy <= model.val_accuracy
+    ]
+    return f"{model.name} (yours): on the front" + (f", dominates trial {', '.join(beaten)}" if beaten else "")
+
+
+def print_front(
+    search: Search, runs_dir: Path, yours: Sequence[UserModel] = (), *, tracking_uri: str | None = None
+) -> None:
     """The front as a table on stdout, and where to look next on stderr."""
     from rich import box
+    from rich.markup import escape
     from rich.table import Table
 
     points = search.front
@@ -53,24 +140,27 @@ def print_front(search: Search, runs_dir: Path) -> None:
         style="bold",
         markup=False,
     )
-    if not len(points):
+    if not len(points) and not yours:
         return
     tested = any("test_accuracy" in point.metrics for point in points)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("trial", "parameters", "MACs", "val accuracy", *(["test accuracy"] if tested else [])):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("architecture", overflow="fold")
+    lines = []
     for point in points:
         test = [f"{point.metrics['test_accuracy']:.2%}" if "test_accuracy" in point.metrics else ""] if tested else []
-        table.add_row(
-            str(point.number),
-            f"{point.parameters:,}",
-            f"{point.macs:,}",
-            f"{point.val_accuracy:.2%}",
-            *test,
-            point.architecture.describe(),
-        )
+        cells = (str(point.number), f"{point.parameters:,}", f"{point.macs:,}", f"{point.val_accuracy:.2%}", *test)
+        lines.append((point.parameters, "", (*cells, point.architecture.describe())))
+    for model in yours:
+        unknown = ("",) if tested else ()
+        cells = ("yours", f"{model.parameters:,}", "", f"{model.val_accuracy:.2%}", *unknown)
+        lines.append((model.parameters, "bold", (*cells, escape(_verdict(model, points)))))
+    for _, style, cells in sorted(lines, key=lambda line: line[0]):
+        table.add_row(*cells, style=style)
     output.print(table)
+    if not len(points):
+        return
     best, name = points.best(), search.name
     hints = (
         (command("show", f"{name}/{best.number}", runs_dir=runs_dir), "one network, layer by layer"),
@@ -86,7 +176,10 @@ def print_front(search: Search, runs_dir: Path) -> None:
             ),
             "as a SavedModel",
         ),
-        (command("ui", name, runs_dir=runs_dir), "every trial in MLflow"),
+        (
+            command("ui", name, *(["--tracking-uri", tracking_uri] if tracking_uri else []), runs_dir=runs_dir),
+            "every trial in MLflow",
+        ),
     )
     width = max(len(line) for line, _ in hints)
     errors.print("Next:")

@@ -88,7 +88,18 @@ def search(
             errors.print(f"The search {folder.name!r} is finished; --trials N adds trials, --fresh starts over.")
             print_front(ended, runs_dir)
             return
-    print_front(_run(plan, runs_dir, tracking_uri, fresh), runs_dir)
+    done = _run(plan, runs_dir, tracking_uri, fresh)
+    print_front(done, runs_dir, tracking_uri=tracking_uri)
+    _print_address(done, tracking_uri)
+
+
+def _print_address(search: Search, tracking_uri: str | None) -> None:
+    """Where a tracking server shows the front; with a database of one's own, `nas ui` does, which was printed."""
+    from nas.tracking.ui import remote_url
+
+    url = remote_url(search.tracking_run(tracking_uri))
+    if url is not None:
+        errors.print(f"In MLflow:\n  {url}", markup=False, soft_wrap=True)
 
 
 def _run(plan: Plan, runs_dir: Path, tracking_uri: str | None, fresh: bool) -> Search:
@@ -112,7 +123,14 @@ def _run(plan: Plan, runs_dir: Path, tracking_uri: str | None, fresh: bool) -> S
     previous = signal.signal(signal.SIGTERM, _as_interrupt)
     try:
         with progress:
-            return run(plan, runs_dir=runs_dir, tracking_uri=tracking_uri, fresh=fresh, observers=(progress,))
+            return run(
+                plan,
+                runs_dir=runs_dir,
+                tracking_uri=tracking_uri,
+                fresh=fresh,
+                observers=(progress,),
+                command=_command_line(),
+            )
     except KeyboardInterrupt:
         kept = len(progress.records)
         again = shlex.join([sys.argv[0] if Path(sys.argv[0]).name == "nas" else "nas", *_without_fresh(sys.argv[1:])])
@@ -122,6 +140,11 @@ def _run(plan: Plan, runs_dir: Path, tracking_uri: str | None, fresh: bool) -> S
         raise
     finally:
         signal.signal(signal.SIGTERM, previous)
+
+
+def _command_line() -> str:
+    """As it was typed, to be shown with the results."""
+    return shlex.join(["nas", *_without_fresh(sys.argv[1:])])
 
 
 def _as_interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler's signature

@@ -1,16 +1,15 @@
-"""nas show: one network, layer by layer."""
+"""nas show: one network, layer by layer; or two side by side."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import random
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nas.cli.terminal import RUNS_DIR, Format, RunsDir, output
+from nas.cli.terminal import RUNS_DIR, Format, RunsDir, errors, output
 from nas.errors import NasError
 
 if TYPE_CHECKING:
@@ -18,46 +17,187 @@ if TYPE_CHECKING:
 
 
 def show(
-    target: Annotated[
-        str, typer.Argument(help="NAME/17 (a trial), an architecture's .json file, or a one-point space.")
+    targets: Annotated[
+        list[str],
+        typer.Argument(
+            help="NAME/17 (a trial), an architecture's .json file, or a one-point space; two are compared.",
+            metavar="TARGET [TARGET]",
+        ),
     ],
     format: Annotated[Format, typer.Option(help="How to print it.")] = Format.table,
     input: Annotated[str | None, typer.Option("--input", help="HEIGHTxWIDTHxCHANNELS, for a space.")] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show the arithmetic, and what sharing parameters saves each layer.")
+    ] = False,
+    diagram: Annotated[Path | None, typer.Option(help="Draw the network into this .svg or .png file.")] = None,
     runs_dir: RunsDir = RUNS_DIR,
 ) -> None:
-    """Print a network: a row a layer with its shape, window, parameters and multiply-adds."""
-    from nas.architecture.summary import HEADINGS, cells, rows, totals
+    """Print a network: a row a layer with its shape, window, parameters and multiply-adds.
 
-    architecture = find_architecture(target, runs_dir, input)
-    if format is Format.json:
-        count = architecture.count
-        document = {
-            "architecture": architecture.to_dict(),
-            "id": architecture.id,
-            "parameters": count.parameters,
-            "trainable": count.trainable,
-            "non_trainable": count.non_trainable,
-            "macs": count.macs,
-            "activation_bytes": count.activation_bytes,
-            "layers": [dataclasses.asdict(row) | {"parameters": row.parameters} for row in rows(architecture)],
-        }
-        output.file.write(json.dumps(document, indent=2) + "\n")
+    Two networks are shown block by block, side by side.
+    """
+    if len(targets) > 2:
+        raise NasError(f"one network is shown, or two side by side; received {len(targets)} targets")
+    if len(targets) == 2 and (explain or diagram):
+        raise NasError("--explain and --diagram take one network; name one target")
+    if diagram is not None and diagram.suffix not in (".svg", ".png"):
+        raise NasError(f"--diagram writes .svg or .png; received {str(diagram)!r}")
+    found = [find_architecture(target, runs_dir, input) for target in targets]
+    if len(found) == 2:
+        _show_two(targets, found, format)
         return
-    from rich import box
-    from rich.table import Table
+    (target,), (architecture,) = targets, found
+    if diagram is not None:
+        write_diagram(architecture, diagram, target)
+    if format is Format.json:
+        output.file.write(json.dumps(_document(architecture, explain=explain), indent=2) + "\n")
+        return
+    _print_layers(architecture)
+    if explain:
+        _print_explanation(architecture)
+    _print_totals(architecture)
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in HEADINGS:
-        right = heading in ("parameters", "MACs", "share")
-        table.add_column(heading, justify="right" if right else "left", no_wrap=True)
+
+def write_diagram(architecture: Architecture, path: Path, title: str) -> None:
+    """The network as a picture in a file.
+
+    Raises:
+        NasError: the file cannot be written.
+    """
+    from nas.architecture.diagram import diagram
+
+    drawing = diagram(architecture, title)
+    try:
+        path.write_bytes(drawing.png() if path.suffix == ".png" else drawing.svg().encode())
+    except OSError as error:
+        raise NasError(f"cannot write {path}: {error.strerror}; choose another file") from None
+    errors.print(f"The drawing is in {path}.", markup=False, soft_wrap=True)
+
+
+def _document(architecture: Architecture, *, explain: bool = False) -> dict[str, Any]:
+    """Everything as plain JSON values."""
+    from nas.architecture.explain import explain as explanations
+    from nas.architecture.summary import rows
+
+    count = architecture.count
+    layers = [dataclasses.asdict(row) | {"parameters": row.parameters} for row in rows(architecture)]
+    if explain:
+        known = {(line.block, line.layer): line for line in explanations(architecture)}
+        for layer in layers:
+            line = known.get((layer["block"], layer["layer"]))
+            layer["size_arithmetic"] = line.size if line else ""
+            layer["parameter_arithmetic"] = line.parameters if line else ""
+            layer["unshared_parameters"] = line.unshared if line else None
+    return {
+        "architecture": architecture.to_dict(),
+        "id": architecture.id,
+        "parameters": count.parameters,
+        "trainable": count.trainable,
+        "non_trainable": count.non_trainable,
+        "macs": count.macs,
+        "activation_bytes": count.activation_bytes,
+        "layers": layers,
+    }
+
+
+def _print_layers(architecture: Architecture) -> None:
+    from nas.architecture.summary import HEADINGS, cells, rows
+
+    table = _table(HEADINGS, right={"parameters", "non-trainable", "MACs", "share"})
     block = ""
     for row in rows(architecture):
         name, *rest = cells(row)
         table.add_row("" if name == block else name, *rest)
         block = name
     output.print(table)
+
+
+def _print_totals(architecture: Architecture) -> None:
+    from nas.architecture.summary import totals
+
     output.print(totals(architecture), style="bold")
     output.print(f"id {architecture.id}")
+
+
+def _print_explanation(architecture: Architecture) -> None:
+    from nas.architecture.explain import explain
+
+    lines = explain(architecture)
+    table = _table(
+        ("block", "layer", "output side", "parameters", "without sharing", "sharing saves"),
+        right={"without sharing", "sharing saves"},
+    )
+    block = ""
+    for line in lines:
+        without = saves = ""
+        if line.unshared is not None:
+            without, saves = f"{line.unshared:,}", f"{line.unshared // line.shared:,}x"
+        table.add_row("" if line.block == block else line.block, line.layer, line.size, line.parameters, without, saves)
+        block = line.block
+    output.print(table)
+    output.print(
+        "output side: floor((input - kernel + zeros on both sides) / stride) + 1. without sharing: what the layer "
+        "would need if each of its outputs had weights and a bias of its own, as many as it has positions.",
+        soft_wrap=True,
+    )
+    shared = sum(line.shared for line in lines if line.unshared is not None)
+    unshared = sum(line.unshared or 0 for line in lines)
+    if unshared:
+        output.print(f"All convolutions: {shared:,} parameters; {unshared:,} without sharing.")
+
+
+def _show_two(targets: list[str], found: list[Architecture], format: Format) -> None:
+    from nas.architecture.comparison import Side, compare
+    from nas.architecture.summary import sides
+
+    left, right = found
+    numbers = {
+        "parameters": (left.count.parameters, right.count.parameters),
+        "trainable": (left.count.trainable, right.count.trainable),
+        "non_trainable": (left.count.non_trainable, right.count.non_trainable),
+        "macs": (left.count.macs, right.count.macs),
+        "activation_bytes": (left.count.activation_bytes, right.count.activation_bytes),
+    }
+    if format is Format.json:
+        document = {
+            "architectures": [{"target": t, **_document(a)} for t, a in zip(targets, found, strict=True)],
+            "difference": {name: second - first for name, (first, second) in numbers.items()},
+        }
+        output.file.write(json.dumps(document, indent=2) + "\n")
+        return
+
+    def cells(side: Side | None) -> tuple[str, str, str, str]:
+        if side is None:
+            return "", "", "", ""
+        count = side.count
+        return (
+            side.label,
+            sides(side.output_shape),
+            f"{count.parameters:,}" if count.parameters else "",
+            f"{count.macs:,}" if count.macs else "",
+        )
+
+    headings = ("output", "parameters", "MACs")
+    table = _table((targets[0], *headings, "", targets[1], *headings), right={"parameters", "MACs"})
+    for pair in compare(left, right):
+        table.add_row(*cells(pair.left), "=" if pair.same else "", *cells(pair.right))
+    output.print(table)
+    totals = _table(("", *targets, "ratio"), right={*targets, "ratio"})
+    for name, (first, second) in numbers.items():
+        ratio = f"{second / first:.3g}x" if first else ""
+        totals.add_row(name.replace("non_", "non-").replace("_", " ").replace("macs", "MACs"), f"{first:,}", f"{second:,}", ratio)
+    output.print(totals)
+
+
+def _table(headings: tuple[str, ...], *, right: set[str]) -> Any:
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in headings:
+        table.add_column(escape(heading), justify="right" if heading in right else "left", no_wrap=True)
+    return table
 
 
 def find_architecture(target: str, runs_dir: Path, input_shape: str | None = None) -> Architecture:
@@ -70,7 +210,6 @@ def find_architecture(target: str, runs_dir: Path, input_shape: str | None = Non
     from nas.space import load_space
     from nas.tuning import Search, searches
 
-    shape = shape_option(input_shape)
     name, _, number = target.rpartition("/")
     if name in searches(runs_dir):
         if not number.isdigit():
@@ -82,18 +221,18 @@ def find_architecture(target: str, runs_dir: Path, input_shape: str | None = Non
         except OSError as error:
             raise NasError(f"cannot read {target}: {error.strerror}") from None
     try:
-        space = load_space(target, input_shape=shape)
+        space = load_space(target, input_shape=shape_option(input_shape))
     except NasError as error:
         raise NasError(
             f"{target!r} is no trial of a search in {runs_dir} (NAME/17), no .json file, and {error}"
         ) from None
-    first = list(space.sample_distinct(2, random.Random(0)))
-    if len(first) > 1:
+    only = space.only()
+    if only is None:
         raise NasError(
             f"the space {target!r} has {space.size().architectures:,} architectures, and only one can be shown; "
             f"see nas space sample {target}"
         )
-    return first[0]
+    return only
 
 
 def shape_option(text: str | None) -> tuple[int, int, int] | None:

@@ -2,29 +2,50 @@
 
 from __future__ import annotations
 
+import signal
+from types import FrameType
 from typing import Annotated
 
 import typer
 
 from nas.cli.listing import complete_searches
-from nas.cli.terminal import RUNS_DIR, RunsDir, TrackingUri, output
+from nas.cli.terminal import RUNS_DIR, RunsDir, TrackingUri, errors, output
 
 
 def ui(
-    name: Annotated[str | None, typer.Argument(help="Name of a search.", autocompletion=complete_searches)] = None,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Of the server, on this machine only.")] = 5000,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="A search; several are compared.", metavar="[NAME]...", autocompletion=complete_searches),
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Of the server; the first free one from 5000.")
+    ] = None,
+    host: Annotated[str, typer.Option(help="On which the server listens; this machine only by default.")] = "127.0.0.1",
     open_browser: Annotated[bool, typer.Option("--open/--no-open", help="Open a browser.")] = True,
     tracking_uri: TrackingUri = None,
     runs_dir: RunsDir = RUNS_DIR,
 ) -> None:
-    """Open the MLflow UI on a search, until Ctrl-C."""
-    from nas.tracking.ui import serve, url_of
+    """Open the MLflow UI on a search's Pareto chart, until Ctrl-C."""
+    from nas.tracking.ui import comparison_url_of, serve, url_of
     from nas.tuning import Search
 
-    run = None if name is None else Search(name, runs_dir).tracking_run(tracking_uri)
-    with serve(runs_dir, tracking_uri, port=port) as address:
-        url = url_of(address, run)
-        output.print(f"{url}\nCtrl-C ends it.", markup=False, soft_wrap=True)
-        if open_browser:
-            typer.launch(url)
-        address.wait()
+    runs = [Search(name, runs_dir).tracking_run(tracking_uri) for name in names or ()]
+    errors.print("Starting the MLflow UI ...", style="dim")
+    previous = signal.signal(signal.SIGTERM, _as_interrupt)
+    try:
+        with serve(runs_dir, tracking_uri, port=port, host=host) as server:
+            url = comparison_url_of(server, runs) if len(runs) > 1 else url_of(server, runs[0] if runs else None)
+            output.print(url, markup=False, soft_wrap=True)
+            if open_browser:
+                typer.launch(url)
+            if server.process is not None:
+                errors.print("Ctrl-C ends it.")
+            server.wait()
+    except KeyboardInterrupt:
+        errors.print("The MLflow UI has ended.")
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _as_interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler's signature
+    raise KeyboardInterrupt

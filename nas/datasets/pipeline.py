@@ -33,30 +33,56 @@ def batches(
     """
     import tensorflow as tf
 
+    check_augmentation(split, augmentation)
+    with tf.device("CPU"):
+        images, labels = tf.constant(split.images), tf.constant(split.labels)
+
+    def batch(index: Any, seed: Any) -> tuple[Any, Any]:
+        return gather(images, index, augmentation=augmentation, seed=seed), tf.gather(labels, index)
+
+    positions = order(len(split), batch_size=batch_size, shuffle_seed=shuffle_seed, drop_remainder=drop_remainder)
+    return positions.map(batch, tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
+
+
+def order(images: int, *, batch_size: int, shuffle_seed: int | None, drop_remainder: bool = False) -> Any:
+    """Which images are in which batch: a `tf.data.Dataset` of (positions int64 `(batch,)`, seed int64 `(2,)`).
+
+    Each iteration is an epoch, with another order and other seeds for `augment`; each run has the same ones.
+    """
+    import tensorflow as tf
+
+    # Positions are shuffled, not images: the shuffle is uniform over the split, and a batch is one gather.
+    positions = tf.data.Dataset.range(images)
+    if shuffle_seed is not None:
+        positions = positions.shuffle(images, seed=shuffle_seed, reshuffle_each_iteration=True)
+    positions = positions.batch(batch_size, drop_remainder=drop_remainder)
+    # Stateless operations with seeds from the stream: parallel calls cannot change who draws what.
+    seeds = tf.data.Dataset.random(seed=shuffle_seed or 0, rerandomize_each_iteration=True).batch(2)
+    return tf.data.Dataset.zip((positions, seeds))
+
+
+def gather(images: Any, positions: Any, *, augmentation: AugmentationConfig | None, seed: Any) -> Any:
+    """The float32 images in [0, 1] at `positions` `(batch,)` of a uint8 tensor, augmented."""
+    import tensorflow as tf
+
+    batch = tf.gather(images, positions)
+    if augmentation is not None:
+        batch = augment(batch, augmentation, seed)
+    return tf.cast(batch, tf.float32) / 255.0
+
+
+def check_augmentation(split: Split, augmentation: AugmentationConfig | None) -> None:
+    """Refuses an augmentation that could leave nothing of an image.
+
+    Raises:
+        DatasetError: it could.
+    """
     side = min(split.images.shape[1:3])
     if augmentation is not None and max(augmentation.shift, augmentation.cutout) >= side:
         raise DatasetError(
             f"augmentation shift and cutout must be smaller than the images' side of {side} pixels; "
             f"received shift={augmentation.shift}, cutout={augmentation.cutout}"
         )
-    with tf.device("CPU"):
-        images, labels = tf.constant(split.images), tf.constant(split.labels)
-    # Positions are shuffled, not images: the shuffle is uniform over the split, and a batch is one gather.
-    positions = tf.data.Dataset.range(len(split))
-    if shuffle_seed is not None:
-        positions = positions.shuffle(len(split), seed=shuffle_seed, reshuffle_each_iteration=True)
-    positions = positions.batch(batch_size, drop_remainder=drop_remainder)
-    # Stateless operations with seeds from the stream: parallel calls cannot change who draws what.
-    seeds = tf.data.Dataset.random(seed=shuffle_seed or 0, rerandomize_each_iteration=True).batch(2)
-
-    def batch(index: Any, seed: Any) -> tuple[Any, Any]:
-        image = tf.gather(images, index)
-        if augmentation is not None:
-            image = augment(image, augmentation, seed)
-        return tf.cast(image, tf.float32) / 255.0, tf.gather(labels, index)
-
-    made = tf.data.Dataset.zip((positions, seeds)).map(batch, tf.data.AUTOTUNE, deterministic=True)
-    return made.prefetch(tf.data.AUTOTUNE)
 
 
 def augment(images: Any, augmentation: AugmentationConfig, seed: Any) -> Any:
@@ -69,6 +95,8 @@ def augment(images: Any, augmentation: AugmentationConfig, seed: Any) -> Any:
     """
     import tensorflow as tf
 
+    if not (augmentation.flip or augmentation.shift or augmentation.cutout):
+        return images
     height, width = images.shape[1:3]
     count = tf.shape(images)[0]
     seeds = tf.unstack(tf.random.split(tf.cast(seed, tf.int32), 5))

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nas import __version__
+from nas.architecture.diagram import diagram
 from nas.export.format import FORMATS, ExportError, ExportFormat
 from nas.training.model import Weights, probabilities, rebuild
 
@@ -52,7 +53,8 @@ def export(
     check_images: npt.NDArray[np.uint8],
     format: str = "savedmodel",
 ) -> ExportReport:
-    """Writes a trained network into the folder `to`, with `labels.txt`, `architecture.json` and `export.json`.
+    """Writes a trained network into the folder `to`, with `labels.txt`, `architecture.json`, `export.json`
+    and the drawing `architecture.svg`.
 
     The network is rebuilt in float32 from its specification, whatever precision it was trained in.
 
@@ -85,6 +87,7 @@ def export(
         difference = _compare(writer, expected, writer.predict(stage, check_images))
         (stage / "labels.txt").write_text("".join(f"{' '.join(label.split())}\n" for label in labels))
         (stage / "architecture.json").write_text(architecture.to_json() + "\n")
+        (stage / "architecture.svg").write_text(diagram(architecture).svg(), encoding="utf-8")
         card = {
             "created_by": f"nas {__version__}",
             "format": format,

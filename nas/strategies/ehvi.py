@@ -59,7 +59,7 @@ class EhviStrategy(Strategy[AnyCandidate]):
         rng: random.Random,
     ) -> list[AnyCandidate]:
         running = [trial.architecture for trial in history if trial.status is TrialStatus.RUNNING]
-        outlook = _Outlook(self, completed, running)
+        outlook = Outlook(self, completed, running)
 
         def idea(proposals: Sequence[AnyCandidate], seen: set[str]) -> AnyCandidate | None:
             if proposals:
@@ -73,7 +73,7 @@ class EhviStrategy(Strategy[AnyCandidate]):
         """Of the space."""
         return Encoder(self.space.genes())
 
-    def _best(self, outlook: _Outlook[AnyCandidate], seen: set[str], rng: random.Random) -> AnyCandidate | None:
+    def _best(self, outlook: Outlook[AnyCandidate], seen: set[str], rng: random.Random) -> AnyCandidate | None:
         """The candidate with the highest expected improvement; None: all are known."""
         space, budget = self.space, self.budget
         values: dict[str, float] = {}
@@ -104,7 +104,7 @@ class EhviStrategy(Strategy[AnyCandidate]):
 
 
 @final
-class _Outlook(Generic[AnyCandidate]):
+class Outlook(Generic[AnyCandidate]):
     """The model after all that is known, and the front that it believes in."""
 
     def __init__(

@@ -107,9 +107,6 @@ class Process:
 def fit(features: Matrix, targets: Vector, gene_of: Sequence[int], start: Settings | None = None) -> Settings:
     """The settings of the highest posterior density.
 
-    The likelihood is the marginal one. The prior holds the weights of the genes together, so that few observations fix
-    what they share and many tell them apart.
-
     Args:
         features: as in `Process`.
         targets: with mean 0 and standard deviation 1.
@@ -117,53 +114,75 @@ def fit(features: Matrix, targets: Vector, gene_of: Sequence[int], start: Settin
         start: where to begin; with equal weights if left out.
     """
     import numpy as np
-    from scipy.linalg import cho_solve
     from scipy.optimize import minimize
 
-    genes = np.asarray(gene_of, dtype=np.int64)
-    count = int(genes.max(initial=-1)) + 1
-    member = np.zeros((len(genes), count))
-    member[np.arange(len(genes)), genes] = 1.0
-    gram = features @ features.T
-    active = max(float(features.sum(axis=1).mean()), 1.0)
-    # Of the shared weight (two architectures without anything in common correlate little), the scales, the noise.
-    center = np.log([2.0 / active, 1.0, 0.3 / active, 0.02])
-    width = np.array([1.0, 1.0, 1.5, 1.5])
-    ones = np.ones(len(targets))
+    density = NegativeLogDensity(features, targets, gene_of)
+    bounds = [*[(-5.0, 5.0)] * density.genes, *BOUNDS]
+    first = np.clip(density.point(start), *np.transpose(bounds))
+    options = {"maxiter": STEPS, "ftol": 1e-7}
+    best = minimize(density, first, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x
+    weights, (product, linear, noise) = best[: density.genes] + best[density.genes], best[density.genes + 1 :]
+    return Settings(weights, float(product), float(linear), float(noise))
 
-    def loss(point: Vector) -> tuple[float, Vector]:
-        """The negative log density of departures of the weights, their shared size, scales and noise; its gradient."""
-        shared, log_product, log_linear, log_noise = point[count:]
-        weights = np.exp(shared + point[:count])
-        columns = weights[genes]
+
+@final
+class NegativeLogDensity:
+    """What is minimized: of a point it gives the value and the gradient.
+
+    A point is, all as logarithms, how much each gene's weight departs from what they share, what they share, the scales
+    of the kernel's two parts, the noise. The likelihood is the marginal one. The prior holds the weights together, so
+    that few observations fix what they share and many tell them apart.
+    """
+
+    def __init__(self, features: Matrix, targets: Vector, gene_of: Sequence[int]) -> None:
+        import numpy as np
+
+        self.features, self.targets = features, targets
+        self.gene_of = np.asarray(gene_of, dtype=np.int64)
+        self.genes = int(self.gene_of.max(initial=-1)) + 1
+        self.member = np.zeros((len(self.gene_of), self.genes))
+        self.member[np.arange(len(self.gene_of)), self.gene_of] = 1.0
+        self.equal = features @ features.T
+        active = max(float(features.sum(axis=1).mean()), 1.0)
+        # Two architectures without anything in common correlate little; decisions add up to a third of the variance.
+        self.center = np.concatenate([np.zeros(self.genes), np.log([2.0 / active, 1.0, 0.3 / active, 0.02])])
+        self.width = np.concatenate([np.full(self.genes, SPREAD), [1.0, 1.0, 1.5, 1.5]])
+
+    def point(self, settings: Settings | None) -> Vector:
+        """Of settings; the prior's center without any."""
+        import numpy as np
+
+        if settings is None or not self.genes:
+            return self.center.copy()
+        shared = float(settings.weights.mean())
+        return np.concatenate([settings.weights - shared, [shared, settings.product, settings.linear, settings.noise]])
+
+    def __call__(self, point: Vector) -> tuple[float, Vector]:
+        import numpy as np
+        from scipy.linalg import cho_solve
+
+        features, count = self.features, len(self.targets)
+        shared, log_product, log_linear, log_noise = point[self.genes :]
+        weights = np.exp(shared + point[: self.genes])
+        columns = weights[self.gene_of]
         own = features @ columns
         product = np.exp(log_product - 0.5 * (own[:, None] + own) + (features * columns) @ features.T)
-        linear = np.exp(log_linear) * gram
+        linear = np.exp(log_linear) * self.equal
         noise = np.exp(log_noise)
         covariance = product + linear
         covariance[np.diag_indices_from(covariance)] += noise + JITTER
         factor = np.linalg.cholesky(covariance)
-        inverse = cho_solve((factor, True), np.eye(len(targets)), check_finite=False)
-        row_sums = inverse @ ones
-        residuals = targets - (targets @ row_sums) / row_sums.sum()
+        inverse = cho_solve((factor, True), np.eye(count), check_finite=False)
+        row_sums = inverse.sum(axis=0)
+        residuals = self.targets - (self.targets @ row_sums) / row_sums.sum()
         solved = inverse @ residuals
         value = 0.5 * residuals @ solved + np.log(np.diag(factor)).sum()
         inner = 0.5 * (inverse - np.outer(solved, solved))
         against = inner * product
         # A weight's derivative: minus the gene's share of all distances, each weighed by what it explains.
         by_column = features.T @ against.sum(axis=1) - ((against @ features) * features).sum(axis=0)
-        by_gene = -weights * (by_column @ member)
+        by_gene = -weights * (by_column @ self.member)
         scales = [by_gene.sum(), against.sum(), (inner * linear).sum(), noise * np.trace(inner)]
-        departures = np.concatenate([point[:count] / SPREAD, (point[count:] - center) / width])
+        departures = (point - self.center) / self.width
         value += 0.5 * departures @ departures
-        widths = np.concatenate([np.full(count, SPREAD), width])
-        return float(value), np.concatenate([by_gene, scales]) + departures / widths
-
-    first = np.concatenate([np.zeros(count), center])
-    if start is not None:
-        shared = float(start.weights.mean()) if count else float(center[0])
-        first = np.concatenate([start.weights - shared, [shared, start.product, start.linear, start.noise]])
-    bounds = [*[(-5.0, 5.0)] * count, *BOUNDS]
-    first = np.clip(first, *np.transpose(bounds))
-    best = minimize(loss, first, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": STEPS, "ftol": 1e-7}).x
-    return Settings(best[:count] + best[count], *(float(value) for value in best[count + 1 :]))
+        return float(value), np.concatenate([by_gene, scales]) + departures / self.width

@@ -3,85 +3,25 @@
 from __future__ import annotations
 
 import io
-import statistics
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nas.pareto import ParetoFront
 from nas.quantity import short_count
+from nas.tracking.chart import FrontChart
 
 if TYPE_CHECKING:
     from nas.trial import TrialRecord
 
 FRONT_COLOR = "#d1495b"
+FRONT_COLORS = (FRONT_COLOR, "#2a6fbb", "#2f8f6b", "#c98a1b", "#7a54b0", "#0f8b8d")
+"""Of the searches of one experiment, in the order in which they began."""
 DOMINATED_COLOR = "#b8bec6"
 FAILED_COLOR = "#e4e6e9"
 _INK, _MUTED = "#22303c", "#6b7785"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Chart:
-    """What both pictures show.
-
-    Attributes:
-        x_range: parameters at both ends of the axis.
-        y_range: accuracies at both ends. Networks that learned next to nothing are left below it, because they
-            would press everything worth seeing into one line; `below` counts them.
-        steps: corners of the line under which everything is dominated, (parameters, accuracy).
-    """
-
-    front: ParetoFront[TrialRecord]
-    dominated: tuple[TrialRecord, ...]
-    x_range: tuple[float, float]
-    y_range: tuple[float, float]
-    steps: tuple[tuple[float, float], ...]
-    failed: int
-    below: int
-
-    @classmethod
-    def of(cls, records: Iterable[TrialRecord], max_parameters: int | None) -> _Chart:
-        records = tuple(records)
-        done = [r for r in records if r.completed]
-        front = ParetoFront.of(done)
-        members = {p.number for p in front}
-        sizes = [r.parameters for r in done] + ([max_parameters] if max_parameters else [])
-        x_range = (min(sizes, default=100) / 1.25, max(sizes, default=10_000) * 1.25)
-        accuracies = sorted(r.val_accuracy for r in done)
-        low, high = 0.0, 1.0
-        if front.points:
-            high = front.points[-1].val_accuracy
-            usual = statistics.quantiles(accuracies, n=5)[0] if len(accuracies) > 4 else accuracies[0]
-            low = min(front.points[0].val_accuracy, usual)
-        margin = max(0.08 * (high - low), 0.005)
-        y_range = (max(low - margin, -0.02), min(high + margin, 1.02))
-        steps: list[tuple[float, float]] = []
-        for point in front:
-            steps += [(point.parameters, steps[-1][1] if steps else y_range[0])]
-            steps += [(point.parameters, point.val_accuracy)]
-        if steps:
-            end = x_range[1] if max_parameters is None else max(max_parameters, steps[-1][0])
-            steps.append((end, steps[-1][1]))
-        return cls(
-            front=front,
-            dominated=tuple(r for r in done if r.number not in members),
-            x_range=x_range,
-            y_range=y_range,
-            steps=tuple(steps),
-            failed=len(records) - len(done),
-            below=sum(a < y_range[0] for a in accuracies),
-        )
-
-    @property
-    def subtitle(self) -> str:
-        trials = len(self.front) + len(self.dominated) + self.failed
-        failed = f", {self.failed} failed" if self.failed else ""
-        below = f"; {self.below} below the plot" if self.below else ""
-        return f"{trials} trial{'s' * (trials != 1)}{failed}, {len(self.front)} on the Pareto front{below}"
-
-
 def front_figure(records: Iterable[TrialRecord], *, title: str, max_parameters: int | None = None) -> Any:
-    """A `plotly.graph_objects.Figure`: hovering shows trial, architecture, parameters and accuracy.
+    """A `plotly.graph_objects.Figure`: hovering shows run, architecture, parameters and accuracy.
 
     Args:
         records: trials in any order; failed ones are left out.
@@ -93,7 +33,9 @@ def front_figure(records: Iterable[TrialRecord], *, title: str, max_parameters: 
 
     import plotly.graph_objects as go
 
-    chart = _Chart.of(records, max_parameters)
+    from nas.tracking.runs import run_name
+
+    chart = FrontChart.of(records, max_parameters)
 
     def points(trials: Iterable[TrialRecord], name: str, color: str, size: int) -> Any:
         trials = tuple(trials)
@@ -101,9 +43,9 @@ def front_figure(records: Iterable[TrialRecord], *, title: str, max_parameters: 
             x=[r.parameters for r in trials],
             y=[r.val_accuracy for r in trials],
             customdata=[
-                [r.number, html.escape(r.architecture.describe()), short_count(r.macs)] for r in trials
+                [r.number, html.escape(r.architecture.describe()), short_count(r.macs), run_name(r)] for r in trials
             ],
-            hovertemplate="<b>trial %{customdata[0]}</b><br>%{customdata[1]}<br>%{x:,} parameters, "
+            hovertemplate="<b>%{customdata[3]}</b><br>%{customdata[1]}<br>%{x:,} parameters, "
             "%{customdata[2]} MACs<br>%{y:.2%} validation accuracy<extra></extra>",
             mode="markers",
             name=name,
@@ -156,19 +98,28 @@ def front_html(records: Iterable[TrialRecord], *, title: str, max_parameters: in
 def front_png(records: Iterable[TrialRecord], *, title: str, max_parameters: int | None = None) -> bytes:
     """The static picture, 1600 x 1000 pixels, with the most accurate point and the knee labeled.
 
-    Drawn with matplotlib's objects instead of pyplot, which keeps global state and must stay in the main thread.
-
     Args:
         records: trials in any order; failed ones are left out.
         title: plain text.
         max_parameters: where to draw the budget.
     """
+    return _drawn(records, title, max_parameters, "png")
+
+
+def front_svg(records: Iterable[TrialRecord], *, title: str, max_parameters: int | None = None) -> bytes:
+    """The same picture for any size, with its text as text."""
+    return _drawn(records, title, max_parameters, "svg")
+
+
+def _drawn(records: Iterable[TrialRecord], title: str, max_parameters: int | None, format: str) -> bytes:
+    """Drawn with matplotlib's objects instead of pyplot, which keeps global state and must stay in the main thread."""
+    import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    chart = _Chart.of(records, max_parameters)
+    chart = FrontChart.of(records, max_parameters)
     layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12)  # inches around everything
     figure = Figure(figsize=(8, 5), dpi=200, layout=layout, facecolor="white")
     FigureCanvasAgg(figure)
@@ -239,5 +190,7 @@ def front_png(records: Iterable[TrialRecord], *, title: str, max_parameters: int
         fontsize=9, color=_MUTED,
     )  # fmt: skip
     file = io.BytesIO()
-    figure.savefig(file, format="png")
+    # Without a date and with names from the content, equal fronts are equal files.
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "nas"}):
+        figure.savefig(file, format=format, metadata={"Date": None} if format == "svg" else None)
     return file.getvalue()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from nas.pareto import ParetoFront, hypervolume, pareto_rank
-from nas.tracking import figures, runs, tables
+from nas.tracking import figures, runs, tables, views
+from nas.tracking.publishing import publish
 from nas.tracking.store import Store
+from nas.tracking.story import Story, search_note
 from nas.tracking.writer import FILES_MISSING, KnownRun, RunWriter
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 RunStatus = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 
 _FRONT_DIGEST = "nas.front_digest"
+_STORY_DIGEST = "nas.story_digest"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,6 +34,7 @@ class SearchRun:
         search_id: from `nas.tracking.search_id`; the key under which runs are found again.
         limits: parameters of the smallest network that can be proposed, and of the largest: the hypervolume's.
         max_parameters: the budget, drawn into the figures.
+        story: how the search came about, for its description.
     """
 
     store: Store
@@ -39,6 +43,7 @@ class SearchRun:
     search_id: str
     limits: tuple[int, int]
     max_parameters: int | None = None
+    story: Story = field(default_factory=Story)
 
     def __post_init__(self) -> None:
         hypervolume((), smallest=self.limits[0], largest=self.limits[1])  # refuses limits out of order
@@ -76,10 +81,19 @@ class Projection:
                 self._trials[int(known.tags[runs.TRIAL])] = known
         tags = {runs.SEARCH_ID: search.search_id, runs.ROLE: "search", "nas.search": search.name}
         tags["mlflow.source.name"] = "nas"
-        self._parent = parent or self._writer.create(search.name, tags, start_ms=_now_ms())
+        if parent is None:
+            # A color of its own for every search of an experiment, so that their fronts can be told apart in one chart.
+            others = sum(1 for _ in self._writer.find(f"tags.`{runs.ROLE}` = 'search'"))
+            tags[runs.COLOR] = figures.FRONT_COLORS[others % len(figures.FRONT_COLORS)]
+            parent = self._writer.create(search.name, tags, start_ms=_now_ms())
+        self._parent = parent
+        self._front_color = parent.tags.get(runs.COLOR, figures.FRONT_COLOR)
         params = runs.clipped(description, 500)
         changed = {f"nas.{k}": v for k, v in params.items() if self._parent.params.get(k, v) != v}
         self._writer.write(self._parent, tags=changed, params=params, metrics={runs.RANK: -1.0})
+        self._write_story()
+        self._views = views.search_views(search.search_id, search.name)
+        publish(client, search.store, self._experiment_id, self._views)
 
     @property
     def written(self) -> frozenset[int]:
@@ -93,6 +107,12 @@ class Projection:
     @property
     def experiment_id(self) -> str:
         return self._experiment_id
+
+    @property
+    def url(self) -> str | None:
+        """Where a browser finds this search; `None` for a store without a server."""
+        root = views.ui_root(self._search.store.uri)
+        return None if root is None else views.view_url(root, self._experiment_id, self._views[0])
 
     def bring_up(self, records: Sequence[TrialRecord], status: RunStatus = "RUNNING") -> None:
         """Write every trial that is not there, the front's tags, the progress, and at the end its pictures.
@@ -115,14 +135,25 @@ class Projection:
                 self._shown[record.number] = record
             elif known.metrics.get(runs.RANK) != rank:
                 self._write_standing(known, record, rank, step=len(records))
-        self._write_progress(records)
+        self._write_progress(records, status)
         if ending:
             self._write_front(records)
             self._writer.set_status(self._parent, status)
 
     def _write_standing(self, known: KnownRun, record: TrialRecord, rank: int | None, *, step: int) -> None:
-        tags, metrics = runs.standing(record, rank)
+        tags, metrics = runs.standing(record, rank, front_color=self._front_color)
+        if rank == 0:
+            tags |= self._write_network(known, record)
         self._writer.write(known, tags=tags, metrics=metrics, step=step)
+
+    def _write_network(self, known: KnownRun, record: TrialRecord) -> dict[str, str]:
+        """The files of a trial that is on the front, once; the tags that say so."""
+        if runs.DRAWN in known.tags:
+            return {}
+        self._writer.write_files(known, runs.front_files(record))
+        if FILES_MISSING in known.tags:
+            return {}
+        return {runs.DRAWN: "true", runs.NOTE: runs.front_note(self._experiment_id, self._parent.run_id, known.run_id)}
 
     def _write_trial(self, record: TrialRecord, rank: int | None, *, step: int) -> None:
         content = runs.trial_content(record, search_id=self._search.search_id)
@@ -132,12 +163,14 @@ class Projection:
             self._write_standing(known, record, rank, step=step)
             return
         duration_ms = round(1_000 * record.duration_seconds)
-        tags, metrics = runs.standing(record, rank)
+        tags, metrics = runs.standing(record, rank, front_color=self._front_color)
         tags |= content.tags
         if known is None:
             parent = {runs.PARENT: self._parent.run_id}
             known = self._writer.create(content.name, tags | parent, start_ms=_now_ms() - duration_ms)
             self._trials[record.number] = known
+        if rank == 0:
+            tags |= self._write_network(known, record)
         # With the run's start as their time, metrics of a write that was cut short are equal to these, and MLflow
         # keeps equal ones once. The rank's step lets later ranks follow; other metrics stay at step 0.
         self._writer.write(
@@ -148,10 +181,18 @@ class Projection:
             points=(*content.curves, *((name, step, value) for name, value in metrics.items())),
             at_ms=known.start_ms,
         )
-        self._writer.write_files(known, {name: text.encode() for name, text in content.files.items()})
         self._writer.set_status(known, content.status, end_ms=known.start_ms + duration_ms)
 
-    def _write_progress(self, records: Sequence[TrialRecord]) -> None:
+    def _write_story(self) -> None:
+        """The files that the search was made from, where the store has others."""
+        files = self._search.story.files
+        digest = hashlib.blake2b(repr(sorted(files.items())).encode(), digest_size=16).hexdigest()
+        if files and self._parent.tags.get(_STORY_DIGEST) != digest:
+            self._writer.write_files(self._parent, {name: text.encode() for name, text in files.items()})
+            if FILES_MISSING not in self._parent.tags:
+                self._writer.write(self._parent, tags={_STORY_DIGEST: digest})
+
+    def _write_progress(self, records: Sequence[TrialRecord], status: RunStatus) -> None:
         steps = []
         smallest, largest = self._search.limits
         for record in records[self._progress_steps :]:
@@ -163,7 +204,22 @@ class Projection:
                 values |= {"best_val_accuracy": self._progress.best().val_accuracy, "hypervolume": volume}
             if self._progress_steps > self._parent.metrics.get("trials", 0):
                 steps += [(k, self._progress_steps, v) for k, v in runs.tidied(values).items()]
-        self._writer.write(self._parent, points=steps)
+        self._writer.write(self._parent, points=steps, tags={runs.NOTE: self._note(status)})
+
+    def _note(self, status: RunStatus) -> str:
+        smallest, largest = self._search.limits
+        members = [point.number for point in self._progress if point.number in self._trials]
+        links = {n: views.run_url("", self._experiment_id, self._trials[n].run_id).lstrip("/") for n in members}
+        return search_note(
+            self._search.story,
+            self._progress,
+            trials=self._progress_steps,
+            hypervolume=hypervolume(self._progress, smallest=smallest, largest=largest),
+            running=status == "RUNNING",
+            views=[(view.label, views.view_url("", self._experiment_id, view).lstrip("/")) for view in self._views],
+            links=links,
+            picture=f"get-artifact?path=front.svg&run_uuid={self._parent.run_id}" if status != "RUNNING" else "",
+        )
 
     def _write_front(self, records: Sequence[TrialRecord]) -> None:
         front = ParetoFront.of(records)
@@ -180,17 +236,12 @@ class Projection:
             {
                 "front.html": figures.front_html(records, title=title, max_parameters=budget).encode(),
                 "front.png": figures.front_png(records, title=title, max_parameters=budget),
+                "front.svg": figures.front_svg(records, title=title, max_parameters=budget),
                 "front.csv": tables.front_csv(front).encode(),
                 "front.json": document.encode(),
             },
         )
-        page = f"#/experiments/{self._experiment_id}/runs/"
-        links = {
-            n: f"{page}{known.run_id}?workflowType=machine_learning" for n, known in self._trials.items()
-        }
-        picture = f"![The Pareto front](get-artifact?path=front.png&run_uuid={self._parent.run_id})"
-        note = f"{picture}\n\n{tables.front_markdown(front, links)}"
-        self._writer.write(self._parent, tags={_FRONT_DIGEST: digest, runs.NOTE: note})
+        self._writer.write(self._parent, tags={_FRONT_DIGEST: digest})
 
 
 def _now_ms() -> int:

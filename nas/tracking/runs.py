@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nas.architecture.diagram import diagram
 from nas.quantity import short_count
 from nas.tracking.figures import DOMINATED_COLOR, FAILED_COLOR, FRONT_COLOR
 
@@ -25,6 +26,8 @@ RANK = "pareto_rank"
 NOTE = "mlflow.note.content"
 PARENT = "mlflow.parentRunId"
 COLOR = "mlflow.runColor"
+DRAWN = "nas.drawn"
+"""Tag of a trial whose files, `front_files`, are there."""
 
 _PARAM_LIMIT, _TAG_LIMIT = 500, 5_000
 
@@ -45,20 +48,28 @@ class RunContent:
     params: Mapping[str, str]
     metrics: Mapping[str, float]
     curves: tuple[tuple[str, int, float], ...] = ()
-    files: Mapping[str, str] = field(default_factory=dict)
+
+
+def run_name(record: TrialRecord) -> str:
+    """Number, what it is made of, and size: `017 - inception - 8.4k`."""
+    shown = sorted(set(record.architecture.kinds[:-1]) - {"pool"}) or ["pool"]
+    return f"{record.number:03d} - {'+'.join(shown)} - {short_count(record.parameters)}"[:200]
 
 
 def trial_content(record: TrialRecord, *, search_id: str) -> RunContent:
     """A trial's run, without what depends on the other trials: see `standing`."""
     architecture = record.architecture
     kinds = architecture.kinds[:-1]
-    shown = sorted(set(kinds) - {"pool"}) or ["pool"]
+    channels = max((t.output_shape[-1] for t in architecture.traces[:-1]), default=0)
     metrics: dict[str, float] = {
         **record.metrics,
         "parameters": record.parameters,
         "log10_parameters": math.log10(max(1, record.parameters)),
         "macs": record.macs,
         "train_seconds": record.duration_seconds,
+        # Numbers, because MLflow sorts parameters as text.
+        "depth": len(kinds),
+        "max_channels": channels,
     }
     tags = {
         SEARCH_ID: search_id,
@@ -68,9 +79,10 @@ def trial_content(record: TrialRecord, *, search_id: str) -> RunContent:
     }
     if not record.completed:
         reason = record.reason or "no reason was recorded"
-        tags |= {"nas.reason": reason, NOTE: f"**Failed:** {reason}"}
+        log = "\n".join(f"    {line}" for line in record.log.splitlines()[-40:])
+        tags |= {"nas.reason": reason, NOTE: f"**Failed:** {reason}" + (f"\n\n{log[-4_000:]}" if log else "")}
     return RunContent(
-        name=f"{record.number:03d} - {'+'.join(shown)} - {short_count(record.parameters)}"[:200],
+        name=run_name(record),
         status="FINISHED" if record.completed else "FAILED",
         tags=clipped(tags, _TAG_LIMIT),
         params=clipped(
@@ -79,23 +91,39 @@ def trial_content(record: TrialRecord, *, search_id: str) -> RunContent:
                 "architecture_id": architecture.id,
                 "depth": str(len(kinds)),
                 "kinds": ", ".join(sorted(set(kinds))),
-                "max_channels": str(max((t.output_shape[-1] for t in architecture.traces[:-1]), default=0)),
+                "max_channels": str(channels),
                 "head": architecture.kinds[-1],
             },
             _PARAM_LIMIT,
         ),
         metrics=tidied(metrics),
         curves=tuple(_curve_points(record)),
-        files={"architecture.json": architecture.to_json()},
     )
 
 
-def standing(record: TrialRecord, rank: int | None) -> tuple[dict[str, str], dict[str, float]]:
+def front_files(record: TrialRecord) -> dict[str, bytes]:
+    """What a trial on the front shows beside its numbers: its network, to read and to look at."""
+    architecture = record.architecture
+    return {
+        "architecture.json": architecture.to_json().encode(),
+        "architecture.svg": diagram(architecture, f"trial {record.number}").svg().encode(),
+    }
+
+
+def front_note(experiment_id: str, parent_id: str, run_id: str) -> str:
+    """The description of a trial on the front: its network drawn, and the way back to its search."""
+    page = f"#/experiments/{experiment_id}/runs/{parent_id}?workflowType=machine_learning"
+    return f"[The search]({page})\n\n![The network, drawn](get-artifact?path=architecture.svg&run_uuid={run_id})"
+
+
+def standing(
+    record: TrialRecord, rank: int | None, *, front_color: str = FRONT_COLOR
+) -> tuple[dict[str, str], dict[str, float]]:
     """Tags and metrics that change as other trials finish: front membership, its color, the Pareto rank."""
     if rank is None:
         color = DOMINATED_COLOR if record.completed else FAILED_COLOR
         return {PARETO: "false", COLOR: color}, {}
-    color = DOMINATED_COLOR if rank else FRONT_COLOR
+    color = DOMINATED_COLOR if rank else front_color
     return {PARETO: str(rank == 0).lower(), COLOR: color}, {RANK: float(rank)}
 
 

@@ -44,9 +44,7 @@ class Store:
     artifact_root: Path | None
 
     @classmethod
-    def resolve(
-        cls, runs_dir: Path, uri: str | None = None, environ: Mapping[str, str] = os.environ
-    ) -> Store:
+    def resolve(cls, runs_dir: Path, uri: str | None = None, environ: Mapping[str, str] = os.environ) -> Store:
         """The store at `uri`, else at MLFLOW_TRACKING_URI, else `mlflow.db` in `runs_dir`.
 
         Raises:
@@ -128,9 +126,7 @@ def search_id(folder: Path) -> str:
     except OSError as error:
         raise NasError(f"The search's id cannot be kept in {path}: {error.strerror or error}.") from error
     if not re.fullmatch("[0-9a-f]{32}", found):
-        raise NasError(
-            f"{path} must hold 32 hexadecimal digits; received {found[:40]!r}. Delete it for a new id."
-        )
+        raise NasError(f"{path} must hold 32 hexadecimal digits; received {found[:40]!r}. Delete it for a new id.")
     return found
 
 

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -32,10 +32,7 @@ def front_rows(front: Iterable[TrialRecord]) -> list[dict[str, Any]]:
         }
         for record in front
     )
-    return [
-        {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}
-        for row in rows
-    ]
+    return [{k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()} for row in rows]
 
 
 def front_document(front: Iterable[TrialRecord], *, search: str, hypervolume: float | None) -> dict[str, Any]:
@@ -60,7 +57,11 @@ def front_json(front: Iterable[TrialRecord], *, search: str, hypervolume: float 
 
 def front_csv(front: Iterable[TrialRecord]) -> str:
     """The rows with a header line; an unmeasured number is an empty cell."""
-    rows = front_rows(front)
+    return rows_csv(front_rows(front))
+
+
+def rows_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows of the same keys as text, with a header line."""
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else ["trial"], lineterminator="\n")
     writer.writeheader()
@@ -68,21 +69,45 @@ def front_csv(front: Iterable[TrialRecord]) -> str:
     return text.getvalue()
 
 
-def front_markdown(front: Iterable[TrialRecord], links: Mapping[int, str], *, limit: int = 4_500) -> str:
-    """The rows as a markdown table of at most `limit` characters, the most accurate first.
+def front_markdown(
+    front: Iterable[TrialRecord], links: Mapping[int, str], *, limit: int = 4_500, rows: int = 25
+) -> str:
+    """The rows as a markdown table, the most accurate first.
+
+    Test scores have a column of their own where there are any, with what they are: a mean over training runs.
 
     Args:
         front: points by parameters.
         links: address by trial number.
-        limit: what fits into a note of every MLflow version, with room for more.
+        limit: most characters.
+        rows: most rows, because longer tables are slow in MLflow.
     """
     points = tuple(front)[::-1]
-    text = "| trial | parameters | MACs | validation accuracy | architecture |\n|---|---:|---:|---:|---|\n"
+    tested = any("test_accuracy" in point.metrics for point in points)
+    text = f"| trial | parameters | MACs | validation accuracy |{' test accuracy |' * tested} architecture |\n"
+    text += f"|---|---:|---:|---:|{'---:|' * tested}---|\n"
     for shown, point in enumerate(points):
         trial = f"[{point.number}]({links[point.number]})" if point.number in links else f"{point.number}"
         architecture = point.architecture.describe().replace("|", "\\|")
-        row = f"| {trial} | {point.parameters:,} | {point.macs:,} | {point.val_accuracy:.2%} | {architecture} |\n"
-        if len(text) + len(row) > limit - 60:
+        test = f" {test_score(point)} |" if tested else ""
+        row = f"| {trial} | {point.parameters:,} | {point.macs:,} | {point.val_accuracy:.2%} |{test} {architecture} |\n"
+        if len(text) + len(row) > limit - 60 or shown == rows:
             return f"{text}\n{len(points) - shown:,} more are in front.csv.\n"
         text += row
+    return text
+
+
+def test_score(record: TrialRecord) -> str:
+    """Accuracy on the test images: the mean over training runs, their standard deviation and their number.
+
+    "" if it was not measured.
+    """
+    metrics = record.metrics
+    if "test_accuracy" not in metrics:
+        return ""
+    text = f"{metrics['test_accuracy']:.2%}"
+    if "test_accuracy_std" in metrics:
+        text += f" ± {100 * metrics['test_accuracy_std']:.2f}"
+    if "test_seeds" in metrics:
+        text += f" ({metrics['test_seeds']:.0f} seeds)"
     return text

@@ -41,6 +41,7 @@ class Tracker:
         self._version, self._shown_version = 0, -1
         self._written: frozenset[int] = frozenset()
         self._ids: tuple[str | None, str | None] = (None, None)
+        self._url: str | None = None
         self._problem = ""
         self._closing = False
         self._projection: Projection | None = None
@@ -115,6 +116,11 @@ class Tracker:
         return self._ids[1]
 
     @property
+    def url(self) -> str | None:
+        """Where a browser finds this search, once its tracking server has it; `None` for a store without a server."""
+        return self._url
+
+    @property
     def experiment_id(self) -> str | None:
         """MLflow's id of the experiment, once it is known."""
         return self._ids[0]
@@ -130,9 +136,7 @@ class Tracker:
                 return
             try:
                 self._show(records, status)
-            except (
-                Exception
-            ) as error:  # MLflow, SQLAlchemy, requests, the file system: a search outlives them all
+            except Exception as error:  # MLflow, SQLAlchemy, requests, the file system: a search outlives them all
                 logger.debug("MLflow", exc_info=True)
                 self._projection = None
                 with self._changed:
@@ -150,6 +154,7 @@ class Tracker:
         if self._projection is None:
             self._projection = Projection(self._search, self._description)
             self._ids = self._projection.experiment_id, self._projection.parent_run_id
+            self._url = self._projection.url
         try:
             self._projection.bring_up(records, status)
         finally:

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import final
+from typing import IO, final
 from urllib.error import URLError
-from urllib.parse import quote, urlencode
 
 from nas.errors import NasError
+from nas.tracking import runs, views
 from nas.tracking.projection import SearchRun
+from nas.tracking.publishing import publish
 from nas.tracking.store import Store
 
+logger = logging.getLogger(__name__)
+
 HOST = "127.0.0.1"
+PORT = 5000
 START_SECONDS = 120.0
+_PORTS_TRIED = 20
+_FRONT_SHOWN = 100
+"""Points of each front in a comparison, whose runs are all named in the page's filter."""
 
 
 @final
@@ -39,49 +48,55 @@ class Server:
 
 
 @contextmanager
-def serve(runs_dir: Path, uri: str | None = None, *, port: int = 5000) -> Iterator[Server]:
+def serve(runs_dir: Path, uri: str | None = None, *, port: int | None = None, host: str = HOST) -> Iterator[Server]:
     """The UI of a store: the remote server that keeps it, or one started here for as long as the context lasts.
 
-    A server of ours listens on this machine only.
+    Args:
+        runs_dir: where searches are kept.
+        uri: of the store; see `Store.resolve`.
+        port: of a server of ours; the first free one from 5000 if left out.
+        host: on which a server of ours listens; this machine only if left out.
 
     Raises:
         NasError: it did not start.
     """
     store = Store.resolve(runs_dir, uri)
-    if store.uri.startswith("http"):
-        yield Server(store.uri, None)
+    remote = views.ui_root(store.uri)
+    if remote is not None:
+        yield Server(remote, None)
         return
+    if store.uri.startswith("databricks"):
+        raise NasError("Databricks has a UI of its own; open its workspace in a browser")
     store.connect()
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError as error:
-            raise NasError(f"port {port} cannot be used ({error.strerror}); give another one with --port") from None
-    arguments = ["--backend-store-uri", store.uri, "--host", HOST, "--port", str(port), "--workers", "1"]
+    port = _free_port(host) if port is None else _usable_port(host, port)
+    arguments = ["--backend-store-uri", store.uri, "--host", host, "--port", str(port), "--workers", "1"]
     if store.artifact_root is not None:
         arguments += ["--artifacts-destination", store.artifact_root.as_uri()]
     # One process of the web server and none for jobs: 0.4 GB instead of 1.9 GB.
     environment = {"MLFLOW_DISABLE_TELEMETRY": "true", **os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "mlflow", "server", *arguments],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-    try:
-        _wait_until_ready(process, f"http://{HOST}:{port}")
-        yield Server(f"http://{HOST}:{port}", process)
-    finally:
-        process.terminate()
+    url = f"http://{_reachable(host)}:{port}"
+    # A file, because a pipe that nobody reads fills up and stops the server.
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "mlflow", "server", *arguments],
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
         try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
+            _wait_until_ready(process, url, log)
+            yield Server(url, process)
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def url_of(server: Server, search: SearchRun | None) -> str:
-    """The page of a search: its runs, the front first.
+    """The page of a search: its Pareto chart, or its runs, the front first, where MLflow's page shows no saved views.
 
     Without a search, or if it is not in the store yet, the page of all experiments.
     """
@@ -91,24 +106,91 @@ def url_of(server: Server, search: SearchRun | None) -> str:
     experiment = client.get_experiment_by_name(search.experiment)
     if experiment is None:
         return server.url
-    query = urlencode(
-        {
-            "workflowType": "machine_learning",
-            "compareRunsMode": "TABLE",
-            "searchFilter": f"tags.`nas.search_id` = '{search.search_id}'",
-            "orderByKey": "metrics.`pareto_rank`",
-            "orderByAsc": "true",
-        },
-        quote_via=quote,
-    )
-    return f"{server.url}/#/experiments/{experiment.experiment_id}/runs?{query}"
+    wanted = views.search_views(search.search_id, search.name)
+    identity = str(experiment.experiment_id)
+    published = publish(client, search.store, identity, wanted)
+    return (views.view_url if published else views.plain_url)(server.url, identity, wanted[0])
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], url: str) -> None:
+def remote_url(search: SearchRun) -> str | None:
+    """Where a tracking server shows the search; `None` without a server, or if it does not answer."""
+    root = views.ui_root(search.store.uri)
+    if root is None:
+        return None
+    try:
+        return url_of(Server(root, None), search)
+    except Exception:  # an address is a convenience: the results are on disk
+        logger.debug("the address of %s", search.name, exc_info=True)
+        return None
+
+
+def comparison_url_of(server: Server, searches: Sequence[SearchRun]) -> str:
+    """The page with the fronts of several searches in one chart.
+
+    Raises:
+        NasError: they are not in one MLflow experiment, or one of them is not in the store.
+    """
+    first = searches[0]
+    if {search.experiment for search in searches} != {first.experiment}:
+        names = ", ".join(sorted({repr(search.experiment) for search in searches}))
+        raise NasError(
+            f"MLflow compares searches on one data set; these are on {names}: see nas front with their names"
+        )
+    client = first.store.connect()
+    experiment = client.get_experiment_by_name(first.experiment)
+    identity = "" if experiment is None else str(experiment.experiment_id)
+    run_ids: list[str] = []
+    for search in searches:
+        mine = f"tags.`{runs.SEARCH_ID}` = '{search.search_id}'"
+        wanted = (f"{mine} AND tags.`{runs.ROLE}` = 'search'", f"{mine} AND tags.`{runs.PARETO}` = 'true'")
+        found = [
+            run.info.run_id
+            for query in (wanted if identity else ())
+            for run in client.search_runs([identity], query, max_results=_FRONT_SHOWN)
+        ]
+        if not found:
+            raise NasError(f"the search {search.name!r} is not in MLflow; add it with: nas sync {search.name}")
+        run_ids += found
+    view = views.comparison_view([search.name for search in searches], run_ids)
+    published = publish(client, first.store, identity, [view])
+    return (views.view_url if published else views.plain_url)(server.url, identity, view)
+
+
+def _reachable(host: str) -> str:
+    """An address at which a browser on this machine finds a server on `host`."""
+    return HOST if host in ("0.0.0.0", "::", "") else host
+
+
+def _problem_of_port(host: str, port: int) -> str:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            return error.strerror or str(error)
+    return ""
+
+
+def _usable_port(host: str, port: int) -> int:
+    problem = _problem_of_port(host, port)
+    if problem:
+        raise NasError(f"port {port} cannot be used ({problem}); give another one with --port")
+    return port
+
+
+def _free_port(host: str) -> int:
+    for port in range(PORT, PORT + _PORTS_TRIED):
+        if not _problem_of_port(host, port):
+            return port
+    raise NasError(f"no port from {PORT} to {PORT + _PORTS_TRIED - 1} is free on {host}; give another one with --port")
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], url: str, log: IO[bytes]) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            lines = (process.stderr.read() if process.stderr else b"").decode(errors="replace").strip().splitlines()
+            log.seek(0)
+            lines = log.read().decode(errors="replace").strip().splitlines()
             raise NasError(f"the MLflow UI did not start: {lines[-1] if lines else 'no reason given'}")
         try:
             with urllib.request.urlopen(f"{url}/health", timeout=2):

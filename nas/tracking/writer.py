@@ -63,9 +63,7 @@ class RunWriter:
                 return
 
     def create(self, name: str, tags: Mapping[str, str], *, start_ms: int) -> KnownRun:
-        run = self._client.create_run(
-            self._experiment_id, start_time=start_ms, tags=dict(tags), run_name=name
-        )
+        run = self._client.create_run(self._experiment_id, start_time=start_ms, tags=dict(tags), run_name=name)
         return KnownRun.of(run)
 
     def set_status(self, known: KnownRun, status: str, *, end_ms: int | None = None) -> None:

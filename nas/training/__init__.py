@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from nas.training.devices import Devices, select_devices
-from nas.training.loop import TrainingDivergedError, TrainingResult, TrainingStoppedError, train
+from nas.training.loop import train
 from nas.training.machine import inspect_machine
 from nas.training.model import evaluate, probabilities, rebuild
 from nas.training.quiet import import_tensorflow
+from nas.training.result import TrainingDivergedError, TrainingResult, TrainingStoppedError
 from nas.training.weights import load_weights, save_weights
 
 __all__ = [

@@ -29,6 +29,19 @@ def warm_up_steps(steps: int) -> int:
     return min(1_000, steps // 10)
 
 
+UNDECAYED = ("bias", "gamma", "beta")
+"""Names of variables that weight decay spares: shrinking them does not regularize, it only fights normalization."""
+
+
+def decays(name: str) -> bool:
+    """Whether weight decay shrinks a variable of this name.
+
+    >>> decays("kernel"), decays("gamma")
+    (True, False)
+    """
+    return not any(part in name for part in UNDECAYED)
+
+
 def make_optimizer(training: TrainingConfig, *, steps: int) -> Any:
     """The Keras optimizer: linear warm-up to `learning_rate`, then a cosine to zero at the last of `steps`."""
     import keras
@@ -51,6 +64,5 @@ def make_optimizer(training: TrainingConfig, *, steps: int) -> Any:
         case "sgd":
             optimizer = keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, weight_decay=decay)
     if decay:
-        # Shrinking scales and offsets does not regularize; it only fights the normalization.
-        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+        optimizer.exclude_from_weight_decay(var_names=list(UNDECAYED))
     return optimizer

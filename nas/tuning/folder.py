@@ -33,6 +33,9 @@ class SearchFacts(BaseModel):
         input_shape: `(height, width, channels)`.
         labels: one a class.
         smallest, largest: parameters of the smallest and of the largest network that can be proposed.
+        command: the command line that asked for it last, or "".
+        machine: what it ran on, in one line.
+        versions: of the packages that shape the numbers.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -41,6 +44,9 @@ class SearchFacts(BaseModel):
     labels: tuple[str, ...]
     smallest: int
     largest: int
+    command: str = ""
+    machine: str = ""
+    versions: dict[str, str] = {}
 
 
 Model = TypeVar("Model", bound=BaseModel)

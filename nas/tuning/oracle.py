@@ -30,7 +30,7 @@ class StrategyOracle(keras_tuner.Oracle):  # type: ignore[misc]
     def __init__(
         self,
         *,
-        strategy: Strategy,
+        strategy: Strategy[Architecture],
         journal: Journal,
         max_trials: int,
         seed: int,

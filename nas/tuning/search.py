@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
+from nas.architecture import Architecture
 from nas.config import ExperimentConfig
 from nas.datasets import DatasetInfo, peek
 from nas.pareto import ParetoFront, hypervolume
@@ -20,7 +21,8 @@ from nas.tuning.folder import SearchError, SearchFacts, SearchFolder
 
 if TYPE_CHECKING:
     from nas.export import ExportReport
-    from nas.tracking import SearchRun, Tracker
+    from nas.tracking import SearchRun, Story, Tracker
+    from nas.tracking.registry import RegisteredModel
     from nas.tuning.tuner import Observer
 
 logger = logging.getLogger(__name__)
@@ -41,7 +43,7 @@ class Plan:
     experiment: ExperimentConfig
     info: DatasetInfo
     space: SearchSpace
-    strategy: Strategy
+    strategy: Strategy[Architecture]
     space_text: str
 
     @classmethod
@@ -65,9 +67,15 @@ class Plan:
         most = self.space.most_parameters
         return smallest, most if budget.max_parameters is None else min(most, budget.max_parameters)
 
-    def facts(self) -> SearchFacts:
+    def facts(self, command: str = "") -> SearchFacts:
+        """What is kept of the plan, and of the machine and the versions that it is about to run with."""
+        from nas.tuning.story import machine, versions
+
         smallest, largest = self.limits
         return SearchFacts(
+            command=command,
+            machine=machine(),
+            versions=versions(),
             dataset=self.info.name,
             input_shape=self.info.input_shape,
             labels=self.info.labels,
@@ -170,6 +178,37 @@ class Search:
             record.architecture, weights, labels=self.facts.labels, to=Path(to), check_images=images, format=format
         )
 
+    def register(
+        self, model_name: str, *, trial: int | None = None, tracking_uri: str | None = None
+    ) -> RegisteredModel:
+        """Put a trained network of the front into MLflow's model registry, as its `champion`.
+
+        Args:
+            model_name: of the registered model; made if there is none.
+            trial: number of the trial; the most accurate one if left out.
+            tracking_uri: of MLflow; see `nas.search`.
+
+        Raises:
+            NasError: the weights were not kept, or MLflow does not have the trial.
+        """
+        from nas.training import import_tensorflow, load_weights, rebuild
+
+        import_tensorflow()
+        from nas.datasets import load
+        from nas.tracking.registry import register_model
+        from nas.tuning.tuner import weights_of
+
+        record = self.best() if trial is None else self.trial(trial)
+        weights = load_weights(weights_of(self.folder, record), record.architecture)
+        return register_model(
+            self.tracking_run(tracking_uri),
+            record,
+            rebuild(record.architecture, weights),
+            name=model_name,
+            labels=self.facts.labels,
+            example=load(self.experiment.dataset).validation.images[:2],
+        )
+
     def tracking_run(self, tracking_uri: str | None = None) -> SearchRun:
         """The search as MLflow shows it."""
         from nas.tracking import SearchRun, Store, search_id
@@ -181,7 +220,27 @@ class Search:
             search_id=search_id(self.folder.path),
             limits=(self.facts.smallest, self.facts.largest),
             max_parameters=self.experiment.budget.max_parameters,
+            story=self.story(),
         )
+
+    def report(self) -> str:
+        """The search as one HTML page that needs no network."""
+        from nas.tracking.report import report_html
+
+        return report_html(
+            [trial for trial in self.trials if trial.status is not TrialStatus.RUNNING],
+            name=self.name,
+            story=self.story(),
+            limits=(self.facts.smallest, self.facts.largest),
+            max_parameters=self.experiment.budget.max_parameters,
+            finished=self.finished,
+        )
+
+    def story(self) -> Story:
+        """How the search came about, for people."""
+        from nas.tuning.story import story_of
+
+        return story_of(self.experiment, self.facts, self.folder.space_text())
 
     def description(self) -> dict[str, str]:
         """The experiment as MLflow shows it: one value a key."""
@@ -208,6 +267,7 @@ def run(
     tracking_uri: str | None = None,
     fresh: bool = False,
     observers: Sequence[Observer] = (),
+    command: str = "",
 ) -> Search:
     """Start a search, or go on with it; returns when it is finished or its time is over.
 
@@ -217,6 +277,7 @@ def run(
         tracking_uri: of MLflow; MLFLOW_TRACKING_URI or a database in `runs_dir` if left out.
         fresh: set an earlier search of the same name aside.
         observers: told of every trial and epoch.
+        command: the command line that asks for it, to be shown with the results.
 
     Raises:
         NasError: what cannot go on; everything that finished is kept.
@@ -232,7 +293,7 @@ def run(
     with folder.locked():
         if folder.exists:
             folder.check_same(experiment, plan.space_text)
-        folder.create(experiment, plan.space_text, plan.facts())
+        folder.create(experiment, plan.space_text, plan.facts(command))
         folder.journal.repair()
         search = Search(experiment.name, runs_dir)
         tracker = _start_tracker(search, tracking_uri)
@@ -305,6 +366,7 @@ class _TrackerObserver:
 
     def __init__(self, tracker: Tracker) -> None:
         self.tracker = tracker
+        self._told = False
 
     def on_trial_begin(self, record: TrialRecord) -> None:
         """Nothing: a run is written once, when it has ended."""
@@ -314,3 +376,6 @@ class _TrackerObserver:
 
     def on_trial_end(self, record: TrialRecord) -> None:
         self.tracker.log_trial(record)
+        if self.tracker.url and not self._told:
+            logger.info("watch it at %s", self.tracker.url)
+            self._told = True

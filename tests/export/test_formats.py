@@ -11,6 +11,7 @@ import pytest
 
 from nas.architecture import Architecture
 from nas.architecture.blocks import Conv, GlobalPoolHead, Inception, Pool, Residual
+from nas.architecture.diagram import diagram
 from nas.errors import NasError
 from nas.export import FORMATS, ExportError, ExportFormat, export
 from nas.training import import_tensorflow, probabilities, rebuild
@@ -74,6 +75,7 @@ def test_labels_architecture_and_card_lie_beside_it_and_nothing_else_is_left(nam
     folder = tmp_path / "deep" / "model"
     assert (folder / "labels.txt").read_text().splitlines() == ["zero", "one", "a label of two lines"]
     assert Architecture.from_json((folder / "architecture.json").read_text()) == arguments["architecture"]
+    assert (folder / "architecture.svg").read_text() == diagram(arguments["architecture"]).svg()
     card = json.loads((folder / "export.json").read_text())
     assert (card["format"], card["architecture"]) == (name, arguments["architecture"].id)
     assert os.listdir(tmp_path / "deep") == ["model"]
@@ -144,6 +146,7 @@ def test_an_earlier_export_is_replaced_whole(arguments, tmp_path, honest):
 
     assert sorted(os.listdir(tmp_path / "model")) == [
         "architecture.json",
+        "architecture.svg",
         "export.json",
         "labels.txt",
         "model.bin",

@@ -33,9 +33,7 @@ def test_a_relative_database_becomes_absolute(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("uri", ["./mlruns", "file:///tmp/mlruns", "sqlite:///", "ftp://x"])
 def test_an_address_mlflow_cannot_write_to_is_refused(tmp_path, uri):
-    with pytest.raises(
-        NasError, match=r"starts with http://, https:// or sqlite:/// .*received .*Try sqlite:///"
-    ):
+    with pytest.raises(NasError, match=r"starts with http://, https:// or sqlite:/// .*received .*Try sqlite:///"):
         Store.resolve(tmp_path, uri, {})
 
 

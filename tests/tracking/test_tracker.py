@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from nas.architecture.diagram import diagram
 from nas.errors import NasError
 from nas.pareto import ParetoFront, pareto_rank
 from nas.tracking import SearchRun, Store, Tracker, sync
@@ -74,6 +75,7 @@ def test_a_whole_search(search):
     # The judged value, not the curve's last one.
     assert best.data.metrics["val_accuracy"] == 0.91
     assert json.loads(artifact(search, best, "architecture.json")) == records[0].architecture.to_dict()
+    assert artifact(search, best, "architecture.svg") == diagram(records[0].architecture, "trial 0").svg().encode()
     history = search.store.connect().get_metric_history(best.info.run_id, "epoch/loss")
     assert [(m.step, m.value) for m in history] == [(1, 3.0), (2, 2.0), (3, 1.0)]
 
@@ -147,9 +149,7 @@ def test_replaying_writes_nothing_twice(search, monkeypatch):
         monkeypatch.setattr(MlflowClient, name, refuse)
     assert sync(search, records, description=DESCRIPTION) == 0
     after = read_runs(search)
-    assert {n: r.to_dictionary() for n, r in after[1].items()} == {
-        n: r.to_dictionary() for n, r in before[1].items()
-    }
+    assert {n: r.to_dictionary() for n, r in after[1].items()} == {n: r.to_dictionary() for n, r in before[1].items()}
 
 
 @pytest.mark.parametrize("answer_lost", [False, True], ids=["not written", "written, answer lost"])
@@ -204,9 +204,7 @@ def test_a_server_that_is_away_costs_the_search_nothing(search):
     assert time.monotonic() - started < 0.2
     assert not tracker.close(timeout=15)
     assert tracker.pending == 20
-    assert re.fullmatch(
-        r"MLflow at http://127\.0\.0\.1:\d+ does not answer \(Connection refused\)", tracker.problem
-    )
+    assert re.fullmatch(r"MLflow at http://127\.0\.0\.1:\d+ does not answer \(Connection refused\)", tracker.problem)
 
     # The journal fills a store that never heard of the search.
     assert sync(search, records, description=DESCRIPTION) == 20
@@ -214,9 +212,7 @@ def test_a_server_that_is_away_costs_the_search_nothing(search):
 
 
 def test_sync_says_that_the_server_is_away(search):
-    with pytest.raises(
-        NasError, match=r"MLflow at http://127\.0\.0\.1:\d+ does not answer \(Connection refused\)"
-    ):
+    with pytest.raises(NasError, match=r"MLflow at http://127\.0\.0\.1:\d+ does not answer \(Connection refused\)"):
         sync(away(search), [], description={})
 
 
@@ -291,7 +287,7 @@ def test_numbers_survive_a_file_store_out_of_reach(search, monkeypatch):
     sync(search, [trial(0, 0.9)], description=DESCRIPTION)
     _, children = read_runs(search)
     assert children[0].info.status == "FINISHED"
-    assert children[0].data.tags["nas.files_missing"] == "architecture.json: /mlruns"
+    assert children[0].data.tags["nas.files_missing"] == "architecture.json, architecture.svg: /mlruns"
     monkeypatch.undo()
     sync(search, [trial(0, 0.9)], description=DESCRIPTION)
     parent, children = read_runs(search)

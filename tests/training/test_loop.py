@@ -1,5 +1,4 @@
 import pickle
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -7,8 +6,11 @@ import pytest
 from nas.config import TrainingConfig
 from nas.errors import NasError
 from nas.training import TrainingDivergedError, TrainingStoppedError, evaluate, train
-from nas.training.loop import _make_recorder, training_batch_size, validation_batch_size
-from tests.training.conftest import digits_data
+from nas.training.fit import training_batch_size, validation_batch_size
+from nas.training.result import History
+from tests.training.conftest import digits_data, small_network
+
+LOOPS = pytest.mark.parametrize("loop", ["compiled", "fit"])
 
 
 def test_a_short_training_learns_and_is_judged_fairly(trained):
@@ -49,13 +51,13 @@ def test_weights_are_those_of_the_best_epoch_and_the_network_rebuilt_from_them_s
     ],
 )
 def test_the_best_epoch_has_the_highest_accuracy_then_the_lowest_loss(val_accuracy, val_loss, best):
-    recorder = _make_recorder(None, None, replicas=1)
-    for epoch, (accuracy, loss) in enumerate(zip(val_accuracy, val_loss, strict=True)):
-        recorder.set_model(SimpleNamespace(get_weights=lambda epoch=epoch: [epoch + 1]))
-        recorder.on_epoch_end(epoch, {"accuracy": 1, "loss": 0, "val_accuracy": accuracy, "val_loss": loss})
+    history = History()
+    for epoch, (accuracy, loss) in enumerate(zip(val_accuracy, val_loss, strict=True), start=1):
+        values = {"accuracy": 1, "loss": 0, "val_accuracy": accuracy, "val_loss": loss}
+        history.end_epoch(values, lambda epoch=epoch: [epoch])
 
-    assert recorder.best_epoch == best
-    assert recorder.weights == [best]
+    assert history.best_epoch == best
+    assert history.weights == [best]
 
 
 def test_same_seed_same_training(network, data, quick, trained):
@@ -66,7 +68,8 @@ def test_same_seed_same_training(network, data, quick, trained):
     assert other.curves["loss"] != pytest.approx(trained.curves["loss"], rel=1e-3)
 
 
-def test_each_epoch_is_reported(network, data):
+@LOOPS
+def test_each_epoch_is_reported(network, data, loop):
     seen = []
     result = train(
         network,
@@ -74,42 +77,37 @@ def test_each_epoch_is_reported(network, data):
         TrainingConfig(epochs=2),
         seed=0,
         on_epoch=lambda epoch, values: seen.append((epoch, values)),
+        loop=loop,
     )
     assert [epoch for epoch, _ in seen] == [1, 2]
     assert [values["val_loss"] for _, values in seen] == list(result.curves["val_loss"])
 
 
-def test_what_on_epoch_raises_ends_the_training(network, data):
+@LOOPS
+def test_what_on_epoch_raises_ends_the_training(network, data, loop):
     def prune(epoch, values):
         raise LookupError(f"pruned after epoch {epoch}")
 
     with pytest.raises(LookupError, match="pruned after epoch 1"):
-        train(network, data, TrainingConfig(epochs=3), seed=0, on_epoch=prune)
+        train(network, data, TrainingConfig(epochs=3), seed=0, on_epoch=prune, loop=loop)
 
 
-def test_training_can_be_stopped_between_batches(network, data):
+@LOOPS
+def test_training_can_be_stopped_between_batches(network, data, loop):
     answers = iter([False, False, True])
     with pytest.raises(TrainingStoppedError, match="stopped in epoch 1"):
-        train(network, data, TrainingConfig(epochs=3), seed=0, should_stop=lambda: next(answers))
+        train(network, data, TrainingConfig(epochs=3), seed=0, should_stop=lambda: next(answers), loop=loop)
 
 
-def test_divergence_is_an_outcome_with_its_epoch(network, data):
-    class Broken:
-        """A network that answers with the logarithm of a negative number."""
-
-        def build(self, *, batch_norm_momentum):
-            import keras
-
-            model = network.build(batch_norm_momentum=batch_norm_momentum)
-            return keras.Model(model.input, keras.ops.log(model.output - 2))
-
+@LOOPS
+def test_divergence_is_an_outcome_with_its_epoch(data, loop):
+    unnormalized = small_network(normalization="none")
+    config = TrainingConfig(epochs=3, optimizer="sgd", learning_rate=10)
     epochs = []
     with pytest.raises(
         TrainingDivergedError, match=r"diverged in epoch 1: the loss is no finite number"
     ) as error:
-        train(
-            Broken(), data, TrainingConfig(epochs=3), seed=0, on_epoch=lambda epoch, _: epochs.append(epoch)
-        )
+        train(unnormalized, data, config, seed=0, on_epoch=lambda epoch, _: epochs.append(epoch), loop=loop)
     assert error.value.epoch == 1
     assert epochs == []
 
@@ -130,8 +128,9 @@ def test_label_smoothing_trains_less_sure_networks_and_still_reports_the_plain_c
     assert smoothed.metrics["loss"] > trained.metrics["loss"] + 0.1
 
 
+@LOOPS
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
-def test_precision_is_local_and_weights_stay_float32(network, data, precision):
+def test_precision_is_local_and_weights_stay_float32(network, data, precision, loop):
     import keras
 
     policies = []
@@ -141,14 +140,17 @@ def test_precision_is_local_and_weights_stay_float32(network, data, precision):
         TrainingConfig(epochs=1, precision=precision),
         seed=0,
         on_epoch=lambda *_: policies.append(keras.config.dtype_policy().name),
+        loop=loop,
     )
     assert policies == [precision]
     assert keras.config.dtype_policy().name == "float32"
     assert {array.dtype for array in result.weights} == {np.dtype("float32")}
 
 
-def test_fewer_images_than_a_batch_still_train(network):
-    result = train(network, digits_data(train_images=20), TrainingConfig(epochs=1, batch_size=64), seed=0)
+@LOOPS
+def test_fewer_images_than_a_batch_still_train(network, loop):
+    config = TrainingConfig(epochs=1, batch_size=64)
+    result = train(network, digits_data(train_images=20), config, seed=0, loop=loop)
     assert result.metrics["loss"] > 0
 
 

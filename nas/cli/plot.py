@@ -1,0 +1,50 @@
+"""`nas front NAME --plot FILE`: the front as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nas.cli.terminal import errors
+from nas.errors import NasError
+
+if TYPE_CHECKING:
+    from nas.tuning import Search
+
+SUFFIXES = (".html", ".png", ".svg")
+
+
+def check_plot(path: Path, searches: int) -> None:
+    """Refuse what cannot be drawn, before anything is computed.
+
+    Raises:
+        NasError: with what can be.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise NasError(f"--plot writes {', '.join(SUFFIXES)}; received {str(path)!r}")
+    if searches > 1:
+        raise NasError("--plot draws one search; name one, or see several in: nas ui with their names")
+
+
+def write_plot(search: Search, path: Path) -> None:
+    """The front in a file: a picture, or a page that needs no network.
+
+    Raises:
+        NasError: the file cannot be written.
+    """
+    from nas.tracking.figures import front_html, front_png, front_svg
+
+    title = f"{search.name}: accuracy against parameters"
+    budget = search.experiment.budget.max_parameters
+    draw: dict[str, Callable[[], bytes]] = {
+        ".html": lambda: front_html(search.trials, title=title, max_parameters=budget).encode(),
+        ".png": lambda: front_png(search.trials, title=title, max_parameters=budget),
+        ".svg": lambda: front_svg(search.trials, title=title, max_parameters=budget),
+    }
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(draw[path.suffix.lower()]())
+    except OSError as error:
+        raise NasError(f"cannot write {path}: {error.strerror}; choose another file") from None
+    errors.print(f"The picture is in {path}.", markup=False, soft_wrap=True)

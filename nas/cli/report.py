@@ -1,0 +1,35 @@
+"""nas report: a search as one HTML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nas.cli.front import Name
+from nas.cli.terminal import RUNS_DIR, RunsDir, output
+from nas.errors import NasError
+
+
+def report(
+    name: Name,
+    to: Annotated[Path, typer.Option("--to", help="The .html file that is written.")],
+    runs_dir: RunsDir = RUNS_DIR,
+) -> None:
+    """Write a search as one page: front, progress, networks drawn, all trials, how it was made.
+
+    The page needs no network and no other file.
+    """
+    from nas.tuning import Search
+
+    if to.suffix.lower() not in (".html", ".htm"):
+        raise NasError(f"--to takes a .html file; received {str(to)!r}")
+    search = Search(name, runs_dir)
+    page = search.report().encode()
+    try:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        to.write_bytes(page)
+    except OSError as error:
+        raise NasError(f"cannot write {to}: {error.strerror}; choose another file") from None
+    output.print(f"The report on {name!r} is in {to} ({len(page):,} bytes).", markup=False, soft_wrap=True)

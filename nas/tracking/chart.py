@@ -1,0 +1,73 @@
+"""What a picture of the front shows, before anything is drawn. Pure."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nas.pareto import ParetoFront
+
+if TYPE_CHECKING:
+    from nas.trial import TrialRecord
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FrontChart:
+    """What every picture of a front shows.
+
+    Attributes:
+        x_range: parameters at both ends of the axis.
+        y_range: accuracies at both ends. Networks that learned next to nothing are left below it, because they
+            would press everything worth seeing into one line; `below` counts them.
+        steps: corners of the line under which everything is dominated, (parameters, accuracy).
+    """
+
+    front: ParetoFront[TrialRecord]
+    dominated: tuple[TrialRecord, ...]
+    x_range: tuple[float, float]
+    y_range: tuple[float, float]
+    steps: tuple[tuple[float, float], ...]
+    failed: int
+    below: int
+
+    @classmethod
+    def of(cls, records: Iterable[TrialRecord], max_parameters: int | None) -> FrontChart:
+        records = tuple(records)
+        done = [r for r in records if r.completed]
+        front = ParetoFront.of(done)
+        members = {p.number for p in front}
+        sizes = [r.parameters for r in done] + ([max_parameters] if max_parameters else [])
+        x_range = (min(sizes, default=100) / 1.25, max(sizes, default=10_000) * 1.25)
+        accuracies = sorted(r.val_accuracy for r in done)
+        low, high = 0.0, 1.0
+        if front.points:
+            high = front.points[-1].val_accuracy
+            usual = statistics.quantiles(accuracies, n=5)[0] if len(accuracies) > 4 else accuracies[0]
+            low = min(front.points[0].val_accuracy, usual)
+        margin = max(0.08 * (high - low), 0.005)
+        y_range = (max(low - margin, -0.02), min(high + margin, 1.02))
+        steps: list[tuple[float, float]] = []
+        for point in front:
+            steps += [(point.parameters, steps[-1][1] if steps else y_range[0])]
+            steps += [(point.parameters, point.val_accuracy)]
+        if steps:
+            end = x_range[1] if max_parameters is None else max(max_parameters, steps[-1][0])
+            steps.append((end, steps[-1][1]))
+        return cls(
+            front=front,
+            dominated=tuple(r for r in done if r.number not in members),
+            x_range=x_range,
+            y_range=y_range,
+            steps=tuple(steps),
+            failed=len(records) - len(done),
+            below=sum(a < y_range[0] for a in accuracies),
+        )
+
+    @property
+    def subtitle(self) -> str:
+        trials = len(self.front) + len(self.dominated) + self.failed
+        failed = f", {self.failed} failed" if self.failed else ""
+        below = f"; {self.below} below the plot" if self.below else ""
+        return f"{trials} trial{'s' * (trials != 1)}{failed}, {len(self.front)} on the Pareto front{below}"

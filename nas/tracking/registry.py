@@ -1,0 +1,173 @@
+"""A trained network in MLflow's model registry."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+import numpy.typing as npt
+
+from nas.errors import NasError
+from nas.tracking import runs
+from nas.tracking.store import import_mlflow
+from nas.tracking.tracker import one_line
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+    from nas.tracking.projection import SearchRun
+    from nas.trial import TrialRecord
+
+logger = logging.getLogger(__name__)
+
+ALIAS = "champion"
+"""Of the version that was registered last: `models:/NAME@champion`."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RegisteredModel:
+    """A version in the registry.
+
+    Attributes:
+        name: of the model.
+        version: from 1.
+        run_id: of the trial's run.
+    """
+
+    name: str
+    version: int
+    run_id: str
+
+    @property
+    def uri(self) -> str:
+        """What `mlflow.pyfunc.load_model` and `mlflow models serve` take."""
+        return f"models:/{self.name}@{ALIAS}"
+
+
+def register_model(
+    search: SearchRun,
+    record: TrialRecord,
+    model: Any,
+    *,
+    name: str,
+    labels: Sequence[str],
+    example: npt.NDArray[np.uint8],
+) -> RegisteredModel:
+    """Log a network as an MLflow model of its trial's run, and make it the champion of a registered model.
+
+    It takes what an export takes: uint8 images. Its answer is their class probabilities.
+
+    Args:
+        search: which is in MLflow already.
+        record: the trial.
+        model: the trained `keras.Model`: images in [0, 1] to probabilities.
+        name: of the registered model; made if there is none.
+        labels: one a class.
+        example: uint8 `(n, height, width, channels)`, n > 0, stored as the input example.
+
+    Raises:
+        NasError: the name is none, the trial is not in MLflow, or the store cannot be written.
+    """
+    if not name.strip() or set(name) & set("/:"):
+        raise NasError(f"a registered model's name has no / and no :, and is not empty; received {name!r}")
+    import_mlflow()
+    try:
+        client = search.store.connect()
+        run_id, experiment_id = _run_of(client, search, record)
+        version = _register(client, search, record, model, name, labels, example, run_id, experiment_id)
+    except NasError:
+        raise
+    except Exception as error:  # see Tracker
+        logger.debug("MLflow", exc_info=True)
+        raise NasError(one_line(error, search)) from error
+    return RegisteredModel(name=name, version=version, run_id=run_id)
+
+
+def _run_of(client: MlflowClient, search: SearchRun, record: TrialRecord) -> tuple[str, str]:
+    experiment = client.get_experiment_by_name(search.experiment)
+    found: Sequence[Run] = ()
+    if experiment is not None:
+        query = f"tags.`{runs.SEARCH_ID}` = '{search.search_id}' AND tags.`{runs.TRIAL}` = '{record.number}'"
+        found = client.search_runs([experiment.experiment_id], query, max_results=1)
+    if not found:
+        raise NasError(
+            f"trial {record.number} of {search.name!r} is not in MLflow at {search.store.label}; add it with: "
+            f"nas sync {search.name}"
+        )
+    return found[0].info.run_id, found[0].info.experiment_id
+
+
+def _register(
+    client: MlflowClient,
+    search: SearchRun,
+    record: TrialRecord,
+    model: Any,
+    name: str,
+    labels: Sequence[str],
+    example: npt.NDArray[np.uint8],
+    run_id: str,
+    experiment_id: str,
+) -> int:
+    tags = {
+        "nas.architecture_id": record.architecture.id,
+        "nas.parameters": str(record.parameters),
+        "nas.val_accuracy": f"{record.val_accuracy:.6g}",
+    }
+    # The client's own calls instead of `log_model`, which works on a global store and a global active run.
+    logged = client.create_logged_model(experiment_id, "model", source_run_id=run_id, tags=tags)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "model"
+        _save(model, path, labels, example, run_id, logged.model_id)
+        client.log_model_artifacts(logged.model_id, str(path))
+    client.finalize_logged_model(logged.model_id, "READY")
+    if not client.search_registered_models(f"name = '{name.replace(chr(39), chr(39) * 2)}'", max_results=1):
+        client.create_registered_model(name)
+    # A bare database would look for `models:/ID` in MLflow's global store, which may be another one.
+    direct = search.store.artifact_root is not None
+    version = client.create_model_version(
+        name,
+        source=logged.artifact_location if direct else f"models:/{logged.model_id}",
+        run_id=run_id,
+        tags=tags,
+        model_id=logged.model_id,
+        description=f"{record.architecture.describe()}: {record.parameters:,} parameters, validation accuracy "
+        f"{record.val_accuracy:.2%}",
+    ).version
+    client.set_registered_model_alias(name, ALIAS, version)
+    return int(version)
+
+
+def _save(
+    model: Any, path: Path, labels: Sequence[str], example: npt.NDArray[np.uint8], run_id: str, model_id: str
+) -> None:
+    import keras
+    import mlflow
+    from mlflow.models import ModelSignature
+    from mlflow.types import Schema, TensorSpec
+
+    image = keras.Input(example.shape[1:], dtype="uint8", name="image")
+    # Without the optimizer's state, and with the scaling inside.
+    served = keras.Model(image, model(keras.layers.Rescaling(1 / 255)(image)))
+    signature = ModelSignature(
+        inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, *example.shape[1:]))]),
+        outputs=Schema([TensorSpec(np.dtype(np.float32), (-1, len(labels)))]),
+    )
+    path.mkdir()
+    mlflow.keras.save_model(
+        served,
+        str(path),
+        mlflow_model=mlflow.models.Model(run_id=run_id, model_id=model_id),
+        signature=signature,
+        input_example=example,
+        # Given, because finding them out takes seconds and starts another process.
+        pip_requirements=[f"{package}=={metadata.version(package)}" for package in ("tensorflow", "keras", "numpy")],
+        metadata={"labels": list(labels)},
+    )

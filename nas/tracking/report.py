@@ -1,0 +1,235 @@
+"""A search as one HTML file without scripts: for phones, in the dark, for screen readers, without a network. Pure."""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from nas import __version__
+from nas.architecture.diagram import diagram
+from nas.pareto import ParetoFront, hypervolume
+from nas.quantity import short_count
+from nas.tracking.report_charts import NARROW, WIDE, front_svg, line_svg, said
+from nas.tracking.report_style import STYLE
+from nas.tracking.tables import test_score
+
+if TYPE_CHECKING:
+    from nas.tracking.story import Story
+    from nas.trial import TrialRecord
+
+DRAWN = 30
+"""Networks that are drawn; a file with hundreds of pictures opens slowly on a phone."""
+LISTED = 1_000
+"""Trials in the table of all."""
+
+
+def report_html(
+    records: Sequence[TrialRecord],
+    *,
+    name: str,
+    story: Story,
+    limits: tuple[int, int],
+    max_parameters: int | None = None,
+    finished: bool = True,
+) -> str:
+    """The page.
+
+    Args:
+        records: ended trials in the order in which they ended.
+        name: of the search.
+        story: how it came about.
+        limits: parameters between which the hypervolume is taken.
+        max_parameters: the budget, drawn into the chart.
+        finished: whether no more trials are to come.
+    """
+    front = ParetoFront.of(records)
+    parts = [
+        _head(name),
+        '<body>\n<a class="skip" href="#front">Skip to the front</a>',
+        _header(name, records, front, story, limits, finished=finished),
+        "<main>",
+        _front(records, front, max_parameters),
+        _progress(records, limits),
+        _networks(front),
+        _trials(records, front),
+        _made(story),
+        "</main>",
+        f"<footer><p>Written by nas {html.escape(__version__)}. This page needs no network.</p></footer>",
+        "</body>\n</html>\n",
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _head(name: str) -> str:
+    # The policy makes the browser itself keep the promise that nothing is fetched.
+    policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<link rel="icon" href="data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==">\n'
+        f"<title>{html.escape(name)}: architecture search</title>\n<style>{STYLE}</style>\n</head>"
+    )
+
+
+def _header(
+    name: str,
+    records: Sequence[TrialRecord],
+    front: ParetoFront[TrialRecord],
+    story: Story,
+    limits: tuple[int, int],
+    *,
+    finished: bool,
+) -> str:
+    failed = sum(not r.completed for r in records)
+    numbers = {"Trials": f"{len(records):,}" + (f", {failed:,} failed" if failed else "")}
+    numbers["On the Pareto front"] = f"{len(front):,}"
+    if front.points:
+        best = front.best()
+        numbers["Best validation accuracy"] = f"{best.val_accuracy:.2%}"
+        numbers["with parameters"] = f"{best.parameters:,}"
+        numbers["Hypervolume"] = f"{hypervolume(front, smallest=limits[0], largest=limits[1]):.3f}"
+    shown = "".join(f"<div><dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd></div>" for k, v in numbers.items())
+    about = " · ".join(story.facts[k] for k in ("About", "Data", "Budget", "Strategy") if story.facts.get(k))
+    state = "" if finished else " It is not finished: this is what there is so far."
+    links = (("front", "Front"), ("progress", "Progress"), ("networks", "Networks"), ("trials", "All trials"))
+    menu = "".join(f'<li><a href="#{target}">{text}</a></li>' for target, text in (*links, ("made", "How it was made")))
+    return (
+        f'<header>\n<h1>{html.escape(name)}</h1>\n<p class="lead">{html.escape(about)}{state}</p>\n'
+        f'<dl class="numbers">{shown}</dl>\n<nav aria-label="Sections"><ul>{menu}</ul></nav>\n</header>'
+    )
+
+
+def _front(records: Sequence[TrialRecord], front: ParetoFront[TrialRecord], max_parameters: int | None) -> str:
+    if not front.points:
+        return _section("front", "Pareto front", "<p>No trial has completed.</p>")
+    budget = f" The dashed line is the budget of {max_parameters:,} parameters." if max_parameters else ""
+    caption = (
+        '<span class="key f"></span>Pareto front<span class="key d"></span>dominated. '
+        f"No trial is both smaller and more accurate than one on the front.{budget}"
+    )
+    tested = any("test_accuracy" in point.metrics for point in front)
+    heads = ["trial", "parameters", "validation accuracy", *["test accuracy"] * tested, "multiply-adds", "architecture"]
+    head = "".join(f'<th scope="col"{_right(h != "architecture")}>{h}</th>' for h in heads)
+    rows = []
+    for point in front:
+        test = f'<td class="n">{html.escape(test_score(point))}</td>' if tested else ""
+        rows.append(
+            f'<tr><th scope="row" class="n"><a href="#trial-{point.number}">{point.number}</a></th>'
+            f'<td class="n">{point.parameters:,}</td><td class="n">{point.val_accuracy:.2%}</td>{test}'
+            f'<td class="n">{point.macs:,}</td>'
+            f'<td class="wide">{html.escape(point.architecture.describe())}</td></tr>'
+        )
+    note = "Test accuracy: mean ± standard deviation over training runs with different seeds." if tested else ""
+    return _section(
+        "front",
+        "Pareto front",
+        f'<figure><div class="wide-chart">{front_svg(records, max_parameters, WIDE)}</div>'
+        f'<div class="narrow">{front_svg(records, max_parameters, NARROW)}</div>'
+        f"<figcaption>{caption}</figcaption></figure>\n<h2>The front as a table</h2>\n"
+        + _table(f"The trials on the Pareto front, the smallest first. {note}".strip(), head, rows),
+    )
+
+
+def _progress(records: Sequence[TrialRecord], limits: tuple[int, int]) -> str:
+    front: ParetoFront[TrialRecord] = ParetoFront()
+    volumes, accuracies, sizes = [], [], []
+    for record in records:
+        front = ParetoFront.of((*front, record))
+        volumes.append(hypervolume(front, smallest=limits[0], largest=limits[1]))
+        accuracies.append(front.best().val_accuracy if front.points else 0.0)
+        sizes.append(float(len(front)))
+    if not records:
+        return ""
+    size = (360, 240)
+    charts = (
+        ("Hypervolume of the front", line_svg(volumes, "hypervolume", percent=False, size=size)),
+        ("Best accuracy", line_svg(accuracies, "best validation accuracy", percent=True, size=size)),
+        ("Trials on the front", line_svg(sizes, "front size", percent=False, size=size)),
+    )
+    figures = "".join(f"<figure>{svg}<figcaption>{title}</figcaption></figure>" for title, svg in charts)
+    return _section("progress", "Progress", f'<div class="charts">{figures}</div>')
+
+
+def _networks(front: ParetoFront[TrialRecord]) -> str:
+    parts = []
+    for number, point in enumerate(reversed(front.points)):
+        drawing = ""
+        if number < DRAWN:
+            picture = diagram(point.architecture, f"trial {point.number}")
+            source = base64.b64encode(picture.svg().encode()).decode()
+            alt = html.escape(f"The network of trial {point.number}, drawn: {point.architecture.describe()}")
+            drawing = (
+                f'<div class="drawing" tabindex="0" role="region" aria-label="Drawing of trial {point.number}">'
+                f'<img alt="{alt}" width="{picture.width:g}" height="{picture.height:g}" '
+                f'src="data:image/svg+xml;base64,{source}"></div>'
+            )
+        epochs = max((len(curve) for curve in point.curves.values()), default=0)
+        about = (
+            f"{point.architecture.describe()}. {short_count(point.macs)} multiply-adds an image, trained for "
+            f"{epochs} epoch{'s' * (epochs != 1)} in {point.duration_seconds:.1f} seconds."
+        )
+        parts.append(
+            # The link's target is inside, because then the browser unfolds the element by itself.
+            f"<details{' open' * (not number)}><summary>{said(point).capitalize()}</summary>"
+            f'<p id="trial-{point.number}">{html.escape(about)}</p>{drawing}</details>'
+        )
+    if not parts:
+        return ""
+    return _section("networks", "Networks on the front", "<p>The most accurate first.</p>\n" + "\n".join(parts))
+
+
+def _trials(records: Sequence[TrialRecord], front: ParetoFront[TrialRecord]) -> str:
+    members = {point.number for point in front}
+    rows = []
+    for record in sorted(records, key=lambda r: r.number)[:LISTED]:
+        outcome = f"{record.val_accuracy:.2%}" if record.completed else "failed"
+        remark = record.architecture.describe() if record.completed else record.reason
+        mark = "front" if record.number in members else ""
+        rows.append(
+            f'<tr><th scope="row" class="n">{record.number}</th><td class="n">{record.parameters:,}</td>'
+            f'<td class="n">{outcome}</td><td>{mark}</td><td class="n">{record.duration_seconds:.1f}</td>'
+            f'<td class="wide">{html.escape(remark)}</td></tr>'
+        )
+    heads = (("trial", 1), ("parameters", 1), ("validation accuracy", 1), ("on the front", 0), ("seconds", 1))
+    head = "".join(f'<th scope="col"{_right(bool(right))}>{h}</th>' for h, right in heads)
+    head += '<th scope="col">architecture, or why it failed</th>'
+    cut = f", the first {LISTED:,} of them" if len(records) > LISTED else ""
+    table = _table(f"Every trial by number{cut}.", head, rows)
+    listing = f"<details><summary>{len(records):,} trials</summary>{table}</details>"
+    return _section("trials", "All trials", listing)
+
+
+def _made(story: Story) -> str:
+    facts = "".join(f"<dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd>" for k, v in story.facts.items() if v)
+    command = ""
+    if story.command:
+        command = f'<p>Made with</p><pre tabindex="0" aria-label="Command">{html.escape(story.command)}</pre>'
+    files = "".join(
+        f'<details><summary>{html.escape(name)}</summary><pre tabindex="0" aria-label="{html.escape(name)}">'
+        f"{html.escape(text)}</pre></details>"
+        for name, text in story.files.items()
+    )
+    return _section("made", "How it was made", f'<dl class="facts">{facts}</dl>{command}{files}')
+
+
+def _section(identity: str, title: str, content: str) -> str:
+    return (
+        f'<section id="{identity}" aria-labelledby="h-{identity}">\n<h2 id="h-{identity}">{title}</h2>\n'
+        f"{content}\n</section>"
+    )
+
+
+def _table(caption: str, head: str, rows: Sequence[str]) -> str:
+    """A table that scrolls by itself where the page is narrower, with the keyboard too."""
+    label = html.escape(caption)
+    return (
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{label}"><table><caption>{label}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _right(right: bool) -> str:
+    return ' class="n"' if right else ""

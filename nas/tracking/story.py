@@ -1,0 +1,87 @@
+"""What a search's page in MLflow tells: how it was made, its front, and where to look. Pure: text in, text out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, final
+
+from nas.tracking.tables import front_markdown
+
+if TYPE_CHECKING:
+    from nas.pareto import ParetoFront
+    from nas.trial import TrialRecord
+
+NOTE_LIMIT = 7_900
+"""Characters of a run's description; MLflow refuses 8,000."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Story:
+    """How a search came about, as text for people.
+
+    Attributes:
+        facts: heading to value, such as "Data" to "digits, 8x8x1, 10 classes"; in the order in which they are read.
+        command: the command line that made it, or "".
+        files: name to text of what it was made from: the experiment, the space.
+    """
+
+    facts: Mapping[str, str] = field(default_factory=dict)
+    command: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)
+
+
+def search_note(
+    story: Story,
+    front: ParetoFront[TrialRecord],
+    *,
+    trials: int,
+    hypervolume: float,
+    running: bool,
+    views: Sequence[tuple[str, str]],
+    links: Mapping[int, str],
+    picture: str = "",
+) -> str:
+    """The description of a search's run, in markdown.
+
+    Its first line is links, because MLflow shows one line before it is unfolded.
+
+    Args:
+        story: how the search came about.
+        front: as it is now.
+        trials: how many have ended.
+        hypervolume: of the front.
+        running: whether more may come.
+        views: text and address of the pages that show this search.
+        links: address by trial number.
+        picture: address of the front's picture, or "" if there is none yet.
+    """
+    head = " · ".join(f"[{text}]({address})" for text, address in views)
+    state = f"{trials:,} trial{'s' * (trials != 1)}{' so far' * running}, {len(front)} on the Pareto front"
+    if front.points:
+        best = front.best()
+        state += f"; the best has {best.val_accuracy:.2%} validation accuracy with {best.parameters:,} parameters"
+        state += f"; hypervolume {hypervolume:.3f}"
+    made = [f"- **{plain(heading)}:** {plain(value)}" for heading, value in story.facts.items() if value]
+    if story.command:
+        # Indented code: no fence that the command could close.
+        made += ["", "Made with:", "", *(f"    {line}" for line in story.command.splitlines())]
+    if story.files:
+        made += ["", f"Its files are among the artifacts: {', '.join(map(plain, story.files))}."]
+    how = "\n".join(["### How it was made", "", *made])[:3_000] if made else ""
+    image = f"![The Pareto front: validation accuracy against parameters]({picture})" if picture else ""
+    around = "\n\n".join(part for part in (head, f"{state}.", image, "### The front", how) if part)
+    table = front_markdown(front, links, limit=NOTE_LIMIT - len(around) - 100) if front.points else ""
+    parts = (head, f"{state}.", image, f"### The front\n\n{table}" if table else "", how)
+    return "\n\n".join(part for part in parts if part)
+
+
+def plain(text: str) -> str:
+    r"""Text that markdown shows as it is, on one line.
+
+    >>> print(plain("a/b'c_d_ <i> | `x`"))
+    a/b'c\_d\_ \<i\> \| \`x\`
+    """
+    return re.sub(r"([\\`*_{}\[\]<>|#~])", r"\\\1", " ".join(text.split()))

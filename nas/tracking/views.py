@@ -1,0 +1,368 @@
+"""Saved views of MLflow's run page: what `nas ui` opens. Pure: states and addresses, nothing is sent.
+
+MLflow documents none of this; the tests drive a browser through the installed version's page. Whatever is not known to
+work gets the plain page of runs with a filter in its address.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import uuid
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, final
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
+
+from nas.tracking.runs import PARETO, RANK, SEARCH_ID
+
+TAG = "mlflow.sharedViewState."
+"""Prefix of an experiment's tag that holds a view; the view's key follows."""
+
+NAMED = (3, 15)  # from here on a view has a name, and the page lists it
+_PACKED = (2, 18)  # the oldest page that unpacks states
+_PLAIN_BELOW = 4  # a major version that nobody has tried
+
+
+@final
+@dataclass(frozen=True, kw_only=True, slots=True)
+class View:
+    """One arrangement of the run page.
+
+    Attributes:
+        key: under which the page finds it; equal for equal searches, so that publishing again replaces it.
+        name: in the page's menu of views.
+        mode: charts, or the table.
+        state: what the page restores. Older pages crash over a missing field, so every one is given.
+    """
+
+    key: str
+    name: str
+    mode: Literal["CHART", "TABLE"]
+    state: Mapping[str, Any]
+
+    @property
+    def tag(self) -> str:
+        return f"{TAG}{self.key}"
+
+    @property
+    def label(self) -> str:
+        """The name without the search's: "All trials"."""
+        label = self.name.rpartition(": ")[2]
+        return label[:1].upper() + label[1:]
+
+
+def search_views(search_id: str, name: str) -> tuple[View, View, View]:
+    """A search's views: all its trials, its front, and the front as a table.
+
+    Args:
+        search_id: hexadecimal, so nothing in a filter needs quoting.
+        name: of the search, any text.
+    """
+    everything = f"tags.`{SEARCH_ID}` = '{search_id}'"
+    front = f"{everything} AND tags.`{PARETO}` = 'true'"
+    rank, size = _metric(RANK), _metric("parameters")
+    return (
+        _view(search_id, f"{name}: all trials", "CHART", filter=everything, order=rank, sections=_ALL_TRIALS),
+        _view(search_id, f"{name}: Pareto front", "CHART", filter=front, order=size, sections=_FRONT),
+        _view(search_id, f"{name}: front table", "TABLE", filter=front, order=size, sections=_FRONT),
+    )
+
+
+def comparison_view(names: Sequence[str], run_ids: Sequence[str]) -> View:
+    """Several searches' fronts in one chart, each in its search's color, and their progress.
+
+    Args:
+        names: of the searches.
+        run_ids: the searches' own runs and those of their fronts.
+    """
+    chosen = ", ".join(f"'{run_id}'" for run_id in run_ids)
+    return _view(
+        hashlib.blake2b("\n".join(sorted(names)).encode(), digest_size=16).hexdigest(),
+        f"compare {', '.join(names)}",
+        "CHART",
+        filter=f"attributes.run_id IN ({chosen})",
+        order=_metric("parameters"),
+        sections=_COMPARISON,
+        columns=(_tag("nas.search"), *_COLUMNS),
+    )
+
+
+def parse_version(text: str) -> tuple[int, int] | None:
+    """Major and minor of a version.
+
+    >>> parse_version("3.17.2"), parse_version("3.18.0rc1"), parse_version("unknown")
+    ((3, 17), (3, 18), None)
+    """
+    found = re.match(r"(\d+)\.(\d+)", text.strip())
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def can_show(version: tuple[int, int] | None) -> bool:
+    """Whether the page of this MLflow is known to open a published view."""
+    return version is not None and version >= _PACKED and version[0] < _PLAIN_BELOW
+
+
+def encode(view: View, *, version: tuple[int, int], created_ms: int, now_ms: int) -> str:
+    """The tag's value, as the page of this MLflow reads it: about 1.5 kB, where 5,000 characters fit.
+
+    Args:
+        view: what to show.
+        version: major and minor of the MLflow that serves the page.
+        created_ms: when it was first published.
+        now_ms: the time.
+    """
+    text = json.dumps(view.state, separators=(",", ":"))
+    packed = "deflate;" + base64.b64encode(zlib.compress(text.encode(), 9)).decode()
+    if version < NAMED:
+        return packed
+    return json.dumps({"name": view.name[:200], "createdAt": created_ms, "updatedAt": now_ms, "state": packed})
+
+
+def decode(value: str) -> tuple[dict[str, Any], int] | None:
+    """State and time of creation from a tag's value; `None` for anything that is no view."""
+    try:
+        created = 0
+        if value.startswith("{"):
+            envelope = json.loads(value)
+            created, value = int(envelope.get("createdAt", 0)), envelope.get("state", value)
+        if value.startswith("deflate;"):
+            value = zlib.decompress(base64.b64decode(value.removeprefix("deflate;"))).decode()
+        state = json.loads(value)
+    except (ValueError, TypeError, AttributeError, zlib.error):
+        return None
+    return (state, created) if isinstance(state, dict) else None
+
+
+def ui_root(uri: str) -> str | None:
+    """Where a browser finds the UI of a tracking server, without user and password; `None` if that is not known.
+
+    >>> ui_root("https://me:secret@host:5000/mlflow/"), ui_root("sqlite:////tmp/mlflow.db"), ui_root("databricks")
+    ('https://host:5000/mlflow', None, None)
+    """
+    parts = urlsplit(uri)
+    if parts.scheme not in ("http", "https"):
+        return None
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
+
+
+def view_url(root: str, experiment_id: str, view: View) -> str:
+    """The page that opens on a published view; `root` may be "" for a link inside MLflow."""
+    query = {"workflowType": "machine_learning", "compareRunsMode": view.mode, "viewStateShareKey": view.key}
+    return f"{root}/#/experiments/{experiment_id}/runs?{urlencode(query)}"
+
+
+def plain_url(root: str, experiment_id: str, view: View) -> str:
+    """The page of runs with the view's filter and order in the address, for a page that may not know views."""
+    query = {
+        "workflowType": "machine_learning",
+        "compareRunsMode": "TABLE",
+        "searchFilter": view.state["searchFilter"],
+        "orderByKey": view.state["orderByKey"],
+        "orderByAsc": "true",
+    }
+    return f"{root}/#/experiments/{experiment_id}/runs?{urlencode(query, quote_via=quote)}"
+
+
+def run_url(root: str, experiment_id: str, run_id: str) -> str:
+    return f"{root}/#/experiments/{experiment_id}/runs/{run_id}?workflowType=machine_learning"
+
+
+def _metric(name: str) -> str:
+    return f"metrics.`{name}`"
+
+
+def _tag(name: str) -> str:
+    return f"tags.`{name}`"
+
+
+_COLUMNS = (
+    _metric("parameters"),
+    _metric("val_accuracy"),
+    _metric("test_accuracy"),
+    _metric("macs"),
+    _metric("depth"),
+    "params.`architecture`",
+    "params.`head`",
+)
+
+_Card = dict[str, Any]
+_Section = tuple[str, int, int, tuple[_Card, ...]]
+"""Title, columns, height of a card in pixels, cards."""
+
+
+def _scatter(x: str, title: str) -> _Card:
+    axes = {"xaxis": {"key": x, "type": "METRIC"}, "yaxis": {"key": "val_accuracy", "type": "METRIC"}}
+    return {"type": "SCATTER", "displayName": title, "runsCountToCompare": 1000, **axes}
+
+
+def _line(metric: str, title: str) -> _Card:
+    return {
+        "type": "LINE",
+        "displayName": title,
+        "runsCountToCompare": 1000,
+        "metricKey": metric,
+        "selectedMetricKeys": [metric],
+        "xAxisKey": "step",
+        "selectedXAxisMetricKey": "",
+        "xAxisScaleType": "linear",
+        "scaleType": "linear",
+        "lineSmoothness": 0,
+        "range": {},
+        "yAxisKey": "metric",
+        "yAxisExpressions": [],
+        "ignoreOutliers": False,
+        "useGlobalXaxisKey": False,
+        "useGlobalLineSmoothing": True,
+    }
+
+
+def _parallel() -> _Card:
+    return {
+        "type": "PARALLEL",
+        "displayName": "Choices, and what became of them",
+        "runsCountToCompare": 1000,
+        "selectedParams": ["head"],
+        "selectedMetrics": ["depth", "max_channels", "log10_parameters", "val_accuracy"],
+        "showAllRuns": False,
+    }
+
+
+_LOG = _scatter("log10_parameters", "val_accuracy against log10(parameters)")
+_LINEAR = _scatter("parameters", "val_accuracy against parameters")
+_PROGRESS: _Section = (
+    "Progress of the search, by trial",
+    3,
+    280,
+    (
+        _line("hypervolume", "Hypervolume of the front"),
+        _line("best_val_accuracy", "Best validation accuracy"),
+        _line("front_size", "Trials on the front"),
+    ),
+)
+_CURVES: _Section = ("Learning curves, by epoch", 1, 400, (_line("epoch/val_accuracy", "Validation accuracy"),))
+_ALL_TRIALS: tuple[_Section, ...] = (
+    ("Accuracy against parameters, the Pareto front in color", 1, 500, (_LOG,)),
+    _PROGRESS,
+    ("Main choices", 1, 400, (_parallel(),)),
+    ("Parameters on a linear axis", 1, 500, (_LINEAR,)),
+    _CURVES,
+)
+_FRONT: tuple[_Section, ...] = (
+    ("The Pareto front alone", 1, 500, (_LOG,)),
+    ("Parameters on a linear axis", 1, 500, (_LINEAR,)),
+    _CURVES,
+)
+_COMPARISON: tuple[_Section, ...] = (("Fronts, one color a search", 1, 500, (_LOG,)), _PROGRESS)
+
+_QUIETED = (
+    "val_accuracy",
+    "val_loss",
+    "accuracy",
+    "loss",
+    "best_epoch",
+    "epochs",
+    "parameters",
+    "log10_parameters",
+    "macs",
+    "depth",
+    "max_channels",
+    "train_seconds",
+    "trials",
+    "hypervolume",
+    "best_val_accuracy",
+    "front_size",
+    "test_accuracy",
+    "test_accuracy_std",
+    "test_loss",
+    RANK,
+    "epoch/accuracy",
+    "epoch/loss",
+    "epoch/val_accuracy",
+    "epoch/val_loss",
+    "epoch/learning_rate",
+)
+"""Metrics for which the page would make charts of its own below ours."""
+
+
+def _view(
+    seed: str,
+    name: str,
+    mode: Literal["CHART", "TABLE"],
+    *,
+    filter: str,
+    order: str,
+    sections: tuple[_Section, ...],
+    columns: tuple[str, ...] = _COLUMNS,
+) -> View:
+    cards: list[_Card] = []
+    laid_out = []
+    for number, (title, across, height, inside) in enumerate(sections):
+        section = _identity(seed, name, number)
+        laid_out.append(
+            {
+                "uuid": section,
+                "name": title,
+                "display": True,
+                "isReordered": True,
+                "deleted": False,
+                "isGenerated": False,
+                "columns": across,
+                "cardHeight": height,
+            }
+        )
+        for place, card in enumerate(inside):
+            identity = {"uuid": _identity(seed, name, number, place), "metricSectionId": section}
+            cards.append({**card, **identity, "deleted": False, "isGenerated": False})
+    shown = {card["metricKey"] for card in cards if "metricKey" in card}
+    cards += [
+        {
+            "type": "BAR",
+            "uuid": _identity(seed, name, metric),
+            "metricSectionId": laid_out[0]["uuid"],
+            "metricKey": metric,
+            "runsCountToCompare": 1000,
+            "deleted": True,
+            "isGenerated": False,
+        }
+        for metric in _QUIETED
+        if metric not in shown
+    ]
+    state = {
+        "searchFilter": filter,
+        "orderByKey": order,
+        "orderByAsc": True,
+        "startTime": "ALL",
+        "lifecycleFilter": "Active",
+        "modelVersionFilter": "All Runs",
+        "datasetsFilter": [],
+        "selectedColumns": list(columns),
+        "columnOrder": [],
+        "columnWidths": {},
+        "runsExpanded": {},
+        "runsPinned": [],
+        "runsHidden": [],
+        "runsVisibilityMap": {},
+        "runsHiddenMode": "SHOW_ALL",
+        "compareRunCharts": cards,
+        "compareRunSections": laid_out,
+        "isAccordionReordered": True,
+        "viewMaximized": False,
+        "runListHidden": False,
+        "groupBy": None,
+        "groupsExpanded": {},
+        "autoRefreshEnabled": True,
+        "useGroupedValuesInCharts": True,
+        "hideEmptyCharts": True,
+        "globalLineChartConfig": {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""},
+    }
+    return View(key=_identity(seed, name), name=name, mode=mode, state=state)
+
+
+def _identity(*parts: object) -> str:
+    """The same for the same parts, so that a view that is published again is not a change."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, "nas/" + "/".join(map(str, parts))))

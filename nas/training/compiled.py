@@ -1,0 +1,222 @@
+"""Training on data that fit on the device: an epoch is one call of a compiled loop, its validation another.
+
+Keras' `fit` calls into TensorFlow once a step, traces the step twice, and updates each variable on its own. For the
+short trainings of a search that is most of the time.
+"""
+
+from __future__ import annotations
+
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nas.config import TrainingConfig
+from nas.training.devices import Devices
+from nas.training.network import Network
+from nas.training.objective import training_loss
+from nas.training.result import History
+from nas.training.schedule import batch_norm_momentum, make_optimizer
+
+if TYPE_CHECKING:
+    from nas.architecture import Architecture
+    from nas.datasets.spec import DatasetSpec, Split
+
+LARGEST_DATA_BYTES = 2**31
+"""Of training and validation images. They take this much of the device's memory, beside the network."""
+
+_CHUNK_SECONDS = 1.0
+
+
+def fits(data: DatasetSpec, devices: Devices) -> bool:
+    """Whether the compiled loop can take this training: one device, and data of at most `LARGEST_DATA_BYTES`."""
+    return devices.strategy is None and data.train.images.nbytes + data.validation.images.nbytes <= LARGEST_DATA_BYTES
+
+
+def train_compiled(
+    architecture: Architecture,
+    data: DatasetSpec,
+    training: TrainingConfig,
+    *,
+    seed: int,
+    devices: Devices,
+    history: History,
+) -> None:
+    """Fills the history. The same seed gives the weights, the order and the augmentation that `fit` gets.
+
+    Raises:
+        NasError: diverged or stopped.
+    """
+    from nas.datasets.pipeline import check_augmentation, order
+
+    check_augmentation(data.train, training.augmentation)
+    batch_size = min(training.batch_size, len(data.train))
+    steps = len(data.train) // batch_size
+    momentum = batch_norm_momentum(training.epochs * steps)
+    decayed = training.optimizer != "adam" and training.weight_decay > 0
+    network = Network(architecture, momentum=momentum, separate=decayed)
+    train_chunk = _make_train_chunk(network, data.train, training, batch_size=batch_size, steps=training.epochs * steps)
+    score = _make_score(network, data.validation, batch_size=4 * training.batch_size)
+    epochs = order(len(data.train), batch_size=batch_size, shuffle_seed=seed, drop_remainder=True).batch(steps)
+    stream = iter(epochs.repeat())
+    pace = Pace(_CHUNK_SECONDS)
+    with _fewer_passes(devices):
+        for _ in range(training.epochs):
+            positions, seeds = next(stream)
+            loss = correct = 0.0
+            start = 0
+            while start < steps:
+                end = min(steps, start + pace.steps)
+                with pace.measure(end - start):
+                    totals = train_chunk(positions[start:end], seeds[start:end]).numpy()
+                loss, correct, start = loss + float(totals[0]), correct + float(totals[1]), end
+                history.check_loss(loss)
+                history.check_stop()
+            val_loss, val_correct = score().numpy().tolist()
+            values = {
+                "loss": loss / steps,
+                "accuracy": correct / (steps * batch_size),
+                "val_loss": val_loss / len(data.validation),
+                "val_accuracy": val_correct / len(data.validation),
+            }
+            history.end_epoch(values, network.get_weights)
+
+
+class Pace:
+    """How many steps go into one call, so that a caller who wants to stop waits a bounded time.
+
+    Begins with one step, since nobody knows how long it takes, and the first call also optimizes the graph.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.steps = 1
+        self._seconds = seconds
+
+    @contextmanager
+    def measure(self, steps: int) -> Iterator[None]:
+        """Around a call of `steps` steps: the next one takes about `seconds`, and at most eight times as many steps."""
+        started = time.perf_counter()
+        yield
+        second = max(time.perf_counter() - started, 1e-6)
+        self.steps = max(1, min(int(steps * self._seconds / second), 8 * steps))
+
+
+def _make_train_chunk(
+    network: Network, split: Split, training: TrainingConfig, *, batch_size: int, steps: int
+) -> Callable[[Any, Any], Any]:
+    """A function that trains on batches: (positions `(n, batch)`, seeds `(n, 2)`) -> summed (loss, correct answers)."""
+    import keras
+    import tensorflow as tf
+
+    from nas.datasets.pipeline import gather
+
+    images, labels = _on_device(split)
+    optimizer = make_optimizer(training, steps=steps)
+    if training.precision == "mixed_float16":
+        # As `compile` does: small gradients would be zero in half precision.
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    optimizer.build(network.weights)
+
+    def step(positions: Any, seed: Any) -> Any:
+        x = gather(images, positions, augmentation=training.augmentation, seed=seed)
+        y = tf.gather(labels, positions)
+        weights = [tf.convert_to_tensor(weights.value) for weights in network.weights]
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(weights)
+            probabilities, statistics = network(x, weights, training=True)
+            losses = training_loss(y, probabilities, label_smoothing=training.label_smoothing)
+            loss = optimizer.scale_loss(tf.reduce_mean(losses))
+        optimizer.apply(tape.gradient(loss, weights), network.weights)
+        network.statistics.assign(statistics)
+        recorded = training_loss(y, probabilities, label_smoothing=0.0) if training.label_smoothing else losses
+        return tf.stack([tf.reduce_mean(recorded), tf.reduce_sum(_right(probabilities, y))])
+
+    signature = [tf.TensorSpec((None, batch_size), tf.int64), tf.TensorSpec((None, 2), tf.int64)]
+
+    @tf.function(input_signature=signature, autograph=False, jit_compile=False)
+    def train_chunk(positions: Any, seeds: Any) -> Any:
+        _, totals = tf.while_loop(
+            lambda i, totals: i < tf.shape(positions)[0],
+            lambda i, totals: (i + 1, totals + step(positions[i], seeds[i])),
+            (0, tf.zeros(2)),
+            parallel_iterations=1,
+        )
+        return totals
+
+    return train_chunk  # type: ignore[no-any-return]
+
+
+def _make_score(network: Network, split: Split, *, batch_size: int) -> Callable[[], Any]:
+    """A function that validates: () -> summed (cross entropy, correct answers) over the split."""
+    import tensorflow as tf
+
+    from nas.datasets.pipeline import gather
+
+    images, labels = _on_device(split)
+    calls = -(-len(split) // batch_size)
+    size = -(-len(split) // calls)
+    # Each batch has the same size; the last ones begin again at the front, with images that count for nothing.
+    positions = np.arange(calls * size)
+    counts = (positions < len(split)).astype(np.float32).reshape(calls, size)
+    positions = positions.reshape(calls, size) % len(split)
+
+    def batch(index: Any, count: Any) -> Any:
+        x = gather(images, index, augmentation=None, seed=None)
+        y = tf.gather(labels, index)
+        weights = [tf.convert_to_tensor(weights.value) for weights in network.weights]
+        probabilities, _ = network(x, weights, training=False)
+        losses = training_loss(y, probabilities, label_smoothing=0.0)
+        return tf.stack([tf.reduce_sum(losses * count), tf.reduce_sum(_right(probabilities, y) * count)])
+
+    @tf.function(input_signature=[], autograph=False, jit_compile=False)
+    def score() -> Any:
+        if calls == 1:
+            return batch(positions[0], counts[0])
+        _, totals = tf.while_loop(
+            lambda i, totals: i < calls,
+            lambda i, totals: (i + 1, totals + batch(tf.constant(positions)[i], tf.constant(counts)[i])),
+            (0, tf.zeros(2)),
+            parallel_iterations=1,
+        )
+        return totals
+
+    return score  # type: ignore[no-any-return]
+
+
+def _right(probabilities: Any, labels: Any) -> Any:
+    import tensorflow as tf
+
+    return tf.cast(tf.equal(tf.argmax(probabilities, 1), labels), tf.float32)
+
+
+_kept: weakref.WeakKeyDictionary[Split, tuple[str, Any, Any]] = weakref.WeakKeyDictionary()
+
+
+def _on_device(split: Split) -> tuple[Any, Any]:
+    """Images and labels as tensors on the current device, copied there once for all trials."""
+    import tensorflow as tf
+
+    device = tf.zeros(()).device
+    kept = _kept.get(split)
+    if kept is None or kept[0] != device:
+        kept = _kept[split] = (device, tf.constant(split.images), tf.constant(split.labels))
+    return kept[1:]
+
+
+@contextmanager
+def _fewer_passes(devices: Devices) -> Iterator[None]:
+    """On a CPU, without TensorFlow's graph optimizer: it takes longer than it saves."""
+    import tensorflow as tf
+
+    if devices.kind != "cpu":
+        yield
+        return
+    before = tf.config.optimizer.get_experimental_options().get("disable_meta_optimizer", False)
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    try:
+        yield
+    finally:
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": before})

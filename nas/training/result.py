@@ -1,0 +1,128 @@
+"""What a training gives, and how it is kept while it runs: the curves and the weights of the best epoch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from nas.errors import NasError
+from nas.training.model import Weights
+
+OnEpoch = Callable[[int, dict[str, float]], None]
+"""Receives the epoch, from 1, and its `accuracy`, `loss`, `val_accuracy`, `val_loss`; may raise to end training."""
+
+ShouldStop = Callable[[], bool]
+"""True ends the training with an error."""
+
+_CURVES = ("accuracy", "loss", "val_accuracy", "val_loss")
+
+
+class TrainingDivergedError(NasError):
+    """The loss became infinite or not a number: an outcome of the trial, not a fault of the program."""
+
+    def __init__(self, epoch: int) -> None:
+        super().__init__(epoch)
+        self.epoch = epoch
+
+    def __str__(self) -> str:
+        return f"Training diverged in epoch {self.epoch}: the loss is no finite number. Lower training.learning_rate."
+
+
+class TrainingStoppedError(NasError):
+    """The caller's `should_stop` ended the training."""
+
+    def __init__(self, epoch: int) -> None:
+        super().__init__(epoch)
+        self.epoch = epoch
+
+    def __str__(self) -> str:
+        return f"Training was stopped in epoch {self.epoch}; the trial has no result."
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingResult:
+    """What a training gave.
+
+    Attributes:
+        metrics: `accuracy`, `val_accuracy` in [0, 1], `loss`, `val_loss` in nats, of the best epoch: the highest
+            val_accuracy, then the lowest val_loss, then the first.
+        curves: the same four, one value an epoch.
+        weights: of the best epoch, in the order of `keras.Model.get_weights()`, in host memory.
+        best_epoch: from 1.
+        epochs: that were trained.
+        duration_seconds: build, training and validation.
+    """
+
+    metrics: Mapping[str, float]
+    curves: Mapping[str, tuple[float, ...]]
+    weights: Weights
+    best_epoch: int
+    epochs: int
+    duration_seconds: float
+
+
+class History:
+    """The epochs so far. Raises to end a training that diverged or that nobody wants any more."""
+
+    def __init__(self, on_epoch: OnEpoch | None = None, should_stop: ShouldStop | None = None) -> None:
+        self.curves: dict[str, list[float]] = {name: [] for name in _CURVES}
+        self.weights: Weights = []
+        self.best_epoch = 0
+        self._best = (-1.0, 0.0)
+        self._on_epoch, self._should_stop = on_epoch, should_stop
+
+    @property
+    def epoch(self) -> int:
+        """The one that is being trained, from 1."""
+        return len(self.curves["loss"]) + 1
+
+    def check_loss(self, loss: float) -> None:
+        """Within an epoch.
+
+        Raises:
+            TrainingDivergedError: the loss is no finite number.
+        """
+        if not math.isfinite(loss):
+            raise TrainingDivergedError(self.epoch)
+
+    def check_stop(self) -> None:
+        """Within an epoch.
+
+        Raises:
+            TrainingStoppedError: the caller wants no more.
+        """
+        if self._should_stop is not None and self._should_stop():
+            raise TrainingStoppedError(self.epoch)
+
+    def end_epoch(self, values: Mapping[str, float], weights: Callable[[], Weights]) -> None:
+        """Keeps an epoch's four values, and its weights if it is the best.
+
+        Args:
+            values: `accuracy`, `loss`, `val_accuracy`, `val_loss`.
+            weights: copies them to host memory; only called if they are wanted.
+
+        Raises:
+            TrainingDivergedError: a value is no finite number.
+        """
+        epoch = self.epoch
+        for name in _CURVES:
+            self.check_loss(values[name])
+        for name in _CURVES:
+            self.curves[name].append(values[name])
+        score = (values["val_accuracy"], -values["val_loss"])
+        if score > self._best:
+            self._best, self.best_epoch, self.weights = score, epoch, weights()
+        if self._on_epoch is not None:
+            self._on_epoch(epoch, {name: values[name] for name in _CURVES})
+
+    def result(self, *, duration_seconds: float) -> TrainingResult:
+        """Of the epochs that were kept, at least one."""
+        return TrainingResult(
+            metrics={name: self.curves[name][self.best_epoch - 1] for name in _CURVES},
+            curves={name: tuple(values) for name, values in self.curves.items()},
+            weights=self.weights,
+            best_epoch=self.best_epoch,
+            epochs=len(self.curves["loss"]),
+            duration_seconds=duration_seconds,
+        )

@@ -1,0 +1,121 @@
+"""A user's own Keras model, counted and scored like a trial of a search."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nas.errors import NasError
+from nas.training.quiet import import_tensorflow
+
+if TYPE_CHECKING:
+    from nas.datasets.spec import Split
+
+logger = logging.getLogger(__name__)
+
+_BATCH = 512
+
+_BYTE_SCALE = 0.1
+"""A Rescaling layer with a smaller factor, such as 1/255, brings bytes to [0, 1]."""
+
+
+class UserModelError(NasError):
+    """A model that cannot be compared, and why."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UserModel:
+    """A model that is not from the search.
+
+    Attributes:
+        name: of its file.
+        parameters: all weights, as `count_params()` counts them.
+        val_accuracy: on the search's validation split, in [0, 1].
+        takes_bytes: whether it was given values from 0 to 255 and not from 0 to 1.
+    """
+
+    name: str
+    parameters: int
+    val_accuracy: float
+    takes_bytes: bool
+
+
+def score_user_model(path: Path, split: Split, *, classes: int) -> UserModel:
+    """Load a `.keras` file, count it, and score it on a split.
+
+    The model takes a batch of images as the search has them and returns a number a class; the largest is its answer,
+    so that logits will do. It is given float32 values in [0, 1], as every trial is; if it has a Rescaling layer that
+    expects bytes, or an integer input, it is given 0 to 255. Loading runs no code of the file: a model with a Lambda
+    layer or a class of the user's own is refused.
+
+    Raises:
+        UserModelError: the file cannot be loaded, or its input or output does not fit the data.
+    """
+    import_tensorflow()
+    import keras
+
+    if path.suffix != ".keras":
+        raise UserModelError(f"a model is given as a .keras file, from model.save(); received {str(path)!r}")
+    if not path.is_file():
+        raise UserModelError(f"there is no file {path}")
+    try:
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # Keras raises whatever a layer's configuration raises
+        logger.debug("loading %s", path, exc_info=True)
+        reason = " ".join(str(error).split())
+        raise UserModelError(
+            f"cannot load {path}: {reason[:200]}; it must be made of Keras' own layers, without Lambda: no code of the "
+            f"file is run"
+        ) from None
+    _check(model, path, split, classes)
+    takes_bytes = any(map(_expects_bytes, _layers(model)))
+    whole = np.dtype(keras.backend.standardize_dtype(model.inputs[0].dtype)).kind in "ui"
+    right = 0
+    for start in range(0, len(split), _BATCH):
+        images = split.images[start : start + _BATCH]
+        x = images if whole else images.astype(np.float32) / (1.0 if takes_bytes else 255.0)
+        answers = np.asarray(model(x, training=False)).argmax(axis=1)
+        right += int((answers == split.labels[start : start + _BATCH]).sum())
+    return UserModel(
+        name=path.name,
+        parameters=model.count_params(),
+        val_accuracy=right / len(split),
+        takes_bytes=takes_bytes or whole,
+    )
+
+
+def _check(model: Any, path: Path, split: Split, classes: int) -> None:
+    """Refuse a model whose input or output does not fit."""
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise UserModelError(
+            f"{path} must have one input and one output; it has {len(model.inputs)} inputs and "
+            f"{len(model.outputs)} output{'s' * (len(model.outputs) != 1)}"
+        )
+    wanted, received = split.images.shape[1:], tuple(model.inputs[0].shape[1:])
+    if len(received) != 3 or any(size not in (None, want) for size, want in zip(received, wanted, strict=True)):
+        raise UserModelError(
+            f"{path} must take images of {'x'.join(map(str, wanted))}, as the search does; its input is {received}"
+        )
+    if tuple(model.outputs[0].shape[1:]) != (classes,):
+        raise UserModelError(
+            f"{path} must return {classes} numbers, one a class; its output is {tuple(model.outputs[0].shape[1:])}"
+        )
+
+
+def _layers(model: Any) -> Iterator[Any]:
+    """Every layer, those of models inside the model included."""
+    for layer in model.layers:
+        yield layer
+        if hasattr(layer, "layers"):
+            yield from _layers(layer)
+
+
+def _expects_bytes(layer: Any) -> bool:
+    import keras
+
+    return isinstance(layer, keras.layers.Rescaling) and float(np.max(layer.scale)) < _BYTE_SCALE

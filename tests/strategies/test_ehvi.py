@@ -1,0 +1,71 @@
+"""What makes `ehvi` the default."""
+
+import random
+from statistics import fmean
+
+from nas.architecture import Budget
+from nas.benchmark.replay import replay
+from nas.benchmark.score import Truth
+from nas.strategies import make_strategy
+from nas.strategies.ehvi import Outlook, most_telling
+from nas.trial import TrialStatus
+from tests.strategies.examples import make_table, table_space, trial
+
+
+def test_it_needs_fewer_trials_than_chance():
+    space, truth = table_space(), Truth(make_table(), Budget())
+
+    def share(name):
+        strategy = make_strategy(name, space, Budget())
+        return fmean(
+            replay(strategy, truth=truth, budget=Budget(), trials=[20], seed=seed).shares[0] for seed in range(6)
+        )
+
+    assert share("ehvi") > share("random") + 0.02
+
+
+def test_the_front_to_beat_is_what_the_model_believes_not_the_luckiest_observation():
+    space = table_space()
+    rows = random.Random(0).sample(space.table.rows, 40)
+    # Accuracies that no decision explains: nothing but luck.
+    history = [trial(number, row, 0.5 + random.Random(number).uniform(-0.1, 0.1)) for number, row in enumerate(rows)]
+    outlook = Outlook(make_strategy("ehvi", space, Budget()), history, [])
+    assert outlook.stairs.levels.max() < outlook.model.targets.max() - 0.7
+
+
+def test_imagining_makes_the_model_surer_and_raises_the_front():
+    space = table_space()
+    rows = random.Random(0).sample(space.table.rows, 20)
+    history = [trial(number, row, row.accuracy) for number, row in enumerate(rows[:12])]
+    outlook = Outlook(make_strategy("ehvi", space, Budget()), history, [])
+    found = max(rows[12:], key=lambda row: outlook.improvements([row])[0])
+    before, (_, unsure) = outlook.improvements([found])[0], outlook.model.predict([found.genes])
+    outlook.imagine([found])
+    assert outlook.improvements([found])[0] < 0.7 * before
+    assert outlook.model.predict([found.genes])[1] < 0.7 * unsure
+
+
+def test_running_trials_count_as_if_they_had_ended_as_expected():
+    space = table_space()
+    strategy = make_strategy("ehvi", space, Budget())
+
+    def after(rows, status):
+        history = [trial(number, row, row.accuracy) for number, row in enumerate(rows[:15])]
+        first = strategy.propose(history, 1, random.Random(0))[0]
+        return strategy.propose([*history, trial(15, first, status=status)], 1, random.Random(0))[0].id
+
+    differ = 0
+    for seed in range(6):
+        rows = random.Random(seed).sample(space.table.rows, 15)
+        # Neither is proposed again, but only what runs tells about its neighbors.
+        differ += after(rows, TrialStatus.RUNNING) != after(rows, TrialStatus.FAILED)
+    assert differ >= 2
+
+
+def test_a_model_of_limited_size_knows_the_best_and_some_of_all():
+    rows = table_space().table.rows
+    trials = [trial(number, row, row.accuracy) for number, row in enumerate(rows)]
+    telling = most_telling(trials)
+    assert sorted(each.number for each in telling) == list(range(len(trials)))
+    best = max(trials, key=lambda each: each.val_accuracy)
+    assert best.number in [each.number for each in telling[:30]]

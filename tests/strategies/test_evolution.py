@@ -1,0 +1,32 @@
+"""Who survives."""
+
+import math
+
+from nas.strategies.evolution import crowding, survivors
+from tests.strategies.examples import trial
+
+
+class Made:
+    """Stands for an architecture of a size."""
+
+    def __init__(self, parameters):
+        self.id = str(parameters)
+        self.count = type("Count", (), {"parameters": parameters, "macs": 0})()
+
+
+def test_crowding_by_hand():
+    # Log-parameters 0, 1, 2, 4 and accuracies 0.1, 0.2, 0.4, 0.5.
+    sizes = [math.e**power for power in (0, 1, 2, 4)]
+    front = [trial(n, Made(size), acc) for n, (size, acc) in enumerate(zip(sizes, (0.1, 0.2, 0.4, 0.5), strict=True))]
+    distances = crowding(front)
+    assert distances[0] == distances[3] == math.inf
+    assert round(distances[1], 6) == round(2 / 4 + 0.3 / 0.4, 6)
+    assert round(distances[2], 6) == round(3 / 4 + 0.3 / 0.4, 6)
+
+
+def test_the_front_survives_first_and_its_lonely_members_before_the_crowded():
+    sizes_and_accuracies = [(100, 0.5), (200, 0.9), (210, 0.91), (220, 0.92), (400, 0.95), (500, 0.3), (90, 0.2)]
+    trials = [trial(number, Made(size), accuracy) for number, (size, accuracy) in enumerate(sizes_and_accuracies)]
+    assert {each.number for each in survivors(trials, 6)} == {0, 1, 2, 3, 4, 6}
+    assert {each.number for each in survivors(trials, 3)} >= {4, 6}
+    assert 2 not in {each.number for each in survivors(trials, 4)}

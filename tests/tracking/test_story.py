@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from nas.pareto import ParetoFront
+from nas.tracking import Story, sync
+from nas.tracking.story import NOTE_LIMIT, search_note
+from nas.tracking.tables import front_markdown
+from tests.tracking.examples import artifact, failed, random_trials, read_runs, trial
+
+STORY = Story(
+    facts={"Data": "a/b'c_d <i>|`x`", "Budget": "at most 20,000 parameters", "Machine": ""},
+    command="nas search 'a/b' --max-params 20k",
+    files={"experiment.yaml": "name: x\n", "space.yaml": "stem: []\n"},
+)
+
+
+def note(records, story=STORY, **changes):
+    values = {
+        "trials": len(records),
+        "hypervolume": 0.5,
+        "running": False,
+        "views": [("All trials", "#/a"), ("Pareto front", "#/b")],
+        "links": {record.number: f"#/runs/{record.number:032d}?workflowType=machine_learning" for record in records},
+    }
+    return search_note(story, ParetoFront.of(records), **values | changes)
+
+
+def test_links_come_first_because_only_the_first_line_shows():
+    text = note([trial(0, 0.9)])
+    assert text.splitlines()[0] == "[All trials](#/a) · [Pareto front](#/b)"
+
+
+def test_it_tells_the_front_and_how_it_was_made():
+    text = note([trial(0, 0.9), failed(1)], picture="get-artifact?x")
+    assert "2 trials, 1 on the Pareto front; the best has 90.00% validation accuracy with 458 parameters" in text
+    assert "![The Pareto front: validation accuracy against parameters](get-artifact?x)" in text
+    assert "| [0](#/runs/" in text
+    assert "- **Data:** a/b'c\\_d \\<i\\>\\|\\`x\\`" in text
+    assert "    nas search 'a/b' --max-params 20k" in text
+    assert "Machine" not in text
+    assert "so far" not in text
+    assert "2 trials so far" in note([trial(0, 0.9), failed(1)], running=True)
+
+
+def test_without_a_completed_trial_there_is_no_table():
+    text = note([failed(0)])
+    assert "1 trial, 0 on the Pareto front." in text
+    assert "### The front" not in text
+
+
+def test_it_fits_into_mlflow_however_long_the_front_and_the_story_are():
+    records = [trial(n, 0.5 + n / 400, filters=2 + n) for n in range(150)]
+    long = Story(facts={f"Fact {n}": "x" * 300 for n in range(40)}, command="nas search " + "y" * 9_000)
+    for story in (STORY, long):
+        text = note(records, story)
+        assert len(text) <= NOTE_LIMIT
+        assert "more are in front.csv" in text
+
+
+def test_test_scores_are_marked_as_what_they_are():
+    metrics = {"val_accuracy": 0.9, "test_accuracy": 0.88, "test_accuracy_std": 0.0123, "test_seeds": 3}
+    text = front_markdown([trial(0, 0.9, metrics=metrics), trial(1, 0.95)], {})
+    assert "| test accuracy |" in text
+    assert "88.00% ± 1.23 (3 seeds)" in text
+    assert "test accuracy" not in front_markdown([trial(1, 0.95)], {})
+
+
+def test_the_search_run_keeps_its_files_and_writes_them_once(search, monkeypatch):
+    from dataclasses import replace
+
+    told = replace(search, story=STORY)
+    sync(told, random_trials(3), description={})
+    parent, _ = read_runs(told)
+    assert artifact(told, parent, "experiment.yaml") == b"name: x\n"
+    assert artifact(told, parent, "space.yaml") == b"stem: []\n"
+    assert artifact(told, parent, "front.svg").startswith(b"<?xml")
+    assert "Made with:" in parent.data.tags["mlflow.note.content"]
+
+
+def test_only_the_front_has_files_and_its_page_leads_back(search):
+    sync(search, [trial(0, 0.9), trial(1, 0.5, filters=30), failed(2)], description={})
+    parent, children = read_runs(search)
+    assert artifact(search, children[0], "architecture.svg").startswith(b"<svg")
+    client = search.store.connect()
+    assert [len(client.list_artifacts(children[n].info.run_id)) for n in range(3)] == [2, 0, 0]
+    assert parent.info.run_id in children[0].data.tags["mlflow.note.content"]
+
+
+def test_a_failed_trial_shows_what_it_wrote(search):
+    sync(search, [trial(0, 0.5), trial_with_log()], description={})
+    _, children = read_runs(search)
+    text = children[1].data.tags["mlflow.note.content"]
+    assert text.startswith("**Failed:** out of memory")
+    assert "    Traceback" in text
+
+
+def trial_with_log():
+    from nas.trial import TrialStatus
+
+    return trial(
+        1, 0, status=TrialStatus.FAILED, metrics={}, curves={}, reason="out of memory", log="Traceback\n  line 1"
+    )

@@ -1,0 +1,133 @@
+"""The compiled loop does what Keras' `fit` does, and stops in time."""
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from nas.architecture import Architecture
+from nas.architecture.blocks import BLOCKS
+from nas.config import AugmentationConfig, TrainingConfig
+from nas.datasets import DatasetError
+from nas.training import Devices, TrainingStoppedError, compiled, train
+from nas.training.compiled import Pace, fits
+from tests.training.conftest import digits_data, small_network
+
+
+def everything():
+    """A network with most kinds of layers: dropout, batch normalization of maps and of a vector, branches."""
+    blocks = (
+        BLOCKS["conv"](filters=8),
+        BLOCKS["inception"](branch1x1=2, reduce3x3=2, branch3x3=4, reduce5x5=1, branch5x5=2, branch_pool=2),
+        BLOCKS["pool"](),
+        BLOCKS["residual"](filters=12),
+        BLOCKS["separable"](filters=12),
+        BLOCKS["global_pool"](classes=10, units=(16,), dropout=0.2),
+    )
+    return Architecture(input_shape=(8, 8, 1), blocks=blocks)
+
+
+CASES = {
+    "adam": (small_network(), {}),
+    "without statistics": (small_network(normalization="none"), {}),
+    "every layer": (everything(), {}),
+    "adamw": (small_network(), {"optimizer": "adamw", "weight_decay": 0.1}),
+    "sgd": (small_network(), {"optimizer": "sgd", "weight_decay": 0.1}),
+    "smoothed": (small_network(), {"label_smoothing": 0.2}),
+    "augmented": (small_network(), {"augmentation": AugmentationConfig(shift=2, flip=True, cutout=3)}),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_curves_and_the_weights_are_those_of_fit(case):
+    """Same initial weights, order, augmentation and dropout; what is left is rounding."""
+    network, options = CASES[case]
+    config = TrainingConfig(epochs=2, batch_size=50, **options)
+    data = digits_data(train_images=270)  # the last 20 of each epoch's order are left out
+
+    expected = train(network, data, config, seed=2, loop="fit")
+    result = train(network, data, config, seed=2, loop="compiled")
+
+    for name, curve in expected.curves.items():
+        assert result.curves[name] == pytest.approx(curve, abs=1e-4), name
+    for received, wanted in zip(result.weights, expected.weights, strict=True):
+        # Adam moves a weight whose gradient is nearly zero by a full step either way.
+        np.testing.assert_allclose(received, wanted, atol=5e-3)
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_reduced_precision_is_that_of_fit_within_its_rounding(precision):
+    config = TrainingConfig(epochs=1, batch_size=50, precision=precision)
+    data = digits_data(train_images=250)
+    expected, result = (train(small_network(), data, config, seed=2, loop=loop) for loop in ("fit", "compiled"))
+    assert result.curves["loss"] == pytest.approx(expected.curves["loss"], abs=0.01)
+
+
+def test_a_long_training_traces_each_function_once(network, data, monkeypatch):
+    traced = []
+    original = compiled.Network.__call__
+
+    def counted(self, images, weights, *, training):
+        traced.append(training)
+        return original(self, images, weights, training=training)
+
+    monkeypatch.setattr(compiled.Network, "__call__", counted)
+    train(network, data, TrainingConfig(epochs=4), seed=0, loop="compiled")
+    assert sorted(traced) == [False, True]
+
+
+def test_every_validation_image_counts_once_whatever_the_batch(network, data, trained):
+    """301 images in batches of 4 x 64, 4 x 40 and 4 x 100."""
+    from nas.training import evaluate
+
+    for batch_size in (40, 64, 100):
+        result = train(network, data, TrainingConfig(epochs=1, batch_size=batch_size), seed=0, loop="compiled")
+        again = evaluate(network, result.weights, data.validation)
+        assert result.metrics["val_accuracy"] == pytest.approx(again["accuracy"])
+        assert result.metrics["val_loss"] == pytest.approx(again["loss"], rel=1e-4)
+
+
+def test_a_long_epoch_is_left_within_seconds(network, data):
+    """One epoch of 40,000 steps, minutes long, and a time limit that is over after half a second."""
+    long = replace(data, train=data.train.take(np.arange(40_000) % len(data.train)))
+    started = []
+
+    def over():
+        started.append(time.monotonic())
+        return started[-1] - started[0] > 0.5
+
+    with pytest.raises(TrainingStoppedError, match="stopped in epoch 1"):
+        train(network, long, TrainingConfig(epochs=1, batch_size=1), seed=0, should_stop=over, loop="compiled")
+    assert started[-1] - started[0] < 10
+
+
+def test_chunks_grow_to_the_wanted_time_and_shrink_again(monkeypatch):
+    clock = iter([0, 0.1, 1, 1.1, 2, 6])
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
+    pace, sizes = Pace(1.0), []
+    for _ in range(3):
+        sizes.append(pace.steps)
+        with pace.measure(pace.steps):
+            pass
+    assert sizes == [1, 8, 64]  # at most eight times as many, though ten and eighty would have fitted
+    assert pace.steps == 16  # 64 took four seconds
+
+
+def test_data_that_do_not_fit_and_several_devices_are_left_to_fit(network, data, monkeypatch):
+    one = Devices(kind="cpu", names=("CPU:0",))
+    size = data.train.images.nbytes + data.validation.images.nbytes
+    monkeypatch.setattr(compiled, "LARGEST_DATA_BYTES", size)
+    assert fits(data, one)
+    assert not fits(data, replace(one, names=("CPU:0", "CPU:1"), strategy=object()))
+    monkeypatch.setattr(compiled, "LARGEST_DATA_BYTES", size - 1)
+    assert not fits(data, one)
+
+    monkeypatch.setattr("nas.training.loop.train_compiled", None)
+    assert train(network, data, TrainingConfig(epochs=1), seed=0).epochs == 1
+
+
+def test_an_augmentation_that_leaves_nothing_is_refused(network, data):
+    config = TrainingConfig(epochs=1, augmentation=AugmentationConfig(cutout=8))
+    with pytest.raises(DatasetError, match="must be smaller than the images' side of 8 pixels"):
+        train(network, data, config, seed=0, loop="compiled")

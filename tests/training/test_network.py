@@ -1,0 +1,94 @@
+"""Every kind of layer on flat weights gives what its Keras layer gives, in training and in inference."""
+
+import numpy as np
+import pytest
+
+from nas.architecture import Architecture
+from nas.architecture.blocks import Conv, GlobalPoolHead
+from nas.training import import_tensorflow
+from nas.training.model import precision
+from nas.training.network import Network
+from tests.architecture.block_examples import ALL
+from tests.training.conftest import small_network
+
+MOMENTUM = 0.75
+
+
+class Randomized:
+    """An architecture whose model starts with weights and statistics that all differ, and is kept."""
+
+    def __init__(self, architecture):
+        self.nodes = architecture.nodes
+        self._architecture = architecture
+
+    def build(self, *, batch_norm_momentum):
+        self.model = self._architecture.build(batch_norm_momentum=batch_norm_momentum)
+        rng = np.random.default_rng(0)
+        self.model.set_weights([rng.uniform(0.1, 1.0, w.shape) * rng.choice([1, 1, -1]) for w in self.model.weights])
+        for variable in self.model.weights:
+            if "variance" in variable.name:
+                variable.assign(abs(variable))
+        return self.model
+
+
+def with_head(block):
+    blocks = (block,) if block.is_head else (block, GlobalPoolHead(classes=3))
+    return Architecture(input_shape=(8, 8, 4), blocks=blocks)
+
+
+@pytest.mark.parametrize("block", ALL, ids=str)
+def test_a_network_on_flat_weights_equals_keras(block):
+    import_tensorflow()
+    randomized = Randomized(with_head(block))
+    network = Network(randomized, momentum=MOMENTUM)
+    model, flat = randomized.model, [weights.value for weights in network.weights]
+    images = np.random.default_rng(1).random((6, 8, 8, 4), dtype=np.float32)
+
+    received, unchanged = network(images, flat, training=False)
+    np.testing.assert_allclose(received, model(images, training=False), atol=1e-5)
+    np.testing.assert_array_equal(unchanged, network.statistics)
+
+    seeds = [variable for variable in model.non_trainable_variables if variable.dtype != "float32"]
+    before = [variable.numpy() for variable in seeds]
+    received, statistics = network(images, flat, training=True)
+    for variable, value in zip(seeds, before, strict=True):
+        assert (variable.numpy() != value).any()  # the next step drops others
+        variable.assign(value)
+    np.testing.assert_allclose(received, model(images, training=True), atol=1e-5)
+    network.statistics.assign(statistics)
+    for ours, keras_own in zip(network.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, keras_own, atol=1e-5, rtol=1e-5)
+
+
+def test_weights_come_back_in_the_order_of_keras_in_one_group_or_two():
+    for separate in (False, True):
+        randomized = Randomized(small_network())
+        network = Network(randomized, momentum=MOMENTUM, separate=separate)
+        assert len(network.weights) == 1 + separate
+        for ours, keras_own in zip(network.get_weights(), randomized.model.get_weights(), strict=True):
+            np.testing.assert_array_equal(ours, keras_own)
+
+
+def test_weights_that_were_read_do_not_change_when_training_goes_on():
+    network = Network(small_network(), momentum=MOMENTUM)
+    before = network.get_weights()
+    copies = [array.copy() for array in before]
+    network.weights[0].assign(network.weights[0] + 1)
+    network.statistics.assign_add(network.statistics + 1)
+    for array, copy in zip(before, copies, strict=True):
+        np.testing.assert_array_equal(array, copy)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_reduced_precision_is_used_where_keras_uses_it(policy):
+    """Half precision inside, float32 probabilities, float32 weights."""
+    import_tensorflow()
+    with precision(policy):
+        blocks = (Conv(filters=8), GlobalPoolHead(classes=10))
+        randomized = Randomized(Architecture(input_shape=(8, 8, 1), blocks=blocks))
+        network = Network(randomized, momentum=MOMENTUM)
+    images = np.random.default_rng(1).random((4, 8, 8, 1), dtype=np.float32)
+    received, _ = network(images, [weights.value for weights in network.weights], training=False)
+    assert received.dtype == "float32"
+    np.testing.assert_allclose(received, randomized.model(images, training=False), atol=1e-6)
+    assert {weights.dtype for weights in network.weights} == {"float32"}
