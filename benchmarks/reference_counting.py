@@ -52,7 +52,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=30)
     repeats = parser.parse_args().repeats
-    print(f"median of {repeats}, milliseconds of processor time\n\n{'network':16}{'parameters':>14}{'cold':>9}{'warm':>9}")
+    print(
+        f"median of {repeats}, milliseconds of processor time\n\n{'network':16}{'parameters':>14}{'cold':>9}{'warm':>9}"
+    )
     for name in shipped("search_spaces"):
         if name.startswith("reference/"):
             cold, warm = medians(name, repeats)

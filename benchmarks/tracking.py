@@ -116,9 +116,8 @@ def main():
     print(f"  written in the background    {written / count:9.4f} s a trial")
     print(f"  front, figures, ranks        {end:9.1f} s once, at the end")
     a_trial = size / count / 1e3
-    print(
-        f"  store                        {size / 1e6:9.1f} MB (database {database / 1e6:.1f} MB, {a_trial:.1f} kB a trial)"
-    )
+    sizes = f"database {database / 1e6:.1f} MB, {a_trial:.1f} kB a trial"
+    print(f"  store                        {size / 1e6:9.1f} MB ({sizes})")
     with tempfile.TemporaryDirectory() as folder:
         few = records[: min(FLUENT_TRIALS, tenth)]
         print(f"  MLflow's fluent functions    {fluent(few, folder) / len(few):9.4f} s a trial, in the search's thread")

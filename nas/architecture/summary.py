@@ -102,7 +102,19 @@ def window_of(layer: Layer) -> Window | None:
     return window if isinstance(window, Window) else None
 
 
-HEADINGS = ("block", "layer", "output", "kernel", "stride", "padding", "parameters", "non-trainable", "MACs", "share", "sees")
+HEADINGS = (
+    "block",
+    "layer",
+    "output",
+    "kernel",
+    "stride",
+    "padding",
+    "parameters",
+    "non-trainable",
+    "MACs",
+    "share",
+    "sees",
+)
 
 
 def cells(row: Row) -> tuple[str, ...]:

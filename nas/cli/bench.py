@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nas.benchmark import Result
 
 OURS = "random,local,evolution,aging,ehvi"
+PICTURES = (".png", ".svg", ".pdf")
 
 
 def bench(
@@ -46,6 +47,9 @@ def bench(
     counts = _counts(trials)
     if not chosen:
         raise NasError("--strategies takes names with commas between them, such as random,ehvi; received none")
+
+    if plot is not None and plot.suffix not in PICTURES:
+        raise NasError(f"--plot takes a file that ends in {', '.join(PICTURES)}; received {str(plot)!r}")
 
     def on_run(done: int, total: int) -> None:
         if errors.is_terminal:

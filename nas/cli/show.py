@@ -185,7 +185,9 @@ def _show_two(targets: list[str], found: list[Architecture], format: Format) -> 
     totals = _table(("", *targets, "ratio"), right={*targets, "ratio"})
     for name, (first, second) in numbers.items():
         ratio = f"{second / first:.3g}x" if first else ""
-        totals.add_row(name.replace("non_", "non-").replace("_", " ").replace("macs", "MACs"), f"{first:,}", f"{second:,}", ratio)
+        totals.add_row(
+            name.replace("non_", "non-").replace("_", " ").replace("macs", "MACs"), f"{first:,}", f"{second:,}", ratio
+        )
     output.print(totals)
 
 
@@ -210,6 +212,7 @@ def find_architecture(target: str, runs_dir: Path, input_shape: str | None = Non
     from nas.space import load_space
     from nas.tuning import Search, searches
 
+    shape = shape_option(input_shape)
     name, _, number = target.rpartition("/")
     if name in searches(runs_dir):
         if not number.isdigit():
@@ -221,7 +224,7 @@ def find_architecture(target: str, runs_dir: Path, input_shape: str | None = Non
         except OSError as error:
             raise NasError(f"cannot read {target}: {error.strerror}") from None
     try:
-        space = load_space(target, input_shape=shape_option(input_shape))
+        space = load_space(target, input_shape=shape)
     except NasError as error:
         raise NasError(
             f"{target!r} is no trial of a search in {runs_dir} (NAME/17), no .json file, and {error}"

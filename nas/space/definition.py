@@ -66,8 +66,8 @@ class Alternative:
         for values in product(*(options[name] for name in names)):
             chosen = dict(zip(names, values, strict=True))
             # The block's own filters may be a fraction of the stage's; all other fractions are of the block's own.
-            own = _resolve(chosen.get("filters", filters), filters)
-            resolved = {name: own if name == "filters" else _resolve(value, own) for name, value in chosen.items()}
+            own = resolve(chosen.get("filters", filters), filters)
+            resolved = {name: own if name == "filters" else resolve(value, own) for name, value in chosen.items()}
             blocks.append(cls(**resolved))
         return blocks
 
@@ -301,7 +301,7 @@ def parse_shape(text: object) -> tuple[int, int, int]:
     return parts
 
 
-def _resolve(value: Any, filters: int | None) -> Any:
+def resolve(value: Any, filters: int | None) -> Any:
     """A fraction of the stage's filters as a number of channels, at least 1."""
     return max(1, round(value * filters)) if isinstance(value, Fraction) and filters is not None else value
 

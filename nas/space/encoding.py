@@ -13,7 +13,7 @@ from nas.architecture import Architecture
 from nas.architecture.blocks import Block
 from nas.errors import NasError
 from nas.space.decisions import Decisions, State, Step
-from nas.space.definition import Alternative, _resolve
+from nas.space.definition import Alternative, resolve
 from nas.space.protocol import Genes
 
 KEPT = 20_000
@@ -163,6 +163,6 @@ def _spelled(alternatives: list[Alternative], block: Block, option: str, filters
     value = getattr(block, option)
     for alternative in alternatives:
         for written in alternative.options.get(option, ()):
-            if _resolve(written, filters) == value:
+            if resolve(written, filters) == value:
                 return str(written)
     return str(value)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Vector = np.ndarray[Any, np.dtype[np.float64]]
     Matrix = np.ndarray[Any, np.dtype[np.float64]]
 
-SPREAD = 1.0
+SPREAD = 0.7
 """Standard deviation, in the prior, of the logarithm of a gene's weight around what all genes share."""
 
 STEPS = 40
@@ -144,9 +144,10 @@ class NegativeLogDensity:
         self.member[np.arange(len(self.gene_of)), self.gene_of] = 1.0
         self.equal = features @ features.T
         active = max(float(features.sum(axis=1).mean()), 1.0)
-        # Two architectures without anything in common correlate little; decisions add up to a third of the variance.
-        self.center = np.concatenate([np.zeros(self.genes), np.log([2.0 / active, 1.0, 0.3 / active, 0.02])])
-        self.width = np.concatenate([np.full(self.genes, SPREAD), [1.0, 1.0, 1.5, 1.5]])
+        # Neighbors are alike, architectures without anything in common are not. If that were left open, what is luck
+        # could not be told from a landscape in which every decision matters only together with all others.
+        self.center = np.concatenate([np.zeros(self.genes), np.log([2.0 / active, 1.0, 0.3 / active, 0.1])])
+        self.width = np.concatenate([np.full(self.genes, SPREAD), [0.5, 1.0, 1.5, 2.0]])
 
     def point(self, settings: Settings | None) -> Vector:
         """Of settings; the prior's center without any."""

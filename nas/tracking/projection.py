@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from nas.pareto import ParetoFront, hypervolume, pareto_rank
 from nas.tracking import figures, runs, tables, views
 from nas.tracking.publishing import publish
+from nas.tracking.report import report_html
 from nas.tracking.store import Store
 from nas.tracking.story import Story, search_note
 from nas.tracking.writer import FILES_MISSING, KnownRun, RunWriter
@@ -239,6 +240,13 @@ class Projection:
                 "front.svg": figures.front_svg(records, title=title, max_parameters=budget),
                 "front.csv": tables.front_csv(front).encode(),
                 "front.json": document.encode(),
+                "report.html": report_html(
+                    records,
+                    name=self._search.name,
+                    story=self._search.story,
+                    limits=self._search.limits,
+                    max_parameters=budget,
+                ).encode(),
             },
         )
         self._writer.write(self._parent, tags={_FRONT_DIGEST: digest})

@@ -76,7 +76,8 @@ class Store:
 
         if self.uri.startswith("sqlite:///"):
             _create_sqlite(Path(self.uri.removeprefix("sqlite:///")))
-        return MlflowClient(tracking_uri=self.uri)
+        # Named, because MLflow would take the registry of whoever used it before in this process.
+        return MlflowClient(tracking_uri=self.uri, registry_uri=os.environ.get("MLFLOW_REGISTRY_URI") or self.uri)
 
     def experiment_id(self, client: MlflowClient, name: str) -> str:
         """The experiment of this name: found, brought back from the trash, or created."""

@@ -136,7 +136,6 @@ def _make_train_chunk(
 
     signature = [tf.TensorSpec((None, batch_size), tf.int64), tf.TensorSpec((None, 2), tf.int64)]
 
-    @tf.function(input_signature=signature, autograph=False, jit_compile=False)
     def train_chunk(positions: Any, seeds: Any) -> Any:
         _, totals = tf.while_loop(
             lambda i, totals: i < tf.shape(positions)[0],
@@ -146,7 +145,7 @@ def _make_train_chunk(
         )
         return totals
 
-    return train_chunk  # type: ignore[no-any-return]
+    return _compiled(train_chunk, signature)
 
 
 def _make_score(network: Network, split: Split, *, batch_size: int) -> Callable[[], Any]:
@@ -159,9 +158,9 @@ def _make_score(network: Network, split: Split, *, batch_size: int) -> Callable[
     calls = -(-len(split) // batch_size)
     size = -(-len(split) // calls)
     # Each batch has the same size; the last ones begin again at the front, with images that count for nothing.
-    positions = np.arange(calls * size)
-    counts = (positions < len(split)).astype(np.float32).reshape(calls, size)
-    positions = positions.reshape(calls, size) % len(split)
+    positions = np.arange(calls * size).reshape(calls, size)
+    counts = (positions < len(split)).astype(np.float32)
+    positions %= len(split)
 
     def batch(index: Any, count: Any) -> Any:
         x = gather(images, index, augmentation=None, seed=None)
@@ -171,7 +170,6 @@ def _make_score(network: Network, split: Split, *, batch_size: int) -> Callable[
         losses = training_loss(y, probabilities, label_smoothing=0.0)
         return tf.stack([tf.reduce_sum(losses * count), tf.reduce_sum(_right(probabilities, y) * count)])
 
-    @tf.function(input_signature=[], autograph=False, jit_compile=False)
     def score() -> Any:
         if calls == 1:
             return batch(positions[0], counts[0])
@@ -183,7 +181,16 @@ def _make_score(network: Network, split: Split, *, batch_size: int) -> Callable[
         )
         return totals
 
-    return score  # type: ignore[no-any-return]
+    return _compiled(score, [])
+
+
+def _compiled(function: Callable[..., Any], signature: list[Any]) -> Callable[..., Any]:
+    """Traced once, whatever is passed. Without XLA, which compiles each new network for seconds."""
+    import tensorflow as tf
+
+    return tf.function(  # type: ignore[no-any-return]
+        function, input_signature=signature, autograph=False, jit_compile=False
+    )
 
 
 def _right(probabilities: Any, labels: Any) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import gc
 import time
 from typing import TYPE_CHECKING, Literal
 
@@ -56,6 +58,7 @@ def train(
     import_tensorflow()
     import keras
 
+    _settle()
     started = time.monotonic()
     devices = devices or select_devices()
     compiled = loop == "compiled" or (loop == "auto" and fits(data, devices))
@@ -70,3 +73,13 @@ def train(
         policy = keras.config.dtype_policy()
         keras.backend.clear_session()
         keras.config.set_dtype_policy(policy)
+
+
+@functools.cache
+def _settle() -> None:
+    """Once a process: takes the half a million objects that TensorFlow's import leaves out of garbage collection.
+
+    The graph of each network is a garbage of cycles, which `clear_session` collects: in 15 ms instead of 250.
+    """
+    gc.collect()
+    gc.freeze()

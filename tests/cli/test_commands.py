@@ -130,7 +130,7 @@ def test_export_writes_what_plain_tensorflow_reads(run, runs_dir, tmp_path, fini
     [
         ("spaces", "mixed"),
         ("experiments", "digits"),
-        ("datasets", "digits  8x8x1, 10 classes"),
+        ("datasets", "8x8x1, 10 classes"),
         ("strategies", "random"),
         ("blocks", "inception"),
         ("searches", "digits  finished, 3 trials"),

@@ -51,6 +51,16 @@ def test_fitting_finds_which_genes_matter_and_how_much_noise_there_is():
     assert np.exp(settings.noise) * np.var(truth) == pytest.approx(0.04, rel=0.8)
 
 
+def test_luck_is_not_taken_for_structure():
+    rng = np.random.default_rng(3)
+    encoder = Encoder({f"g{gene}": ("a", "b", "c") for gene in range(4)})
+    codes = list(np.ndindex(3, 3, 3, 3))
+    features = encoder([{f"g{gene}": "abc"[code] for gene, code in enumerate(row)} for row in codes])
+    targets = rng.normal(size=81)
+    settings = fit(features, (targets - targets.mean()) / targets.std(), encoder.gene_of)
+    assert np.exp(settings.noise) > 0.25
+
+
 def test_fitting_climbs_the_likelihood():
     encoder = Encoder({f"g{gene}": ("a", "b", "c") for gene in range(4)})
     rows = [row for row in make_table().rows if len(row.genes) == 4]

@@ -46,18 +46,13 @@ def searched(server, tmp_path_factory):
 
     import nas
     from nas.cli import main
-    from nas.cli.terminal import errors
 
     runs_dir = tmp_path_factory.mktemp("runs")
     arguments = ["search", "digits", "--space", "tiny", "--strategy", "random", "--max-params", "3000"]
     arguments += ["--trials", "5", "--epochs", "1", "--workers", "0", "--runs-dir", str(runs_dir)]
     said = io.StringIO()
-    before, errors.file = errors.file, said
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            assert main([*arguments, "--tracking-uri", server.url]) == 0, said.getvalue()
-    finally:
-        errors.file = before
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(said):
+        assert main([*arguments, "--tracking-uri", server.url]) == 0, said.getvalue()
     addresses = re.findall(r"http://\S+/#/\S+", said.getvalue())
     assert addresses, said.getvalue()
     return nas.Search("digits", runs_dir), addresses
@@ -140,7 +135,8 @@ def test_the_description_renders_and_its_links_lead_to_the_trials(browser, searc
     browser.open(f"{server.url}/#/experiments/{parent.info.experiment_id}/runs/{parent.info.run_id}")
     browser.wait("return document.body.innerText.includes('on the Pareto front')", "the description")
     links = browser.run(
-        "return [...document.querySelectorAll('a')].filter(a => /^\\d+$/.test(a.innerText.trim()) && a.href.includes('/runs/'))"
+        "return [...document.querySelectorAll('a')]"
+        ".filter(a => /^\\d+$/.test(a.innerText.trim()) && a.href.includes('/runs/'))"
         ".map(a => [a.innerText.trim(), a.href])"
     )
     assert [int(text) for text, _ in links] == [point.number for point in reversed(search.front.points)]
@@ -161,7 +157,6 @@ def test_the_description_renders_and_its_links_lead_to_the_trials(browser, searc
 
 
 def test_the_figure_renders_without_a_network(browser, searched, client, tmp_path):
-    search, _ = searched
     (parent,) = runs_of(client, "search")
     path = Path(client.download_artifacts(parent.info.run_id, "front.html", str(tmp_path)))
     browser.logs("performance")

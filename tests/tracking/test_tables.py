@@ -23,7 +23,7 @@ def test_rows_by_hand():
     assert (small["trial"], large["trial"]) == (3, 5)
     assert large == {
         "trial": 5,
-        "architecture": "conv3-16, pool, conv1-8, global_pool",
+        "architecture": "conv3-16, max2, conv1-8, global_pool",
         "architecture_id": FRONT.points[1].architecture.id,
         "parameters": 458,
         "macs": 64 * 9 * 16 + 16 * 16 * 8 + 80,

@@ -62,7 +62,7 @@ def test_a_whole_search(search):
     assert best.info.end_time - best.info.start_time == 1500
     assert best.data.tags["mlflow.parentRunId"] == parent.info.run_id
     assert best.data.params == {
-        "architecture": "conv3-16, pool, conv1-8, global_pool",
+        "architecture": "conv3-16, max2, conv1-8, global_pool",
         "architecture_id": records[0].architecture.id,
         "depth": "3",
         "kinds": "conv, pool",
@@ -96,6 +96,7 @@ def test_the_search_run_shows_the_front(search):
     assert 0 < document["hypervolume"] < 1
     assert artifact(search, parent, "front.csv").count(b"\n") == len(front) + 1
     assert artifact(search, parent, "front.png").startswith(b"\x89PNG")
+    assert artifact(search, parent, "report.html").startswith(b"<!DOCTYPE html>")
     assert b"validation accuracy" in artifact(search, parent, "front.html")
     assert children[front.best().number].info.run_id in parent.data.tags["mlflow.note.content"]
 

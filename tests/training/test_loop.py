@@ -8,7 +8,7 @@ from nas.errors import NasError
 from nas.training import TrainingDivergedError, TrainingStoppedError, evaluate, train
 from nas.training.fit import training_batch_size, validation_batch_size
 from nas.training.result import History
-from tests.training.conftest import digits_data, small_network
+from tests.training.conftest import digits_data
 
 LOOPS = pytest.mark.parametrize("loop", ["compiled", "fit"])
 
@@ -31,9 +31,7 @@ def test_metrics_are_those_of_the_best_epoch(trained):
         assert type(trained.metrics[name]) is float
 
 
-def test_weights_are_those_of_the_best_epoch_and_the_network_rebuilt_from_them_scores_the_same(
-    network, data, trained
-):
+def test_weights_are_those_of_the_best_epoch_and_the_network_rebuilt_from_them_scores_the_same(network, data, trained):
     assert sum(array.size for array in trained.weights) == network.count.parameters
     again = evaluate(network, trained.weights, data.validation)
     assert again["accuracy"] == pytest.approx(trained.metrics["val_accuracy"])
@@ -100,14 +98,28 @@ def test_training_can_be_stopped_between_batches(network, data, loop):
 
 
 @LOOPS
-def test_divergence_is_an_outcome_with_its_epoch(data, loop):
-    unnormalized = small_network(normalization="none")
-    config = TrainingConfig(epochs=3, optimizer="sgd", learning_rate=10)
+def test_divergence_is_an_outcome_with_its_epoch(network, data, loop):
+    class Broken:
+        """A network whose first weight is not a number."""
+
+        nodes = staticmethod(network.nodes)
+
+        def build(self, *, batch_norm_momentum):
+            model = network.build(batch_norm_momentum=batch_norm_momentum)
+            kernel = model.trainable_variables[0]
+            kernel.assign(kernel * float("nan"))
+            return model
+
     epochs = []
-    with pytest.raises(
-        TrainingDivergedError, match=r"diverged in epoch 1: the loss is no finite number"
-    ) as error:
-        train(unnormalized, data, config, seed=0, on_epoch=lambda epoch, _: epochs.append(epoch), loop=loop)
+    with pytest.raises(TrainingDivergedError, match=r"diverged in epoch 1: the loss is no finite number") as error:
+        train(
+            Broken(),
+            data,
+            TrainingConfig(epochs=3),
+            seed=0,
+            on_epoch=lambda epoch, _: epochs.append(epoch),
+            loop=loop,
+        )
     assert error.value.epoch == 1
     assert epochs == []
 

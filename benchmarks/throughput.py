@@ -1,0 +1,221 @@
+"""Trials an hour with one worker: Keras Tuner's RandomSearch as it comes, and ours, on the same architectures.
+
+    python benchmarks/throughput.py                 # 24 architectures, 10 epochs
+    python benchmarks/throughput.py --trials 4      # a quick look
+
+Each contender is a process of its own and trains every architecture once. They take turns, one architecture at a time
+and in an order that rotates, so that whatever else the machine does slows all of them alike. A trial lasts from the
+moment the contender may start until it asks for the next one; start-up and one trial to warm up are not counted.
+
+* Keras Tuner: a HyperModel that builds exactly these architectures, compiled and fitted as the guides show it.
+* nas, fit: Keras' own `fit`, which nas uses for several devices and for data that do not fit.
+* nas: the compiled loop, on all cores, and on one thread, which is how a search runs it in each of its workers.
+
+What a search adds to a trial (proposal, journal, MLflow) is in `benchmarks/overhead.py`; Keras Tuner's times hold its
+own share.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import random
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+BATCH_SIZE, LEARNING_RATE = 64, 1e-2
+MAX_PARAMETERS = 20_000
+
+CONTENDERS = {
+    "keras_tuner": "Keras Tuner RandomSearch, stock",
+    "fit": "nas, fit",
+    "compiled": "nas",
+    "one_thread": "nas, one thread",
+}
+
+
+def sample(count: int) -> list[Any]:
+    """Architectures of `mixed` for the digits, as a random search would propose them."""
+    from nas.architecture import Budget
+    from nas.space import load_space
+    from nas.strategies.random import RandomStrategy
+
+    space = load_space("mixed", input_shape=(8, 8, 1), classes=10)
+    strategy = RandomStrategy(space, Budget(max_parameters=MAX_PARAMETERS))
+    return list(strategy.propose([], count, random.Random(0)))
+
+
+class Turns:
+    """A contender's side: asks for its next turn, and reports what the last one took."""
+
+    def __init__(self, out: Any) -> None:
+        self._out = out
+        self._last: tuple[float, float] | None = None
+
+    def next(self) -> None:
+        """Ends the trial before, waits for the turn, and starts the next trial."""
+        self.end()
+        sys.stdin.readline()
+        self._last = time.perf_counter(), cpu_seconds()
+
+    def end(self) -> None:
+        took = None
+        if self._last is not None:
+            took = time.perf_counter() - self._last[0], cpu_seconds() - self._last[1]
+        self._out.write(json.dumps({"took": took, "megabytes": megabytes()}) + "\n")
+        self._out.flush()
+
+
+def cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def megabytes() -> float:
+    """Resident memory of this process."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def contend(name: str, trials: int, epochs: int) -> None:
+    """The whole life of one contender."""
+    out = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what Keras Tuner prints is not for the parent
+    from nas.config import DatasetConfig, TrainingConfig
+    from nas.datasets import load
+    from nas.training import import_tensorflow, train
+
+    import_tensorflow()
+    import tensorflow as tf
+
+    if name == "one_thread":
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+    data = load(DatasetConfig(name="digits"))
+    first, *architectures = sample(trials + 1)
+    turns = Turns(out)
+    if name == "keras_tuner":
+        keras_tuner_search(itertools.chain([first, first], architectures), trials + 1, data, epochs, turns)
+    else:
+        config = TrainingConfig(epochs=epochs, batch_size=BATCH_SIZE, learning_rate=LEARNING_RATE)
+        for number, architecture in enumerate([first, *architectures]):
+            turns.next()
+            train(architecture, data, config, seed=number, loop="fit" if name == "fit" else "compiled")
+    turns.end()
+
+
+def keras_tuner_search(architectures: Iterator[Any], trials: int, data: Any, epochs: int, turns: Turns) -> None:
+    """A search as in Keras Tuner's guides, over a space in which trial n is architecture n."""
+    import keras
+    import keras_tuner
+
+    started = False
+
+    class Given(keras_tuner.HyperModel):
+        def build(self, hp: Any) -> Any:
+            nonlocal started
+            hp.Int("number", 0, 10**9)
+            if started:
+                turns.next()
+            started = True  # the first call only reads the space
+            model = next(architectures).build()
+            model.compile(
+                optimizer=keras.optimizers.Adam(LEARNING_RATE),
+                loss="sparse_categorical_crossentropy",
+                metrics=["accuracy"],
+            )
+            return model
+
+    with tempfile.TemporaryDirectory() as folder:
+        tuner = keras_tuner.RandomSearch(Given(), "val_accuracy", max_trials=trials, directory=folder)
+        tuner.search(
+            data.train.images.astype("float32") / 255,
+            data.train.labels,
+            validation_data=(data.validation.images.astype("float32") / 255, data.validation.labels),
+            epochs=epochs,
+            batch_size=BATCH_SIZE,
+            verbose=0,
+        )
+
+
+class Contender:
+    """The parent's side of a contender."""
+
+    def __init__(self, name: str, options: list[str]) -> None:
+        self.wall: list[float] = []
+        self.cpu: list[float] = []
+        self.megabytes: list[float] = []
+        self._process = subprocess.Popen(
+            [sys.executable, __file__, "--contend", name, *options],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        self._read()
+
+    def turn(self) -> None:
+        """One trial."""
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        answer = self._read()
+        self.wall.append(answer["took"][0])
+        self.cpu.append(answer["took"][1])
+        self.megabytes.append(answer["megabytes"])
+
+    def close(self) -> None:
+        self._process.stdin.close()
+        self._process.wait()
+
+    def _read(self) -> Any:
+        line = self._process.stdout.readline()
+        if not line:
+            raise SystemExit(f"{self._process.args} ended early; run it by hand to see why")
+        return json.loads(line)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trials", type=int, default=24)
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--contend", choices=CONTENDERS, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.contend:
+        contend(arguments.contend, arguments.trials, arguments.epochs)
+        return
+    options = ["--trials", str(arguments.trials), "--epochs", str(arguments.epochs)]
+    contenders = {name: Contender(name, options) for name in CONTENDERS}
+    names = list(contenders)
+    for number in range(arguments.trials + 1):
+        for name in names[number % len(names) :] + names[: number % len(names)]:
+            contenders[name].turn()
+        seconds = ", ".join(f"{name} {contender.wall[-1]:.1f}" for name, contender in contenders.items())
+        print(f"trial {number}: {seconds} s", file=sys.stderr, flush=True)
+    for contender in contenders.values():
+        contender.close()
+
+    print(f"{arguments.trials} architectures of `mixed` on digits, at most {MAX_PARAMETERS:,} parameters; ", end="")
+    print(f"{arguments.epochs} epochs, batches of {BATCH_SIZE}; {os.cpu_count()} cores")
+    print(f"{'':34}trials/hour  median s  ratio   CPU s  ratio  MB a trial")
+    base = contenders["keras_tuner"]
+    for name, contender in contenders.items():
+        wall, cpu = contender.wall[1:], contender.cpu[1:]  # without the one that warms up
+        wall_ratio = statistics.median(base.wall[1:]) / statistics.median(wall)
+        cpu_ratio = statistics.median(base.cpu[1:]) / statistics.median(cpu)
+        growth = (contender.megabytes[-1] - contender.megabytes[0]) / len(wall)
+        print(
+            f"{CONTENDERS[name]:34}{3600 * len(wall) / sum(wall):11.0f}{statistics.median(wall):10.2f}{wall_ratio:7.1f}"
+            f"{statistics.median(cpu):8.2f}{cpu_ratio:7.1f}{growth:12.1f}"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nas.errors import NasError
+from nas.tracking import sync
+
+
+@pytest.fixture(scope="module")
+def registered(finished_search):
+    return [finished_search.register("tiny digits") for _ in range(2)]
+
+
+@pytest.mark.slow
+def test_the_registered_model_predicts_what_the_trained_one_does(finished_search, registered, monkeypatch):
+    import mlflow
+
+    from nas.datasets import load
+    from nas.training import load_weights, rebuild
+    from nas.training.model import probabilities
+
+    search, last = finished_search, registered[-1]
+    best = search.best()
+    run = search.tracking_run()
+    # Not `set_tracking_uri`, which stays for every test that follows.
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", run.store.uri)
+    loaded = mlflow.pyfunc.load_model(last.uri)
+    images = load(search.experiment.dataset).validation.images[:20]
+    received = np.asarray(loaded.predict(images))
+    example = np.asarray(loaded.input_example)
+    model = rebuild(best.architecture, load_weights(search.folder.weights(best.number), best.architecture))
+    assert np.allclose(received, probabilities(model, images), atol=1e-5)
+    assert (example.shape, example.dtype) == ((2, 8, 8, 1), np.uint8)
+    assert loaded.metadata.metadata["labels"] == [str(digit) for digit in range(10)]
+    assert str(loaded.metadata.signature.inputs.inputs[0].type) == "uint8"
+
+
+@pytest.mark.slow
+def test_the_last_version_is_champion_and_belongs_to_its_trial(finished_search, registered):
+    client = finished_search.tracking_run().store.connect()
+    assert [model.version for model in registered] == [1, 2]
+    version = client.get_model_version_by_alias("tiny digits", "champion")
+    assert int(version.version) == 2
+    run = client.get_run(version.run_id)
+    assert run.data.tags["nas.trial"] == str(finished_search.best().number)
+    assert run.data.tags["nas.role"] == "trial"
+    assert version.tags["nas.architecture_id"] == finished_search.best().architecture.id
+
+
+@pytest.mark.parametrize("name", ["", " ", "a/b", "a:b"])
+def test_a_name_that_is_none_is_refused(finished_search, name):
+    with pytest.raises(NasError, match="a registered model's name has no / and no :, and is not empty; received"):
+        finished_search.register(name)
+
+
+def test_a_trial_that_mlflow_does_not_have_says_how_to_add_it(finished_search, tmp_path):
+    uri = f"sqlite:///{tmp_path / 'other.db'}"
+    with pytest.raises(NasError, match=r"is not in MLflow at .*; add it with: nas sync digits"):
+        finished_search.register("tiny", tracking_uri=uri)
+    assert sync(finished_search.tracking_run(uri), [], description={}) == 0

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+import pytest
+
+from nas.pareto import ParetoFront
+from nas.tracking import Story
+from nas.tracking.report import report_html
+from tests.tracking.examples import failed, random_trials, trial
+
+STORY = Story(facts={"Data": "<script>alert(1)</script>"}, command="nas search 'x' && y", files={"a.yaml": "</pre><b>"})
+
+
+class Page(HTMLParser):
+    """Elements in order, and the problems that a browser would silently repair."""
+
+    VOID = ("meta", "link", "img", "br")
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.elements, self.problems = [], [], []
+        self.feed(text)
+        self.problems += self.open
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.problems.append(tag)
+
+    def of(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def report(records, **changes):
+    return report_html(records, **{"name": 'a/b\'c "d" <i>', "story": STORY, "limits": (10, 10_000)} | changes)
+
+
+@pytest.mark.parametrize("count", [0, 1, 40])
+@pytest.mark.parametrize("max_parameters", [None, 1_000])
+def test_the_page_is_whole_whatever_there_is_to_show(count, max_parameters):
+    page = Page(report(random_trials(count), max_parameters=max_parameters))
+    assert page.problems == []
+    identities = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(identities) == len(set(identities))
+    links = [a["href"] for a in page.of("a")]
+    assert all(link.startswith("#") and link[1:] in identities for link in links)
+
+
+def test_only_failed_trials():
+    text = report([failed(0), failed(1)])
+    assert Page(text).problems == []
+    assert "No trial has completed." in text
+    assert "The loss became nan in epoch 2." in text
+
+
+def test_nothing_is_fetched_and_nothing_runs():
+    text = report(random_trials(10))
+    page = Page(text)
+    assert page.of("script") == []
+    assert "http://" not in text.replace("http://www.w3.org", "")
+    assert "https://" not in text
+    assert all(image["src"].startswith("data:") for image in page.of("img"))
+    assert "default-src 'none'" in page.of("meta")[1]["content"]
+
+
+def test_what_comes_from_outside_is_escaped():
+    text = report([trial(0, 0.9), failed(1, "<img src=x onerror=alert(1)>")])
+    assert "<script>" not in text
+    assert "<i>" not in text
+    assert "<b>" not in text
+    assert "&lt;img src=x onerror=alert(1)&gt;" in text
+    assert "nas search &#x27;x&#x27; &amp;&amp; y" in text
+
+
+def test_landmarks_headings_and_names_for_screen_readers():
+    page = Page(report(random_trials(20)))
+    tags = [tag for tag, _ in page.elements]
+    assert [tags.count(tag) for tag in ("header", "nav", "main", "footer", "h1")] == [1] * 5
+    assert page.of("html") == [{"lang": "en"}]
+    assert all(image["alt"] for image in page.of("img"))
+    assert all(svg["aria-label"] for svg in page.of("svg"))
+    assert all(head.get("scope") in ("col", "row") for head in page.of("th"))
+    assert all(region["aria-label"] for _, region in page.elements if region.get("role") == "region")
+    # Whatever scrolls by itself can be scrolled with the keyboard.
+    assert all("tabindex" in a for _, a in page.elements if a.get("class") in ("scroll", "drawing"))
+
+
+def test_every_point_of_the_front_is_linked_listed_and_drawn():
+    records = random_trials(40)
+    front = ParetoFront.of(records)
+    page = Page(report(records))
+    targets = {f"trial-{point.number}" for point in front}
+    assert {a["id"] for a in page.of("p") if a.get("id", "").startswith("trial-")} == targets
+    assert len(page.of("img")) == len(front)
+    # Twice in charts of two sizes, once in the table.
+    assert sorted(a["href"][1:] for a in page.of("a") if a["href"].startswith("#trial-")) == sorted([*targets] * 3)
+
+
+def test_test_scores_have_a_column_that_says_what_they_are():
+    metrics = {"val_accuracy": 0.9, "test_accuracy": 0.88, "test_accuracy_std": 0.01, "test_seeds": 3}
+    text = report([trial(0, 0.9, metrics=metrics)])
+    assert "88.00% ± 1.00 (3 seeds)" in text
+    assert "mean ± standard deviation over training runs" in text
+    assert "test accuracy" not in report([trial(0, 0.9)])
+
+
+def test_an_unfinished_search_says_so():
+    assert "It is not finished" in report([trial(0, 0.9)], finished=False)
+    assert "It is not finished" not in report([trial(0, 0.9)])
