@@ -117,9 +117,7 @@ def _format(name: str) -> ExportFormat:
     return FORMATS[name]
 
 
-def _check_input(
-    architecture: Architecture, labels: Sequence[str], check_images: npt.NDArray[np.uint8]
-) -> None:
+def _check_input(architecture: Architecture, labels: Sequence[str], check_images: npt.NDArray[np.uint8]) -> None:
     if len(labels) != architecture.classes:
         raise ExportError(
             f"An export needs one label a class: the network has {architecture.classes} classes, "
@@ -131,9 +129,7 @@ def _check_input(
             f"received {check_images.dtype} {check_images.shape}. Pass images of the data set it was trained on."
         )
     if not len(check_images):
-        raise ExportError(
-            "An export is checked on at least one image; received none. Pass validation images."
-        )
+        raise ExportError("An export is checked on at least one image; received none. Pass validation images.")
 
 
 def _check_destination(to: Path) -> None:
@@ -156,9 +152,7 @@ def _write(writer: ExportFormat, model: Any, folder: Path, *, labels: Sequence[s
         raise OSError(error.message.splitlines()[0]) from error
 
 
-def _compare(
-    writer: ExportFormat, expected: npt.NDArray[np.float32], received: npt.NDArray[np.float32]
-) -> float:
+def _compare(writer: ExportFormat, expected: npt.NDArray[np.float32], received: npt.NDArray[np.float32]) -> float:
     """The largest difference of a probability.
 
     Raises:

@@ -62,9 +62,7 @@ def inspect_machine(
 def _probe(command: Sequence[str], time_limit_seconds: float) -> tuple[dict[str, Any], str]:
     """What the probe printed, and why it printed nothing."""
     try:
-        done = subprocess.run(
-            list(command), capture_output=True, text=True, timeout=time_limit_seconds, check=False
-        )
+        done = subprocess.run(list(command), capture_output=True, text=True, timeout=time_limit_seconds, check=False)
     except subprocess.TimeoutExpired:
         return {}, f"TensorFlow did not answer within {time_limit_seconds:g} seconds"
     except OSError as error:
@@ -112,12 +110,8 @@ def _precision(gpus: list[dict[str, Any]]) -> dict[str, str]:
         return {"float32": "works", "mixed_float16": slow, "mixed_bfloat16": slow}
     return {
         "float32": "works",
-        "mixed_float16": "fast (tensor cores)"
-        if fast and min(fast) >= (7, 0)
-        else "works, without tensor cores",
-        "mixed_bfloat16": "fast (tensor cores)"
-        if fast and min(fast) >= (8, 0)
-        else "works, without tensor cores",
+        "mixed_float16": "fast (tensor cores)" if fast and min(fast) >= (7, 0) else "works, without tensor cores",
+        "mixed_bfloat16": "fast (tensor cores)" if fast and min(fast) >= (8, 0) else "works, without tensor cores",
     }
 
 

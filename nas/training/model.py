@@ -53,9 +53,7 @@ def rebuild(architecture: Architecture, weights: Weights) -> Any:
     return model
 
 
-def probabilities(
-    model: Any, images: npt.NDArray[np.uint8], *, batch_size: int = 512
-) -> npt.NDArray[np.float32]:
+def probabilities(model: Any, images: npt.NDArray[np.uint8], *, batch_size: int = 512) -> npt.NDArray[np.float32]:
     """Class probabilities `(n, classes)` of uint8 images `(n, height, width, channels)`, in inference mode.
 
     The images take the way of the training data, so that a difference between that way and an export's shows.

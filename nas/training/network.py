@@ -102,7 +102,7 @@ class Network:
         arrays: dict[int, Any] = {}
         flats = [*(weights.value for weights in self.weights), self.statistics]
         for flat, variables in zip(flats, [*(some for _, some in self._groups), self._moving], strict=True):
-            values, start = flat.numpy().copy(), 0
+            values, start = flat.numpy(), 0
             for variable in variables:
                 size = int(np.prod(variable.shape))
                 arrays[id(variable)] = values[start : start + size].reshape(variable.shape)

@@ -59,9 +59,7 @@ def test_an_export_predicts_what_the_trained_network_predicts(name, arguments, t
     assert (report.format, report.images_checked, report.path) == (name, 700, tmp_path / "model")
     assert report.bytes == sum(file.stat().st_size for file in report.path.rglob("*") if file.is_file())
     assert 0 <= report.largest_difference <= FORMATS[name].tolerance
-    trained = probabilities(
-        rebuild(arguments["architecture"], arguments["weights"]), arguments["check_images"]
-    )
+    trained = probabilities(rebuild(arguments["architecture"], arguments["weights"]), arguments["check_images"])
     again = FORMATS[name].predict(report.path, arguments["check_images"])
     assert trained.std(axis=0).max() > 0.005  # the images are told apart, so that the comparison can fail
     assert np.abs(again - trained).max() <= FORMATS[name].tolerance
@@ -124,9 +122,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("change", "message"), WRONG.values(), ids=WRONG)
-def test_an_export_that_predicts_something_else_never_gets_its_place(
-    change, message, arguments, tmp_path, monkeypatch
-):
+def test_an_export_that_predicts_something_else_never_gets_its_place(change, message, arguments, tmp_path, monkeypatch):
     monkeypatch.setitem(FORMATS, "wrong", Wrong(change))
     with pytest.raises(ExportError, match=message):
         export(**arguments, to=tmp_path / "model", format="wrong")

@@ -33,9 +33,7 @@ def test_tpu_is_refused_without_starting_tensorflow():
         print("tensorflow" in sys.modules)
     """
     message, started = python(code).stdout.splitlines()
-    assert message.startswith(
-        "NasError Device 'tpu' is not supported by this version of nas yet; use 'gpu', 'cpu'"
-    )
+    assert message.startswith("NasError Device 'tpu' is not supported by this version of nas yet; use 'gpu', 'cpu'")
     assert started == "False"
 
 
@@ -50,9 +48,7 @@ def test_without_a_gpu_auto_is_the_cpu_and_gpu_is_an_error(monkeypatch):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: [])
     devices = select_devices("auto")
     assert (devices.kind, devices.names, devices.strategy, devices.replicas) == ("cpu", ("CPU:0",), None, 1)
-    with pytest.raises(
-        NasError, match=r"Device 'gpu' needs a GPU that TensorFlow can use, and it finds none"
-    ):
+    with pytest.raises(NasError, match=r"Device 'gpu' needs a GPU that TensorFlow can use, and it finds none"):
         select_devices("gpu")
 
 
@@ -62,9 +58,7 @@ def test_every_gpu_gets_memory_growth_and_several_are_mirrored(monkeypatch):
     grown, mirrored = [], []
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: ["first", "second"])
     monkeypatch.setattr(tf.config.experimental, "set_memory_growth", lambda gpu, on: grown.append((gpu, on)))
-    monkeypatch.setattr(
-        tf.distribute, "MirroredStrategy", lambda devices: mirrored.append(devices) or "strategy"
-    )
+    monkeypatch.setattr(tf.distribute, "MirroredStrategy", lambda devices: mirrored.append(devices) or "strategy")
 
     devices = select_devices("auto")
 
@@ -161,6 +155,4 @@ def test_another_keras_backend_is_refused():
         except Exception as error:
             print(error)
     """
-    assert python(code).stdout.startswith(
-        "Keras must run on its TensorFlow backend, but is configured for 'jax'"
-    )
+    assert python(code).stdout.startswith("Keras must run on its TensorFlow backend, but is configured for 'jax'")

@@ -110,7 +110,7 @@ def test_divergence_is_an_outcome_with_its_epoch(network, data, loop):
             kernel.assign(kernel * float("nan"))
             return model
 
-    epochs = []
+    epochs, asked = [], []
     with pytest.raises(TrainingDivergedError, match=r"diverged in epoch 1: the loss is no finite number") as error:
         train(
             Broken(),
@@ -118,10 +118,11 @@ def test_divergence_is_an_outcome_with_its_epoch(network, data, loop):
             TrainingConfig(epochs=3),
             seed=0,
             on_epoch=lambda epoch, _: epochs.append(epoch),
+            should_stop=lambda: asked.append(None),
             loop=loop,
         )
     assert error.value.epoch == 1
-    assert epochs == []
+    assert epochs == asked == []  # seen at the first look, not at the end of the epoch
 
 
 def test_errors_survive_the_way_back_from_a_worker_process():

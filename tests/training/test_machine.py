@@ -15,9 +15,7 @@ def found():
 def test_this_machine_is_described_as_plain_data(found):
     assert json.loads(json.dumps(found)) == found
     assert found["probe"] == {"ok": True, "reason": ""}
-    assert all(
-        found["versions"][name] for name in ("python", "nas", "tensorflow", "keras", "keras-tuner", "mlflow")
-    )
+    assert all(found["versions"][name] for name in ("python", "nas", "tensorflow", "keras", "keras-tuner", "mlflow"))
     assert "CPU:0" in [device["name"] for device in found["devices"]]
     assert found["machine"]["usable_cpus"] >= 1
     assert found["machine"]["memory_bytes"] > 2**28

@@ -86,7 +86,5 @@ def test_the_package_imports_without_tensorflow():
         import sys, nas.training, nas.export
         print(sorted({"tensorflow", "keras"} & set(sys.modules)))
     """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
