@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import lru_cache
 from multiprocessing import get_context
@@ -17,6 +18,11 @@ from nas.benchmark.replay import Run, replay
 from nas.benchmark.score import Truth
 from nas.benchmark.table_space import TableSpace
 from nas.benchmark.tables import load_table
+from nas.errors import NasError
+
+
+class BenchError(NasError):
+    """A benchmark that did not come to its end."""
 
 
 @final
@@ -151,11 +157,17 @@ def _run_all(tasks: Sequence[Task], processes: int, on_run: Callable[[int, int],
             if on_run is not None:
                 on_run(len(runs), len(tasks))
         return runs
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        for run in pool.map(run_task, tasks):
-            runs.append(run)
-            if on_run is not None:
-                on_run(len(runs), len(tasks))
+    try:
+        with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+            for run in pool.map(run_task, tasks):
+                runs.append(run)
+                if on_run is not None:
+                    on_run(len(runs), len(tasks))
+    except BrokenProcessPool:
+        raise BenchError(
+            f"a process of the benchmark was killed after {len(runs)} of {len(tasks)} runs; run it again, with fewer "
+            f"--processes if memory was short"
+        ) from None
     return runs
 
 

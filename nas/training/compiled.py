@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +29,12 @@ LARGEST_DATA_BYTES = 2**31
 """Of training and validation images. They take this much of the device's memory, beside the network."""
 
 _CHUNK_SECONDS = 1.0
+
+_SHORT_MACS = 4e9
+"""Forward multiply-adds of a whole training, up to which TensorFlow's graph optimizer does not pay on a CPU.
+
+It takes up to 0.3 s a network, and then makes a step about 8 % faster; this many multiply-adds take some 3 s.
+"""
 
 
 def fits(data: DatasetSpec, devices: Devices) -> bool:
@@ -63,7 +69,8 @@ def train_compiled(
     epochs = order(len(data.train), batch_size=batch_size, shuffle_seed=seed, drop_remainder=True).batch(steps)
     stream = iter(epochs.repeat())
     pace = Pace(_CHUNK_SECONDS)
-    with _fewer_passes(devices):
+    macs = architecture.count.macs * batch_size * steps * training.epochs
+    with _without_graph_optimizer() if devices.kind == "cpu" and macs < _SHORT_MACS else nullcontext():
         for _ in range(training.epochs):
             positions, seeds = next(stream)
             loss = correct = 0.0
@@ -214,13 +221,9 @@ def _on_device(split: Split) -> tuple[Any, Any]:
 
 
 @contextmanager
-def _fewer_passes(devices: Devices) -> Iterator[None]:
-    """On a CPU, without TensorFlow's graph optimizer: it takes longer than it saves."""
+def _without_graph_optimizer() -> Iterator[None]:
     import tensorflow as tf
 
-    if devices.kind != "cpu":
-        yield
-        return
     before = tf.config.optimizer.get_experimental_options().get("disable_meta_optimizer", False)
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     try:

@@ -4,11 +4,13 @@ import csv
 import io
 import json
 import math
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 
 from nas.architecture import Budget
-from nas.benchmark import TableSpace, mean_result, parse_table, run_bench
+from nas.benchmark import TableSpace, bench, mean_result, parse_table, run_bench
 from nas.benchmark.replay import observed, replay
 from nas.benchmark.score import Truth
 from nas.cli import main
@@ -191,3 +193,17 @@ def test_keras_tuner_s_own_oracles_waste_trials_and_it_is_counted():
     for result in run_bench(["naap440"], names, trials=[12], repeats=1, budget=Budget(max_parameters=6_000)):
         assert result.infeasible > 0
         assert 0 < result.shares[0] < 1
+
+
+def test_a_killed_process_is_said_in_one_sentence(path, monkeypatch):
+    class Killed(ThreadPoolExecutor):
+        def __init__(self, processes, mp_context):
+            super().__init__(processes)
+
+        def map(self, function, tasks):
+            yield function(tasks[0])
+            raise BrokenProcessPool
+
+    monkeypatch.setattr(bench, "ProcessPoolExecutor", Killed)
+    with pytest.raises(bench.BenchError, match="a process of the benchmark was killed after 1 of 2 runs; run it again"):
+        run_bench([str(path)], ["random"], trials=[2], repeats=2, processes=1)

@@ -127,6 +127,21 @@ def test_chunks_grow_to_the_wanted_time_and_shrink_again(monkeypatch):
     assert pace.steps == 16  # 64 took four seconds
 
 
+@pytest.mark.parametrize(("short", "off"), [(1e18, True), (0, False)])
+def test_short_trainings_go_without_the_graph_optimizer_and_leave_it_on(network, data, monkeypatch, short, off):
+    import tensorflow as tf
+
+    monkeypatch.setattr(compiled, "_SHORT_MACS", short)
+    during = []
+
+    def look(*_):
+        during.append(tf.config.optimizer.get_experimental_options().get("disable_meta_optimizer", False))
+
+    train(network, data, TrainingConfig(epochs=1), seed=0, on_epoch=look, loop="compiled")
+    assert during == [off]
+    assert not tf.config.optimizer.get_experimental_options().get("disable_meta_optimizer", False)
+
+
 def test_data_that_do_not_fit_and_several_devices_are_left_to_fit(network, data, monkeypatch):
     one = Devices(kind="cpu", names=("CPU:0",))
     size = data.train.images.nbytes + data.validation.images.nbytes

@@ -102,7 +102,7 @@ def test_divergence_is_an_outcome_with_its_epoch(network, data, loop):
     class Broken:
         """A network whose first weight is not a number."""
 
-        nodes = staticmethod(network.nodes)
+        nodes, count = staticmethod(network.nodes), network.count
 
         def build(self, *, batch_norm_momentum):
             model = network.build(batch_norm_momentum=batch_norm_momentum)
