@@ -14,7 +14,10 @@ from nas.space import SearchSpace, parse_definition
 from nas.space.definition import DOWNSAMPLE, STAGE_KEYS, TOP_KEYS
 from nas.space.schema import schema
 
-DOCS = sorted((Path(__file__).resolve().parent.parent / "docs").glob("*.md"))
+# docs/mlflow.md looks at a finished search: tests/cli/test_tracking_commands.py runs its example on one.
+DOCS = [
+    path for path in sorted((Path(__file__).resolve().parent.parent / "docs").glob("*.md")) if path.stem != "mlflow"
+]
 SPACES = next(path for path in DOCS if path.name == "search-spaces.md")
 
 

@@ -38,7 +38,7 @@ def train_with_fit(
     validation_size = validation_batch_size(len(data.validation), 4 * training.batch_size, devices.replicas)
     steps = training.epochs * (len(data.train) // batch_size)
     model = architecture.build(batch_norm_momentum=batch_norm_momentum(steps))
-    _compile(model, training, steps=steps)
+    _compile(model, training, steps=steps, replicas=devices.replicas)
     model.fit(
         # Without the remainder: each step has the same shape, replicas have equal shares, and no batch
         # normalization sees a single image. The order is new in each epoch, so no image is left out for good.
@@ -98,7 +98,7 @@ def _require(images: int, replicas: int, split: str) -> None:
         )
 
 
-def _compile(model: Any, training: TrainingConfig, *, steps: int) -> None:
+def _compile(model: Any, training: TrainingConfig, *, steps: int, replicas: int) -> None:
     import keras
 
     metrics: list[Any] = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
@@ -111,7 +111,7 @@ def _compile(model: Any, training: TrainingConfig, *, steps: int) -> None:
             return training_loss(labels, probabilities, label_smoothing=smoothing)
 
     model.compile(
-        optimizer=make_optimizer(training, steps=steps),
+        optimizer=make_optimizer(training, steps=steps, replicas=replicas),
         loss=loss,
         metrics=metrics,
         # XLA compiles each new network for 7-20 s on a CPU, longer than a short training takes, and fails under a
