@@ -153,11 +153,12 @@ class Contender:
         self.wall: list[float] = []
         self.cpu: list[float] = []
         self.megabytes: list[float] = []
+        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - read when the contender ends
         self._process = subprocess.Popen(
             [sys.executable, __file__, "--contend", name, *options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=self._log,
             text=True,
         )
         self._read()
@@ -178,7 +179,8 @@ class Contender:
     def _read(self) -> Any:
         line = self._process.stdout.readline()
         if not line:
-            raise SystemExit(f"{self._process.args} ended early; run it by hand to see why")
+            self._log.seek(0)
+            raise SystemExit(f"{self._process.args} ended with {self._process.wait()}:\n{self._log.read()[-2000:]}")
         return json.loads(line)
 
 

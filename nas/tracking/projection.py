@@ -172,6 +172,8 @@ class Projection:
             self._trials[record.number] = known
         if rank == 0:
             tags |= self._write_network(known, record)
+        else:
+            self._writer.write_files(known, runs.trial_files(record))
         # With the run's start as their time, metrics of a write that was cut short are equal to these, and MLflow
         # keeps equal ones once. The rank's step lets later ranks follow; other metrics stay at step 0.
         self._writer.write(

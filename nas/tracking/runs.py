@@ -101,13 +101,15 @@ def trial_content(record: TrialRecord, *, search_id: str) -> RunContent:
     )
 
 
+def trial_files(record: TrialRecord) -> dict[str, bytes]:
+    """What every trial has beside its numbers: its network, to read."""
+    return {"architecture.json": record.architecture.to_json().encode()}
+
+
 def front_files(record: TrialRecord) -> dict[str, bytes]:
-    """What a trial on the front shows beside its numbers: its network, to read and to look at."""
-    architecture = record.architecture
-    return {
-        "architecture.json": architecture.to_json().encode(),
-        "architecture.svg": diagram(architecture, f"trial {record.number}").svg().encode(),
-    }
+    """What a trial on the front has: its network, to read and to look at."""
+    drawing = diagram(record.architecture, f"trial {record.number}").svg()
+    return trial_files(record) | {"architecture.svg": drawing.encode()}
 
 
 def front_note(experiment_id: str, parent_id: str, run_id: str) -> str:

@@ -1,5 +1,6 @@
 """The compiled loop does what Keras' `fit` does, and stops in time."""
 
+import gc
 import time
 from dataclasses import replace
 
@@ -99,6 +100,19 @@ def test_every_validation_image_counts_once_whatever_the_batch(network, data):
         again = evaluate(network, result.weights, data.validation)
         assert result.metrics["val_accuracy"] == pytest.approx(again["accuracy"])
         assert result.metrics["val_loss"] == pytest.approx(again["loss"], rel=1e-4)
+
+
+@pytest.mark.parametrize("loop", ["compiled", "fit"])
+def test_nothing_of_a_network_stays_in_memory(network, data, loop):
+    """Else a process that trains many grows by about 10 MB a network."""
+    from tensorflow.python.framework.func_graph import FuncGraph
+
+    counts = []
+    for _ in range(2):
+        train(network, data, TrainingConfig(epochs=1), seed=0, loop=loop)
+        gc.collect()
+        counts.append(sum(isinstance(each, FuncGraph) for each in gc.get_objects()))
+    assert counts[0] == counts[1]
 
 
 def test_a_long_epoch_is_left_within_seconds(network, data):
