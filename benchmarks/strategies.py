@@ -17,7 +17,7 @@ from nas.benchmark import table_names
 from nas.cli import main
 from nas.strategies import STRATEGIES
 
-ALL = ",".join(sorted(STRATEGIES))
+ALL = ",".join([*sorted(STRATEGIES), "optuna-nsga2-ungated", "optuna-tpe-ungated"])
 
 
 def arguments() -> argparse.Namespace:

@@ -1,15 +1,17 @@
-"""Keras Tuner's own oracles on a table, unchanged: what a search without our strategies would have tried.
+"""Optuna's samplers and Keras Tuner's oracles on a table, unchanged: what a search without our gate would have tried.
 
-They know one objective, no budget, and keep state, so that they are no strategies of ours: they live in the benchmark.
-What they propose is trained as it is, repeats and networks outside the budget included; both are counted. On a table
-that has not every combination the nearest row stands for one that is missing. Hyperband is not among them: it spends
-epochs, not trials.
+They know no budget and keep state, so that they are no strategies of ours: they live in the benchmark. What they
+propose is trained as it is, repeats and networks outside the budget included; both are counted. On a table that has not
+every combination the nearest row stands for one that is missing. Hyperband is not among them: it spends epochs, not
+trials.
 """
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from tempfile import TemporaryDirectory
 from typing import Any, final
 
@@ -80,9 +82,45 @@ class KerasTunerPeer(Strategy[Row]):
         self._oracle.end_trial(trial)
 
 
+@final
+class OptunaPeer(Strategy[Row]):
+    """One of Optuna's samplers, by ask and tell; accuracy and log10 of the parameters are its objectives."""
+
+    def __init__(self, space: TableSpace, budget: Budget, sampler: str, options: Mapping[str, Any]) -> None:
+        super().__init__(space, budget)
+        self.kind, self.options = sampler, options
+        self._study: Any = None
+        self._trials: list[Any] = []
+
+    def propose(self, history: Sequence[Tried[Row]], count: int, rng: random.Random) -> list[Row]:
+        import optuna
+
+        if self._study is None:
+            optuna.logging.set_verbosity(optuna.logging.ERROR)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                sampler = getattr(optuna.samplers, self.kind)(seed=rng.getrandbits(32), **self.options)
+            self._study = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
+        for trial, result in zip(self._trials, history, strict=False):
+            self._study.tell(trial, [result.val_accuracy, math.log10(result.parameters)], skip_if_finished=True)
+        genes = {
+            name: optuna.distributions.CategoricalDistribution(values)
+            for name, values in self.space.genes().items()
+            if len(values) > 1
+        }
+        proposals = []
+        for _ in range(count):
+            trial = self._study.ask(genes)
+            self._trials.append(trial)
+            proposals.append(self.space.build({name: value for name, value in trial.params.items() if value}, rng))
+        return proposals
+
+
 PEERS: dict[str, Callable[[TableSpace, Budget], Strategy[Row]]] = {
     "keras-tuner-random": lambda space, budget: KerasTunerPeer(space, budget, "RandomSearchOracle"),
     "keras-tuner-bayesian": lambda space, budget: KerasTunerPeer(space, budget, "BayesianOptimizationOracle"),
+    "optuna-tpe-ungated": lambda space, budget: OptunaPeer(space, budget, "TPESampler", {"multivariate": True}),
+    "optuna-nsga2-ungated": lambda space, budget: OptunaPeer(space, budget, "NSGAIISampler", {"population_size": 20}),
 }
 """By the name that the benchmark takes."""
 

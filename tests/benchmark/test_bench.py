@@ -195,6 +195,14 @@ def test_keras_tuner_s_own_oracles_waste_trials_and_it_is_counted():
         assert 0 < result.shares[0] < 1
 
 
+def test_a_peer_without_the_gate_wastes_trials_and_it_is_counted():
+    pytest.importorskip("optuna", reason="needs the extra `peers`")
+    names = ["optuna-tpe-ungated", "optuna-tpe"]
+    ungated, gated = run_bench(["naap440"], names, trials=[12], repeats=1, budget=Budget(max_parameters=6_000))
+    assert ungated.infeasible > 0
+    assert (gated.infeasible, gated.repeats) == (0, 0)
+
+
 def test_a_killed_process_is_said_in_one_sentence(path, monkeypatch):
     class Killed(ThreadPoolExecutor):
         def __init__(self, processes, mp_context):
