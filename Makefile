@@ -9,7 +9,7 @@ search: $(VENV)/.installed  ## search the embedded digits, print the front
 	$(BIN)/nas search digits
 
 test: $(VENV)/.installed-test lint  ## the whole test suite
-	$(BIN)/python -m pytest -n auto --dist loadgroup
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(VENV)/.installed-test  ## ruff and mypy
 	$(BIN)/ruff check .

@@ -50,8 +50,9 @@ class Tracker:
     def start(self, description: Mapping[str, str], records: Iterable[TrialRecord] = ()) -> None:
         """Begin to write: the search's run, then whatever of `records` is missing.
 
-        Imports MLflow here, in the caller's thread, because two threads that import large libraries at once (MLflow
-        here, TensorFlow there) can meet half-imported modules.
+        Imports MLflow here, in the caller's thread, because two threads that import large libraries at once can meet
+        half-imported modules. TensorFlow Datasets has to be imported before: meanwhile it replaces Python's `import`,
+        for all threads, by one that refuses relative imports, and SQLAlchemy stays broken once that has met it.
 
         Args:
             description: parameters of the search's run, such as data set, space, budget and strategy.

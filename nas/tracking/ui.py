@@ -185,6 +185,20 @@ def _free_port(host: str) -> int:
     raise NasError(f"no port from {PORT} to {PORT + _PORTS_TRIED - 1} is free on {host}; give another one with --port")
 
 
+def _listens(process: subprocess.Popen[bytes]) -> bool:
+    """Whether it is this server that answers: another that was started at once may have taken the port."""
+    import psutil
+
+    try:
+        main = psutil.Process(process.pid)
+        family = [main, *main.children(recursive=True)]
+        return any(c.status == psutil.CONN_LISTEN for one in family for c in one.net_connections("tcp"))
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.AccessDenied:  # nobody can tell
+        return True
+
+
 def _wait_until_ready(process: subprocess.Popen[bytes], url: str, log: IO[bytes]) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
@@ -194,7 +208,9 @@ def _wait_until_ready(process: subprocess.Popen[bytes], url: str, log: IO[bytes]
             raise NasError(f"the MLflow UI did not start: {lines[-1] if lines else 'no reason given'}")
         try:
             with urllib.request.urlopen(f"{url}/health", timeout=2):
-                return
+                if _listens(process):
+                    return
         except (URLError, OSError):
-            time.sleep(0.3)
+            pass
+        time.sleep(0.3)
     raise NasError(f"the MLflow UI did not answer within {START_SECONDS:g} seconds")

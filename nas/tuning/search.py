@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, final
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from nas.export import ExportReport
     from nas.tracking import SearchRun, Story, Tracker
     from nas.tracking.registry import RegisteredModel
+    from nas.tuning.execution import Executor
     from nas.tuning.tuner import Observer
 
 logger = logging.getLogger(__name__)
@@ -283,6 +284,9 @@ def run(
         NasError: what cannot go on; everything that finished is kept.
         KeyboardInterrupt: the user's; everything that finished is kept.
     """
+    from nas.training import import_tensorflow
+    from nas.tuning.resources import make_executor
+
     started = time.monotonic()
     experiment = plan.experiment
     folder = SearchFolder(Path(runs_dir), experiment.name)
@@ -296,37 +300,42 @@ def run(
         folder.create(experiment, plan.space_text, plan.facts(command))
         folder.journal.repair()
         search = Search(experiment.name, runs_dir)
-        tracker = _start_tracker(search, tracking_uri)
-        interrupted = True
-        try:
-            _run_trials(plan, folder, started, (*observers, _TrackerObserver(tracker)))
-            interrupted = False
-        finally:
-            tracker.finish(search.trials, status="KILLED" if interrupted else "FINISHED")
-            if not tracker.close(CLOSE_SECONDS):
-                logger.warning(
-                    "%d trials are not in MLflow yet: %s Write them with: nas sync %s",
-                    tracker.pending,
-                    tracker.problem,
-                    search.name,
-                )
+        limit = experiment.time_limit
+
+        def time_is_over() -> bool:
+            return limit is not None and time.monotonic() - started >= limit
+
+        import_tensorflow()
+        with make_executor(experiment, folder, should_stop=time_is_over) as executor:
+            # The data have been read: see `Tracker.start` for why it comes after.
+            tracker = _start_tracker(search, tracking_uri)
+            interrupted = True
+            try:
+                _run_trials(plan, folder, executor, (*observers, _TrackerObserver(tracker)), time_is_over)
+                interrupted = False
+            finally:
+                tracker.finish(search.trials, status="KILLED" if interrupted else "FINISHED")
+                if not tracker.close(CLOSE_SECONDS):
+                    logger.warning(
+                        "%d trials are not in MLflow yet: %s Write them with: nas sync %s",
+                        tracker.pending,
+                        tracker.problem,
+                        search.name,
+                    )
         return search
 
 
-def _run_trials(plan: Plan, folder: SearchFolder, started: float, observers: tuple[Observer, ...]) -> None:
-    from nas.training import import_tensorflow
-
-    import_tensorflow()
+def _run_trials(
+    plan: Plan,
+    folder: SearchFolder,
+    executor: Executor,
+    observers: tuple[Observer, ...],
+    time_is_over: Callable[[], bool],
+) -> None:
     from nas.tuning.oracle import FAILURES, StrategyOracle
-    from nas.tuning.resources import make_executor
     from nas.tuning.tuner import ArchitectureTuner
 
     experiment = plan.experiment
-    limit = experiment.time_limit
-
-    def time_is_over() -> bool:
-        return limit is not None and time.monotonic() - started >= limit
-
     oracle = StrategyOracle(
         strategy=plan.strategy,
         journal=folder.journal,
@@ -334,15 +343,14 @@ def _run_trials(plan: Plan, folder: SearchFolder, started: float, observers: tup
         seed=experiment.seed,
         should_stop=time_is_over,
     )
-    with make_executor(experiment, folder, should_stop=time_is_over) as executor:
-        ArchitectureTuner(
-            oracle=oracle,
-            executor=executor,
-            folder=folder,
-            observers=observers,
-            seed=experiment.seed,
-            should_stop=time_is_over,
-        ).search()
+    ArchitectureTuner(
+        oracle=oracle,
+        executor=executor,
+        folder=folder,
+        observers=observers,
+        seed=experiment.seed,
+        should_stop=time_is_over,
+    ).search()
     if oracle.failure:
         raise SearchError(
             f"{FAILURES} trials in a row failed, the last with: {oracle.failure.rstrip('.')}. Mend that and run the "

@@ -14,7 +14,6 @@ from tests.tracking.browser import Page, why_no_browser
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(bool(why_no_browser()), reason=why_no_browser() or "there is one"),
-    pytest.mark.xdist_group("browser"),
 ]
 
 # Plotly keeps a chart's points on its element: the name of the run and the colors, as drawn.

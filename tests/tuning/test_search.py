@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -178,6 +179,23 @@ def test_two_processes_cannot_run_one_search(tmp_path):
 def test_a_tracking_server_that_is_away_stops_nothing(tmp_path, caplog):
     done = run(plan(trials=1), runs_dir=tmp_path, tracking_uri="http://127.0.0.1:9")
     assert len(done.front) == 1
+
+
+def test_mlflow_is_written_once_the_data_are_read(tmp_path, monkeypatch):
+    # Importing TensorFlow Datasets breaks whatever another thread imports meanwhile.
+    from nas import datasets
+
+    threads = []
+
+    def load(config):
+        threads.append([thread.name for thread in threading.enumerate()])
+        return real(config)
+
+    real = datasets.load
+    monkeypatch.setattr(datasets, "load", load)
+    run(plan(trials=1), runs_dir=tmp_path)
+    assert len(threads) == 1
+    assert "nas-tracking" not in threads[0]
 
 
 @pytest.mark.parametrize(
