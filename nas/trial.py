@@ -13,13 +13,15 @@ if TYPE_CHECKING:
 
 class TrialStatus(StrEnum):
     RUNNING = "RUNNING"
+    STOPPED = "STOPPED"
+    """At a rung of early stopping; it may go on later."""
     COMPLETED = "COMPLETED"
     FAILED = "FAILED"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrialRecord:
-    """One trial. A failed one has a `reason` and no invented number.
+    """One trial. A failed one has a `reason` and no invented number; a stopped one has what it came to so far.
 
     Attributes:
         number: position in the search, from 0.
@@ -44,6 +46,11 @@ class TrialRecord:
         return self.status is TrialStatus.COMPLETED
 
     @property
+    def curve(self) -> tuple[float, ...]:
+        """Validation accuracy after each epoch so far."""
+        return self.curves.get("val_accuracy", ())
+
+    @property
     def parameters(self) -> int:
         """All weights, trainable and not; known before training."""
         return self.architecture.count.parameters
@@ -57,6 +64,6 @@ class TrialRecord:
         """In [0, 1].
 
         Raises:
-            KeyError: the trial did not complete.
+            KeyError: the trial has none.
         """
         return self.metrics["val_accuracy"]

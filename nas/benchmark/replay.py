@@ -25,6 +25,7 @@ class Replayed:
     architecture: Row
     val_accuracy: float
     status: TrialStatus = TrialStatus.COMPLETED
+    curve: tuple[float, ...] = ()
 
     @property
     def completed(self) -> bool:

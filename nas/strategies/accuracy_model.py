@@ -54,6 +54,11 @@ class Warping(NamedTuple):
         result: Vector = (warped - self.warped_center) / self.warped_scale
         return result
 
+    def variances(self, accuracies: Vector, deviations: Vector) -> Vector:
+        """Of warped accuracies that are uncertain by these standard deviations."""
+        result: Vector = ((self(accuracies + deviations) - self(accuracies - deviations)) / 2) ** 2
+        return result
+
     def log_slopes(self, accuracies: Vector) -> float:
         """Sum of the logarithms of the derivative, up to a constant that all powers share."""
         import numpy as np
@@ -95,14 +100,25 @@ class AccuracyModel:
         genes: of the observed architectures, the most important ones first: if they are very many, the last are left
             out.
         accuracies: observed, one each.
+        deviations: standard deviation of each accuracy beside the noise that all have, such as that of one which is
+            only expected; none if left out.
     """
 
-    def __init__(self, encoder: Encoder, genes: Sequence[Genes], accuracies: Vector) -> None:
+    def __init__(
+        self, encoder: Encoder, genes: Sequence[Genes], accuracies: Vector, deviations: Vector | None = None
+    ) -> None:
+        import numpy as np
+
         features = encoder(genes[:CONDITION_MOST])
         self.encoder, self.accuracies = encoder, accuracies[:CONDITION_MOST]
-        settings, self.warping = _fitted(features[:FIT_MOST], self.accuracies[:FIT_MOST], encoder.gene_of)
+        deviations = np.zeros_like(self.accuracies) if deviations is None else deviations[:CONDITION_MOST]
+        settings, self.warping = _fitted(
+            features[:FIT_MOST], self.accuracies[:FIT_MOST], deviations[:FIT_MOST], encoder.gene_of
+        )
         self.targets = self.warping(self.accuracies)
-        self._process = Process(features, self.targets, encoder.gene_of, settings)
+        self._process = Process(
+            features, self.targets, encoder.gene_of, settings, self.warping.variances(self.accuracies, deviations)
+        )
 
     def predict(self, genes: Sequence[Genes]) -> tuple[Vector, Vector]:
         """Mean and standard deviation of the warped accuracy, without the noise of one training."""
@@ -118,18 +134,21 @@ class AccuracyModel:
             self._process = self._process.imagining(self.encoder(genes))
 
 
-def _fitted(features: Matrix, accuracies: Vector, gene_of: Sequence[int]) -> tuple[Settings, Warping]:
+def _fitted(
+    features: Matrix, accuracies: Vector, deviations: Vector, gene_of: Sequence[int]
+) -> tuple[Settings, Warping]:
     """The kernel is fitted, then the warping is chosen with that kernel, then the kernel is fitted to it."""
     middle = Warping.of(accuracies, MIDDLE_POWER)
-    settings = fit(features, middle(accuracies), gene_of)
+    settings = fit(features, middle(accuracies), gene_of, middle.variances(accuracies, deviations))
 
     def likelihood(warping: Warping) -> float:
-        process = Process(features, warping(accuracies), gene_of, settings)
+        variances = warping.variances(accuracies, deviations)
+        process = Process(features, warping(accuracies), gene_of, settings, variances)
         return process.log_likelihood + warping.log_slopes(accuracies)
 
     best = max((Warping.of(accuracies, power) for power in POWERS), key=likelihood)
     if best != middle:
-        settings = fit(features, best(accuracies), gene_of, start=settings)
+        settings = fit(features, best(accuracies), gene_of, best.variances(accuracies, deviations), start=settings)
     return settings, best
 
 

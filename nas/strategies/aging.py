@@ -9,7 +9,8 @@ from typing import final
 
 from nas.space.protocol import AnyCandidate
 from nas.strategies.base import Strategy, Tried, register
-from nas.strategies.proposals import collect, first_new, usable
+from nas.strategies.learning_curve import expected
+from nas.strategies.proposals import collect, first_new
 
 POPULATION = 40
 """Latest trials that may have children."""
@@ -34,7 +35,7 @@ class AgingStrategy(Strategy[AnyCandidate]):
     """
 
     def propose(self, history: Sequence[Tried[AnyCandidate]], count: int, rng: random.Random) -> list[AnyCandidate]:
-        population = usable(history)[-POPULATION:]
+        population = expected(history)[-POPULATION:]
 
         def child() -> AnyCandidate:
             entrants = rng.sample(population, min(TOURNAMENT, len(population)))

@@ -41,6 +41,11 @@ class Tried(Protocol[CandidateOut]):
         """In [0, 1]; only asked of a completed trial."""
         ...
 
+    @property
+    def curve(self) -> Sequence[float]:
+        """Validation accuracy after each epoch so far."""
+        ...
+
 
 class Strategy(ABC, Generic[AnyCandidate]):
     """Ask and tell over a space: what to try next, given everything that was tried.

@@ -13,7 +13,8 @@ from nas.space.protocol import AnyCandidate
 from nas.strategies.accuracy_model import AccuracyModel, Encoder
 from nas.strategies.base import Strategy, Tried, register
 from nas.strategies.improvement import Stairs, expected_improvement, stairs
-from nas.strategies.proposals import collect, usable
+from nas.strategies.learning_curve import Expected, expected
+from nas.strategies.proposals import collect
 from nas.strategies.threads import one_thread
 from nas.trial import TrialStatus
 
@@ -45,21 +46,26 @@ class EhviStrategy(Strategy[AnyCandidate]):
     """
 
     def propose(self, history: Sequence[Tried[AnyCandidate]], count: int, rng: random.Random) -> list[AnyCandidate]:
-        completed = usable(history)
-        if len(completed) < START or count < 1:
+        known = expected(history)
+        if len(known) < START or count < 1:
             return collect(self.space, self.budget, history, count, rng)
         with one_thread():
-            return self._modelled(completed, history, count, rng)
+            return self._modelled(known, history, count, rng)
 
     def _modelled(
         self,
-        completed: Sequence[Tried[AnyCandidate]],
+        known: Sequence[Expected[AnyCandidate]],
         history: Sequence[Tried[AnyCandidate]],
         count: int,
         rng: random.Random,
     ) -> list[AnyCandidate]:
-        running = [trial.architecture for trial in history if trial.status is TrialStatus.RUNNING]
-        outlook = Outlook(self, completed, running)
+        known_numbers = {trial.number for trial in known}
+        running = [
+            trial.architecture
+            for trial in history
+            if trial.status is TrialStatus.RUNNING and trial.number not in known_numbers
+        ]
+        outlook = Outlook(self, known, running)
 
         def idea(proposals: Sequence[AnyCandidate], seen: set[str]) -> AnyCandidate | None:
             if proposals:
@@ -110,23 +116,27 @@ class Outlook(Generic[AnyCandidate]):
     def __init__(
         self,
         strategy: EhviStrategy[AnyCandidate],
-        completed: Sequence[Tried[AnyCandidate]],
+        trials: Sequence[Expected[AnyCandidate]],
         running: Sequence[AnyCandidate],
     ) -> None:
         import numpy as np
 
         self.space, budget = strategy.space, strategy.budget
-        trials = most_telling(completed)
+        trials = most_telling(trials)
         self.known = [trial.architecture for trial in trials]
-        accuracies = np.array([trial.val_accuracy for trial in trials])
-        self.model = AccuracyModel(strategy.encoder, [self.space.encode(known) for known in self.known], accuracies)
+        self.model = AccuracyModel(
+            strategy.encoder,
+            [self.space.encode(known) for known in self.known],
+            np.array([trial.val_accuracy for trial in trials]),
+            np.array([trial.deviation for trial in trials]),
+        )
         self.reference = float(np.quantile(self.model.targets, REFERENCE))
         largest = self.space.most_parameters
         if budget.max_parameters is not None:
             largest = min(largest, budget.max_parameters)
         smallest = max(self.space.fewest_parameters, budget.min_parameters or 0)
         self.limits = _log(smallest), max(_log(largest), _log(smallest))
-        observed = [trial.architecture for trial in ParetoFront.of(completed)]
+        observed = [trial.architecture for trial in ParetoFront.of(trials)]
         self.imagine(running)
         believed = self._believed(self._means())
         self.front = list({found.id: found for found in [*observed, *believed]}.values())
@@ -168,7 +178,7 @@ class Outlook(Generic[AnyCandidate]):
                 yield self.known[place]
 
 
-def most_telling(trials: Sequence[Tried[AnyCandidate]]) -> list[Tried[AnyCandidate]]:
+def most_telling(trials: Sequence[Expected[AnyCandidate]]) -> list[Expected[AnyCandidate]]:
     """All trials; first those that a model of limited size should know: in turn one of the best and any other."""
     ranks = pareto_rank(trials)
     best = sorted(trials, key=lambda trial: (ranks[trial.number], trial.number))

@@ -10,7 +10,8 @@ from typing import final
 from nas.pareto import pareto_rank
 from nas.space.protocol import AnyCandidate
 from nas.strategies.base import Strategy, Tried, register
-from nas.strategies.proposals import collect, first_new, usable
+from nas.strategies.learning_curve import expected
+from nas.strategies.proposals import collect, first_new
 
 POPULATION = 20
 """Survivors that may have children, and trials before the first child. Larger populations learn too slowly."""
@@ -31,7 +32,7 @@ class EvolutionStrategy(Strategy[AnyCandidate]):
     """
 
     def propose(self, history: Sequence[Tried[AnyCandidate]], count: int, rng: random.Random) -> list[AnyCandidate]:
-        population = survivors(usable(history), POPULATION)
+        population = survivors(expected(history), POPULATION)
         space, budget = self.space, self.budget
 
         def parent() -> AnyCandidate:

@@ -9,7 +9,8 @@ from typing import final
 from nas.pareto import ParetoFront
 from nas.space.protocol import AnyCandidate
 from nas.strategies.base import Strategy, Tried, register
-from nas.strategies.proposals import collect, first_new, usable
+from nas.strategies.learning_curve import expected
+from nas.strategies.proposals import collect, first_new
 
 START = 10
 """Trials before the first neighbor."""
@@ -24,7 +25,7 @@ class LocalStrategy(Strategy[AnyCandidate]):
     """Pareto local search: one decision of one network on the front is changed at a time."""
 
     def propose(self, history: Sequence[Tried[AnyCandidate]], count: int, rng: random.Random) -> list[AnyCandidate]:
-        front = ParetoFront.of(usable(history)).points
+        front = ParetoFront.of(expected(history)).points
 
         def neighbor() -> AnyCandidate:
             return self.space.mutate(rng.choice(front).architecture, rng, self.budget)

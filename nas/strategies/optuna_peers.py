@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Generic, final
 from nas.architecture import Budget
 from nas.space.protocol import AnyCandidate, Genes, Space
 from nas.strategies.base import Strategy, StrategyError, Tried, register
-from nas.strategies.proposals import collect, usable
+from nas.strategies.learning_curve import expected
+from nas.strategies.proposals import collect
 
 if TYPE_CHECKING:
     import optuna
@@ -122,11 +123,9 @@ class _Peer(Generic[AnyCandidate]):
         import optuna
 
         space, budget = self.space, self.budget
-        told = {
-            trial.architecture.id: (trial.val_accuracy, math.log10(max(trial.parameters, 1)))
-            for trial in usable(history)
-        }
-        study = study_of([(space.encode(trial.architecture), told[trial.architecture.id]) for trial in usable(history)])
+        known = expected(history)
+        told = {trial.architecture.id: (trial.val_accuracy, math.log10(max(trial.parameters, 1))) for trial in known}
+        study = study_of([(space.encode(trial.architecture), told[trial.architecture.id]) for trial in known])
 
         def idea(proposals: Sequence[AnyCandidate], seen: set[str]) -> AnyCandidate | None:  # noqa: ARG001
             for _ in range(ASKS):

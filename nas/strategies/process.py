@@ -50,15 +50,19 @@ class Process:
         targets: what was observed.
         gene_of: the gene of each column.
         settings: of the kernel.
+        variances: of each target, beside the noise that all have.
     """
 
-    def __init__(self, features: Matrix, targets: Vector, gene_of: Sequence[int], settings: Settings) -> None:
+    def __init__(
+        self, features: Matrix, targets: Vector, gene_of: Sequence[int], settings: Settings, variances: Vector
+    ) -> None:
         import numpy as np
         from scipy.linalg import cho_solve
 
         self.features, self.targets, self.gene_of, self.settings = features, targets, gene_of, settings
+        self.variances = variances
         covariance = self._covariance(features, features)
-        covariance[np.diag_indices_from(covariance)] += np.exp(settings.noise) + JITTER
+        covariance[np.diag_indices_from(covariance)] += np.exp(settings.noise) + JITTER + variances
         self.factor = np.linalg.cholesky(covariance)
         solved = cho_solve((self.factor, True), np.stack([targets, np.ones(len(targets))], axis=1))
         self.mean = float(solved[:, 0].sum() / solved[:, 1].sum())
@@ -92,7 +96,8 @@ class Process:
         import numpy as np
 
         targets = np.concatenate([self.targets, self.means(features)])
-        return Process(np.concatenate([self.features, features]), targets, self.gene_of, self.settings)
+        variances = np.concatenate([self.variances, np.zeros(len(features))])
+        return Process(np.concatenate([self.features, features]), targets, self.gene_of, self.settings, variances)
 
     def _covariance(self, left: Matrix, right: Matrix) -> Matrix:
         import numpy as np
@@ -104,19 +109,26 @@ class Process:
         return result
 
 
-def fit(features: Matrix, targets: Vector, gene_of: Sequence[int], start: Settings | None = None) -> Settings:
+def fit(
+    features: Matrix,
+    targets: Vector,
+    gene_of: Sequence[int],
+    variances: Vector,
+    start: Settings | None = None,
+) -> Settings:
     """The settings of the highest posterior density.
 
     Args:
         features: as in `Process`.
         targets: with mean 0 and standard deviation 1.
         gene_of: as in `Process`.
+        variances: as in `Process`.
         start: where to begin; with equal weights if left out.
     """
     import numpy as np
     from scipy.optimize import minimize
 
-    density = NegativeLogDensity(features, targets, gene_of)
+    density = NegativeLogDensity(features, targets, gene_of, variances)
     bounds = [*[(-5.0, 5.0)] * density.genes, *BOUNDS]
     first = np.clip(density.point(start), *np.transpose(bounds))
     options = {"maxiter": STEPS, "ftol": 1e-7}
@@ -134,10 +146,10 @@ class NegativeLogDensity:
     that few observations fix what they share and many tell them apart.
     """
 
-    def __init__(self, features: Matrix, targets: Vector, gene_of: Sequence[int]) -> None:
+    def __init__(self, features: Matrix, targets: Vector, gene_of: Sequence[int], variances: Vector) -> None:
         import numpy as np
 
-        self.features, self.targets = features, targets
+        self.features, self.targets, self.variances = features, targets, variances
         self.gene_of = np.asarray(gene_of, dtype=np.int64)
         self.genes = int(self.gene_of.max(initial=-1)) + 1
         self.member = np.zeros((len(self.gene_of), self.genes))
@@ -171,7 +183,7 @@ class NegativeLogDensity:
         linear = np.exp(log_linear) * self.equal
         noise = np.exp(log_noise)
         covariance = product + linear
-        covariance[np.diag_indices_from(covariance)] += noise + JITTER
+        covariance[np.diag_indices_from(covariance)] += noise + JITTER + self.variances
         factor = np.linalg.cholesky(covariance)
         inverse = cho_solve((factor, True), np.eye(count), check_finite=False)
         row_sums = inverse.sum(axis=0)

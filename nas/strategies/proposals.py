@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Callable, Sequence
 
@@ -59,11 +58,6 @@ def fresh(
 def first_new(idea: Callable[[], AnyCandidate], seen: set[str], tries: int) -> AnyCandidate | None:
     """The first architecture that is not known, of up to `tries`."""
     return next((found for found in (idea() for _ in range(tries)) if found.id not in seen), None)
-
-
-def usable(history: Sequence[Tried[AnyCandidate]]) -> list[Tried[AnyCandidate]]:
-    """The completed trials with an accuracy to learn from."""
-    return [trial for trial in history if trial.completed and math.isfinite(trial.val_accuracy)]
 
 
 def van_der_corput(number: int) -> float:

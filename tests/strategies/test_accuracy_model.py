@@ -16,7 +16,7 @@ def covariance(architectures, weights=(0.7, 0.4)):
     encoder = Encoder(GENES)
     features = encoder(architectures)
     settings = Settings(np.log(np.array(weights)), 0.0, -50.0, -5.0)
-    process = Process(features, np.zeros(len(features)), encoder.gene_of, settings)
+    process = Process(features, np.zeros(len(features)), encoder.gene_of, settings, np.zeros(len(features)))
     return process._covariance(features, features)
 
 
@@ -34,7 +34,7 @@ def test_the_kernel_is_positive_definite_on_conditional_genes():
     encoder = Encoder(space.genes())
     features = encoder([space.encode(space.sample(rng)) for _ in range(120)])
     weights = np.random.default_rng(0).normal(0, 2, max(encoder.gene_of) + 1)
-    process = Process(features, np.zeros(120), encoder.gene_of, Settings(weights, 0.0, -3.0, 0.0))
+    process = Process(features, np.zeros(120), encoder.gene_of, Settings(weights, 0.0, -3.0, 0.0), np.zeros(120))
     assert np.linalg.eigvalsh(process._covariance(features, features)).min() > -1e-9
 
 
@@ -46,7 +46,7 @@ def test_fitting_finds_which_genes_matter_and_how_much_noise_there_is():
     truth = np.sin(3 * codes[:, 0] + codes[:, 1] * codes[:, 0])
     targets = truth + rng.normal(0, 0.2, 120)
     targets = (targets - targets.mean()) / targets.std()
-    settings = fit(features, targets, encoder.gene_of)
+    settings = fit(features, targets, encoder.gene_of, np.zeros(len(targets)))
     assert settings.weights[:2].min() > settings.weights[2:].max() + 0.5
     assert np.exp(settings.noise) * np.var(truth) == pytest.approx(0.04, rel=0.8)
 
@@ -57,7 +57,7 @@ def test_luck_is_not_taken_for_structure():
     codes = list(np.ndindex(3, 3, 3, 3))
     features = encoder([{f"g{gene}": "abc"[code] for gene, code in enumerate(row)} for row in codes])
     targets = rng.normal(size=81)
-    settings = fit(features, (targets - targets.mean()) / targets.std(), encoder.gene_of)
+    settings = fit(features, (targets - targets.mean()) / targets.std(), encoder.gene_of, np.zeros(len(targets)))
     assert np.exp(settings.noise) > 0.25
 
 
@@ -68,9 +68,9 @@ def test_fitting_climbs_the_likelihood():
     targets = np.array([row.accuracy for row in rows])
     targets = (targets - targets.mean()) / targets.std()
     start = Settings(np.log(np.full(4, 0.5)), 0.0, np.log(0.075), np.log(0.02))
-    fitted = fit(features, targets, encoder.gene_of)
-    before = Process(features, targets, encoder.gene_of, start).log_likelihood
-    assert Process(features, targets, encoder.gene_of, fitted).log_likelihood > before + 5
+    fitted = fit(features, targets, encoder.gene_of, np.zeros(len(targets)))
+    before = Process(features, targets, encoder.gene_of, start, np.zeros(len(targets))).log_likelihood
+    assert Process(features, targets, encoder.gene_of, fitted, np.zeros(len(targets))).log_likelihood > before + 5
 
 
 def test_the_gradient_is_that_of_the_value():
@@ -79,7 +79,7 @@ def test_the_gradient_is_that_of_the_value():
     encoder = Encoder(space.genes())
     features = encoder([space.encode(space.sample(rng)) for _ in range(25)])
     draws = np.random.default_rng(0)
-    density = NegativeLogDensity(features, draws.normal(size=25), encoder.gene_of)
+    density = NegativeLogDensity(features, draws.normal(size=25), encoder.gene_of, draws.uniform(0, 0.5, size=25))
     point = density.center + draws.normal(0, 0.5, len(density.center))
     _, gradient = density(point)
     step = 1e-5

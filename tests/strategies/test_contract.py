@@ -1,6 +1,7 @@
 """What every registered strategy promises, on a graph of decisions and on a table."""
 
 import random
+from dataclasses import replace
 from functools import cache
 from importlib.util import find_spec
 
@@ -101,6 +102,24 @@ def test_equal_and_undefined_accuracies_are_survived(name, place):
         for number, each in enumerate(known_history("random", place)[:24])
     ]
     assert len(make_strategy(name, space, budget).propose(history, 2, random.Random(0))) == 2
+
+
+def stopped_early(each):
+    """A trial of odd number as it was after the first of two epochs."""
+    if not each.completed:
+        return each
+    curve = (max(each.val_accuracy - 0.1, 0.0), each.val_accuracy)
+    if each.number % 2 == 0:
+        return replace(each, curves={"val_accuracy": curve})
+    metrics = {"val_accuracy": curve[0]}
+    return replace(each, status=TrialStatus.STOPPED, metrics=metrics, curves={"val_accuracy": curve[:1]})
+
+
+def test_trials_that_were_stopped_early_are_learned_from_and_not_repeated(name, place):
+    space, budget = SPACES[place]
+    history = [stopped_early(each) for each in known_history("random", place)[:24]]
+    proposals = make_strategy(name, space, budget).propose(history, 4, random.Random(0))
+    assert len(set(ids(proposals)) - {each.architecture.id for each in history}) == 4
 
 
 def test_an_exhausted_space_ends_the_search(name):

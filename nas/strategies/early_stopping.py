@@ -1,0 +1,167 @@
+"""Which trials are worth their full training: rungs at which a trial stops, and who may go on."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, ClassVar, TypeVar, final
+
+from nas.pareto import pareto_rank
+from nas.strategies.base import StrategyError, Tried
+from nas.strategies.evolution import survivors
+from nas.trial import TrialStatus
+
+REDUCTION = 3
+"""Of the trials that reach a rung about one in this many goes on; the next rung is this many times as far."""
+
+RUNGS = 3
+"""At most, the full training included: more of them earn little."""
+
+
+class EarlyStopping(ABC):
+    """Decides at rungs. It keeps no state: the same trials give the same decisions.
+
+    Args:
+        epochs: of a full training.
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self, epochs: int) -> None:
+        self.epochs = epochs
+
+    @property
+    @abstractmethod
+    def rungs(self) -> tuple[int, ...]:
+        """Epochs after which a trial stops; the last is the full training."""
+
+    @abstractmethod
+    def promote(self, trials: Sequence[Tried[Any]], *, more: bool) -> int | None:
+        """The number of the stopped trial that shall go on to its next rung now, or None.
+
+        Args:
+            trials: all of them.
+            more: whether new trials may still come.
+        """
+
+    def target(self, trained: int) -> int:
+        """Up to which epoch a trial goes on that was trained for `trained` epochs."""
+        return next(rung for rung in self.rungs if rung > trained)
+
+
+EARLY_STOPPING: dict[str, type[EarlyStopping]] = {}
+"""Every kind of early stopping by its name in experiment files."""
+
+AnyEarlyStopping = TypeVar("AnyEarlyStopping", bound=type[EarlyStopping])
+
+
+def _register(name: str) -> Callable[[AnyEarlyStopping], AnyEarlyStopping]:
+    def add(cls: AnyEarlyStopping) -> AnyEarlyStopping:
+        cls.name = name
+        EARLY_STOPPING[name] = cls
+        return cls
+
+    return add
+
+
+def make_early_stopping(name: str, epochs: int) -> EarlyStopping:
+    """By name.
+
+    Raises:
+        StrategyError: there is none of that name.
+    """
+    if name not in EARLY_STOPPING:
+        close = get_close_matches(name, EARLY_STOPPING, n=1)
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        raise StrategyError(f"there is no early stopping {name!r}{hint}; there are {', '.join(EARLY_STOPPING)}")
+    return EARLY_STOPPING[name](epochs)
+
+
+@final
+@_register("none")
+class NoEarlyStopping(EarlyStopping):
+    """Every trial is trained in full."""
+
+    @property
+    def rungs(self) -> tuple[int, ...]:
+        return (self.epochs,)
+
+    def promote(self, trials: Sequence[Tried[Any]], *, more: bool) -> int | None:
+        return None
+
+
+@final
+@_register("pareto-asha")
+class ParetoAsha(EarlyStopping):
+    """Asynchronous successive halving (Li et al., 2020), ranked by non-dominated sorting (Schmucker et al., 2021).
+
+    Sizes are known, so a small network is never compared with a large one for accuracy alone: it goes on if no network
+    of at most its size was better at the same epoch. When no new trials come, whatever is on the front of a rung goes
+    on, so that the search's front has no gaps.
+    """
+
+    @property
+    def rungs(self) -> tuple[int, ...]:
+        epochs = [self.epochs]
+        while len(epochs) < RUNGS and epochs[-1] > 1:
+            epochs.append(max(1, epochs[-1] // REDUCTION))
+        return tuple(reversed(epochs))
+
+    def promote(self, trials: Sequence[Tried[Any]], *, more: bool) -> int | None:
+        for rung in reversed(self.rungs[:-1]):
+            there = reached(trials, rung)
+            ranks = pareto_rank(there)
+            best = survivors(there, len(there) // REDUCTION)
+            if not more:
+                best += [trial for trial in there if ranks[trial.number] == 0]
+            if (found := _first_waiting(best, trials, rung)) is not None:
+                return found
+        return None
+
+
+@final
+@_register("one-epoch-then-top-k")
+class OneEpochThenTopK(EarlyStopping):
+    """All trials get one epoch, then the best third is trained in full: often as good as successive halving."""
+
+    @property
+    def rungs(self) -> tuple[int, ...]:
+        return (1, self.epochs) if self.epochs > 1 else (1,)
+
+    def promote(self, trials: Sequence[Tried[Any]], *, more: bool) -> int | None:
+        first = any(trial.status is TrialStatus.RUNNING and not trial.curve for trial in trials)
+        if more or first or self.epochs == 1:
+            return None
+        there = reached(trials, 1)
+        return _first_waiting(survivors(there, math.ceil(len(there) / REDUCTION)), trials, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A trial as it was at a rung."""
+
+    number: int
+    architecture: Any
+    val_accuracy: float
+    parameters: int
+    macs: int
+    curve: tuple[float, ...] = ()
+    status: TrialStatus = TrialStatus.COMPLETED
+    completed: bool = True
+
+
+def reached(trials: Sequence[Tried[Any]], rung: int) -> list[Tried[Any]]:
+    """The trials that were trained for at least `rung` epochs, with the best accuracy that they had then."""
+    return [
+        Reached(trial.number, trial.architecture, max(trial.curve[:rung]), trial.parameters, trial.macs)
+        for trial in trials
+        if len(trial.curve) >= rung
+    ]
+
+
+def _first_waiting(best: Sequence[Tried[Any]], trials: Sequence[Tried[Any]], rung: int) -> int | None:
+    waiting = {trial.number for trial in trials if trial.status is TrialStatus.STOPPED and len(trial.curve) == rung}
+    return next((trial.number for trial in best if trial.number in waiting), None)

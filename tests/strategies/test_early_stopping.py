@@ -1,0 +1,124 @@
+"""Who stops at a rung and who goes on."""
+
+from dataclasses import dataclass, replace
+
+import pytest
+
+from nas.strategies import StrategyError
+from nas.strategies.early_stopping import EARLY_STOPPING, make_early_stopping
+from nas.trial import TrialStatus
+
+
+@dataclass(frozen=True)
+class Some:
+    """A trial of `parameters` whose validation accuracies are `curve`."""
+
+    number: int
+    parameters: int
+    curve: tuple
+    status: TrialStatus = TrialStatus.STOPPED
+    architecture: object = None
+    macs: int = 0
+
+    @property
+    def completed(self):
+        return self.status is TrialStatus.COMPLETED
+
+    @property
+    def val_accuracy(self):
+        return max(self.curve)
+
+
+def some(*sizes_and_accuracies, epochs=1):
+    return [
+        Some(number, parameters, (0.05,) * (epochs - 1) + (accuracy,))
+        for number, (parameters, accuracy) in enumerate(sizes_and_accuracies)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "epochs", "rungs"),
+    [
+        ("none", 10, (10,)),
+        ("pareto-asha", 90, (10, 30, 90)),
+        ("pareto-asha", 10, (1, 3, 10)),
+        ("pareto-asha", 2, (1, 2)),
+        ("pareto-asha", 1, (1,)),
+        ("one-epoch-then-top-k", 10, (1, 10)),
+        ("one-epoch-then-top-k", 1, (1,)),
+    ],
+)
+def test_rungs(name, epochs, rungs):
+    assert make_early_stopping(name, epochs).rungs == rungs
+
+
+def test_targets_follow_the_rungs():
+    asha = make_early_stopping("pareto-asha", 10)
+    assert [asha.target(trained) for trained in (0, 1, 3)] == [1, 3, 10]
+
+
+def test_a_third_goes_on_and_a_small_network_is_not_ended_for_being_small():
+    asha = make_early_stopping("pareto-asha", 9)
+    # 0 beats 1 and 3 with fewer parameters; 2 is the least accurate and the smallest.
+    trials = some((100, 0.5), (200, 0.4), (10, 0.2), (300, 0.45), (400, 0.46), (500, 0.47))
+    assert asha.promote(trials[:2], more=True) is None
+    chosen = []
+    while (number := asha.promote(trials, more=True)) is not None:
+        chosen.append(number)
+        trials[number] = replace(trials[number], status=TrialStatus.RUNNING)
+    assert sorted(chosen) == [0, 2]
+
+
+def test_the_highest_rung_comes_first():
+    asha = make_early_stopping("pareto-asha", 9)
+    trials = some((100, 0.5), (200, 0.4), (300, 0.3), (400, 0.2), (500, 0.2), (600, 0.2))
+    for number in range(3):
+        trials[number] = replace(trials[number], curve=(*trials[number].curve, 0.6, 0.7 - 0.1 * number))
+    # At epoch 3 one of three may go on, at epoch 1 two of six, both of which have gone on before.
+    assert asha.promote(trials, more=True) == 0
+    trials[0] = replace(trials[0], status=TrialStatus.RUNNING)
+    assert asha.promote(trials, more=True) is None
+
+
+def test_once_no_more_trials_come_the_whole_front_goes_on():
+    asha = make_early_stopping("pareto-asha", 9)
+    trials = some((10, 0.1), (20, 0.2), (30, 0.3), (40, 0.4), (50, 0.1))
+    assert asha.promote(trials, more=True) is not None
+    chosen = set()
+    while (number := asha.promote(trials, more=False)) is not None:
+        chosen.add(number)
+        trials[number] = replace(trials[number], status=TrialStatus.RUNNING)
+    assert chosen == {0, 1, 2, 3}
+
+
+def test_accuracies_are_compared_at_the_same_epoch():
+    asha = make_early_stopping("pareto-asha", 9)
+    trials = some((100, 0.5), (100, 0.4), (100, 0.3))
+    # Trial 1 has come to 0.9, but at the first rung it was behind trial 0.
+    trials[1] = replace(trials[1], curve=(0.4, 0.8, 0.9), status=TrialStatus.COMPLETED)
+    assert asha.promote(trials, more=True) == 0
+
+
+def test_top_k_waits_for_all_and_takes_a_third():
+    top = make_early_stopping("one-epoch-then-top-k", 9)
+    trials = some((10, 0.1), (20, 0.2), (30, 0.15), (40, 0.12), (50, 0.11))
+    assert top.promote(trials, more=True) is None
+    late = Some(5, 60, (), TrialStatus.RUNNING)
+    assert top.promote([*trials, late], more=False) is None
+    chosen = set()
+    while (number := top.promote(trials, more=False)) is not None:
+        chosen.add(number)
+        trials[number] = replace(trials[number], status=TrialStatus.COMPLETED, curve=(*trials[number].curve, 0.5))
+    assert chosen == {0, 1}
+
+
+@pytest.mark.parametrize("name", EARLY_STOPPING)
+def test_failed_trials_never_go_on(name):
+    trials = [replace(trial, status=TrialStatus.FAILED) for trial in some((10, 0.9), (20, 0.9), (30, 0.9))]
+    assert make_early_stopping(name, 9).promote(trials, more=False) is None
+
+
+def test_an_unknown_name_is_refused():
+    message = r"there is no early stopping 'pareto' \(did you mean 'pareto-asha'\?\); there are none, pareto-asha, one-"
+    with pytest.raises(StrategyError, match=message):
+        make_early_stopping("pareto", 9)

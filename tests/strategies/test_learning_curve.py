@@ -1,0 +1,57 @@
+"""What a curve that was cut is expected to come to."""
+
+import random
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from nas.strategies.learning_curve import expected
+from nas.trial import TrialStatus
+from tests.strategies.test_early_stopping import Some
+
+DONE = TrialStatus.COMPLETED
+
+
+def curves(count, epochs=10, seed=0):
+    """Errors that shrink like a power of the epoch, each network at a level of its own, with noise."""
+    rng = random.Random(seed)
+    for number in range(count):
+        level = rng.uniform(0.1, 0.5)
+        errors = [level * (epoch + 1) ** -0.6 * rng.uniform(0.9, 1.1) for epoch in range(epochs)]
+        yield Some(number, 100 + number, tuple(1 - error for error in errors), DONE)
+
+
+def test_completed_trials_are_what_they_were():
+    trials = list(curves(3))
+    assert [(trial.number, trial.val_accuracy, trial.deviation) for trial in expected(trials)] == [
+        (trial.number, max(trial.curve), 0.0) for trial in trials
+    ]
+
+
+def test_without_a_full_training_a_stopped_trial_counts_as_it_is_and_is_uncertain():
+    (found,) = expected([Some(0, 100, (0.5, 0.7))])
+    assert found.val_accuracy == pytest.approx(0.7)
+    assert found.deviation == pytest.approx(0.3 * 0.303)
+
+
+def test_failed_and_untrained_trials_are_left_out():
+    assert expected([Some(0, 100, (0.5,), TrialStatus.FAILED), Some(1, 100, (), TrialStatus.RUNNING)]) == []
+
+
+def test_the_rest_of_a_curve_is_learned_from_those_that_went_on():
+    trials = list(curves(60))
+    cut = [replace(trial, curve=trial.curve[:3], status=TrialStatus.STOPPED) for trial in trials[30:]]
+    found = expected([*trials[:30], *cut])[30:]
+    truth = np.array([max(trial.curve) for trial in trials[30:]])
+    means = np.array([trial.val_accuracy for trial in found])
+    deviations = np.array([trial.deviation for trial in found])
+    naive = np.array([max(trial.curve) for trial in cut])
+    assert np.abs(means - truth).mean() < 0.25 * np.abs(naive - truth).mean()
+    # About two in three lie within one standard deviation.
+    assert 0.5 < (np.abs(means - truth) < deviations).mean() < 0.95
+
+
+def test_it_never_expects_less_than_was_seen_nor_more_than_everything():
+    trials = [*curves(10), Some(99, 5, (0.99, 0.2)), Some(98, 5, (0.9999,))]
+    assert all(max(trial.curve) <= trial.val_accuracy <= 1 for trial in expected(trials))
