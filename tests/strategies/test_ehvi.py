@@ -30,7 +30,7 @@ def test_the_front_to_beat_is_what_the_model_believes_not_the_luckiest_observati
     rows = random.Random(0).sample(space.table.rows, 40)
     # Accuracies that no decision explains: nothing but luck.
     history = [trial(number, row, 0.5 + random.Random(number).uniform(-0.1, 0.1)) for number, row in enumerate(rows)]
-    outlook = Outlook(make_strategy("ehvi", expected(space), Budget()), history, [])
+    outlook = Outlook(make_strategy("ehvi", space, Budget()), expected(history), [])
     assert outlook.stairs.levels.max() < outlook.model.targets.max() - 0.7
 
 
@@ -38,7 +38,7 @@ def test_imagining_makes_the_model_surer_and_raises_the_front():
     space = table_space()
     rows = random.Random(0).sample(space.table.rows, 20)
     history = [trial(number, row, row.accuracy) for number, row in enumerate(rows[:12])]
-    outlook = Outlook(make_strategy("ehvi", expected(space), Budget()), history, [])
+    outlook = Outlook(make_strategy("ehvi", space, Budget()), expected(history), [])
     found = max(rows[12:], key=lambda row: outlook.improvements([row])[0])
     before, (_, unsure) = outlook.improvements([found])[0], outlook.model.predict([found.genes])
     outlook.imagine([found])
