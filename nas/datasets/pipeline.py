@@ -18,6 +18,7 @@ def batches(
     shuffle_seed: int | None,
     augmentation: AugmentationConfig | None = None,
     drop_remainder: bool = False,
+    endless_after: int | None = None,
 ) -> Any:
     """A `tf.data.Dataset` of (float32 `(batch, height, width, channels)` in [0, 1], int64 `(batch,)`).
 
@@ -27,6 +28,7 @@ def batches(
         shuffle_seed: another order each epoch, the same orders each run; None keeps the images' order.
         augmentation: drawn anew each epoch, the same each run; None for evaluation.
         drop_remainder: leaves a smaller last batch out, so that all shapes are static.
+        endless_after: epoch after epoch in one stream that begins after this many; None for one epoch an iteration.
 
     Raises:
         DatasetError: an augmentation that could leave nothing of an image.
@@ -41,6 +43,8 @@ def batches(
         return gather(images, index, augmentation=augmentation, seed=seed), tf.gather(labels, index)
 
     positions = order(len(split), batch_size=batch_size, shuffle_seed=shuffle_seed, drop_remainder=drop_remainder)
+    if endless_after is not None:
+        positions = positions.repeat().skip(endless_after * int(positions.cardinality()))
     return positions.map(batch, tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nas.config import TrainingConfig
+from nas.training.checkpoint import State
 from nas.training.devices import Devices
 from nas.training.network import Network
 from nas.training.objective import training_loss
@@ -50,8 +51,23 @@ def train_compiled(
     seed: int,
     devices: Devices,
     history: History,
-) -> None:
+    until: int,
+    state: State | None,
+) -> State:
     """Fills the history. The same seed gives the weights, the order and the augmentation that `fit` gets.
+
+    Args:
+        architecture: what to build.
+        data: whose splits to use.
+        training: how.
+        seed: of the order and the augmentation.
+        devices: where.
+        history: of the epochs before; takes the new ones.
+        until: the last epoch.
+        state: after the epochs in the history; None if there are none.
+
+    Returns:
+        The state after the last epoch; nothing if that is the last of the training.
 
     Raises:
         NasError: diverged or stopped.
@@ -64,15 +80,21 @@ def train_compiled(
     momentum = batch_norm_momentum(training.epochs * steps)
     decayed = training.optimizer != "adam" and training.weight_decay > 0
     network = Network(architecture, momentum=momentum, separate=decayed)
-    train_chunk = _make_train_chunk(network, data.train, training, batch_size=batch_size, steps=training.epochs * steps)
+    optimizer = _make_optimizer(network, training, steps=training.epochs * steps)
+    variables = [*network.weights, network.statistics, *network.seeds, *optimizer.variables]
+    for variable, value in zip(variables, state or (), strict=state is not None):
+        variable.assign(value)
+    train_chunk = _make_train_chunk(network, data.train, training, optimizer, batch_size=batch_size)
     score = _make_score(network, data.validation, batch_size=4 * training.batch_size)
     epochs = order(len(data.train), batch_size=batch_size, shuffle_seed=seed, drop_remainder=True).batch(steps)
     stream = iter(epochs.repeat())
     pace = Pace(_CHUNK_SECONDS)
     macs = architecture.count.macs * batch_size * steps * training.epochs
     with _without_graph_optimizer() if devices.kind == "cpu" and macs < _SHORT_MACS else nullcontext():
-        for _ in range(training.epochs):
+        for epoch in range(until):
             positions, seeds = next(stream)
+            if epoch < history.epochs:
+                continue
             loss = correct = 0.0
             start = 0
             while start < steps:
@@ -90,6 +112,7 @@ def train_compiled(
                 "val_accuracy": val_correct / len(data.validation),
             }
             history.end_epoch(values, network.get_weights)
+    return [] if until == training.epochs else [np.asarray(variable.numpy()) for variable in variables]
 
 
 class Pace:
@@ -111,21 +134,26 @@ class Pace:
         self.steps = max(1, min(int(steps * self._seconds / second), 8 * steps))
 
 
-def _make_train_chunk(
-    network: Network, split: Split, training: TrainingConfig, *, batch_size: int, steps: int
-) -> Callable[[Any, Any], Any]:
-    """A function that trains on batches: (positions `(n, batch)`, seeds `(n, 2)`) -> summed (loss, correct answers)."""
+def _make_optimizer(network: Network, training: TrainingConfig, *, steps: int) -> Any:
     import keras
-    import tensorflow as tf
 
-    from nas.datasets.pipeline import gather
-
-    images, labels = _on_device(split)
     optimizer = make_optimizer(training, steps=steps)
     if training.precision == "mixed_float16":
         # As `compile` does: small gradients would be zero in half precision.
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     optimizer.build(network.weights)
+    return optimizer
+
+
+def _make_train_chunk(
+    network: Network, split: Split, training: TrainingConfig, optimizer: Any, *, batch_size: int
+) -> Callable[[Any, Any], Any]:
+    """A function that trains on batches: (positions `(n, batch)`, seeds `(n, 2)`) -> summed (loss, correct answers)."""
+    import tensorflow as tf
+
+    from nas.datasets.pipeline import gather
+
+    images, labels = _on_device(split)
 
     def step(positions: Any, seed: Any) -> Any:
         x = gather(images, positions, augmentation=training.augmentation, seed=seed)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from nas.config import TrainingConfig
 from nas.errors import NasError
+from nas.training.checkpoint import State
 from nas.training.devices import Devices
 from nas.training.objective import training_loss
 from nas.training.result import History
@@ -25,8 +28,10 @@ def train_with_fit(
     seed: int,
     devices: Devices,
     history: History,
-) -> None:
-    """Fills the history.
+    until: int,
+    state: State | None,
+) -> State:
+    """Fills the history; arguments and result are those of `train_compiled`.
 
     Raises:
         NasError: diverged, stopped, or a split is too small for the devices.
@@ -39,6 +44,10 @@ def train_with_fit(
     steps = training.epochs * (len(data.train) // batch_size)
     model = architecture.build(batch_norm_momentum=batch_norm_momentum(steps))
     _compile(model, training, steps=steps, replicas=devices.replicas)
+    model.optimizer.build(model.trainable_variables)
+    variables = [*model.variables, *model.optimizer.variables]
+    for variable, value in zip(variables, state or (), strict=state is not None):
+        variable.assign(value)
     model.fit(
         # Without the remainder: each step has the same shape, replicas have equal shares, and no batch
         # normalization sees a single image. The order is new in each epoch, so no image is left out for good.
@@ -48,15 +57,18 @@ def train_with_fit(
             shuffle_seed=seed,
             augmentation=training.augmentation,
             drop_remainder=True,
-        ).repeat(),
-        # One endless stream: Keras opens a finite one more than once an epoch, and each time another order is lost.
+            # One endless stream: Keras opens a finite one more than once an epoch, and each time another order is lost.
+            endless_after=history.epochs,
+        ),
         steps_per_epoch=len(data.train) // batch_size,
         validation_data=batches(data.validation, batch_size=validation_size, shuffle_seed=None, augmentation=None),
-        epochs=training.epochs,
+        initial_epoch=history.epochs,
+        epochs=until,
         shuffle=False,
         verbose=0,
         callbacks=[_make_callback(history, replicas=devices.replicas)],
     )
+    return [] if until == training.epochs else [np.asarray(variable.numpy()) for variable in variables]
 
 
 def training_batch_size(images: int, wanted: int, replicas: int) -> int:

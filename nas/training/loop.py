@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import gc
+import logging
 import time
 from typing import TYPE_CHECKING, Literal
 
 from nas.config import TrainingConfig
+from nas.training.checkpoint import Checkpoint, State
 from nas.training.compiled import fits, train_compiled
 from nas.training.devices import Devices, select_devices
 from nas.training.fit import train_with_fit
@@ -18,6 +20,8 @@ from nas.training.result import History, OnEpoch, ShouldStop, TrainingResult
 if TYPE_CHECKING:
     from nas.architecture import Architecture
     from nas.datasets.spec import DatasetSpec
+
+logger = logging.getLogger(__name__)
 
 Loop = Literal["auto", "compiled", "fit"]
 
@@ -32,6 +36,8 @@ def train(
     on_epoch: OnEpoch | None = None,
     should_stop: ShouldStop | None = None,
     loop: Loop = "auto",
+    epochs: int | None = None,
+    checkpoint: bytes | None = None,
 ) -> TrainingResult:
     """Trains on `data.train`, scores each epoch on `data.validation`; never reads `data.test`.
 
@@ -49,6 +55,10 @@ def train(
             an error.
         loop: "compiled" runs an epoch in one call, on one device that holds all images; "fit" is Keras' own, for any
             device and data. They do the same up to rounding. "auto" is "compiled" where that is possible.
+        epochs: after which to leave the training, at most `training.epochs`; the result then has a checkpoint. The
+            learning rate follows `training.epochs` all the same.
+        checkpoint: of an earlier part of this training, which goes on after its epochs as if it had not been left. One
+            of the other loop, after a change of devices, is passed over, and the training begins anew.
 
     Raises:
         TrainingDivergedError: the loss became infinite or not a number.
@@ -62,17 +72,34 @@ def train(
     started = time.monotonic()
     devices = devices or select_devices()
     compiled = loop == "compiled" or (loop == "auto" and fits(data, devices))
+    name = "compiled" if compiled else "fit"
     history = History(on_epoch, should_stop)
+    state = _resume(checkpoint, name, history)
+    until = min(epochs or training.epochs, training.epochs)
     keras.utils.set_random_seed(seed)
     try:
         with precision(training.precision), devices.scope():
             run = train_compiled if compiled else train_with_fit
-            run(architecture, data, training, seed=seed, devices=devices, history=history)
-        return history.result(duration_seconds=time.monotonic() - started)
+            left = run(
+                architecture, data, training, seed=seed, devices=devices, history=history, until=until, state=state
+            )
+        kept = None if until == training.epochs else history.checkpoint(name, left)
+        return history.result(duration_seconds=time.monotonic() - started, checkpoint=kept)
     finally:
         policy = keras.config.dtype_policy()
         keras.backend.clear_session()
         keras.config.set_dtype_policy(policy)
+
+
+def _resume(checkpoint: bytes | None, loop: str, history: History) -> State | None:
+    if checkpoint is None:
+        return None
+    kept = Checkpoint.from_bytes(checkpoint)
+    if kept.loop != loop:
+        logger.warning("a training begins anew: it was left on other devices (%s, now %s)", kept.loop, loop)
+        return None
+    history.restore(kept)
+    return kept.state
 
 
 @functools.cache

@@ -71,6 +71,8 @@ class Network:
             for variable in (layer.moving_mean, layer.moving_variance)
         ]
         self.statistics = tf.Variable(_flat(self._moving), name="statistics", trainable=False)
+        held = {id(variable) for variable in self._model.weights}
+        self.seeds = [variable for variable in self._model.variables if id(variable) not in held]
 
     def __call__(self, images: Any, weights: Sequence[Any], *, training: bool) -> tuple[Any, Any]:
         """Class probabilities `(batch, classes)`, and the statistics that this batch leaves behind.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from nas.errors import NasError
+from nas.training.checkpoint import Checkpoint, State
 from nas.training.model import Weights
 
 OnEpoch = Callable[[int, dict[str, float]], None]
@@ -51,6 +52,7 @@ class TrainingResult:
         weights: of the best epoch, in the order of `keras.Model.get_weights()`, in host memory.
         best_epoch: from 1.
         epochs: that were trained.
+        checkpoint: to go on with, if the training was left before its end; else None.
         duration_seconds: build, training and validation.
     """
 
@@ -60,6 +62,7 @@ class TrainingResult:
     best_epoch: int
     epochs: int
     duration_seconds: float
+    checkpoint: bytes | None = None
 
 
 class History:
@@ -73,9 +76,27 @@ class History:
         self._on_epoch, self._should_stop = on_epoch, should_stop
 
     @property
+    def epochs(self) -> int:
+        """That have ended."""
+        return len(self.curves["loss"])
+
+    @property
     def epoch(self) -> int:
         """The one that is being trained, from 1."""
-        return len(self.curves["loss"]) + 1
+        return self.epochs + 1
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Begin after the epochs of a checkpoint."""
+        self.curves = {name: list(checkpoint.curves[name]) for name in _CURVES}
+        self.weights, self.best_epoch = checkpoint.weights, checkpoint.best_epoch
+        best = self.best_epoch - 1
+        self._best = (self.curves["val_accuracy"][best], -self.curves["val_loss"][best])
+
+    def checkpoint(self, loop: str, state: State) -> bytes:
+        """What is needed to go on with this training later."""
+        return Checkpoint(
+            loop=loop, state=state, curves=self.curves, weights=self.weights, best_epoch=self.best_epoch
+        ).to_bytes()
 
     def check_loss(self, loss: float) -> None:
         """Within an epoch.
@@ -116,13 +137,14 @@ class History:
         if self._on_epoch is not None:
             self._on_epoch(epoch, {name: values[name] for name in _CURVES})
 
-    def result(self, *, duration_seconds: float) -> TrainingResult:
+    def result(self, *, duration_seconds: float, checkpoint: bytes | None = None) -> TrainingResult:
         """Of the epochs that were kept, at least one."""
         return TrainingResult(
             metrics={name: self.curves[name][self.best_epoch - 1] for name in _CURVES},
             curves={name: tuple(values) for name, values in self.curves.items()},
             weights=self.weights,
             best_epoch=self.best_epoch,
-            epochs=len(self.curves["loss"]),
+            epochs=self.epochs,
             duration_seconds=duration_seconds,
+            checkpoint=checkpoint,
         )

@@ -1,0 +1,75 @@
+"""A training that was left after some epochs, so that it can go on as if it had not been."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nas.errors import NasError
+from nas.training.model import Weights
+
+State = Sequence[npt.NDArray[Any]]
+"""All that a loop needs to go on: weights, statistics, the optimizer's variables, the seeds of dropout."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """What is kept of it.
+
+    Attributes:
+        loop: whose state it is.
+        state: in the loop's own order.
+        curves: as in `TrainingResult`.
+        weights: of the best epoch so far.
+        best_epoch: from 1.
+    """
+
+    loop: str
+    state: State
+    curves: Mapping[str, Sequence[float]]
+    weights: Weights
+    best_epoch: int
+
+    def to_bytes(self) -> bytes:
+        """As an .npz file."""
+        about = {
+            "loop": self.loop,
+            "best_epoch": self.best_epoch,
+            "curves": {k: list(v) for k, v in self.curves.items()},
+        }
+        arrays = {"about": np.array(json.dumps(about))}
+        for kind, values in (("state", self.state), ("weights", self.weights)):
+            arrays |= {f"{kind}{index:05d}": np.asarray(value) for index, value in enumerate(values)}
+        file = io.BytesIO()
+        np.savez(file, allow_pickle=False, **arrays)
+        return file.getvalue()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Checkpoint:
+        """What `to_bytes` gave.
+
+        Raises:
+            NasError: it is something else.
+        """
+        try:
+            with np.load(io.BytesIO(content), allow_pickle=False) as file:
+                about = json.loads(str(file["about"]))
+                kept = {
+                    kind: [file[name] for name in sorted(file.files) if name.startswith(kind)]
+                    for kind in ("state", "weights")
+                }
+            return cls(
+                loop=about["loop"],
+                best_epoch=about["best_epoch"],
+                curves={name: tuple(values) for name, values in about["curves"].items()},
+                **kept,
+            )
+        except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
+            raise NasError(f"a checkpoint is damaged ({error}); the trial must be trained from the start") from error
