@@ -97,6 +97,7 @@ class ExperimentConfig(_Strict):
     dataset: DatasetConfig
     budget: BudgetConfig = BudgetConfig()
     strategy: str = "ehvi"
+    early_stopping: str = Field("none", description="which trials are not trained in full: none, pareto-asha, ...")
     trials: Count = Field(20, ge=1)
     time_limit: Seconds | None = Field(None, gt=0, description="seconds, or 30m, 2h")
     training: TrainingConfig = TrainingConfig()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -67,3 +67,10 @@ class TrialRecord:
             KeyError: the trial has none.
         """
         return self.metrics["val_accuracy"]
+
+
+def incomplete(records: Iterable[TrialRecord]) -> str:
+    """How many did not complete, in words, such as "2 failed, 7 stopped early"; "" if all did."""
+    statuses = [record.status for record in records]
+    words = {TrialStatus.FAILED: "failed", TrialStatus.STOPPED: "stopped early"}
+    return ", ".join(f"{count:,} {text}" for status, text in words.items() if (count := statuses.count(status)))

@@ -12,11 +12,11 @@ import typer
 from nas.cli.listing import complete_searches
 from nas.cli.terminal import RUNS_DIR, RunsDir, TableFormat, command, errors, output
 from nas.errors import NasError
+from nas.trial import TrialRecord, incomplete
 
 if TYPE_CHECKING:
     from nas.pareto import ParetoFront
     from nas.training.user_model import UserModel
-    from nas.trial import TrialRecord
     from nas.tuning import Search
 
 Name = Annotated[str, typer.Argument(help="Name of a search (nas list searches).", autocompletion=complete_searches)]
@@ -132,10 +132,10 @@ def print_front(
 
     points = search.front
     trials = search.trials
-    failed = sum(1 for trial in trials if trial.status == "FAILED")
+    others = incomplete(trials)
     output.print(
         f"Pareto front of {search.name!r}: {len(points)} of {len(trials)} trials"
-        + (f" ({failed} failed)" if failed else "")
+        + (f" ({others})" if others else "")
         + f", hypervolume {search.hypervolume:.3f}",
         style="bold",
         markup=False,

@@ -58,6 +58,8 @@ class Progress:
             on_front = record.number in {point.number for point in ParetoFront.of(self.records.values())}
             mark, style = ("front", "green") if on_front else ("", "")
             outcome = f"{record.val_accuracy:7.2%}  {mark:5}"
+        elif record.status is TrialStatus.STOPPED:
+            outcome, style = f"{record.val_accuracy:7.2%}  stopped at epoch {len(record.curve)}/{self.epochs}", "dim"
         else:
             outcome, style = f"failed: {record.reason}", "yellow"
         errors.print(

@@ -33,6 +33,9 @@ def search(
     ] = None,
     max_params: MaxParams = None,
     strategy: Annotated[str | None, typer.Option(help="How to search (nas list strategies).")] = None,
+    early_stopping: Annotated[
+        str | None, typer.Option(help="Trials that are not trained in full: none, pareto-asha, one-epoch-then-top-k.")
+    ] = None,
     trials: Annotated[str | None, typer.Option(help="Architectures to train.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs of each trial.")] = None,
     time_limit: Annotated[str | None, typer.Option(help="End in time, with a front: 90s, 30m, 2h.")] = None,
@@ -64,6 +67,7 @@ def search(
         "dataset.name": dataset,
         "budget.max_parameters": max_params,
         "strategy": strategy,
+        "early_stopping": early_stopping,
         "trials": trials,
         "training.epochs": epochs,
         "time_limit": time_limit,
@@ -84,7 +88,7 @@ def search(
         folder.check_same(plan.experiment, plan.space_text)
         # With the trials and the time that are asked for now.
         ended = Search(folder.name, runs_dir)
-        if ended.ended_trials >= plan.experiment.trials:
+        if ended.is_done(plan.experiment.trials):
             errors.print(f"The search {folder.name!r} is finished; --trials N adds trials, --fresh starts over.")
             print_front(ended, runs_dir)
             return

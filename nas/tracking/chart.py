@@ -5,12 +5,9 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from nas.pareto import ParetoFront
-
-if TYPE_CHECKING:
-    from nas.trial import TrialRecord
+from nas.trial import TrialRecord, incomplete
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,7 +26,8 @@ class FrontChart:
     x_range: tuple[float, float]
     y_range: tuple[float, float]
     steps: tuple[tuple[float, float], ...]
-    failed: int
+    trials: int
+    incomplete: str
     below: int
 
     @classmethod
@@ -61,13 +59,13 @@ class FrontChart:
             x_range=x_range,
             y_range=y_range,
             steps=tuple(steps),
-            failed=len(records) - len(done),
+            trials=len(records),
+            incomplete=incomplete(records),
             below=sum(a < y_range[0] for a in accuracies),
         )
 
     @property
     def subtitle(self) -> str:
-        trials = len(self.front) + len(self.dominated) + self.failed
-        failed = f", {self.failed} failed" if self.failed else ""
+        others = f", {self.incomplete}" if self.incomplete else ""
         below = f"; {self.below} below the plot" if self.below else ""
-        return f"{trials} trial{'s' * (trials != 1)}{failed}, {len(self.front)} on the Pareto front{below}"
+        return f"{self.trials} trial{'s' * (self.trials != 1)}{others}, {len(self.front)} on the Pareto front{below}"

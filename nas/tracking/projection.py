@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from nas.pareto import ParetoFront, hypervolume, pareto_rank
 from nas.tracking import figures, runs, tables, views
@@ -15,9 +15,7 @@ from nas.tracking.report import report_html
 from nas.tracking.store import Store
 from nas.tracking.story import Story, search_note
 from nas.tracking.writer import FILES_MISSING, KnownRun, RunWriter
-
-if TYPE_CHECKING:
-    from nas.trial import TrialRecord
+from nas.trial import TrialRecord, TrialStatus
 
 RunStatus = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 
@@ -160,6 +158,8 @@ class Projection:
         content = runs.trial_content(record, search_id=self._search.search_id)
         known = self._trials.get(record.number)
         if known and known.status == content.status and FILES_MISSING not in known.tags:
+            # Equal points are kept once; a trial that was stopped and went on has more of them.
+            self._writer.write(known, points=content.curves, at_ms=known.start_ms)
             self._writer.write(known, tags=content.tags, params=content.params, metrics=content.metrics)
             self._write_standing(known, record, rank, step=step)
             return
@@ -198,7 +198,9 @@ class Projection:
     def _write_progress(self, records: Sequence[TrialRecord], status: RunStatus) -> None:
         steps = []
         smallest, largest = self._search.limits
-        for record in records[self._progress_steps :]:
+        # One that was stopped early may come again, as a full one.
+        full = [record for record in records if record.status is not TrialStatus.STOPPED]
+        for record in full[self._progress_steps :]:
             self._progress = ParetoFront.of((*self._progress, record))
             self._progress_steps += 1
             values: dict[str, float] = {"trials": self._progress_steps, "front_size": len(self._progress)}
@@ -207,16 +209,16 @@ class Projection:
                 values |= {"best_val_accuracy": self._progress.best().val_accuracy, "hypervolume": volume}
             if self._progress_steps > self._parent.metrics.get("trials", 0):
                 steps += [(k, self._progress_steps, v) for k, v in runs.tidied(values).items()]
-        self._writer.write(self._parent, points=steps, tags={runs.NOTE: self._note(status)})
+        self._writer.write(self._parent, points=steps, tags={runs.NOTE: self._note(len(records), status)})
 
-    def _note(self, status: RunStatus) -> str:
+    def _note(self, trials: int, status: RunStatus) -> str:
         smallest, largest = self._search.limits
         members = [point.number for point in self._progress if point.number in self._trials]
         links = {n: views.run_url("", self._experiment_id, self._trials[n].run_id).lstrip("/") for n in members}
         return search_note(
             self._search.story,
             self._progress,
-            trials=self._progress_steps,
+            trials=trials,
             hypervolume=hypervolume(self._progress, smallest=smallest, largest=largest),
             running=status == "RUNNING",
             views=[(view.label, views.view_url("", self._experiment_id, view).lstrip("/")) for view in self._views],

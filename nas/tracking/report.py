@@ -14,10 +14,10 @@ from nas.quantity import short_count
 from nas.tracking.report_charts import NARROW, WIDE, front_svg, line_svg, said
 from nas.tracking.report_style import STYLE
 from nas.tracking.tables import test_score
+from nas.trial import TrialRecord, TrialStatus, incomplete
 
 if TYPE_CHECKING:
     from nas.tracking.story import Story
-    from nas.trial import TrialRecord
 
 DRAWN = 30
 """Networks that are drawn; a file with hundreds of pictures opens slowly on a phone."""
@@ -83,8 +83,8 @@ def _header(
     *,
     finished: bool,
 ) -> str:
-    failed = sum(not r.completed for r in records)
-    numbers = {"Trials": f"{len(records):,}" + (f", {failed:,} failed" if failed else "")}
+    others = incomplete(records)
+    numbers = {"Trials": f"{len(records):,}{f', {others}' if others else ''}"}
     numbers["On the Pareto front"] = f"{len(front):,}"
     if front.points:
         best = front.best()
@@ -188,8 +188,11 @@ def _trials(records: Sequence[TrialRecord], front: ParetoFront[TrialRecord]) -> 
     members = {point.number for point in front}
     rows = []
     for record in sorted(records, key=lambda r: r.number)[:LISTED]:
-        outcome = f"{record.val_accuracy:.2%}" if record.completed else "failed"
-        remark = record.architecture.describe() if record.completed else record.reason
+        failed = record.status is TrialStatus.FAILED
+        outcome = "failed" if failed else f"{record.val_accuracy:.2%}"
+        if record.status is TrialStatus.STOPPED:
+            outcome += f" after {len(record.curve)} epochs"
+        remark = record.reason if failed else record.architecture.describe()
         mark = "front" if record.number in members else ""
         rows.append(
             f'<tr><th scope="row" class="n">{record.number}</th><td class="n">{record.parameters:,}</td>'

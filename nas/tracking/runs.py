@@ -6,14 +6,11 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from nas.architecture.diagram import diagram
 from nas.quantity import short_count
 from nas.tracking.figures import DOMINATED_COLOR, FAILED_COLOR, FRONT_COLOR
-
-if TYPE_CHECKING:
-    from nas.trial import TrialRecord
+from nas.trial import TrialRecord, TrialStatus
 
 SEARCH_ID = "nas.search_id"
 """Tag of every run of a search: the search's own one and its trials."""
@@ -21,6 +18,8 @@ ROLE = "nas.role"
 """Tag: `search` or `trial`."""
 TRIAL = "nas.trial"
 """Tag: the trial's number. With `nas.search_id` it is the key under which a trial is written once."""
+STOPPED = "stopped_early"
+"""Tag: whether the trial ended at a rung, so that its accuracy is not that of a full training."""
 PARETO = "pareto_optimal"
 RANK = "pareto_rank"
 NOTE = "mlflow.note.content"
@@ -75,15 +74,19 @@ def trial_content(record: TrialRecord, *, search_id: str) -> RunContent:
         SEARCH_ID: search_id,
         ROLE: "trial",
         TRIAL: str(record.number),
+        STOPPED: str(record.status is TrialStatus.STOPPED).lower(),
         "mlflow.source.name": "nas",
     }
-    if not record.completed:
+    if record.status is TrialStatus.STOPPED:
+        epochs = len(record.curve)
+        tags[NOTE] = f"**Stopped early**, after {epochs} epochs: its accuracy is not that of a full training."
+    if record.status is TrialStatus.FAILED:
         reason = record.reason or "no reason was recorded"
         log = "\n".join(f"    {line}" for line in record.log.splitlines()[-40:])
         tags |= {"nas.reason": reason, NOTE: f"**Failed:** {reason}" + (f"\n\n{log[-4_000:]}" if log else "")}
     return RunContent(
         name=run_name(record),
-        status="FINISHED" if record.completed else "FAILED",
+        status="FAILED" if record.status is TrialStatus.FAILED else "FINISHED",
         tags=clipped(tags, _TAG_LIMIT),
         params=clipped(
             {
@@ -123,7 +126,7 @@ def standing(
 ) -> tuple[dict[str, str], dict[str, float]]:
     """Tags and metrics that change as other trials finish: front membership, its color, the Pareto rank."""
     if rank is None:
-        color = DOMINATED_COLOR if record.completed else FAILED_COLOR
+        color = FAILED_COLOR if record.status is TrialStatus.FAILED else DOMINATED_COLOR
         return {PARETO: "false", COLOR: color}, {}
     color = DOMINATED_COLOR if rank else front_color
     return {PARETO: str(rank == 0).lower(), COLOR: color}, {RANK: float(rank)}

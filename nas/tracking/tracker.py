@@ -70,7 +70,14 @@ class Tracker:
     def update_front(self, records: Iterable[TrialRecord]) -> None:
         """Take finished trials, known ones or new; the front's tags follow from all that were ever passed."""
         with self._changed:
-            self._records |= {r.number: r for r in records if r.status is not TrialStatus.RUNNING}
+            for record in records:
+                if record.status is TrialStatus.RUNNING:
+                    continue
+                before = self._records.get(record.number)
+                if before is not None and before.status is not record.status:
+                    # One that was stopped and went on finishes now.
+                    del self._records[record.number]
+                self._records[record.number] = record
             self._version += 1
             self._changed.notify_all()
 

@@ -28,6 +28,10 @@ class Task:
     architecture: str
     """As JSON."""
     seed: int
+    epochs: int
+    """After which to stop; fewer than the training's at a rung of early stopping."""
+    checkpoint: bytes | None = None
+    """Of the rung from which the trial goes on."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,6 +144,8 @@ def run_task(
         devices=devices,
         on_epoch=lambda epoch, metrics: on_epoch(Epoch(number=task.number, epoch=epoch, metrics=dict(metrics))),
         should_stop=should_stop,
+        epochs=task.epochs,
+        checkpoint=task.checkpoint,
     )
 
 

@@ -54,7 +54,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 @final
 class SearchFolder:
-    """`RUNS/NAME`: `experiment.json`, `space.yaml`, `facts.json`, `trials.jsonl`, `weights/`, `lock`."""
+    """`RUNS/NAME`: `experiment.json`, `space.yaml`, `facts.json`, `trials.jsonl`, `weights/`, `rungs/`, `lock`."""
 
     def __init__(self, runs_dir: Path, name: str) -> None:
         self.runs_dir, self.name = runs_dir, name
@@ -68,6 +68,10 @@ class SearchFolder:
     def weights(self, trial: int) -> Path:
         """Where the weights of a trial on the front are."""
         return self.path / "weights" / f"{trial}.npz"
+
+    def checkpoint(self, trial: int) -> Path:
+        """Where a trial that stopped at a rung goes on from."""
+        return self.path / "rungs" / f"{trial}.npz"
 
     def create(self, experiment: ExperimentConfig, space_text: str, facts: SearchFacts) -> None:
         """Write what a search is before its first trial; `experiment.json` comes last and makes it one.

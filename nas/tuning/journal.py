@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, final
 
@@ -48,6 +49,8 @@ class Journal:
                     trials[event["trial"]] = TrialRecord(
                         number=event["trial"], architecture=architecture, status=TrialStatus.RUNNING
                     )
+                elif event["event"] == "continue":
+                    trials[event["trial"]] = replace(trials[event["trial"]], status=TrialStatus.RUNNING)
                 else:
                     trials[event["trial"]] = _ended(trials[event["trial"]], event)
             except (ValueError, KeyError, TypeError, AttributeError, ArchitectureError) as error:
@@ -61,8 +64,12 @@ class Journal:
         """A trial is about to run."""
         self._append({"event": "start", "trial": trial, "architecture": architecture.to_dict()})
 
+    def resume(self, trial: int) -> None:
+        """A trial that stopped at a rung is about to go on."""
+        self._append({"event": "continue", "trial": trial})
+
     def end(self, record: TrialRecord) -> None:
-        """A trial has ended."""
+        """A trial has ended, or stopped at a rung."""
         self._append(
             {
                 "event": "end",
@@ -158,7 +165,7 @@ class _errors:  # noqa: N801 - used as a verb: `with _errors(path)`
             ) from None
 
 
-def write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: Path, content: str | bytes) -> None:
     """Replace a file as a whole, durably.
 
     Raises:
@@ -166,8 +173,9 @@ def write_atomically(path: Path, text: str) -> None:
     """
     temporary = path.with_name(f".{path.name}.new")
     with _errors(path):
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
+        path.parent.mkdir(exist_ok=True)
+        with temporary.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import keras_tuner
 
 from nas.architecture import Architecture
 from nas.strategies import Strategy
+from nas.strategies.early_stopping import EarlyStopping
 from nas.trial import TrialRecord, TrialStatus
 from nas.tuning.journal import Journal
 
@@ -31,6 +33,7 @@ class StrategyOracle(keras_tuner.Oracle):  # type: ignore[misc]
         self,
         *,
         strategy: Strategy[Architecture],
+        early_stopping: EarlyStopping,
         journal: Journal,
         max_trials: int,
         seed: int,
@@ -46,7 +49,8 @@ class StrategyOracle(keras_tuner.Oracle):  # type: ignore[misc]
             max_consecutive_failed_trials=max_trials + 1,
         )
         self.verbose = 0
-        self.strategy, self.journal, self.search_seed = strategy, journal, seed
+        self.strategy, self.early_stopping = strategy, early_stopping
+        self.journal, self.search_seed = journal, seed
         self.should_stop = should_stop
         self.exhausted = False
         self.records: dict[int, TrialRecord] = {}
@@ -69,7 +73,11 @@ class StrategyOracle(keras_tuner.Oracle):  # type: ignore[misc]
     def create_trial(self, tuner_id: str) -> Any:
         if self._ends():
             self._retry_queue.clear()
+        elif not self._retry_queue:
+            self._promote(more=not self.exhausted and len(self.records) < self.max_trials)
         trial = super().create_trial(tuner_id)
+        if trial.status != "RUNNING" and self.exhausted and not self._ends() and self._promote(more=False):
+            trial = super().create_trial(tuner_id)
         if trial.status == "RUNNING":
             number = int(trial.trial_id)
             if number not in self.records:
@@ -77,6 +85,16 @@ class StrategyOracle(keras_tuner.Oracle):  # type: ignore[misc]
                 self.journal.start(number, architecture)
                 self.records[number] = TrialRecord(number=number, architecture=architecture, status=TrialStatus.RUNNING)
         return trial
+
+    def _promote(self, *, more: bool) -> bool:
+        """Have a trial that stopped at a rung go on next, if one shall."""
+        number = self.early_stopping.promote(list(self.records.values()), more=more)
+        if number is None:
+            return False
+        self.journal.resume(number)
+        self.records[number] = replace(self.records[number], status=TrialStatus.RUNNING)
+        self._retry_queue.append(self._trial_id(number))
+        return True
 
     def finish(self, record: TrialRecord) -> None:
         """Keep the outcome of a trial; call it before Keras Tuner's `end_trial`."""
@@ -90,6 +108,10 @@ class StrategyOracle(keras_tuner.Oracle):  # type: ignore[misc]
         last = ended[-FAILURES:]
         failed = len(last) == FAILURES and all(record.status is TrialStatus.FAILED for record in last)
         return last[-1].reason if failed else ""
+
+    def _trial_id(self, number: int) -> str:
+        """As Keras Tuner writes it."""
+        return f"{number:0{len(str(self.max_trials))}d}"
 
     def _ends(self) -> bool:
         return self.should_stop() or bool(self.failure)
@@ -109,7 +131,7 @@ class StrategyOracle(keras_tuner.Oracle):  # type: ignore[misc]
     def _restore(self, record: TrialRecord) -> None:
         """Take a trial from the journal; one that did not end runs again."""
         self.records[record.number] = record
-        trial_id = f"{record.number:0{len(str(self.max_trials))}d}"
+        trial_id = self._trial_id(record.number)
         hyperparameters = self.hyperparameters.copy()
         hyperparameters.values = {ARCHITECTURE: record.architecture.to_json()}
         trial = keras_tuner.engine.trial.Trial(

@@ -16,6 +16,7 @@ from nas.pareto import ParetoFront, hypervolume
 from nas.resources import find_space
 from nas.space import SearchSpace, load_space
 from nas.strategies import Strategy, make_strategy
+from nas.strategies.early_stopping import EarlyStopping, make_early_stopping
 from nas.trial import TrialRecord, TrialStatus
 from nas.tuning.folder import SearchError, SearchFacts, SearchFolder
 
@@ -45,6 +46,7 @@ class Plan:
     info: DatasetInfo
     space: SearchSpace
     strategy: Strategy[Architecture]
+    early_stopping: EarlyStopping
     space_text: str
 
     @classmethod
@@ -57,8 +59,14 @@ class Plan:
         info = peek(experiment.dataset)
         space = load_space(experiment.space, input_shape=info.input_shape, classes=info.classes)
         strategy = make_strategy(experiment.strategy, space, experiment.budget.budget())
-        text = find_space(experiment.space).read_text(encoding="utf-8")
-        return cls(experiment=experiment, info=info, space=space, strategy=strategy, space_text=text)
+        return cls(
+            experiment=experiment,
+            info=info,
+            space=space,
+            strategy=strategy,
+            early_stopping=make_early_stopping(experiment.early_stopping, experiment.training.epochs),
+            space_text=find_space(experiment.space).read_text(encoding="utf-8"),
+        )
 
     @property
     def limits(self) -> tuple[int, int]:
@@ -114,12 +122,17 @@ class Search:
 
     @property
     def finished(self) -> bool:
-        """Whether every trial that was asked for has ended."""
-        return self.ended_trials >= self.experiment.trials
+        """Whether every trial that was asked for has ended, and none that was stopped shall go on."""
+        return self.is_done(self.experiment.trials)
+
+    def is_done(self, trials: int) -> bool:
+        """Whether nothing is left to do if that many trials are asked for."""
+        early_stopping = make_early_stopping(self.experiment.early_stopping, self.experiment.training.epochs)
+        return self.ended_trials >= trials and early_stopping.promote(self.trials, more=False) is None
 
     @property
     def ended_trials(self) -> int:
-        """How many trials have ended, failed ones included."""
+        """How many trials have ended, failed ones and stopped ones included."""
         return sum(1 for trial in self.trials if trial.status is not TrialStatus.RUNNING)
 
     @property
@@ -338,6 +351,7 @@ def _run_trials(
     experiment = plan.experiment
     oracle = StrategyOracle(
         strategy=plan.strategy,
+        early_stopping=plan.early_stopping,
         journal=folder.journal,
         max_trials=experiment.trials,
         seed=experiment.seed,

@@ -17,6 +17,7 @@ from nas.training import save_weights
 from nas.trial import TrialRecord, TrialStatus
 from nas.tuning.execution import Epoch, Executor, Outcome, Task
 from nas.tuning.folder import SearchFolder
+from nas.tuning.journal import write_atomically
 from nas.tuning.oracle import StrategyOracle
 
 logger = logging.getLogger(__name__)
@@ -111,12 +112,16 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
         outcome = self._outcomes.pop(trial.trial_id)
         oracle: StrategyOracle = self.oracle
         record = self._record_of(outcome)
+        if outcome.result is not None and outcome.result.checkpoint is not None:
+            write_atomically(self.folder.checkpoint(record.number), outcome.result.checkpoint)
         others = [other for other in oracle.records.values() if other.number != record.number]
         on_front = {point.number for point in ParetoFront.of([*others, record])}
         if outcome.result is not None and record.number in on_front:
             save_weights(self.folder.weights(record.number), record.architecture, outcome.result.weights)
         oracle.finish(record)
         super().on_trial_end(trial)
+        if record.status is not TrialStatus.STOPPED:
+            self.folder.checkpoint(record.number).unlink(missing_ok=True)
         for path in self.folder.weights(0).parent.glob("*.npz"):
             if path.stem.isdigit() and int(path.stem) not in on_front:
                 path.unlink()
@@ -149,10 +154,14 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
         return True
 
     def _task(self, record: TrialRecord) -> Task:
+        oracle: StrategyOracle = self.oracle
+        checkpoint = self.folder.checkpoint(record.number)
         return Task(
             number=record.number,
             architecture=record.architecture.to_json(),
             seed=trial_seed(self.seed, record.number),
+            epochs=oracle.early_stopping.target(len(record.curve)),
+            checkpoint=checkpoint.read_bytes() if record.curve and checkpoint.is_file() else None,
         )
 
     def _try_again(self, outcome: Outcome) -> bool:
@@ -170,6 +179,8 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
         self._outcomes[trial.trial_id] = outcome
         if outcome.result is None:
             trial.status, trial.message = "FAILED", outcome.reason
+        elif outcome.result.checkpoint is not None:
+            trial.status = "STOPPED"
         else:
             self._run_and_update_trial(trial)
             trial.status = "COMPLETED"
@@ -182,16 +193,19 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
             return replace(
                 running.record,
                 status=TrialStatus.FAILED,
-                duration_seconds=time.monotonic() - running.started,
+                metrics={},
+                curves={},
+                duration_seconds=running.record.duration_seconds + time.monotonic() - running.started,
                 reason=outcome.reason,
                 log=outcome.log,
             )
+        result = outcome.result
         return replace(
             running.record,
-            status=TrialStatus.COMPLETED,
-            metrics=outcome.result.metrics,
-            curves=outcome.result.curves,
-            duration_seconds=outcome.result.duration_seconds,
+            status=TrialStatus.COMPLETED if result.checkpoint is None else TrialStatus.STOPPED,
+            metrics=result.metrics,
+            curves=result.curves,
+            duration_seconds=running.record.duration_seconds + result.duration_seconds,
         )
 
     def _tell(self, event: str, *arguments: Any) -> None:
