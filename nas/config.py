@@ -66,6 +66,15 @@ class TrainingConfig(_Strict):
     augmentation: AugmentationConfig = AugmentationConfig()
 
 
+class FinalConfig(_Strict):
+    """How the front is trained again, with other seeds, and scored on the test split."""
+
+    seeds: int = Field(0, ge=0, le=100, description="trainings of each network, from scratch; 0 for no final stage")
+    top: Annotated[int, Field(ge=1)] | Literal["all-front"] = Field(
+        "all-front", description="how many networks of the front: all of them, or a number"
+    )
+
+
 class BudgetConfig(_Strict):
     """Inclusive limits on one network."""
 
@@ -101,6 +110,7 @@ class ExperimentConfig(_Strict):
     trials: Count = Field(20, ge=1)
     time_limit: Seconds | None = Field(None, gt=0, description="seconds, or 30m, 2h")
     training: TrainingConfig = TrainingConfig()
+    final: FinalConfig = FinalConfig()
     trial_timeout: Seconds | None = Field(None, gt=0, description="a trial that takes longer is ended and has failed")
     workers: Annotated[int, Field(ge=0, le=1000)] | Literal["auto"] = Field(
         "auto", description="processes that train at the same time; 0 trains in the search's own process"

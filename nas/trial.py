@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,15 @@ class TrialStatus(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class FinalTraining:
+    """One training of the final stage: from scratch, in full. Accuracies are in [0, 1]."""
+
+    seed: int
+    val_accuracy: float
+    test_accuracy: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TrialRecord:
     """One trial. A failed one has a `reason` and no invented number; a stopped one has what it came to so far.
 
@@ -30,6 +40,8 @@ class TrialRecord:
         duration_seconds: build, training and evaluation.
         reason: why it failed, one line; "" if it did not.
         log: what it wrote about its failure, such as a traceback; "" if it did not fail.
+        finals: its trainings in the final stage, which `metrics` sums up as `test_accuracy`, `test_accuracy_std` (of
+            one training), `test_seeds` and `final_val_accuracy`.
     """
 
     number: int
@@ -40,6 +52,20 @@ class TrialRecord:
     duration_seconds: float = 0.0
     reason: str = ""
     log: str = ""
+    finals: tuple[FinalTraining, ...] = ()
+
+    def with_final(self, training: FinalTraining) -> TrialRecord:
+        """After one more training of the final stage."""
+        finals = (*self.finals, training)
+        tested = [each.test_accuracy for each in finals]
+        summary = {
+            "test_accuracy": statistics.fmean(tested),
+            "test_seeds": float(len(finals)),
+            "final_val_accuracy": statistics.fmean(each.val_accuracy for each in finals),
+        }
+        if len(finals) > 1:
+            summary["test_accuracy_std"] = statistics.stdev(tested)
+        return replace(self, finals=finals, metrics={**self.metrics, **summary})
 
     @property
     def completed(self) -> bool:

@@ -25,5 +25,5 @@ def finished_search(tmp_path_factory):
         trials=3,
         epochs=2,
         runs_dir=tmp_path_factory.mktemp("runs"),
-        settings={"workers": 0},
+        settings={"workers": 0, "final.seeds": 0},
     )

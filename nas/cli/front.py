@@ -130,6 +130,9 @@ def print_front(
     from rich.markup import escape
     from rich.table import Table
 
+    from nas.noise import explained_by_noise
+    from nas.tracking.tables import NOISE_NOTE, test_score
+
     points = search.front
     trials = search.trials
     others = incomplete(trials)
@@ -148,8 +151,9 @@ def print_front(
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("architecture", overflow="fold")
     lines = []
+    noise = explained_by_noise(points)
     for point in points:
-        test = [f"{point.metrics['test_accuracy']:.2%}" if "test_accuracy" in point.metrics else ""] if tested else []
+        test = [f"{test_score(point)}{' *' if point.number in noise else ''}"] if tested else []
         cells = (str(point.number), f"{point.parameters:,}", f"{point.macs:,}", f"{point.val_accuracy:.2%}", *test)
         lines.append((point.parameters, "", (*cells, point.architecture.describe())))
     for model in yours:
@@ -159,6 +163,8 @@ def print_front(
     for _, style, cells in sorted(lines, key=lambda line: line[0]):
         table.add_row(*cells, style=style)
     output.print(table)
+    if noise:
+        output.print(f"*  {NOISE_NOTE}.", style="dim")
     if not len(points):
         return
     best, name = points.best(), search.name

@@ -73,6 +73,18 @@ class Progress:
         self.now = ""
         self._refresh()
 
+    def on_final(self, record: TrialRecord, done: int, total: int) -> None:
+        training = record.finals[-1]
+        errors.print(
+            f"final {done}/{total}  trial {record.number:<4} {record.parameters:>11,} parameters  "
+            f"validation {training.val_accuracy:.2%}, test {training.test_accuracy:.2%}",
+            markup=False,
+            overflow="ellipsis",
+            no_wrap=True,
+        )
+        self.now = f"training the front again with other seeds: {done} of {total}"
+        self._refresh()
+
     def _refresh(self) -> None:
         if self.live is None:
             return

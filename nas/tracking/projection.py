@@ -158,8 +158,9 @@ class Projection:
         content = runs.trial_content(record, search_id=self._search.search_id)
         known = self._trials.get(record.number)
         if known and known.status == content.status and FILES_MISSING not in known.tags:
-            # Equal points are kept once; a trial that was stopped and went on has more of them.
-            self._writer.write(known, points=content.curves, at_ms=known.start_ms)
+            # A trial that was stopped and went on has more of them now.
+            shown = known.metrics.get(runs.EPOCHS, 0)
+            self._writer.write(known, points=[p for p in content.curves if p[1] > shown], at_ms=known.start_ms)
             self._writer.write(known, tags=content.tags, params=content.params, metrics=content.metrics)
             self._write_standing(known, record, rank, step=step)
             return
@@ -209,17 +210,18 @@ class Projection:
                 values |= {"best_val_accuracy": self._progress.best().val_accuracy, "hypervolume": volume}
             if self._progress_steps > self._parent.metrics.get("trials", 0):
                 steps += [(k, self._progress_steps, v) for k, v in runs.tidied(values).items()]
-        self._writer.write(self._parent, points=steps, tags={runs.NOTE: self._note(len(records), status)})
+        self._writer.write(self._parent, points=steps, tags={runs.NOTE: self._note(records, status)})
 
-    def _note(self, trials: int, status: RunStatus) -> str:
+    def _note(self, records: Sequence[TrialRecord], status: RunStatus) -> str:
         smallest, largest = self._search.limits
-        members = [point.number for point in self._progress if point.number in self._trials]
+        front = ParetoFront.of(records)
+        members = [point.number for point in front if point.number in self._trials]
         links = {n: views.run_url("", self._experiment_id, self._trials[n].run_id).lstrip("/") for n in members}
         return search_note(
             self._search.story,
-            self._progress,
-            trials=trials,
-            hypervolume=hypervolume(self._progress, smallest=smallest, largest=largest),
+            front,
+            trials=len(records),
+            hypervolume=hypervolume(front, smallest=smallest, largest=largest),
             running=status == "RUNNING",
             views=[(view.label, views.view_url("", self._experiment_id, view).lstrip("/")) for view in self._views],
             links=links,

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from nas import __version__
 from nas.architecture.diagram import diagram
+from nas.noise import explained_by_noise
 from nas.pareto import ParetoFront, hypervolume
 from nas.quantity import short_count
 from nas.tracking.report_charts import NARROW, WIDE, front_svg, line_svg, said
 from nas.tracking.report_style import STYLE
-from nas.tracking.tables import test_score
+from nas.tracking.tables import NOISE_NOTE, test_score
 from nas.trial import TrialRecord, TrialStatus, incomplete
 
 if TYPE_CHECKING:
@@ -117,8 +118,10 @@ def _front(records: Sequence[TrialRecord], front: ParetoFront[TrialRecord], max_
     heads = ["trial", "parameters", "validation accuracy", *["test accuracy"] * tested, "multiply-adds", "architecture"]
     head = "".join(f'<th scope="col"{_right(h != "architecture")}>{h}</th>' for h in heads)
     rows = []
+    noise = explained_by_noise(front)
     for point in front:
-        test = f'<td class="n">{html.escape(test_score(point))}</td>' if tested else ""
+        mark = " *" if point.number in noise else ""
+        test = f'<td class="n">{html.escape(test_score(point))}{mark}</td>' if tested else ""
         rows.append(
             f'<tr><th scope="row" class="n"><a href="#trial-{point.number}">{point.number}</a></th>'
             f'<td class="n">{point.parameters:,}</td><td class="n">{point.val_accuracy:.2%}</td>{test}'
@@ -126,6 +129,7 @@ def _front(records: Sequence[TrialRecord], front: ParetoFront[TrialRecord], max_
             f'<td class="wide">{html.escape(point.architecture.describe())}</td></tr>'
         )
     note = "Test accuracy: mean ± standard deviation over training runs with different seeds." if tested else ""
+    note += f" *: {NOISE_NOTE[0].lower()}{NOISE_NOTE[1:]}." if noise else ""
     return _section(
         "front",
         "Pareto front",

@@ -20,6 +20,8 @@ TRIAL = "nas.trial"
 """Tag: the trial's number. With `nas.search_id` it is the key under which a trial is written once."""
 STOPPED = "stopped_early"
 """Tag: whether the trial ended at a rung, so that its accuracy is not that of a full training."""
+EPOCHS = "epochs"
+"""Metric: that were trained."""
 PARETO = "pareto_optimal"
 RANK = "pareto_rank"
 NOTE = "mlflow.note.content"
@@ -69,6 +71,7 @@ def trial_content(record: TrialRecord, *, search_id: str) -> RunContent:
         # Numbers, because MLflow sorts parameters as text.
         "depth": len(kinds),
         "max_channels": channels,
+        EPOCHS: len(record.curve),
     }
     tags = {
         SEARCH_ID: search_id,

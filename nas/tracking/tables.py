@@ -9,6 +9,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from nas.noise import explained_by_noise
+
 if TYPE_CHECKING:
     from nas.trial import TrialRecord
 
@@ -17,6 +19,8 @@ OBJECTIVES = {"parameters": "minimize", "val_accuracy": "maximize"}
 
 def front_rows(front: Iterable[TrialRecord]) -> list[dict[str, Any]]:
     """One row a point, in the front's order; `None` where a number was not measured or is not finite."""
+    front = tuple(front)
+    noise = explained_by_noise(front)
     rows = (
         {
             "trial": record.number,
@@ -28,6 +32,7 @@ def front_rows(front: Iterable[TrialRecord]) -> list[dict[str, Any]]:
             "val_loss": record.metrics.get("val_loss"),
             "test_accuracy": record.metrics.get("test_accuracy"),
             "test_accuracy_std": record.metrics.get("test_accuracy_std"),
+            "explained_by_noise": record.number in noise if len(record.finals) else None,
             "train_seconds": record.duration_seconds,
         }
         for record in front
@@ -95,6 +100,10 @@ def front_markdown(
             return f"{text}\n{len(points) - shown:,} more are in front.csv.\n"
         text += row
     return text
+
+
+NOISE_NOTE = "No better than a smaller network on the front, given how far trainings of one network differ"
+"""Of a point whose test score is marked."""
 
 
 def test_score(record: TrialRecord) -> str:

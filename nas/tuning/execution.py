@@ -6,7 +6,7 @@ import logging
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, final
 
 from nas.architecture import Architecture
@@ -32,6 +32,13 @@ class Task:
     """After which to stop; fewer than the training's at a rung of early stopping."""
     checkpoint: bytes | None = None
     """Of the rung from which the trial goes on."""
+    test: bool = False
+    """Whether to score on the test split too, as `test_accuracy`: for the final stage only."""
+
+
+def trial_seed(search_seed: int, number: int) -> int:
+    """Of a trial's weights and order: trial 17 can be repeated without trials 0 to 16."""
+    return (search_seed * 1_000_003 + number * 7_919 + 1) % 2**31
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -134,10 +141,11 @@ def run_task(
     should_stop: Callable[[], bool] | None = None,
 ) -> TrainingResult:
     """Train one architecture in this process."""
-    from nas.training import train
+    from nas.training import evaluate, train
 
-    return train(
-        Architecture.from_json(task.architecture),
+    architecture = Architecture.from_json(task.architecture)
+    result = train(
+        architecture,
         data,
         training,
         seed=task.seed,
@@ -147,6 +155,10 @@ def run_task(
         epochs=task.epochs,
         checkpoint=task.checkpoint,
     )
+    if not task.test:
+        return result
+    score = evaluate(architecture, result.weights, data.test)
+    return replace(result, metrics={**result.metrics, "test_accuracy": score["accuracy"]})
 
 
 def failure(slot: int, number: int, error: Exception) -> Outcome:

@@ -11,7 +11,7 @@ from typing import Any, final
 
 from nas.architecture import Architecture, ArchitectureError
 from nas.errors import NasError
-from nas.trial import TrialRecord, TrialStatus
+from nas.trial import FinalTraining, TrialRecord, TrialStatus
 
 FORMAT = 1
 """Version of the journal's lines."""
@@ -49,6 +49,13 @@ class Journal:
                     trials[event["trial"]] = TrialRecord(
                         number=event["trial"], architecture=architecture, status=TrialStatus.RUNNING
                     )
+                elif event["event"] == "final":
+                    training = FinalTraining(
+                        seed=event["seed"],
+                        val_accuracy=float(event["val_accuracy"]),
+                        test_accuracy=float(event["test_accuracy"]),
+                    )
+                    trials[event["trial"]] = trials[event["trial"]].with_final(training)
                 elif event["event"] == "continue":
                     trials[event["trial"]] = replace(trials[event["trial"]], status=TrialStatus.RUNNING)
                 else:
@@ -80,6 +87,18 @@ class Journal:
                 "duration_seconds": round(record.duration_seconds, 3),
                 "reason": record.reason,
                 "log": record.log,
+            }
+        )
+
+    def final(self, trial: int, training: FinalTraining) -> None:
+        """A trial of the front was trained again in the final stage."""
+        self._append(
+            {
+                "event": "final",
+                "trial": trial,
+                "seed": training.seed,
+                "val_accuracy": _rounded(training.val_accuracy),
+                "test_accuracy": _rounded(training.test_accuracy),
             }
         )
 

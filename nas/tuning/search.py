@@ -18,6 +18,7 @@ from nas.space import SearchSpace, load_space
 from nas.strategies import Strategy, make_strategy
 from nas.strategies.early_stopping import EarlyStopping, make_early_stopping
 from nas.trial import TrialRecord, TrialStatus
+from nas.tuning.final import missing, run_finals
 from nas.tuning.folder import SearchError, SearchFacts, SearchFolder
 
 if TYPE_CHECKING:
@@ -128,7 +129,12 @@ class Search:
     def is_done(self, trials: int) -> bool:
         """Whether nothing is left to do if that many trials are asked for."""
         early_stopping = make_early_stopping(self.experiment.early_stopping, self.experiment.training.epochs)
-        return self.ended_trials >= trials and early_stopping.promote(self.trials, more=False) is None
+        records = self.trials
+        return (
+            sum(1 for record in records if record.status is not TrialStatus.RUNNING) >= trials
+            and early_stopping.promote(records, more=False) is None
+            and not missing(records, self.experiment.final, self.experiment.seed)
+        )
 
     @property
     def ended_trials(self) -> int:
@@ -324,7 +330,9 @@ def run(
             tracker = _start_tracker(search, tracking_uri)
             interrupted = True
             try:
-                _run_trials(plan, folder, executor, (*observers, _TrackerObserver(tracker)), time_is_over)
+                told = (*observers, _TrackerObserver(tracker))
+                _run_trials(plan, folder, executor, told, time_is_over)
+                run_finals(experiment, folder, executor, told, time_is_over)
                 interrupted = False
             finally:
                 tracker.finish(search.trials, status="KILLED" if interrupted else "FINISHED")
@@ -395,6 +403,9 @@ class _TrackerObserver:
 
     def on_epoch(self, record: TrialRecord, epoch: int, metrics: dict[str, float]) -> None:
         """Nothing: the curves are written with the run."""
+
+    def on_final(self, record: TrialRecord, done: int, total: int) -> None:
+        self.tracker.log_trial(record)
 
     def on_trial_end(self, record: TrialRecord) -> None:
         self.tracker.log_trial(record)

@@ -15,7 +15,7 @@ from nas.errors import NasError
 from nas.pareto import ParetoFront
 from nas.training import save_weights
 from nas.trial import TrialRecord, TrialStatus
-from nas.tuning.execution import Epoch, Executor, Outcome, Task
+from nas.tuning.execution import Epoch, Executor, Outcome, Task, trial_seed
 from nas.tuning.folder import SearchFolder
 from nas.tuning.journal import write_atomically
 from nas.tuning.oracle import StrategyOracle
@@ -34,6 +34,9 @@ class Observer(Protocol):
 
     def on_trial_end(self, record: TrialRecord) -> None:
         """A trial has ended and is kept."""
+
+    def on_final(self, record: TrialRecord, done: int, total: int) -> None:
+        """A trial of the front was trained again in the final stage, as number `done` of `total`."""
 
 
 _LOOK_SECONDS = 0.2
@@ -94,7 +97,8 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
                     self._end(outcome)
                     free.append(outcome.slot)
         finally:
-            self.executor.close()
+            if self._running:
+                self.executor.close()
         self.on_search_end()
 
     def run_trial(self, trial: Any, *fit_args: Any, **fit_kwargs: Any) -> dict[str, float]:
@@ -211,11 +215,6 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
     def _tell(self, event: str, *arguments: Any) -> None:
         for observer in self.observers:
             getattr(observer, event)(*arguments)
-
-
-def trial_seed(search_seed: int, number: int) -> int:
-    """Of a trial's weights and order: trial 17 can be repeated without trials 0 to 16."""
-    return (search_seed * 1_000_003 + number * 7_919 + 1) % 2**31
 
 
 def weights_of(folder: SearchFolder, record: TrialRecord) -> Path:

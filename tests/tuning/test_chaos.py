@@ -13,9 +13,12 @@ from nas.architecture import Architecture
 from nas.config import load_experiment
 from nas.pareto import ParetoFront
 from nas.resources import find_experiment
+from nas.strategies.early_stopping import make_early_stopping
 from nas.training.result import TrainingResult
+from nas.trial import TrialStatus
 from nas.tuning import Plan, Search, SearchFolder
 from nas.tuning.execution import Executor, Outcome
+from nas.tuning.final import run_finals
 from nas.tuning.oracle import StrategyOracle
 from nas.tuning.tuner import ArchitectureTuner
 
@@ -23,26 +26,43 @@ KILLS = 50
 TRIALS = 25
 
 
+EPOCHS = 9
+
+
 class StandIn(Executor):
-    """Trains nothing: the accuracy is a number made from the architecture, the weights are a few bytes."""
+    """Trains nothing: accuracies are numbers made from the architecture, the weights are a few bytes.
+
+    A trial that goes on must bring the checkpoint that it left at its rung.
+    """
 
     slots = 1
+    task = None
 
     def submit(self, slot, task):
         self.task = task
 
     def next_outcome(self, timeout_seconds, on_epoch):
-        network = Architecture.from_json(self.task.architecture)
-        accuracy = random.Random(network.id).random()
+        task, self.task = self.task, None
+        if task is None:
+            return None
+        network = Architecture.from_json(task.architecture)
+        rungs = make_early_stopping("pareto-asha", EPOCHS).rungs
+        before = rungs.index(task.epochs) - 1
+        if not task.test:
+            assert task.checkpoint == (f"{network.id} {rungs[before]}".encode() if before >= 0 else None)
+        draws = random.Random(f"{network.id} {task.seed}")
+        curve = tuple(draws.random() for _ in range(task.epochs))
+        accuracy = max(curve)
         result = TrainingResult(
-            metrics={"val_accuracy": accuracy, "val_loss": 1 - accuracy},
-            curves={"val_accuracy": (accuracy,)},
+            metrics={"val_accuracy": accuracy, "val_loss": 1 - accuracy, "test_accuracy": curve[-1]},
+            curves={"val_accuracy": curve},
             weights=[np.zeros(3, np.float32)],
-            best_epoch=1,
-            epochs=1,
+            best_epoch=curve.index(accuracy) + 1,
+            epochs=task.epochs,
             duration_seconds=0.0,
+            checkpoint=None if task.epochs == EPOCHS else f"{network.id} {task.epochs}".encode(),
         )
-        return Outcome(slot=0, number=self.task.number, result=result)
+        return Outcome(slot=0, number=task.number, result=result)
 
     def close(self):
         pass
@@ -55,11 +75,17 @@ def search(plan, runs_dir):
         folder.create(plan.experiment, plan.space_text, plan.facts())
         folder.journal.repair()
         oracle = StrategyOracle(
-            strategy=plan.strategy, journal=folder.journal, max_trials=TRIALS, seed=plan.experiment.seed
+            strategy=plan.strategy,
+            early_stopping=plan.early_stopping,
+            journal=folder.journal,
+            max_trials=TRIALS,
+            seed=plan.experiment.seed,
         )
+        executor = StandIn()
         ArchitectureTuner(
-            oracle=oracle, executor=StandIn(), folder=folder, observers=(), seed=0, should_stop=lambda: False
+            oracle=oracle, executor=executor, folder=folder, observers=(), seed=0, should_stop=lambda: False
         ).search()
+        run_finals(plan.experiment, folder, executor, (), lambda: False)
 
 
 def killed_after(seconds, plan, runs_dir):
@@ -89,11 +115,14 @@ def killed_after(seconds, plan, runs_dir):
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork.*")
 def test_kills_at_random_moments_change_nothing(tmp_path):
     settings = {"space": "tiny", "strategy": "random", "budget.max_parameters": 3000, "trials": TRIALS}
+    settings |= {"early_stopping": "pareto-asha", "training.epochs": EPOCHS, "final.seeds": 2}
     plan = Plan.of(load_experiment(find_experiment("digits"), settings))
     started = time.monotonic()
     search(plan, tmp_path / "undisturbed")
     usual_seconds = time.monotonic() - started
     expected = Search("digits", tmp_path / "undisturbed").trials
+    assert {TrialStatus.STOPPED, TrialStatus.COMPLETED} == {trial.status for trial in expected}
+    assert all(len(point.finals) == 2 for point in ParetoFront.of(expected))
     rng = random.Random(0)
     kills = rounds = 0
     while kills < KILLS:
@@ -104,5 +133,6 @@ def test_kills_at_random_moments_change_nothing(tmp_path):
             assert kills < 10 * KILLS, "no round ever ends"
         done = Search("digits", runs_dir)
         assert done.trials == expected
+        assert done.finished
         kept = {int(path.stem) for path in (done.folder.path / "weights").glob("*.npz")}
         assert kept == {point.number for point in ParetoFront.of(expected)}

@@ -23,7 +23,7 @@ TRAINING = TrainingConfig(epochs=2, batch_size=64)
 def task(number, *, input_shape=(8, 8, 1), filters=8, normalization="batch"):
     blocks = (Conv(filters=filters, normalization=normalization), GlobalPoolHead(classes=10))
     architecture = Architecture(input_shape=input_shape, blocks=blocks)
-    return Task(number=number, architecture=architecture.to_json(), seed=7)
+    return Task(number=number, architecture=architecture.to_json(), seed=7, epochs=2)
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ ROOT = Path(nas.__file__).parent.parent
 def plan(**overrides):
     """A small experiment; in this process unless told otherwise, as a worker takes seconds to start."""
     settings = {"space": "tiny", "strategy": "random", "budget.max_parameters": 3000, "trials": 2, "training.epochs": 1}
-    return Plan.of(load_experiment(find_experiment("digits"), settings | {"workers": 0} | overrides))
+    return Plan.of(load_experiment(find_experiment("digits"), settings | {"workers": 0, "final.seeds": 0} | overrides))
 
 
 class Watcher:
@@ -47,6 +47,9 @@ class Watcher:
 
     def on_trial_end(self, record):
         self.told.append(("end", record.number))
+
+    def on_final(self, record, done, total):
+        self.told.append(("final", done, total))
 
 
 def test_a_search_has_trials_a_front_and_a_volume(finished_search):

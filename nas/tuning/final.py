@@ -1,0 +1,106 @@
+"""The final stage: the front trained again from scratch with several seeds, and scored on the test split."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from nas.config import FinalConfig
+from nas.pareto import ParetoFront
+from nas.strategies.evolution import survivors
+from nas.trial import FinalTraining, TrialRecord
+from nas.tuning.execution import Epoch, Executor, Outcome, Task, trial_seed
+
+if TYPE_CHECKING:
+    from nas.config import ExperimentConfig
+    from nas.tuning.folder import SearchFolder
+    from nas.tuning.tuner import Observer
+
+logger = logging.getLogger(__name__)
+
+_LOOK_SECONDS = 0.2
+_TRIES = 2
+
+
+def candidates(trials: Sequence[TrialRecord], final: FinalConfig) -> list[TrialRecord]:
+    """The trials of the front that are trained again, by parameters.
+
+    Of a front with more than `final.top` points, both ends and the ones that stand most alone.
+    """
+    front = list(ParetoFront.of(trials))
+    if final.top == "all-front" or len(front) <= final.top:
+        return front
+    chosen = {point.number for point in survivors(front, final.top)}
+    return [point for point in front if point.number in chosen]
+
+
+def missing(trials: Sequence[TrialRecord], final: FinalConfig, search_seed: int) -> list[tuple[int, int]]:
+    """What is still to be trained: (trial, seed)."""
+    return [
+        (record.number, seed)
+        for record in candidates(trials, final)
+        for seed in final_seeds(search_seed, record.number, final.seeds)
+        if seed not in {training.seed for training in record.finals}
+    ]
+
+
+def final_seeds(search_seed: int, trial: int, count: int) -> list[int]:
+    """Seeds other than the one with which the trial was chosen, because that one was lucky."""
+    return [(trial_seed(search_seed, trial) + 104_729 * (index + 1)) % 2**31 for index in range(count)]
+
+
+def run_finals(
+    experiment: ExperimentConfig,
+    folder: SearchFolder,
+    executor: Executor,
+    observers: Sequence[Observer],
+    should_stop: Callable[[], bool],
+) -> None:
+    """Train what is missing; each result is durable as soon as it is there.
+
+    A training that fails twice is left out with a warning, and tried again by the next run of the search.
+    """
+    trials = {record.number: record for record in folder.trials()}
+    waiting = [(number, seed, 1) for number, seed in missing(list(trials.values()), experiment.final, experiment.seed)]
+    running: dict[int, tuple[int, int, int]] = {}
+    free, started, total = list(range(executor.slots)), 0, len(waiting)
+
+    def on_epoch(event: Epoch) -> None:
+        """Nobody watches single epochs of a final training."""
+
+    while (waiting or running) and not should_stop():
+        while free and waiting:
+            number, seed, tries = waiting.pop(0)
+            running[started] = (number, seed, tries)
+            architecture = trials[number].architecture.to_json()
+            task = Task(
+                number=started, architecture=architecture, seed=seed, epochs=experiment.training.epochs, test=True
+            )
+            executor.submit(free.pop(0), task)
+            started += 1
+        outcome = executor.next_outcome(_LOOK_SECONDS, on_epoch)
+        if outcome is None:
+            continue
+        free.append(outcome.slot)
+        number, seed, tries = running.pop(outcome.number)
+        if outcome.result is None:
+            _failed(outcome, number, tries)
+            if outcome.crashed and tries < _TRIES:
+                waiting.insert(0, (number, seed, tries + 1))
+                continue
+            total -= 1
+            continue
+        training = FinalTraining(
+            seed=seed,
+            val_accuracy=outcome.result.metrics["val_accuracy"],
+            test_accuracy=outcome.result.metrics["test_accuracy"],
+        )
+        folder.journal.final(number, training)
+        trials[number] = trials[number].with_final(training)
+        for observer in observers:
+            observer.on_final(trials[number], total - len(waiting) - len(running), total)
+
+
+def _failed(outcome: Outcome, number: int, tries: int) -> None:
+    logger.warning("final training of trial %d, try %d: %s", number, tries, outcome.reason)

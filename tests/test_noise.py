@@ -1,0 +1,55 @@
+"""Points of a front that are there by luck."""
+
+import pytest
+
+from nas.noise import explained_by_noise
+from nas.trial import FinalTraining, TrialRecord, TrialStatus
+
+
+class Network:
+    """Only its size matters here."""
+
+    def __init__(self, parameters):
+        self.count = type("Count", (), {"parameters": parameters, "macs": 0})()
+
+
+def point(number, parameters, *accuracies, test=0.5):
+    record = TrialRecord(number=number, architecture=Network(parameters), status=TrialStatus.COMPLETED)
+    for seed, accuracy in enumerate(accuracies):
+        record = record.with_final(FinalTraining(seed=seed, val_accuracy=accuracy, test_accuracy=test))
+    return record
+
+
+def test_a_larger_network_must_be_better_by_more_than_one_standard_error():
+    # Variance of all: (4 * 0.01**2) / (3 points * (2 - 1)) = 0.000133..; the difference of two means of two has
+    # a standard error of sqrt(0.000133 * (1/2 + 1/2)) = 0.01155.
+    small = point(0, 100, 0.90, 0.90)
+    middle = point(1, 200, 0.90, 0.92)
+    large = point(2, 300, 0.91, 0.93)
+    # 0.91 - 0.90 = 0.01 is less than that, 0.92 - 0.90 = 0.02 is more.
+    assert explained_by_noise([large, small, middle]) == {1}
+
+
+def test_a_point_is_compared_with_all_smaller_ones_that_stay():
+    # The standard error is 0.00816; 2 is better than 1, but not than 0.
+    points = [point(0, 100, 0.93, 0.94), point(1, 200, 0.90, 0.90), point(2, 300, 0.935, 0.935)]
+    assert explained_by_noise(points) == {1, 2}
+
+
+def test_test_accuracies_have_no_say():
+    points = [point(0, 100, 0.90, 0.91, test=0.1), point(1, 200, 0.95, 0.96, test=0.05)]
+    assert explained_by_noise(points) == frozenset()
+
+
+@pytest.mark.parametrize("accuracies", [(), (0.9,)])
+def test_without_two_trainings_of_a_network_nothing_is_known_of_noise(accuracies):
+    assert explained_by_noise([point(0, 100, *accuracies), point(1, 200, *accuracies)]) == frozenset()
+
+
+def test_the_summary_is_mean_and_sample_deviation():
+    record = point(0, 100)
+    for seed, accuracy in enumerate((0.90, 0.94)):
+        record = record.with_final(FinalTraining(seed=seed, val_accuracy=0.8, test_accuracy=accuracy))
+    assert record.metrics == pytest.approx(
+        {"test_accuracy": 0.92, "test_accuracy_std": 0.04 / 2**0.5, "test_seeds": 2, "final_val_accuracy": 0.8}
+    )

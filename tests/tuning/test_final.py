@@ -1,0 +1,105 @@
+"""The front trained again from scratch, scored on the test split."""
+
+import json
+import statistics
+
+import pytest
+
+from nas.config import FinalConfig
+from nas.datasets import load
+from nas.training import evaluate, train
+from nas.tuning import Search, run
+from nas.tuning.final import candidates, final_seeds
+from tests.tuning.test_search import Watcher, plan
+
+SETTINGS = {"trials": 4, "training.epochs": 2, "final.seeds": 2}
+
+
+@pytest.fixture(scope="module")
+def tested(tmp_path_factory):
+    return run(plan(**SETTINGS), runs_dir=tmp_path_factory.mktemp("runs"))
+
+
+def test_each_point_of_the_front_has_a_score_over_seeds_and_nothing_else_has(tested):
+    assert tested.finished
+    front = {point.number for point in tested.front}
+    for trial in tested.trials:
+        assert len(trial.finals) == (2 if trial.number in front else 0)
+        if trial.finals:
+            scores = [training.test_accuracy for training in trial.finals]
+            assert trial.metrics["test_accuracy"] == pytest.approx(statistics.fmean(scores))
+            assert trial.metrics["test_accuracy_std"] == pytest.approx(statistics.stdev(scores))
+
+
+def test_a_final_training_is_one_from_scratch_with_another_seed(tested):
+    point = tested.front.points[0]
+    training = point.finals[0]
+    assert [each.seed for each in point.finals] == final_seeds(tested.experiment.seed, point.number, 2)
+    data = load(tested.experiment.dataset)
+    again = train(point.architecture, data, tested.experiment.training, seed=training.seed)
+    assert training.val_accuracy == pytest.approx(again.metrics["val_accuracy"], abs=0.01)
+    assert training.test_accuracy == pytest.approx(
+        evaluate(point.architecture, again.weights, data.test)["accuracy"], abs=0.01
+    )
+
+
+def test_it_goes_on_after_an_interrupt_and_trains_nothing_twice(tested, tmp_path):
+    class Stop(Watcher):
+        def on_final(self, record, done, total):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(plan(**SETTINGS), runs_dir=tmp_path, observers=(Stop(),))
+    left = Search("digits", tmp_path)
+    assert not left.finished
+    assert sum(len(trial.finals) for trial in left.trials) == 1
+    watcher = Watcher()
+    done = run(plan(**SETTINGS), runs_dir=tmp_path, observers=(watcher,))
+    total = 2 * len(done.front)
+    assert [event for event in watcher.told if event[0] == "final"] == [
+        ("final", number, total - 1) for number in range(1, total)
+    ]
+    assert [[f.seed for f in trial.finals] for trial in done.trials] == [
+        [f.seed for f in trial.finals] for trial in tested.trials
+    ]
+
+
+def test_workers_score_too(tested, tmp_path):
+    done = run(plan(**SETTINGS, workers=1), runs_dir=tmp_path)
+    assert [len(trial.finals) for trial in done.trials] == [len(trial.finals) for trial in tested.trials]
+
+
+def test_a_search_without_it_can_have_it_later(tmp_path):
+    run(plan(**SETTINGS | {"final.seeds": 0, "trials": 2}), runs_dir=tmp_path)
+    done = run(plan(**SETTINGS | {"trials": 2}), runs_dir=tmp_path)
+    assert all(len(point.finals) == 2 for point in done.front)
+
+
+def test_some_of_a_front_are_its_ends_and_the_lonely_ones(tested):
+    front = tested.front.points
+    assert candidates(tested.trials, FinalConfig(top="all-front")) == list(front)
+    assert candidates(tested.trials, FinalConfig(top=99)) == list(front)
+    if len(front) > 2:
+        assert candidates(tested.trials, FinalConfig(top=2)) == [front[0], front[-1]]
+
+
+def test_mlflow_and_the_front_show_it(tested):
+    search = tested.tracking_run()
+    client = search.store.connect()
+    experiment = client.get_experiment_by_name(search.experiment)
+    for point in tested.front:
+        query = f"tags.`nas.role` = 'trial' AND tags.`nas.trial` = '{point.number}'"
+        (shown,) = client.search_runs([experiment.experiment_id], query)
+        assert shown.data.metrics["test_accuracy"] == pytest.approx(point.metrics["test_accuracy"], abs=1e-6)
+        assert shown.data.metrics["test_seeds"] == 2
+    (parent,) = client.search_runs([experiment.experiment_id], "tags.`nas.role` = 'search'")
+    assert "(2 seeds)" in parent.data.tags["mlflow.note.content"]
+    rows = json.loads(client_text(client, parent, "front.json"))["points"]
+    assert [row["test_accuracy"] for row in rows] == pytest.approx([p.metrics["test_accuracy"] for p in tested.front])
+    assert {row["explained_by_noise"] for row in rows} <= {True, False}
+
+
+def client_text(client, run, name):
+    from pathlib import Path
+
+    return Path(client.download_artifacts(run.info.run_id, name)).read_text()
