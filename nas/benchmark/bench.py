@@ -136,15 +136,15 @@ def bench(
     counts = tuple(sorted(set(trials)))
     limits = budget or Budget()
     pairs = list(dict.fromkeys(pair for name in strategies for pair in _pairs(name, early_stopping)))
+    # What is wrong is said at once and by this process.
+    for stopping in early_stopping:
+        make_early_stopping(stopping, 1)
     for table in tables:
-        # What is wrong is said at once and by this process.
         space, _ = _prepared(table, limits)
         for strategy, stopping in pairs:
             make_contestant(strategy, space, limits)
             if stopping != NONE:
                 _ = space.table.epochs
-    for stopping in early_stopping:
-        make_early_stopping(stopping, 1)
     tasks = {
         (table, *pair): [
             Task(table=table, strategy=pair[0], early_stopping=pair[1], budget=limits, trials=counts, seed=seed)

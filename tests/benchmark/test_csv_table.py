@@ -104,3 +104,36 @@ def test_nas_bench_201_is_complete():
     assert {len(row.observations) for row in rows} == {2, 3}
     assert max(row.accuracy for row in rows) == pytest.approx(0.9161, abs=1e-4)
     assert all(row.cost_seconds > 0 for row in rows)
+
+
+CURVES = """g,parameters,accuracy,accuracy_1,accuracy_2,accuracy_1@1,accuracy_1@2,accuracy_2@1,accuracy_2@2,accuracy@1
+a,10,0.55,0.5,0.6,0.3,0.5,0.4,0.6,0.35
+b,20,0.7,0.7,,0.2,0.7,,,0.2
+"""
+
+
+def test_single_trainings_may_have_curves_of_their_own():
+    table = parse_table(CURVES, "t")
+    assert table.rows[0].curves == ({1: 0.3, 2: 0.5}, {1: 0.4, 2: 0.6})
+    assert (table.rows[1].curves, table.epochs) == (({1: 0.2, 2: 0.7},), 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("g,parameters,accuracy\na,1,0.5\n", "the table 't' has no accuracy after each epoch, which early stopping"),
+        (
+            "g,parameters,accuracy,accuracy@1,accuracy@2\na,1,0.5,0.1,0.5\nb,1,0.5,,0.5\n",
+            "the table 't', row 2: has no accuracy after epoch 1, and early stopping needs that of each of 2 epochs",
+        ),
+        ("g,parameters,accuracy,accuracy@5\na,1,0.5,0.5\n", "row 1: has no accuracy after epoch 1, and early stopping"),
+    ],
+)
+def test_early_stopping_needs_every_epoch(text, message):
+    with pytest.raises(TableError, match=message):
+        _ = parse_table(text, "t").epochs
+
+
+def test_epochs_of_a_training_need_the_training():
+    with pytest.raises(TableError, match=r"'t' has epochs of 'accuracy_2' and no column 'accuracy_2'; give what that"):
+        parse_table("g,parameters,accuracy,accuracy_2@1\na,1,0.5,0.5\n", "t")
