@@ -6,7 +6,8 @@
 The space is `benchmarks/table_space.yaml`, a part of `mixed` below 10,000 parameters; all of it is trained, so that a
 strategy on the table may propose whatever it could propose in a search. Each network is trained from two seeds, in the
 loop of a search. Kill it at any moment: each training is on the disk before the next one begins, and the same command
-goes on from there. When all are done the table is written; the same trainings give the same file, byte for byte.
+goes on from there. When all networks have been trained from a seed the table is written, with every seed that is
+complete; the same trainings give the same file, byte for byte.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ def train_all(found: list[Architecture], log: Path, limit: int | None) -> dict[K
     return done
 
 
-def table(space: SearchSpace, found: list[Architecture], done: Mapping[Key, Training]) -> str:
+def table(space: SearchSpace, found: list[Architecture], done: Mapping[Key, Training], seeds: list[int]) -> str:
     """As `nas bench --table` reads it."""
     genes = {network.id: space.encode(network) for network in found}
     # What has one value wherever it is met decides nothing.
@@ -99,16 +100,16 @@ def table(space: SearchSpace, found: list[Architecture], done: Mapping[Key, Trai
     epochs = range(1, TRAINING.epochs + 1)
     header = [
         *names,
-        *("parameters", "macs", "accuracy", *(f"accuracy_{seed + 1}" for seed in SEEDS)),
+        *("parameters", "macs", "accuracy", *(f"accuracy_{seed + 1}" for seed in seeds)),
         *("test_accuracy", "cost_seconds"),
-        *(f"accuracy_{seed + 1}@{epoch}" for seed in SEEDS for epoch in epochs),
+        *(f"accuracy_{seed + 1}@{epoch}" for seed in seeds for epoch in epochs),
         *(f"accuracy@{epoch}" for epoch in epochs),
     ]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
     for network in found:
-        trainings = [done[network.id, seed] for seed in SEEDS]
+        trainings = [done[network.id, seed] for seed in seeds]
         best = [max(training["curve"]) for training in trainings]
         writer.writerow(
             [
@@ -132,15 +133,16 @@ def main() -> None:
     space = load_space(SPACE)
     found = networks(space)
     done = train_all(found, given.log, given.limit)
-    missing = sum((network.id, seed) not in done for network in found for seed in SEEDS)
-    if missing:
-        print(f"\n{missing:,} trainings are missing; run it again")
+    missing = {seed: sum((network.id, seed) not in done for network in found) for seed in SEEDS}
+    print("\ntrainings that are missing, by seed:", missing)
+    seeds = [seed for seed in SEEDS if not missing[seed]]
+    if not seeds:
         return
-    text = table(space, found, done)
+    text = table(space, found, done, seeds)
     parse_table(text, given.to.name)
     # Without the time of day, which gzip would write.
     given.to.write_bytes(gzip.compress(text.encode(), mtime=0))
-    print(f"\n{given.to}: {len(found):,} networks, {given.to.stat().st_size:,} bytes")
+    print(f"{given.to}: {len(found):,} networks, {given.to.stat().st_size:,} bytes")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Tables from CSV files: a column a gene, and what was measured.
 
-Columns `parameters` and `accuracy` must be there, `test_accuracy` and `cost_seconds` may be, `accuracy_1`,
+Columns `parameters` and `accuracy` must be there, `macs`, `test_accuracy` and `cost_seconds` may be, `accuracy_1`,
 `accuracy_2`, ... are single trainings of which `accuracy` is the mean, `accuracy@E` is the accuracy after E epochs and
 `accuracy_1@E`, `accuracy_2@E`, ... that of the single trainings. Every other column is a gene; an empty cell means that
 the network does not have it.
@@ -20,7 +20,7 @@ from typing import final
 from nas.benchmark.table import Row, Table, TableError
 
 REQUIRED = ("parameters", "accuracy")
-OPTIONAL = ("test_accuracy", "cost_seconds")
+OPTIONAL = ("macs", "test_accuracy", "cost_seconds")
 SEED = re.compile(r"accuracy_([0-9]+)")
 EPOCH = re.compile(r"(accuracy|accuracy_[0-9]+)@([0-9]+)")
 
@@ -106,11 +106,12 @@ class _Reader:
         return Row(
             number=number,
             genes={name: values[name] for name in self.genes if values[name]},
-            parameters=self.parameters(line, values),
+            parameters=self.whole(line, values, "parameters", 1),
             accuracy=accuracy,
             observations=tuple(observations) or (accuracy,),
             test_accuracy=self.share(line, values, "test_accuracy") if values.get("test_accuracy") else None,
             cost_seconds=self.number(line, values, "cost_seconds", 0, math.inf) if values.get("cost_seconds") else None,
+            macs=self.whole(line, values, "macs", 0) if values.get("macs") else 0,
             curves=tuple(curves),
         )
 
@@ -118,10 +119,10 @@ class _Reader:
         columns = self.curves.get(training, {})
         return {epoch: self.share(line, values, column) for epoch, column in columns.items() if values[column]}
 
-    def parameters(self, line: int, values: Mapping[str, str]) -> int:
-        number = self.number(line, values, "parameters", 1, 1e15)
+    def whole(self, line: int, values: Mapping[str, str], column: str, low: float) -> int:
+        number = self.number(line, values, column, low, 1e15)
         if number != int(number):
-            raise self.error(line, f"`parameters` must be a whole number; received {values['parameters']!r}")
+            raise self.error(line, f"`{column}` must be a whole number; received {values[column]!r}")
         return int(number)
 
     def share(self, line: int, values: Mapping[str, str], column: str) -> float:

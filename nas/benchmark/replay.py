@@ -38,7 +38,7 @@ class Replayed:
 
     @property
     def macs(self) -> int:
-        return 0
+        return self.architecture.macs
 
 
 @final

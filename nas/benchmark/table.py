@@ -29,6 +29,7 @@ class Row:
         observations: what single trainings gave. A strategy is told one of them.
         test_accuracy: in [0, 1], or None.
         cost_seconds: of one training, or None.
+        macs: multiply-adds of one example; 0 if unknown.
         curves: one for each observation: accuracy by epochs trained, ascending; empty if unknown.
     """
 
@@ -39,6 +40,7 @@ class Row:
     observations: tuple[float, ...]
     test_accuracy: float | None = None
     cost_seconds: float | None = None
+    macs: int = 0
     curves: tuple[Mapping[int, float], ...] = ()
 
     @cached_property
@@ -47,8 +49,8 @@ class Row:
 
     @cached_property
     def count(self) -> Count:
-        """Its parameters; nothing else is known of it."""
-        return Count(trainable=self.parameters)
+        """Its parameters and multiply-adds; nothing else is known of it."""
+        return Count(trainable=self.parameters, macs=self.macs)
 
 
 @final

@@ -52,6 +52,7 @@ def test_without_single_trainings_the_accuracy_is_observed():
             "g,parameters,accuracy\na,1,0.5\n\na,2,0.6\n",
             "'t', line 4: has the same genes as line 2; keep one line a network",
         ),
+        ("g,parameters,macs,accuracy\na,1,2.5,0.5\n", "'t', line 2: `macs` must be a whole number; received '2.5'"),
         ("g,parameters,accuracy,accuracy@3\na,1,0.5,inf\n", "'t', line 2: `accuracy@3` must be a number from 0 to 1"),
         (
             "g,parameters,accuracy,cost_seconds\na,1,0.5,-1\n",
@@ -106,15 +107,16 @@ def test_nas_bench_201_is_complete():
     assert all(row.cost_seconds > 0 for row in rows)
 
 
-CURVES = """g,parameters,accuracy,accuracy_1,accuracy_2,accuracy_1@1,accuracy_1@2,accuracy_2@1,accuracy_2@2,accuracy@1
-a,10,0.55,0.5,0.6,0.3,0.5,0.4,0.6,0.35
-b,20,0.7,0.7,,0.2,0.7,,,0.2
+CURVES = """g,parameters,macs,accuracy,accuracy_1,accuracy_2,accuracy_1@1,accuracy_1@2,accuracy_2@1,accuracy_2@2,accuracy@1
+a,10,70,0.55,0.5,0.6,0.3,0.5,0.4,0.6,0.35
+b,20,,0.7,0.7,,0.2,0.7,,,0.2
 """
 
 
 def test_single_trainings_may_have_curves_of_their_own():
     table = parse_table(CURVES, "t")
     assert table.rows[0].curves == ({1: 0.3, 2: 0.5}, {1: 0.4, 2: 0.6})
+    assert [row.count.macs for row in table.rows] == [70, 0]
     assert (table.rows[1].curves, table.epochs) == (({1: 0.2, 2: 0.7},), 2)
 
 
