@@ -1,24 +1,27 @@
 """Every strategy and its peers on every table: the numbers behind docs/strategies.md, in one table.
 
     pip install 'keras-nas[bench,peers]'
-    python benchmarks/strategies.py                              # all of it: two hours on two cores
+    python benchmarks/strategies.py                              # all of it: an hour on two cores; resumable
     python benchmarks/strategies.py --table naap440 --repeats 5  # a quick look
 
 * Our strategies, Optuna's samplers behind our gate and as they come, Keras Tuner's random and Bayesian oracles.
 * The same under a budget that 14 % of NAS-Bench-201 meets: what is trained in vain.
 * Early stopping on the tables that have the accuracy after each epoch, with Keras Tuner's Hyperband as the peer.
 
-Two runs print the same shares; only the seconds differ.
+Two runs print the same shares; only the seconds differ. What is in the log is not run again: remove it when the
+strategies have changed.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any, final
 
 from nas.architecture import Budget
 from nas.benchmark import Result, as_csv, load_table, plot, resolve, run_bench, table_names, with_means
@@ -46,57 +49,81 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--trials", default="25,50,100")
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--log", type=Path, default=Path("runs/strategies.jsonl"), help="what was run so far")
     parser.add_argument("--csv", type=Path, help="write the numbers there too")
     parser.add_argument("--plot", type=Path)
     return parser.parse_args()
 
 
-def everything(given: argparse.Namespace) -> list[Result]:
-    """A result a table and contestant, tables in the order of their names."""
-    groups = {name: resolve(name) for name in given.table or sorted(table_names())}
-    singles = list(dict.fromkeys(single for group in groups.values() for single in group))
-    curves = [single for single in singles if any(load_table(single).rows[0].curves)]
-    small = [single for single in singles if single.startswith("nasbench201/")]
-    trials = [int(count) for count in given.trials.split(",")]
+@final
+class Runner:
+    """Runs one contestant on one table at a time, and remembers it."""
 
-    def run(
-        tables: Sequence[str],
-        strategies: Sequence[str],
-        most: int,
+    def __init__(self, given: argparse.Namespace) -> None:
+        self.given, self.log = given, given.log
+        self.trials = [int(count) for count in given.trials.split(",")]
+        lines = self.log.read_text().splitlines() if self.log.exists() else []
+        self.known = {line["key"]: line["result"] for line in map(json.loads, lines)}
+
+    def __call__(
+        self,
+        tables: Iterable[str],
+        strategies: Iterable[str],
+        *,
+        repeats: int | None = None,
         stopping: str = "none",
         budget: Budget | None = None,
     ) -> list[Result]:
-        def on_run(done: int, total: int) -> None:
-            print(f"{', '.join(tables)}, {stopping}: {done} of {total} runs", end="\r", file=sys.stderr, flush=True)
+        """A result a table and strategy; as many repeats as were asked for, at most `repeats`."""
+        count = min(repeats or self.given.repeats, self.given.repeats)
+        return [self._result(table, strategy, count, stopping, budget) for table in tables for strategy in strategies]
 
-        return run_bench(
-            tables,
-            strategies,
-            trials=trials,
-            repeats=min(most, given.repeats),
-            early_stopping=[stopping],
-            budget=budget,
-            processes=given.processes,
-            on_run=on_run,
-        )
+    def _result(self, table: str, strategy: str, repeats: int, stopping: str, budget: Budget | None) -> Result:
+        key = f"{table} {strategy} {stopping} {self.trials} {repeats} {budget}"
+        if key not in self.known:
+            print(key, file=sys.stderr, flush=True)
+            (result,) = run_bench(
+                [table],
+                [strategy],
+                trials=self.trials,
+                repeats=repeats,
+                early_stopping=[stopping],
+                budget=budget,
+                processes=self.given.processes,
+            )
+            self.known[key] = asdict(result)
+            self.log.parent.mkdir(parents=True, exist_ok=True)
+            with self.log.open("a") as file:
+                file.write(json.dumps({"key": key, "result": self.known[key]}) + "\n")
+        return from_json(self.known[key])
 
-    results = run(singles, [*OURS, *PEERS], given.repeats) + run(singles, [SLOW], FEW)
-    if curves:
-        for stopping in EARLY_STOPPING:
-            results += run(curves, STOPPED, given.repeats, stopping)
-        results += run(curves, [HYPERBAND], given.repeats)
+
+def from_json(values: dict[str, Any]) -> Result:
+    lists: dict[str, Any] = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+    return Result(**(values | lists))
+
+
+def everything(given: argparse.Namespace) -> list[Result]:
+    """A result a table and contestant."""
+    groups = {name: resolve(name) for name in given.table or sorted(table_names())}
+    run = Runner(given)
+    singles = list(dict.fromkeys(single for group in groups.values() for single in group))
+    curves = [single for single in singles if any(load_table(single).rows[0].curves)]
+    small = [single for single in singles if single.startswith("nasbench201/")]
+    results = run(singles, [*OURS, *PEERS])
+    for stopping in EARLY_STOPPING:
+        results += run(curves, STOPPED, stopping=stopping)
+    results += run(curves, [HYPERBAND])
+    limited = run(small, [*OURS, *PEERS], repeats=FEW, budget=SMALL)
+    results += run(singles, [SLOW], repeats=FEW)
     results = with_means(sorted(results, key=lambda result: singles.index(result.table)), groups)
-    if small:
-        limited = run(small, [*OURS, *PEERS], FEW, budget=SMALL)
-        mean = with_means(limited, {"nasbench201": small})[len(limited) :] or limited
-        results += [replace(result, table="nasbench201, at most 118k") for result in mean]
-    return results
+    means = with_means(limited, {"nasbench201": small})[len(limited) :] or limited
+    return results + [replace(result, table="nasbench201, at most 118k") for result in means]
 
 
 def main() -> None:
     given = arguments()
     results = everything(given)
-    print(file=sys.stderr)
     print_results(results)
     if given.csv is not None:
         given.csv.write_text(as_csv(results))
