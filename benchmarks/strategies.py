@@ -1,48 +1,135 @@
-"""Every strategy and its peers on every table: the numbers behind the README.
+"""Every strategy and its peers on every table: the numbers behind docs/strategies.md, in one table.
 
     pip install 'keras-nas[bench,peers]'
-    python benchmarks/strategies.py                       # all tables, no limit
-    python benchmarks/strategies.py --max-params 118k     # a budget that 14 % of NAS-Bench-201 meets
+    python benchmarks/strategies.py                              # all of it: an hour on two cores; resumable
+    python benchmarks/strategies.py --table naap440 --repeats 5  # a quick look
 
-Takes about half an hour on two cores. Two runs print the same shares; only the seconds differ. Keras Tuner's own
-oracles, which need about a second a proposal, join on demand: --strategies keras-tuner-random,keras-tuner-bayesian
+* Our strategies, Optuna's samplers behind our gate and as they come, Keras Tuner's random and Bayesian oracles.
+* The same under a budget that 14 % of NAS-Bench-201 meets: what is trained in vain.
+* Early stopping on the tables that have the accuracy after each epoch, with Keras Tuner's Hyperband as the peer.
+
+Two runs print the same shares; only the seconds differ. What is in the log is not run again: remove it when the
+strategies have changed.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import sys
+from collections.abc import Iterable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, final
 
-from nas.benchmark import table_names
-from nas.cli import main
-from nas.strategies import STRATEGIES
+from nas.architecture import Budget
+from nas.benchmark import Result, as_csv, load_table, plot, resolve, run_bench, table_names, with_means
+from nas.cli.bench import print_results
 
-ALL = ",".join([*sorted(STRATEGIES), "optuna-nsga2-ungated", "optuna-tpe-ungated"])
+OURS = ("random", "local", "evolution", "aging", "ehvi")
+PEERS = ("optuna-tpe", "optuna-nsga2", "optuna-tpe-ungated", "optuna-nsga2-ungated", "keras-tuner-random")
+SLOW = "keras-tuner-bayesian"
+"""Takes a second a proposal: it has fewer repeats."""
+
+STOPPED = ("random", "evolution", "ehvi")
+EARLY_STOPPING = ("pareto-asha", "one-epoch-then-top-k")
+HYPERBAND = "keras-tuner-hyperband"
+
+FEW = 5
+"""Repeats where few are enough."""
+
+SMALL = Budget(max_parameters=118_000)
+"""14 % of NAS-Bench-201."""
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--table", action="append", help="default: every table that comes with the package or an extra")
-    parser.add_argument("--strategies", default=ALL)
     parser.add_argument("--trials", default="25,50,100")
-    parser.add_argument("--repeats", default="20")
-    parser.add_argument("--max-params")
-    parser.add_argument("--format", default="table", choices=["table", "json", "csv"])
-    parser.add_argument("--plot")
+    parser.add_argument("--repeats", type=int, default=20)
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--log", type=Path, default=Path("runs/strategies.jsonl"), help="what was run so far")
+    parser.add_argument("--csv", type=Path, help="write the numbers there too")
+    parser.add_argument("--plot", type=Path)
     return parser.parse_args()
 
 
-def command(given: argparse.Namespace) -> list[str]:
-    """The same as a command line of `nas bench`."""
-    # A budget is one for networks of similar size.
-    every = ["nasbench201"] if given.max_params else sorted(table_names())
-    options = {name: value for name, value in vars(given).items() if name != "table" and value}
-    return [
-        "bench",
-        *(word for table in given.table or every for word in ("--table", table)),
-        *(word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", value)),
-    ]
+@final
+class Runner:
+    """Runs one contestant on one table at a time, and remembers it."""
+
+    def __init__(self, given: argparse.Namespace) -> None:
+        self.given, self.log = given, given.log
+        self.trials = [int(count) for count in given.trials.split(",")]
+        lines = self.log.read_text().splitlines() if self.log.exists() else []
+        self.known = {line["key"]: line["result"] for line in map(json.loads, lines)}
+
+    def __call__(
+        self,
+        tables: Iterable[str],
+        strategies: Iterable[str],
+        *,
+        repeats: int | None = None,
+        stopping: str = "none",
+        budget: Budget | None = None,
+    ) -> list[Result]:
+        """A result a table and strategy; as many repeats as were asked for, at most `repeats`."""
+        count = min(repeats or self.given.repeats, self.given.repeats)
+        return [self._result(table, strategy, count, stopping, budget) for table in tables for strategy in strategies]
+
+    def _result(self, table: str, strategy: str, repeats: int, stopping: str, budget: Budget | None) -> Result:
+        key = f"{table} {strategy} {stopping} {self.trials} {repeats} {budget}"
+        if key not in self.known:
+            print(key, file=sys.stderr, flush=True)
+            (result,) = run_bench(
+                [table],
+                [strategy],
+                trials=self.trials,
+                repeats=repeats,
+                early_stopping=[stopping],
+                budget=budget,
+                processes=self.given.processes,
+            )
+            self.known[key] = asdict(result)
+            self.log.parent.mkdir(parents=True, exist_ok=True)
+            with self.log.open("a") as file:
+                file.write(json.dumps({"key": key, "result": self.known[key]}) + "\n")
+        return from_json(self.known[key])
+
+
+def from_json(values: dict[str, Any]) -> Result:
+    lists: dict[str, Any] = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+    return Result(**(values | lists))
+
+
+def everything(given: argparse.Namespace) -> list[Result]:
+    """A result a table and contestant."""
+    groups = {name: resolve(name) for name in given.table or sorted(table_names())}
+    run = Runner(given)
+    singles = list(dict.fromkeys(single for group in groups.values() for single in group))
+    curves = [single for single in singles if any(load_table(single).rows[0].curves)]
+    small = [single for single in singles if single.startswith("nasbench201/")]
+    results = run(singles, [*OURS, *PEERS])
+    for stopping in EARLY_STOPPING:
+        results += run(curves, STOPPED, stopping=stopping)
+    results += run(curves, [HYPERBAND])
+    limited = run(small, [*OURS, *PEERS], repeats=FEW, budget=SMALL)
+    results += run(singles, [SLOW], repeats=FEW)
+    results = with_means(sorted(results, key=lambda result: singles.index(result.table)), groups)
+    means = with_means(limited, {"nasbench201": small})[len(limited) :] or limited
+    return results + [replace(result, table="nasbench201, at most 118k") for result in means]
+
+
+def main() -> None:
+    given = arguments()
+    results = everything(given)
+    print_results(results)
+    if given.csv is not None:
+        given.csv.write_text(as_csv(results))
+    if given.plot is not None:
+        plot(results, given.plot)
 
 
 if __name__ == "__main__":
-    sys.exit(main(command(arguments())))
+    main()

@@ -1,6 +1,6 @@
 """Strategies replayed on tables of measured networks."""
 
-from nas.benchmark.bench import Result, mean_result
+from nas.benchmark.bench import Result, with_means
 from nas.benchmark.bench import bench as run_bench
 from nas.benchmark.csv_table import parse_table, read_table
 from nas.benchmark.report import as_csv, as_json, plot
@@ -17,11 +17,11 @@ __all__ = [
     "as_csv",
     "as_json",
     "load_table",
-    "mean_result",
     "parse_table",
     "plot",
     "read_table",
     "resolve",
     "run_bench",
     "table_names",
+    "with_means",
 ]

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from multiprocessing import get_context
 from statistics import fmean, stdev
 from typing import final
 
 from nas.architecture import Budget
-from nas.benchmark.peers import make_contestant
+from nas.benchmark.peers import PEERS_THAT_STOP, make_contestant
 from nas.benchmark.replay import Run, replay
 from nas.benchmark.score import Truth
 from nas.benchmark.table_space import TableSpace
 from nas.benchmark.tables import load_table
 from nas.errors import NasError
+from nas.strategies.early_stopping import make_early_stopping
+
+NONE = "none"
+"""No early stopping."""
 
 
 class BenchError(NasError):
@@ -33,9 +37,12 @@ class Result:
     Attributes:
         table: its name.
         strategy: its name.
-        trials: counts at which the share was taken.
+        early_stopping: its name.
+        trials: counts at which the share was taken; with early stopping, as many full trainings' worth of epochs.
         shares: of the true front's hypervolume, mean over the repeats.
         errors: standard errors of these means.
+        tried: trials that were started, mean of a run.
+        trainings: epochs that were spent in all, in full trainings, mean of a run.
         repeats: trials on a network that had been tried, mean of a run.
         infeasible: trials on a network outside the budget, mean of a run.
         seconds: for one proposal, mean.
@@ -44,13 +51,21 @@ class Result:
 
     table: str
     strategy: str
+    early_stopping: str
     trials: tuple[int, ...]
     shares: tuple[float, ...]
     errors: tuple[float, ...]
+    tried: float
+    trainings: float
     repeats: float
     infeasible: float
     seconds: float
     exhausted: int | None = None
+
+    @property
+    def name(self) -> str:
+        """Of the strategy, with its early stopping if it has any."""
+        return self.strategy if self.early_stopping == NONE else f"{self.strategy}, {self.early_stopping}"
 
 
 @final
@@ -60,6 +75,7 @@ class Task:
 
     table: str
     strategy: str
+    early_stopping: str
     budget: Budget
     trials: tuple[int, ...]
     seed: int
@@ -76,8 +92,17 @@ def _prepared(table: str, budget: Budget) -> tuple[TableSpace, Truth]:
 def run_task(task: Task) -> Run:
     """The replay that a task describes."""
     space, truth = _prepared(task.table, task.budget)
-    strategy = make_contestant(task.strategy, space, task.budget)
-    return replay(strategy, truth=truth, budget=task.budget, trials=task.trials, seed=task.seed)
+    strategy, own = make_contestant(task.strategy, space, task.budget)
+    return replay(
+        strategy,
+        own or make_early_stopping(task.early_stopping, 1 if task.early_stopping == NONE else space.table.epochs),
+        truth=truth,
+        budget=task.budget,
+        trials=task.trials,
+        # One with early stopping of its own also decides how many it starts.
+        most=None if own else task.trials[-1],
+        seed=task.seed,
+    )
 
 
 def bench(
@@ -86,6 +111,7 @@ def bench(
     *,
     trials: Sequence[int],
     repeats: int,
+    early_stopping: Sequence[str] = (NONE,),
     budget: Budget | None = None,
     processes: int = 0,
     on_run: Callable[[int, int], None] | None = None,
@@ -97,56 +123,80 @@ def bench(
         strategies: names.
         trials: counts at which to score.
         repeats: runs of each, with the seeds 0, 1, ...
+        early_stopping: names, each with every strategy. All but `none` need the tables' accuracy after each epoch.
         budget: the same limits for all.
         processes: to run on, 0: this one. The numbers do not depend on how many they are, apart from the seconds.
         on_run: told after every replay how many of how many are done.
 
     Raises:
-        TableError: a table cannot be read.
-        StrategyError: there is no strategy of a name.
+        TableError: a table cannot be read, or has not the epochs that are needed.
+        StrategyError: there is no strategy or early stopping of a name.
         BudgetError: no row of a table is inside the budget.
     """
     counts = tuple(sorted(set(trials)))
     limits = budget or Budget()
+    pairs = list(dict.fromkeys(pair for name in strategies for pair in _pairs(name, early_stopping)))
+    # What is wrong is said at once and by this process.
+    for stopping in early_stopping:
+        make_early_stopping(stopping, 1)
     for table in tables:
-        # What is wrong is said at once and by this process.
         space, _ = _prepared(table, limits)
-        for strategy in strategies:
+        for strategy, stopping in pairs:
             make_contestant(strategy, space, limits)
-    tasks = [
-        Task(table=table, strategy=strategy, budget=limits, trials=counts, seed=seed)
+            if stopping != NONE:
+                _ = space.table.epochs
+    tasks = {
+        (table, *pair): [
+            Task(table=table, strategy=pair[0], early_stopping=pair[1], budget=limits, trials=counts, seed=seed)
+            for seed in range(repeats)
+        ]
         for table in tables
-        for strategy in strategies
-        for seed in range(repeats)
-    ]
-    runs = dict(zip(tasks, _run_all(tasks, processes, on_run), strict=True))
-    return [
-        _result(table, strategy, counts, [run for task, run in runs.items() if _is(task, table, strategy)])
-        for table in tables
-        for strategy in strategies
-    ]
+        for pair in pairs
+    }
+    runs = iter(_run_all([task for group in tasks.values() for task in group], processes, on_run))
+    return [_result(group[0], [next(runs) for _ in group]) for group in tasks.values()]
 
 
-def mean_result(results: Sequence[Result], name: str) -> Result:
-    """Several tables, one strategy: the mean of the means."""
+def _pairs(strategy: str, early_stopping: Sequence[str]) -> list[tuple[str, str]]:
+    """A strategy with each kind of early stopping; one that has its own has that alone."""
+    if strategy in PEERS_THAT_STOP:
+        return [(strategy, PEERS_THAT_STOP[strategy])]
+    return [(strategy, stopping) for stopping in early_stopping]
+
+
+def with_means(results: Sequence[Result], groups: Mapping[str, Sequence[str]]) -> list[Result]:
+    """The results, and after them those of each group of several tables: for each contestant the mean of the means.
+
+    Args:
+        results: of single tables.
+        groups: the tables by the name of their group.
+    """
+    means = []
+    for name, tables in groups.items():
+        members: dict[str, list[Result]] = {}
+        for result in results:
+            if result.table in tables:
+                members.setdefault(result.name, []).append(result)
+        if len(tables) > 1:
+            means += [_mean(each, f"{name} (mean)") for each in members.values()]
+    return [*results, *means]
+
+
+def _mean(results: Sequence[Result], table: str) -> Result:
     count = len(results)
-    return Result(
-        table=name,
-        strategy=results[0].strategy,
-        trials=results[0].trials,
+    by_count = zip(*(result.errors for result in results), strict=True)
+    return replace(
+        results[0],
+        table=table,
         shares=tuple(fmean(each) for each in zip(*(result.shares for result in results), strict=True)),
-        errors=tuple(
-            math.sqrt(sum(error**2 for error in each)) / count
-            for each in zip(*(result.errors for result in results), strict=True)
-        ),
+        errors=tuple(math.sqrt(sum(error**2 for error in each)) / count for each in by_count),
+        tried=fmean(result.tried for result in results),
+        trainings=fmean(result.trainings for result in results),
         repeats=fmean(result.repeats for result in results),
         infeasible=fmean(result.infeasible for result in results),
         seconds=fmean(result.seconds for result in results),
+        exhausted=None,
     )
-
-
-def _is(task: Task, table: str, strategy: str) -> bool:
-    return task.table == table and task.strategy == strategy
 
 
 def _run_all(tasks: Sequence[Task], processes: int, on_run: Callable[[int, int], None] | None) -> list[Run]:
@@ -171,15 +221,18 @@ def _run_all(tasks: Sequence[Task], processes: int, on_run: Callable[[int, int],
     return runs
 
 
-def _result(table: str, strategy: str, trials: tuple[int, ...], runs: Sequence[Run]) -> Result:
+def _result(task: Task, runs: Sequence[Run]) -> Result:
     by_count = list(zip(*(run.shares for run in runs), strict=True))
     ended = [run.trials for run in runs if run.exhausted]
     return Result(
-        table=table,
-        strategy=strategy,
-        trials=trials,
+        table=task.table,
+        strategy=task.strategy,
+        early_stopping=task.early_stopping,
+        trials=task.trials,
         shares=tuple(fmean(shares) for shares in by_count),
         errors=tuple(stdev(shares) / math.sqrt(len(shares)) if len(shares) > 1 else 0.0 for shares in by_count),
+        tried=fmean(run.trials for run in runs),
+        trainings=fmean(run.trainings for run in runs),
         repeats=fmean(run.repeats for run in runs),
         infeasible=fmean(run.infeasible for run in runs),
         seconds=fmean(run.seconds for run in runs),

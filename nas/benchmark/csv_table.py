@@ -1,8 +1,9 @@
 """Tables from CSV files: a column a gene, and what was measured.
 
-Columns `parameters` and `accuracy` must be there, `test_accuracy` and `cost_seconds` may be, `accuracy_1`,
-`accuracy_2`, ... are single trainings of which `accuracy` is the mean, `accuracy@E` is the accuracy after E epochs.
-Every other column is a gene; an empty cell means that the network does not have it.
+Columns `parameters` and `accuracy` must be there, `macs`, `test_accuracy` and `cost_seconds` may be, `accuracy_1`,
+`accuracy_2`, ... are single trainings of which `accuracy` is the mean, `accuracy@E` is the accuracy after E epochs and
+`accuracy_1@E`, `accuracy_2@E`, ... that of the single trainings. Every other column is a gene; an empty cell means that
+the network does not have it.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from typing import final
 from nas.benchmark.table import Row, Table, TableError
 
 REQUIRED = ("parameters", "accuracy")
-OPTIONAL = ("test_accuracy", "cost_seconds")
+OPTIONAL = ("macs", "test_accuracy", "cost_seconds")
 SEED = re.compile(r"accuracy_([0-9]+)")
-EPOCH = re.compile(r"accuracy@([0-9]+)")
+EPOCH = re.compile(r"(accuracy|accuracy_[0-9]+)@([0-9]+)")
 
 
 def read_table(path: Path) -> Table:
@@ -64,9 +65,19 @@ class _Reader:
     def __init__(self, name: str, header: list[str]) -> None:
         self.name, self.header = name, header
         self.seeds = [column for column in header if SEED.fullmatch(column)]
-        epochs = {column: int(found[1]) for column in header if (found := EPOCH.fullmatch(column))}
-        self.epochs = dict(sorted(epochs.items(), key=lambda item: item[1]))
-        measured = {*REQUIRED, *OPTIONAL, *self.seeds, *self.epochs}
+        found = [match for column in header if (match := EPOCH.fullmatch(column))]
+        # By the training that they are of: the epoch of each column.
+        self.curves: dict[str, dict[int, str]] = {}
+        for match in sorted(found, key=lambda match: int(match[2])):
+            self.curves.setdefault(match[1], {})[int(match[2])] = match[0]
+        single = [training for training in self.curves if training != "accuracy"]
+        lonely = [training for training in single if training not in self.seeds]
+        if lonely:
+            raise TableError(
+                f"the table {name!r} has epochs of {lonely[0]!r} and no column {lonely[0]!r}; give what that training "
+                f"came to"
+            )
+        measured = {*REQUIRED, *OPTIONAL, *self.seeds, *(match[0] for match in found)}
         self.genes = [column for column in header if column not in measured]
         if not self.genes:
             raise TableError(f"the table {name!r} has no gene columns; add one for each decision")
@@ -86,23 +97,32 @@ class _Reader:
             )
         self.lines[spelling] = line
         accuracy = self.share(line, values, "accuracy")
-        observations = [self.share(line, values, column) for column in self.seeds if values[column]]
+        trained = [column for column in self.seeds if values[column]]
+        observations = [self.share(line, values, column) for column in trained]
+        mean = self.curve(line, values, "accuracy")
+        # Without curves of single trainings the mean's stands for each of them.
+        curves = [self.curve(line, values, column) or mean for column in trained] or [mean]
         number, self.rows = self.rows, self.rows + 1
         return Row(
             number=number,
             genes={name: values[name] for name in self.genes if values[name]},
-            parameters=self.parameters(line, values),
+            parameters=self.whole(line, values, "parameters", 1),
             accuracy=accuracy,
             observations=tuple(observations) or (accuracy,),
             test_accuracy=self.share(line, values, "test_accuracy") if values.get("test_accuracy") else None,
             cost_seconds=self.number(line, values, "cost_seconds", 0, math.inf) if values.get("cost_seconds") else None,
-            curve={epoch: self.share(line, values, column) for column, epoch in self.epochs.items() if values[column]},
+            macs=self.whole(line, values, "macs", 0) if values.get("macs") else 0,
+            curves=tuple(curves),
         )
 
-    def parameters(self, line: int, values: Mapping[str, str]) -> int:
-        number = self.number(line, values, "parameters", 1, 1e15)
+    def curve(self, line: int, values: Mapping[str, str], training: str) -> dict[int, float]:
+        columns = self.curves.get(training, {})
+        return {epoch: self.share(line, values, column) for epoch, column in columns.items() if values[column]}
+
+    def whole(self, line: int, values: Mapping[str, str], column: str, low: float) -> int:
+        number = self.number(line, values, column, low, 1e15)
         if number != int(number):
-            raise self.error(line, f"`parameters` must be a whole number; received {values['parameters']!r}")
+            raise self.error(line, f"`{column}` must be a whole number; received {values[column]!r}")
         return int(number)
 
     def share(self, line: int, values: Mapping[str, str], column: str) -> float:

@@ -2,8 +2,7 @@
 
 They know no budget and keep state, so that they are no strategies of ours: they live in the benchmark. What they
 propose is trained as it is, repeats and networks outside the budget included; both are counted. On a table that has not
-every combination the nearest row stands for one that is missing. Hyperband is not among them: it spends epochs, not
-trials.
+every combination the nearest row stands for one that is missing.
 """
 
 from __future__ import annotations
@@ -19,67 +18,152 @@ from nas.architecture import Budget
 from nas.benchmark.table import Row
 from nas.benchmark.table_space import TableSpace
 from nas.strategies import Strategy, Tried, make_strategy
+from nas.strategies.early_stopping import EarlyStopping
+from nas.trial import TrialStatus
 
 MOST_TRIALS = 1_000_000
 """Keras Tuner wants a limit; the benchmark has its own."""
 
 
 @final
-class KerasTunerPeer(Strategy[Row]):
-    """One of Keras Tuner's oracles."""
+class KerasTunerOracle:
+    """One of Keras Tuner's oracles over a table's genes, in a folder of its own.
 
-    def __init__(self, space: TableSpace, budget: Budget, oracle: str) -> None:
-        super().__init__(space, budget)
-        self.kind = oracle
-        self._oracle: Any = None
-        self._folder: TemporaryDirectory[str] | None = None
-        self._trials: list[Any] = []
+    Args:
+        kind: its class in `keras_tuner.oracles`.
+        options: of that class, beside those that all have.
+    """
 
-    def propose(self, history: Sequence[Tried[Row]], count: int, rng: random.Random) -> list[Row]:
-        if self._oracle is None:
-            self._start(rng)
-        told = len(history)
-        for trial, result in zip(self._trials[:told], history, strict=True):
-            if trial.status == "RUNNING":
-                self._tell(trial, result)
-        proposals = []
-        for _ in range(count):
-            trial = self._oracle.create_trial("bench")
-            if trial.status == "STOPPED":
-                break
-            self._trials.append(trial)
-            genes = {name: value for name, value in trial.hyperparameters.values.items() if value}
-            proposals.append(self.space.build(genes, rng))
-        return proposals
-
-    def _start(self, rng: random.Random) -> None:
+    def __init__(self, space: TableSpace, kind: str, rng: random.Random, options: Mapping[str, Any]) -> None:
         import keras_tuner
 
+        self.space = space
         hyperparameters = keras_tuner.HyperParameters()
-        for name, values in self.space.genes().items():
+        for name, values in space.genes().items():
             hyperparameters.Choice(name, list(values))
         self._folder = TemporaryDirectory(prefix="nas-bench-")
-        # A seed of 0 would be none.
-        self._oracle = getattr(keras_tuner.oracles, self.kind)(
+        self._oracle = getattr(keras_tuner.oracles, kind)(
             objective=keras_tuner.Objective("val_accuracy", "max"),
-            max_trials=MOST_TRIALS,
             hyperparameters=hyperparameters,
             allow_new_entries=False,
+            # A seed of 0 would be none.
             seed=rng.randrange(1, 1 << 31),
             max_consecutive_failed_trials=MOST_TRIALS,
+            **options,
         )
         self._oracle._set_project_dir(self._folder.name, "oracle")
         self._oracle.verbose = 0
 
-    def _tell(self, trial: Any, result: Tried[Row]) -> None:
-        if result.completed:
-            self._oracle.update_trial(trial.trial_id, {"val_accuracy": result.val_accuracy})
+    def ask(self) -> Any:
+        """The next `keras_tuner` trial; None: there are no more."""
+        trial = self._oracle.create_trial("bench")
+        return None if trial.status == "STOPPED" else trial
+
+    def row(self, trial: Any, rng: random.Random) -> Row:
+        """The network that a trial is about."""
+        values = trial.hyperparameters.values
+        return self.space.build({name: values[name] for name in self.space.genes() if values[name]}, rng)
+
+    def tell(self, trial: Any, val_accuracy: float | None) -> None:
+        """What a trial came to; None: it was outside the budget."""
+        if val_accuracy is not None:
+            self._oracle.update_trial(trial.trial_id, {"val_accuracy": val_accuracy})
             trial.status = "COMPLETED"
         else:
             # As `max_model_size` does: the trial is used up.
             trial.status = "FAILED"
             trial.message = "over the budget"
         self._oracle.end_trial(trial)
+
+
+@final
+class KerasTunerPeer(Strategy[Row]):
+    """An oracle of Keras Tuner that trains everything in full."""
+
+    def __init__(self, space: TableSpace, budget: Budget, oracle: str) -> None:
+        super().__init__(space, budget)
+        self.table_space, self.kind = space, oracle
+        self._oracle: KerasTunerOracle | None = None
+        self._trials: list[Any] = []
+
+    def propose(self, history: Sequence[Tried[Row]], count: int, rng: random.Random) -> list[Row]:
+        if self._oracle is None:
+            self._oracle = KerasTunerOracle(self.table_space, self.kind, rng, {"max_trials": MOST_TRIALS})
+        for trial, result in zip(self._trials, history, strict=False):
+            if trial.status == "RUNNING":
+                self._oracle.tell(trial, result.val_accuracy if result.completed else None)
+        proposals: list[Row] = []
+        while len(proposals) < count and (trial := self._oracle.ask()) is not None:
+            self._trials.append(trial)
+            proposals.append(self._oracle.row(trial, rng))
+        return proposals
+
+
+@final
+class Hyperband(Strategy[Row]):
+    """Keras Tuner's Hyperband: it decides what is tried and for how many epochs.
+
+    Its later rounds are trials of their own to Keras Tuner; here the first one goes on, as its tuner does with weights.
+    """
+
+    def __init__(self, space: TableSpace, budget: Budget) -> None:
+        super().__init__(space, budget)
+        self.table_space = space
+        self.rungs = HyperbandRungs(self, space.table.epochs)
+        self.target = 0
+        self._oracle: KerasTunerOracle | None = None
+        self._asked: Any = None
+        self._number_of: dict[str, int] = {}
+
+    def propose(self, history: Sequence[Tried[Row]], count: int, rng: random.Random) -> list[Row]:
+        if self._oracle is None:
+            options = {"max_epochs": self.rungs.epochs, "hyperband_iterations": MOST_TRIALS}
+            self._oracle = KerasTunerOracle(self.table_space, "HyperbandOracle", rng, options)
+            self._ask(self._oracle, history)
+        return [] if self._asked is None else [self._oracle.row(self._asked, rng)]
+
+    def next_round(self, history: Sequence[Tried[Row]]) -> int | None:
+        """The number of the trial that goes on; None: a new one is to come, or nothing."""
+        if self._oracle is None or self._asked is None:
+            return None
+        result = history[self._number_of[self._asked.trial_id]]
+        began = self._asked.hyperparameters.values["tuner/initial_epoch"]
+        failed = result.status is TrialStatus.FAILED
+        self._oracle.tell(self._asked, None if failed else max(result.curve[began : self.target]))
+        number = self._ask(self._oracle, history)
+        return number if number < len(history) else None
+
+    def _ask(self, oracle: KerasTunerOracle, history: Sequence[Tried[Row]]) -> int:
+        """The number of the trial that is next, a new one's included."""
+        self._asked = oracle.ask()
+        number = len(history)
+        if self._asked is not None:
+            values = self._asked.hyperparameters.values
+            self.target = values["tuner/epochs"]
+            number = self._number_of.get(values.get("tuner/trial_id", ""), number)
+            self._number_of[self._asked.trial_id] = number
+        return number
+
+
+@final
+class HyperbandRungs(EarlyStopping):
+    """The same as the other side of a replay sees it."""
+
+    name = "hyperband"
+
+    def __init__(self, peer: Hyperband, epochs: int) -> None:
+        super().__init__(epochs)
+        self.peer = peer
+
+    @property
+    def rungs(self) -> tuple[int, ...]:
+        return (self.peer.target,)
+
+    def promote(self, trials: Sequence[Tried[Any]], *, more: bool) -> int | None:
+        return self.peer.next_round(trials)
+
+    def target(self, trained: int) -> int:
+        return self.peer.target
 
 
 @final
@@ -125,10 +209,18 @@ PEERS: dict[str, Callable[[TableSpace, Budget], Strategy[Row]]] = {
 """By the name that the benchmark takes."""
 
 
-def make_contestant(name: str, space: TableSpace, budget: Budget) -> Strategy[Row]:
-    """A strategy of ours or one of the peers.
+PEERS_THAT_STOP = {"keras-tuner-hyperband": HyperbandRungs.name}
+"""Peers with early stopping of their own, by the name that the benchmark takes, and what that is called."""
+
+
+def make_contestant(name: str, space: TableSpace, budget: Budget) -> tuple[Strategy[Row], EarlyStopping | None]:
+    """A strategy of ours or one of the peers, and its own early stopping if it has one.
 
     Raises:
         StrategyError: there is none of that name.
+        TableError: a peer needs the accuracy after each epoch and the table has it not.
     """
-    return PEERS[name](space, budget) if name in PEERS else make_strategy(name, space, budget)
+    if name in PEERS_THAT_STOP:
+        peer = Hyperband(space, budget)
+        return peer, peer.rungs
+    return (PEERS[name](space, budget) if name in PEERS else make_strategy(name, space, budget)), None

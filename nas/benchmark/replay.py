@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 from nas.architecture import Budget
@@ -13,6 +13,7 @@ from nas.benchmark.score import Truth
 from nas.benchmark.table import Row
 from nas.pareto import ParetoFront
 from nas.strategies import Strategy
+from nas.strategies.early_stopping import EarlyStopping
 from nas.trial import TrialStatus
 
 
@@ -37,7 +38,7 @@ class Replayed:
 
     @property
     def macs(self) -> int:
-        return 0
+        return self.architecture.macs
 
 
 @final
@@ -46,8 +47,9 @@ class Run:
     """What one replay came to.
 
     Attributes:
-        shares: of the true front's hypervolume after each of the trial counts that were asked for.
+        shares: of the true front's hypervolume, after the epochs of as many full trainings as were asked for.
         trials: that were made; fewer than asked for if there were no more architectures.
+        trainings: epochs that were spent, in full trainings.
         repeats: trials on a network that had been tried already.
         infeasible: trials on a network outside the budget.
         seconds: for one proposal, mean.
@@ -56,58 +58,102 @@ class Run:
 
     shares: tuple[float, ...]
     trials: int
+    trainings: float
     repeats: int
     infeasible: int
     seconds: float
     exhausted: bool
 
 
-def replay(strategy: Strategy[Row], *, truth: Truth, budget: Budget, trials: Sequence[int], seed: int) -> Run:
+def replay(
+    strategy: Strategy[Row],
+    early_stopping: EarlyStopping,
+    *,
+    truth: Truth,
+    budget: Budget,
+    trials: Sequence[int],
+    most: int | None,
+    seed: int,
+) -> Run:
     """Run a strategy on a table.
 
     The strategy is told one noisy observation of each row, always the same in one run. What is scored is what the run
-    would have kept: the front of its observations, with the mean accuracies of these rows.
+    would have kept: the front of its observations, with the mean accuracies of these rows. Only trials that were
+    trained in full are on it.
 
     Args:
         strategy: over a table's space, inside `budget`.
+        early_stopping: which trials are worth their full training, and how long that is.
         truth: of the same table and budget.
-        budget: limits; a proposal outside costs a trial and counts as infeasible.
-        trials: counts at which to score, ascending.
+        budget: limits; a proposal outside costs a full trial and counts as infeasible.
+        trials: counts at which to score, ascending. So many full trainings' worth of epochs are spent then; without
+            early stopping that is so many trials.
+        most: trials that are started; None: as many as the epochs allow.
         seed: of the run's observations and of the strategy's randomness.
     """
     history: list[Replayed] = []
     shares: list[float] = []
-    seen: set[int] = set()
-    repeats = infeasible = 0
-    exhausted, spent = False, 0.0
-    for wanted in trials:
-        while len(history) < wanted and not exhausted:
-            number = len(history)
-            started = time.perf_counter()
-            proposals = strategy.propose(history, 1, random.Random(f"{seed}/{number}"))
-            spent += time.perf_counter() - started
-            exhausted = not proposals
-            for row in proposals:
-                repeats += row.number in seen
-                inside = budget.admits(row.count)
-                infeasible += not inside
-                seen.add(row.number)
-                status = TrialStatus.COMPLETED if inside else TrialStatus.FAILED
-                history.append(
-                    Replayed(number=number, architecture=row, val_accuracy=observed(row, seed), status=status)
-                )
-        believed = ParetoFront.of(history).points
-        shares.append(truth.share(trial.architecture for trial in believed))
+    epochs, seconds, exhausted = 0, 0.0, False
+    while not exhausted:
+        more = most is None or len(history) < most
+        started = time.perf_counter()
+        number = early_stopping.promote(history, more=more)
+        proposals: Sequence[Row] = ()
+        if number is None and more:
+            proposals = strategy.propose(history, 1, random.Random(f"{seed}/{len(history)}"))
+        seconds += time.perf_counter() - started
+        exhausted = number is None and more and not proposals
+        if number is not None:
+            trained = len(history[number].curve)
+            trial = _trained(history[number].architecture, number, early_stopping.target(trained), early_stopping, seed)
+        elif proposals:
+            trained = 0
+            trial = _trained(proposals[0], len(history), early_stopping.target(0), early_stopping, seed)
+            if not budget.admits(trial.architecture.count):
+                trial = replace(trial, status=TrialStatus.FAILED)
+        else:
+            break
+        full = trial.status is not TrialStatus.STOPPED
+        cost = (early_stopping.epochs if full else len(trial.curve)) - trained
+        # What is trained at a count has not ended there: it does not count yet.
+        reached = sum(count * early_stopping.epochs < epochs + cost for count in trials[len(shares) :])
+        shares += [_share(truth, history)] * reached
+        if len(shares) == len(trials):
+            break
+        epochs += cost
+        history[trial.number : trial.number + 1] = [trial]
+    shares += [_share(truth, history)] * (len(trials) - len(shares))
+    tried = [trial.architecture.number for trial in history]
     return Run(
         shares=tuple(shares),
         trials=len(history),
-        repeats=repeats,
-        infeasible=infeasible,
-        seconds=spent / max(len(history), 1),
+        trainings=epochs / early_stopping.epochs,
+        repeats=len(tried) - len(set(tried)),
+        infeasible=sum(trial.status is TrialStatus.FAILED for trial in history),
+        seconds=seconds / max(len(history), 1),
         exhausted=exhausted,
     )
 
 
+def _trained(row: Row, number: int, target: int, early_stopping: EarlyStopping, seed: int) -> Replayed:
+    """A row after `target` epochs, in a run that is told of one of its trainings."""
+    training = _training(row, seed)
+    curve = tuple(row.curves[training].values()) if row.curves else ()
+    if target == early_stopping.epochs:
+        return Replayed(number=number, architecture=row, val_accuracy=row.observations[training], curve=curve)
+    curve = curve[:target]
+    status = TrialStatus.STOPPED
+    return Replayed(number=number, architecture=row, val_accuracy=max(curve), curve=curve, status=status)
+
+
+def _share(truth: Truth, history: Sequence[Replayed]) -> float:
+    return truth.share(trial.architecture for trial in ParetoFront.of(history))
+
+
 def observed(row: Row, seed: int) -> float:
     """What a run is told of a row: the accuracy of one of its trainings."""
-    return random.Random(f"{seed}/{row.number}/observation").choice(row.observations)
+    return row.observations[_training(row, seed)]
+
+
+def _training(row: Row, seed: int) -> int:
+    return random.Random(f"{seed}/{row.number}/observation").choice(range(len(row.observations)))

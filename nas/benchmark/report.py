@@ -18,9 +18,12 @@ def as_records(results: Sequence[Result]) -> list[dict[str, Any]]:
         {
             "table": result.table,
             "strategy": result.strategy,
+            "early_stopping": result.early_stopping,
             "trials": trials,
             "hypervolume_share": round(share, 6),
             "standard_error": round(error, 6),
+            "tried": result.tried,
+            "trainings": round(result.trainings, 6),
             "repeats": result.repeats,
             "infeasible": result.infeasible,
             "seconds_per_proposal": round(result.seconds, 6),
@@ -59,9 +62,9 @@ def plot(results: Sequence[Result], path: Path) -> None:
         for result in results:
             if result.table == table:
                 panel.errorbar(
-                    result.trials, result.shares, yerr=result.errors, label=result.strategy, marker="o", capsize=2
+                    result.trials, result.shares, yerr=result.errors, label=result.name, marker="o", capsize=2
                 )
-        panel.set(title=table, xlabel="trials", ylabel="share of the true front's hypervolume")
+        panel.set(title=table, xlabel="epochs, in full trainings", ylabel="share of the true front's hypervolume")
         panel.grid(alpha=0.3)
         panel.legend()
     for panel in list(panels):

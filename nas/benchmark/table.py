@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import final
 
@@ -29,7 +29,8 @@ class Row:
         observations: what single trainings gave. A strategy is told one of them.
         test_accuracy: in [0, 1], or None.
         cost_seconds: of one training, or None.
-        curve: accuracy by epochs trained, ascending; empty if unknown.
+        macs: multiply-adds of one example; 0 if unknown.
+        curves: one for each observation: accuracy by epochs trained, ascending; empty if unknown.
     """
 
     number: int
@@ -39,7 +40,8 @@ class Row:
     observations: tuple[float, ...]
     test_accuracy: float | None = None
     cost_seconds: float | None = None
-    curve: Mapping[int, float] = field(default_factory=dict)
+    macs: int = 0
+    curves: tuple[Mapping[int, float], ...] = ()
 
     @cached_property
     def id(self) -> str:
@@ -47,8 +49,8 @@ class Row:
 
     @cached_property
     def count(self) -> Count:
-        """Its parameters; nothing else is known of it."""
-        return Count(trainable=self.parameters)
+        """Its parameters and multiply-adds; nothing else is known of it."""
+        return Count(trainable=self.parameters, macs=self.macs)
 
 
 @final
@@ -74,3 +76,26 @@ class Table:
                     f"the table {self.name!r} has the same genes in rows {known + 1} and {row.number + 1}; keep one "
                     f"row a network, and single trainings of it as columns accuracy_1, accuracy_2, ..."
                 )
+
+    @cached_property
+    def epochs(self) -> int:
+        """Of a full training, for early stopping.
+
+        Raises:
+            TableError: a row has not the accuracy after each of them.
+        """
+        most = max((max(curve, default=0) for row in self.rows for curve in row.curves), default=0)
+        if not most:
+            raise TableError(
+                f"the table {self.name!r} has no accuracy after each epoch, which early stopping needs; give columns "
+                f"accuracy@1, accuracy@2, ..., or stop nothing early"
+            )
+        for row in self.rows:
+            for curve in row.curves or ({},):
+                missing = next((epoch for epoch in range(1, most + 1) if epoch not in curve), None)
+                if missing is not None:
+                    raise TableError(
+                        f"the table {self.name!r}, row {row.number + 1}: has no accuracy after epoch {missing}, and "
+                        f"early stopping needs that of each of {most} epochs; give it, or stop nothing early"
+                    )
+        return most

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,6 +28,9 @@ def bench(
     strategies: Annotated[str, typer.Option(help="Names with commas between them (nas list strategies).")] = OURS,
     trials: Annotated[str, typer.Option(help="Numbers of trials at which to score.")] = "25,50,100",
     repeats: Annotated[int, typer.Option(min=1, help="Runs of each strategy on each table.")] = 20,
+    early_stopping: Annotated[
+        str, typer.Option(help="Names with commas between them, such as none,pareto-asha; tables with epochs only.")
+    ] = "none",
     max_params: MaxParams = None,
     processes: Annotated[int | None, typer.Option(min=1, help="Default: as many as there are cores.")] = None,
     format: Annotated[TableFormat, typer.Option(help="How to print it.")] = TableFormat.table,
@@ -36,18 +40,19 @@ def bench(
 
     Printed is the share of the true front's hypervolume (log10 parameters, accuracy) after so many trials, the mean of
     all repeats and its standard error. Strategies see one noisy observation of each network; the score uses means.
+
+    With early stopping the score is taken when the epochs of so many full trainings are spent, and the largest number
+    is also the most trials that are started.
     """
     from nas.architecture import Budget
-    from nas.benchmark import as_csv, as_json, mean_result, resolve, run_bench
+    from nas.benchmark import as_csv, as_json, resolve, run_bench, with_means
     from nas.benchmark import plot as draw
 
     names = table or ["naap440"]
     groups = {name: resolve(name) for name in names}
-    chosen = list(dict.fromkeys(name.strip() for name in strategies.split(",") if name.strip()))
+    chosen = _names("--strategies", strategies, "random,ehvi")
+    stopping = _names("--early-stopping", early_stopping, "none,pareto-asha")
     counts = _counts(trials)
-    if not chosen:
-        raise NasError("--strategies takes names with commas between them, such as random,ehvi; received none")
-
     if plot is not None and plot.suffix not in PICTURES:
         raise NasError(f"--plot takes a file that ends in {', '.join(PICTURES)}; received {str(plot)!r}")
 
@@ -60,24 +65,22 @@ def bench(
         chosen,
         trials=counts,
         repeats=repeats,
+        early_stopping=stopping,
         budget=Budget(max_parameters=count_option("--max-params", max_params)),
         processes=processes or os.cpu_count() or 1,
         on_run=on_run,
     )
-    for name, group in groups.items():
-        if len(group) > 1:
-            for strategy in chosen:
-                members = [result for result in results if result.table in group and result.strategy == strategy]
-                results.append(mean_result(members, f"{name} (mean)"))
+    results = with_means(results, groups)
     if plot is not None:
         draw(results, plot)
     if format is TableFormat.csv:
         output.file.write(as_csv(results))
     elif format is TableFormat.json:
         settings = {"tables": names, "strategies": chosen, "trials": counts, "repeats": repeats}
+        settings |= {"early_stopping": stopping}
         output.file.write(as_json(results, settings=settings))
     else:
-        _print(results)
+        print_results(results)
 
 
 def _counts(text: str) -> list[int]:
@@ -91,15 +94,25 @@ def _counts(text: str) -> list[int]:
     raise NasError(f"--trials takes whole numbers from 1 up with commas between them, such as 25,50; received {text!r}")
 
 
-def _print(results: list[Result]) -> None:
+def _names(option: str, text: str, example: str) -> list[str]:
+    """`a,b` as a list, each once."""
+    names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if not names:
+        raise NasError(f"{option} takes names with commas between them, such as {example}; received none")
+    return names
+
+
+def print_results(results: Sequence[Result]) -> None:
+    """As a table, and what ended early."""
     from rich import box
     from rich.table import Table
 
-    trials = results[0].trials
+    stopped = any(result.name != result.strategy for result in results)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("table", no_wrap=True)
     table.add_column("strategy", no_wrap=True)
-    for heading in (*(f"{count} trials" for count in trials), "repeats", "infeasible", "seconds"):
+    headings = [f"{count} trials" for count in results[0].trials]
+    for heading in (*headings, *(["tried", "trainings"] if stopped else []), "repeats", "infeasible", "seconds"):
         table.add_column(heading, justify="right", no_wrap=True)
     last = None
     for result in results:
@@ -107,8 +120,9 @@ def _print(results: list[Result]) -> None:
             table.add_section()
         table.add_row(
             "" if result.table == last else result.table,
-            result.strategy,
+            result.name,
             *(f"{share:.3f} ± {error:.3f}" for share, error in zip(result.shares, result.errors, strict=True)),
+            *([f"{result.tried:.0f}", f"{result.trainings:.1f}"] if stopped else []),
             f"{result.repeats:.1f}",
             f"{result.infeasible:.1f}",
             f"{result.seconds:.3f}",
@@ -116,8 +130,8 @@ def _print(results: list[Result]) -> None:
         last = result.table
     output.print("Share of the true front's hypervolume, mean ± standard error", style="bold")
     output.print(table)
+    if stopped:
+        output.print("With early stopping, n trials are the epochs of n full trainings; `trainings` is what was spent.")
     for result in results:
         if result.exhausted is not None:
-            errors.print(
-                f"{result.strategy} on {result.table}: all {result.exhausted:,} architectures tried", markup=False
-            )
+            errors.print(f"{result.name} on {result.table}: all {result.exhausted:,} architectures tried", markup=False)

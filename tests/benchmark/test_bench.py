@@ -10,12 +10,13 @@ from concurrent.futures.process import BrokenProcessPool
 import pytest
 
 from nas.architecture import Budget
-from nas.benchmark import TableSpace, bench, mean_result, parse_table, run_bench
+from nas.benchmark import TableSpace, bench, parse_table, run_bench, with_means
 from nas.benchmark.replay import observed, replay
 from nas.benchmark.score import Truth
 from nas.cli import main
 from nas.strategies import Strategy
 from nas.strategies.base import STRATEGIES
+from nas.strategies.early_stopping import NoEarlyStopping
 
 # The 10 % quantile of the accuracies is 0.1 + 0.4 * 0.1 = 0.14 between the two worst.
 TABLE = """g,parameters,accuracy,accuracy_1,accuracy_2
@@ -76,7 +77,9 @@ def test_a_run_is_told_one_observation_and_scored_with_means(table):
     # A seed with which row c looks better than b: it is believed to be on the front above b and hides d's absence.
     seed = next(seed for seed in range(50) if observed(table.rows[2], seed) == 0.7)
     truth = Truth(table, Budget())
-    run = replay(listed(table, 1, 2), truth=truth, budget=Budget(), trials=[1, 2, 5], seed=seed)
+    run = replay(
+        listed(table, 1, 2), NoEarlyStopping(1), most=None, truth=truth, budget=Budget(), trials=[1, 2, 5], seed=seed
+    )
     # The mean of c is below that of b: it adds nothing.
     assert run.shares[0] == run.shares[1] == run.shares[2] == pytest.approx(truth.share([table.rows[1]]))
     assert (run.trials, run.exhausted, run.repeats, run.infeasible) == (2, True, 0, 0)
@@ -86,14 +89,24 @@ def test_a_point_that_is_not_believed_is_not_scored(table):
     seed = next(seed for seed in range(50) if observed(table.rows[1], seed) == 0.4)
     truth = Truth(table, Budget())
     rows = table.rows
-    run = replay(listed(table, 0, 1, 2), truth=truth, budget=Budget(), trials=[3], seed=seed)
+    run = replay(
+        listed(table, 0, 1, 2), NoEarlyStopping(1), most=None, truth=truth, budget=Budget(), trials=[3], seed=seed
+    )
     believed = [rows[1], *([rows[2]] if observed(rows[2], seed) > 0.4 else [])]
     assert run.shares[0] == pytest.approx(truth.share(believed))
 
 
 def test_waste_is_counted(table):
     budget = Budget(max_parameters=500)
-    run = replay(listed(table, 1, 1, 4, 0), truth=Truth(table, budget), budget=budget, trials=[4], seed=0)
+    run = replay(
+        listed(table, 1, 1, 4, 0),
+        NoEarlyStopping(1),
+        most=None,
+        truth=Truth(table, budget),
+        budget=budget,
+        trials=[4],
+        seed=0,
+    )
     assert (run.repeats, run.infeasible, run.shares[0]) == (1, 1, 1.0)
 
 
@@ -116,9 +129,12 @@ def test_an_exhausted_table_ends_the_run(path):
     assert result.shares[1] > result.shares[0]
 
 
-def test_means_over_tables(path):
-    results = run_bench([str(path)], ["random", "local"], trials=[2], repeats=4)
-    mean = mean_result(results, "both")
+def test_means_over_tables(path, tmp_path):
+    other = tmp_path / "other.csv"
+    other.write_text(TABLE.replace("0.9,0.9,0.9", "0.3,0.3,0.3"))
+    tables = [str(path), str(other)]
+    *results, mean = with_means(run_bench(tables, ["random"], trials=[2], repeats=4), {"both": tables})
+    assert mean.table == "both (mean)"
     assert mean.shares[0] == pytest.approx((results[0].shares[0] + results[1].shares[0]) / 2)
     assert mean.errors[0] == pytest.approx(math.hypot(results[0].errors[0], results[1].errors[0]) / 2)
 

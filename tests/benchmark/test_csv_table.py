@@ -17,9 +17,9 @@ def test_every_column_is_read():
     assert dict(conv.genes) == {"kind": "conv", "kernel": "3"}
     assert (conv.parameters, conv.accuracy, conv.observations) == (1200, 0.8, (0.79, 0.81))
     assert (conv.test_accuracy, conv.cost_seconds) == (0.78, 12.5)
-    assert conv.curve == {5: 0.6, 10: 0.79}
+    assert conv.curves == ({5: 0.6, 10: 0.79},) * 2
     assert dict(pool.genes) == {"kind": "pool"}
-    assert (pool.observations, pool.test_accuracy, pool.cost_seconds, pool.curve) == ((0.5,), None, None, {5: 0.4})
+    assert (pool.observations, pool.test_accuracy, pool.cost_seconds, pool.curves) == ((0.5,), None, None, ({5: 0.4},))
     assert conv.count.parameters == 1200
 
 
@@ -52,6 +52,7 @@ def test_without_single_trainings_the_accuracy_is_observed():
             "g,parameters,accuracy\na,1,0.5\n\na,2,0.6\n",
             "'t', line 4: has the same genes as line 2; keep one line a network",
         ),
+        ("g,parameters,macs,accuracy\na,1,2.5,0.5\n", "'t', line 2: `macs` must be a whole number; received '2.5'"),
         ("g,parameters,accuracy,accuracy@3\na,1,0.5,inf\n", "'t', line 2: `accuracy@3` must be a number from 0 to 1"),
         (
             "g,parameters,accuracy,cost_seconds\na,1,0.5,-1\n",
@@ -93,8 +94,8 @@ def test_the_shipped_table_is_the_published_one():
     assert "naap440" in table_names()
     assert len(rows) == 440
     assert (min(row.parameters for row in rows), max(row.parameters for row in rows)) == (2_566, 22_954)
-    assert all(list(row.curve) == list(range(1, 91)) for row in rows)
-    assert all(row.accuracy == max(row.curve.values()) for row in rows)
+    assert load_table("naap440").epochs == 90
+    assert all(row.accuracy == max(row.curves[0].values()) for row in rows)
 
 
 def test_nas_bench_201_is_complete():
@@ -104,3 +105,37 @@ def test_nas_bench_201_is_complete():
     assert {len(row.observations) for row in rows} == {2, 3}
     assert max(row.accuracy for row in rows) == pytest.approx(0.9161, abs=1e-4)
     assert all(row.cost_seconds > 0 for row in rows)
+
+
+CURVES = """g,parameters,macs,accuracy,accuracy_1,accuracy_2,accuracy_1@1,accuracy_1@2,accuracy_2@1,accuracy_2@2
+a,10,70,0.55,0.5,0.6,0.3,0.5,0.4,0.6
+b,20,,0.7,0.7,,0.2,0.7,,
+"""
+
+
+def test_single_trainings_may_have_curves_of_their_own():
+    table = parse_table(CURVES, "t")
+    assert table.rows[0].curves == ({1: 0.3, 2: 0.5}, {1: 0.4, 2: 0.6})
+    assert [row.count.macs for row in table.rows] == [70, 0]
+    assert (table.rows[1].curves, table.epochs) == (({1: 0.2, 2: 0.7},), 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("g,parameters,accuracy\na,1,0.5\n", "the table 't' has no accuracy after each epoch, which early stopping"),
+        (
+            "g,parameters,accuracy,accuracy@1,accuracy@2\na,1,0.5,0.1,0.5\nb,1,0.5,,0.5\n",
+            "the table 't', row 2: has no accuracy after epoch 1, and early stopping needs that of each of 2 epochs",
+        ),
+        ("g,parameters,accuracy,accuracy@5\na,1,0.5,0.5\n", "row 1: has no accuracy after epoch 1, and early stopping"),
+    ],
+)
+def test_early_stopping_needs_every_epoch(text, message):
+    with pytest.raises(TableError, match=message):
+        _ = parse_table(text, "t").epochs
+
+
+def test_epochs_of_a_training_need_the_training():
+    with pytest.raises(TableError, match=r"'t' has epochs of 'accuracy_2' and no column 'accuracy_2'; give what that"):
+        parse_table("g,parameters,accuracy,accuracy_2@1\na,1,0.5,0.5\n", "t")

@@ -1,0 +1,146 @@
+"""Replays with early stopping: what is spent, what goes on, and what counts."""
+
+import pytest
+
+from nas.architecture import Budget
+from nas.benchmark import TableSpace, parse_table, run_bench
+from nas.benchmark.replay import replay
+from nas.benchmark.score import Truth
+from nas.cli import main
+from nas.strategies import Strategy
+from nas.strategies.early_stopping import EARLY_STOPPING, EarlyStopping
+from nas.trial import TrialStatus
+
+# Three epochs; c is the best and slow, a and b learn at once.
+TABLE = """g,parameters,accuracy,accuracy@1,accuracy@2,accuracy@3
+z,10,0.1,0.1,0.1,0.1
+a,100,0.5,0.4,0.5,0.5
+b,100,0.6,0.5,0.5,0.6
+c,1000,0.9,0.2,0.8,0.9
+"""
+
+
+@pytest.fixture
+def table():
+    return parse_table(TABLE, "four")
+
+
+class Listed(Strategy):
+    """Proposes rows in a given order."""
+
+    order = ()
+
+    def propose(self, history, count, rng):
+        return [self.space.table.rows[number] for number in self.order[len(history) : len(history) + count]]
+
+
+class Scripted(EarlyStopping):
+    """Stops after the first epoch and lets trials go on as it was told: (trials so far, number)."""
+
+    name = "scripted"
+    rungs = (1, 3)
+    script = ()
+
+    def __init__(self, *script):
+        super().__init__(3)
+        self.left = list(script)
+        self.seen = []
+
+    def promote(self, trials, *, more):
+        self.seen.append(([(trial.number, trial.status, trial.curve) for trial in trials], more))
+        if self.left and self.left[0][0] == len(trials):
+            return self.left.pop(0)[1]
+        return None
+
+
+def run(table, order, early_stopping, **options):
+    strategy = Listed(TableSpace(table), Budget())
+    strategy.order = order
+    settings = {"truth": Truth(table, Budget()), "budget": Budget(), "trials": [1, 2, 3], "most": None, "seed": 0}
+    return replay(strategy, early_stopping, **(settings | options))
+
+
+def test_only_what_was_trained_in_full_counts_and_only_when_it_is(table):
+    truth = Truth(table, Budget())
+    whole = truth.share([table.rows[3]])
+    # c: 1 epoch; b: 1; c goes on: 2 more. At 3 epochs, one full training, c has not ended: nothing counts.
+    early_stopping = Scripted((2, 0))
+    result = run(table, [3, 2], early_stopping, most=2)
+    assert result.shares == (0.0, pytest.approx(whole), pytest.approx(whole))
+    assert (result.trials, result.trainings, result.exhausted) == (2, pytest.approx(4 / 3), False)
+    stopped, completed = TrialStatus.STOPPED, TrialStatus.COMPLETED
+    assert early_stopping.seen[-2] == ([(0, stopped, (0.2,)), (1, stopped, (0.5,))], False)
+    assert early_stopping.seen[-1] == ([(0, completed, (0.2, 0.8, 0.9)), (1, stopped, (0.5,))], False)
+
+
+def test_the_last_count_is_where_the_epochs_end(table):
+    result = run(table, [0, 1, 2, 3], Scripted((2, 0), (2, 1)), trials=[1, 2])
+    assert (result.trainings, result.trials) == (2, 2)
+    assert result.shares == (0.0, pytest.approx(Truth(table, Budget()).share([table.rows[1]])))
+
+
+def test_a_network_outside_the_budget_costs_a_full_trial(table):
+    budget = Budget(min_parameters=50)
+    result = run(table, [0, 2], Scripted((2, 1)), budget=budget, truth=Truth(table, budget), most=2)
+    assert (result.infeasible, result.trainings) == (1, 2)
+    assert result.shares[0] == 0 < result.shares[1]
+
+
+def test_without_early_stopping_epochs_are_trials(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text(TABLE)
+    none, asha = run_bench([str(path)], ["random"], trials=[1, 3], repeats=3, early_stopping=["none", "pareto-asha"])
+    assert (none.name, none.tried, none.trainings) == ("random", 3, 3)
+    assert (asha.name, asha.tried) == ("random, pareto-asha", 3)
+    assert 1 < asha.trainings < 3
+
+
+def test_all_kinds_end_on_a_real_table():
+    results = run_bench(["naap440"], ["random"], trials=[10, 20], repeats=1, early_stopping=list(EARLY_STOPPING))
+    by_kind = {result.early_stopping: result for result in results}
+    assert {result.tried for result in results} == {20}
+    assert by_kind["pareto-asha"].trainings < by_kind["none"].trainings
+    assert all(result.shares[1] > 0.5 for result in results)
+
+
+def command(capsys, *arguments):
+    code = main(["bench", *map(str, arguments)])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_the_command_shows_what_was_spent(capsys):
+    options = ("--strategies", "random", "--trials", "4,9", "--repeats", 1)
+    code, out, _ = command(capsys, *options, "--early-stopping", "none,pareto-asha")
+    assert code == 0
+    assert "random, pareto-asha" in out
+    assert "trainings" in out
+    _, out, _ = command(capsys, *options)
+    assert "trainings" not in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--early-stopping", "asha"), "there is no early stopping 'asha'; there are none, pareto-asha, one-epoch"),
+        (("--early-stopping", ","), "--early-stopping takes names with commas between them, such as none,pareto-asha"),
+        (("--early-stopping", "pareto-asha"), "has no accuracy after each epoch, which early stopping needs"),
+        (("--strategies", "keras-tuner-hyperband"), "has no accuracy after each epoch, which early stopping needs"),
+    ],
+)
+def test_mistakes_are_one_line(capsys, tmp_path, arguments, message):
+    path = tmp_path / "plain.csv"
+    path.write_text("g,parameters,accuracy\na,1,0.5\n")
+    code, out, err = command(capsys, "--table", path, *arguments)
+    assert (code, out) == (1, "")
+    assert message in err
+    assert len(err.strip().splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_keras_tuner_s_hyperband_spends_epochs_and_starts_what_it_likes():
+    result, other = run_bench(["naap440"], ["keras-tuner-hyperband", "random"], trials=[10], repeats=1)
+    assert result.name == "keras-tuner-hyperband, hyperband"
+    assert 9 < result.trainings <= 10
+    assert result.tried > other.tried == 10
+    assert 0 < result.shares[0] < 1
