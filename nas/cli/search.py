@@ -39,6 +39,10 @@ def search(
     workers: Annotated[
         str | None, typer.Option(help="Processes that train at the same time: auto, or a number; 0 is this process.")
     ] = None,
+    engine: Annotated[str | None, typer.Option(help="local: processes on this machine; ray: a Ray cluster.")] = None,
+    ray_address: Annotated[
+        str | None, typer.Option(help="HOST:PORT of a running Ray cluster; none starts one on this machine.")
+    ] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or gpu.")] = None,
     seed: Annotated[int | None, typer.Option(help="Fixes every random choice.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the search; the experiment's if left out.")] = None,
@@ -68,6 +72,8 @@ def search(
         "training.epochs": epochs,
         "time_limit": time_limit,
         "workers": workers if workers is None or not workers.isdigit() else int(workers),
+        "engine": engine,
+        "ray_address": ray_address,
         "device": device,
         "seed": seed,
         "name": name,
