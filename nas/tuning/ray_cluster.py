@@ -7,6 +7,7 @@ import importlib.util
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -28,7 +29,7 @@ _ENVIRONMENT = {
     "RAY_grpc_client_keepalive_time_ms": "10000",
     "RAY_grpc_client_keepalive_timeout_ms": "10000",
 }
-_PROBE_SECONDS = 30.0
+_CONNECT_SECONDS, _CHECK_SECONDS = 10.0, 60.0
 
 
 def require_ray() -> None:
@@ -54,12 +55,8 @@ def connected(address: str | None, cores: int) -> Iterator[None]:
     require_ray()
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    if address is not None and os.environ.get("RAY_AUTH_MODE") != "disabled" and _is_open(address):
-        raise NasError(
-            f"the Ray cluster at {address} asks for no token: whoever reaches it can run code on it, and on this "
-            f"machine; start all of its nodes with a token (ray get-auth-token --generate), or set "
-            f"RAY_AUTH_MODE=disabled if that is what you want"
-        )
+    if address is not None:
+        _check(address)
     os.environ.setdefault("RAY_AUTH_MODE", "token")
     import ray
 
@@ -148,20 +145,36 @@ def _text(resources: Resources) -> str:
     return " and ".join(f"{amount:g} {name}" for name, amount in resources.items())
 
 
-def _is_open(address: str) -> bool:
-    """Whether a stranger without a token is let in; in a process of its own, as Ray takes its settings once."""
+def _check(address: str) -> None:
+    """Raises a NasError at once if nobody is there, where Ray tries for minutes, or if the cluster asks for no token.
+
+    The latter is seen by asking as a stranger, in a process of its own, as Ray takes its settings once.
+    """
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS).close()
+    except OSError as error:
+        raise NasError(f"cannot reach the Ray cluster at {address}: {error}; is it running there?") from None
+    if os.environ.get("RAY_AUTH_MODE") == "disabled":
+        return
     stranger = {name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH_")}
     command = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address]
-    with contextlib.suppress(subprocess.TimeoutExpired):
+    try:
         done = subprocess.run(
             command,
             env=stranger | {"RAY_AUTH_MODE": "disabled"},
             capture_output=True,
-            timeout=_PROBE_SECONDS,
+            timeout=_CHECK_SECONDS,
             check=False,
         )
-        return done.returncode == 0
-    return False
+    except subprocess.TimeoutExpired:
+        raise NasError(f"the Ray cluster at {address} does not answer; see its logs") from None
+    if done.returncode == 0:
+        raise NasError(
+            f"the Ray cluster at {address} asks for no token: whoever reaches it can run code on it, and on this "
+            f"machine; start all of its nodes with a token (ray get-auth-token --generate), or set "
+            f"RAY_AUTH_MODE=disabled if that is what you want"
+        )
 
 
 def _protect_token() -> None:

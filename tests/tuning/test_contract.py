@@ -1,8 +1,7 @@
 """What every executor does: the same trial, the same result; a trial that goes wrong costs itself alone."""
 
-import re
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 
 import psutil
 import pytest
@@ -15,6 +14,7 @@ from nas.training import select_devices
 from nas.tuning.execution import InProcess, Task
 from nas.tuning.shared_data import write_shared
 from nas.tuning.workers import Workers
+from tests.tuning.ray_nodes import on, two_nodes
 
 TRAINING = TrainingConfig(epochs=2, batch_size=64)
 PROCESSES = ("workers", pytest.param("ray", marks=pytest.mark.slow))
@@ -42,18 +42,6 @@ def processes(executor):
     return {number: process for node in executor.cluster.list_all_nodes() for number, process in on(node).items()}
 
 
-def on(node):
-    """The same on one node of a Ray test cluster: a process is called what it does."""
-    (raylet,) = node.all_processes["raylet"]
-    found = {}
-    for process in psutil.Process(raylet.process.pid).children(recursive=True):
-        with suppress(psutil.NoSuchProcess):
-            name = re.match(r"ray::trial (\d+)", " ".join(process.cmdline()))
-            if name:
-                found[int(name[1])] = process
-    return found
-
-
 @pytest.fixture(scope="module")
 def data():
     return load(DatasetConfig(name="digits"))
@@ -62,22 +50,11 @@ def data():
 @pytest.fixture(scope="module")
 def cluster():
     """Two nodes of one core on this machine, which ask for a token."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_AUTH_MODE", "token")
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        from ray.cluster_utils import Cluster
+    with two_nodes("token") as made:
+        from nas.tuning.ray_cluster import connected
 
-        # A node that is gone is noticed after seconds instead of half a minute.
-        config = {"health_check_period_ms": 1000, "health_check_failure_threshold": 2}
-        made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "_system_config": config})
-        try:
-            made.add_node(num_cpus=1)
-            from nas.tuning.ray_cluster import connected
-
-            with connected(made.address, cores=1):
-                yield made
-        finally:
-            made.shutdown()
+        with connected(made.address, cores=1):
+            yield made
 
 
 @pytest.fixture(scope="module")
