@@ -126,7 +126,7 @@ def _run(plan: Plan, runs_dir: Path, tracking_uri: str | None, fresh: bool) -> S
     progress = Progress(
         trials=experiment.trials, epochs=experiment.training.epochs, time_limit=experiment.time_limit, known=known
     )
-    previous = signal.signal(signal.SIGTERM, _as_interrupt)
+    previous = signal.signal(signal.SIGTERM, _terminate)
     try:
         with progress:
             return run(
@@ -137,12 +137,14 @@ def _run(plan: Plan, runs_dir: Path, tracking_uri: str | None, fresh: bool) -> S
                 observers=(progress,),
                 command=_command_line(),
             )
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         kept = len(progress.records)
         again = shlex.join([sys.argv[0] if Path(sys.argv[0]).name == "nas" else "nas", *_without_fresh(sys.argv[1:])])
         errors.print(
             f"Interrupted; {kept} finished trials are kept. Go on with:\n  {again}", markup=False, soft_wrap=True
         )
+        if isinstance(interrupt, _TerminatedError):
+            raise typer.Exit(128 + signal.SIGTERM) from None
         raise
     finally:
         signal.signal(signal.SIGTERM, previous)
@@ -153,8 +155,12 @@ def _command_line() -> str:
     return shlex.join(["nas", *_without_fresh(sys.argv[1:])])
 
 
-def _as_interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler's signature
-    raise KeyboardInterrupt
+class _TerminatedError(KeyboardInterrupt):
+    """By SIGTERM: the same as Ctrl-C, but for the exit code."""
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler's signature
+    raise _TerminatedError
 
 
 def _without_fresh(arguments: list[str]) -> list[str]:
