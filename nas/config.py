@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -112,11 +113,23 @@ class ExperimentConfig(_Strict):
     training: TrainingConfig = TrainingConfig()
     final: FinalConfig = FinalConfig()
     trial_timeout: Seconds | None = Field(None, gt=0, description="a trial that takes longer is ended and has failed")
+    engine: Literal["local", "ray"] = Field("local", description="processes on this machine, or a Ray cluster")
+    ray_address: str | None = Field(None, description="HOST:PORT of a running cluster; none starts one on this machine")
     workers: Annotated[int, Field(ge=0, le=1000)] | Literal["auto"] = Field(
         "auto", description="processes that train at the same time; 0 trains in the search's own process"
     )
     device: Literal["auto", "cpu", "gpu", "tpu"] = "auto"
     seed: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _engine_fits(self) -> ExperimentConfig:
+        if self.ray_address is not None and not re.fullmatch(r"[^:/\s]+:\d+", self.ray_address):
+            raise ValueError(f"ray_address must be HOST:PORT, such as 10.0.0.1:6379; received {self.ray_address!r}")
+        if self.ray_address is not None and self.engine != "ray":
+            raise ValueError(f"ray_address is for engine: ray; received engine {self.engine!r}")
+        if self.workers == 0 and self.engine == "ray":
+            raise ValueError("workers must be at least 1 with engine: ray, which trains in other processes; received 0")
+        return self
 
 
 def load_experiment(path: Path, overrides: Mapping[str, Any] | None = None) -> ExperimentConfig:
@@ -162,7 +175,7 @@ def _first_mistake(error: ValidationError, file: YamlFile, overrides: Mapping[st
         message = f"unknown key; {hint}there are {', '.join(sorted(known))}"
     elif mistake["type"] == "missing":
         message = "is missing"
-    else:
+    elif mistake["type"] != "value_error":  # our own say what was received
         message = f"{message[0].lower()}{message[1:]}; received {mistake['input']!r}"
     if dotted(path) in overrides:
         return FileError(f"{dotted(path)}: {message}")

@@ -21,6 +21,7 @@ HEAVY = {
     "plotly",
     "pandas",
     "PIL",
+    "ray",
 }
 
 CORE = {"architecture", "errors", "quantity"}

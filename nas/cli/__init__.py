@@ -19,7 +19,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: without the program's name; the process' own if left out.
 
     Returns:
-        Exit code: 0 done, 1 an error in one line, 2 wrong usage, 130 interrupted.
+        Exit code: 0 done, 1 an error in one line, 2 wrong usage, 130 interrupted, 143 terminated.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments

@@ -42,6 +42,10 @@ def search(
     workers: Annotated[
         str | None, typer.Option(help="Processes that train at the same time: auto, or a number; 0 is this process.")
     ] = None,
+    engine: Annotated[str | None, typer.Option(help="local: processes on this machine; ray: a Ray cluster.")] = None,
+    ray_address: Annotated[
+        str | None, typer.Option(help="HOST:PORT of a running Ray cluster; none starts one on this machine.")
+    ] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or gpu.")] = None,
     seed: Annotated[int | None, typer.Option(help="Fixes every random choice.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the search; the experiment's if left out.")] = None,
@@ -72,6 +76,8 @@ def search(
         "training.epochs": epochs,
         "time_limit": time_limit,
         "workers": workers if workers is None or not workers.isdigit() else int(workers),
+        "engine": engine,
+        "ray_address": ray_address,
         "device": device,
         "seed": seed,
         "name": name,
@@ -124,7 +130,7 @@ def _run(plan: Plan, runs_dir: Path, tracking_uri: str | None, fresh: bool) -> S
     progress = Progress(
         trials=experiment.trials, epochs=experiment.training.epochs, time_limit=experiment.time_limit, known=known
     )
-    previous = signal.signal(signal.SIGTERM, _as_interrupt)
+    previous = signal.signal(signal.SIGTERM, _terminate)
     try:
         with progress:
             return run(
@@ -135,12 +141,14 @@ def _run(plan: Plan, runs_dir: Path, tracking_uri: str | None, fresh: bool) -> S
                 observers=(progress,),
                 command=_command_line(),
             )
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         kept = len(progress.records)
         again = shlex.join([sys.argv[0] if Path(sys.argv[0]).name == "nas" else "nas", *_without_fresh(sys.argv[1:])])
         errors.print(
             f"Interrupted; {kept} finished trials are kept. Go on with:\n  {again}", markup=False, soft_wrap=True
         )
+        if isinstance(interrupt, _TerminatedError):
+            raise typer.Exit(128 + signal.SIGTERM) from None
         raise
     finally:
         signal.signal(signal.SIGTERM, previous)
@@ -151,8 +159,12 @@ def _command_line() -> str:
     return shlex.join(["nas", *_without_fresh(sys.argv[1:])])
 
 
-def _as_interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler's signature
-    raise KeyboardInterrupt
+class _TerminatedError(KeyboardInterrupt):
+    """By SIGTERM: the same as Ctrl-C, but for the exit code."""
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler's signature
+    raise _TerminatedError
 
 
 def _without_fresh(arguments: list[str]) -> list[str]:

@@ -120,18 +120,16 @@ class InProcess(Executor):
             return None
         task, self._task = self._task, None
         try:
-            result = run_task(task, self._data, self._training, self._devices, on_epoch, should_stop=self._should_stop)
+            return attempt(0, task, self._data, self._training, self._devices, on_epoch, should_stop=self._should_stop)
         except TrainingStoppedError:
             return None
-        except Exception as error:  # noqa: BLE001 - whatever a trial raises is that trial's outcome
-            return failure(0, task.number, error)
-        return Outcome(slot=0, number=task.number, result=result)
 
     def close(self) -> None:
         """Nothing runs between events."""
 
 
-def run_task(
+def attempt(
+    slot: int,
     task: Task,
     data: DatasetSpec,
     training: TrainingConfig,
@@ -139,26 +137,35 @@ def run_task(
     on_epoch: Callable[[Epoch], None],
     *,
     should_stop: Callable[[], bool] | None = None,
-) -> TrainingResult:
-    """Train one architecture in this process."""
-    from nas.training import evaluate, train
+) -> Outcome:
+    """Train one architecture in this process; whatever it raises is its outcome.
 
-    architecture = Architecture.from_json(task.architecture)
-    result = train(
-        architecture,
-        data,
-        training,
-        seed=task.seed,
-        devices=devices,
-        on_epoch=lambda epoch, metrics: on_epoch(Epoch(number=task.number, epoch=epoch, metrics=dict(metrics))),
-        should_stop=should_stop,
-        epochs=task.epochs,
-        checkpoint=task.checkpoint,
-    )
-    if not task.test:
-        return result
-    score = evaluate(architecture, result.weights, data.test)
-    return replace(result, metrics={**result.metrics, "test_accuracy": score["accuracy"]})
+    Raises:
+        TrainingStoppedError: `should_stop` said so; that is nobody's outcome.
+    """
+    from nas.training import TrainingStoppedError, evaluate, train
+
+    try:
+        architecture = Architecture.from_json(task.architecture)
+        result = train(
+            architecture,
+            data,
+            training,
+            seed=task.seed,
+            devices=devices,
+            on_epoch=lambda epoch, metrics: on_epoch(Epoch(number=task.number, epoch=epoch, metrics=dict(metrics))),
+            should_stop=should_stop,
+            epochs=task.epochs,
+            checkpoint=task.checkpoint,
+        )
+        if task.test:
+            score = evaluate(architecture, result.weights, data.test)
+            result = replace(result, metrics={**result.metrics, "test_accuracy": score["accuracy"]})
+    except TrainingStoppedError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever a trial raises is that trial's outcome
+        return failure(slot, task.number, error)
+    return Outcome(slot=slot, number=task.number, result=result)
 
 
 def failure(slot: int, number: int, error: Exception) -> Outcome:

@@ -17,7 +17,17 @@ from nas.errors import NasError
 from nas.trial import TrialRecord
 from nas.tuning.journal import Journal, write_atomically
 
-FREE_TO_CHANGE = {"description", "trials", "time_limit", "trial_timeout", "final", "workers", "device"}
+FREE_TO_CHANGE = {
+    "description",
+    "trials",
+    "time_limit",
+    "trial_timeout",
+    "final",
+    "engine",
+    "ray_address",
+    "workers",
+    "device",
+}
 """Settings that a search may go on with after they changed: they alter no trial."""
 
 

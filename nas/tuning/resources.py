@@ -78,6 +78,10 @@ def make_executor(
     from nas.datasets import load
     from nas.training import select_devices
 
+    if experiment.engine == "ray":
+        with _ray_tasks(experiment) as executor:
+            yield executor
+        return
     if experiment.workers == 0:
         # Devices first: reading the data starts TensorFlow, and then they are fixed.
         devices = select_devices(experiment.device)
@@ -101,6 +105,30 @@ def make_executor(
             gpus=allocation.gpus,
             timeout_seconds=experiment.trial_timeout,
             logs=folder.path / "logs",
+        )
+        try:
+            yield executor
+        finally:
+            executor.close()
+
+
+@contextmanager
+def _ray_tasks(experiment: ExperimentConfig) -> Iterator[Executor]:
+    """On a Ray cluster; whether it can run a trial at all is known before the data are read."""
+    from nas.datasets import load
+    from nas.training import select_devices
+    from nas.tuning.ray_cluster import connected, nodes, share
+    from nas.tuning.ray_engine import RayTasks
+
+    select_devices("cpu")  # this process lets go of GPUs
+    with connected(experiment.ray_address, _cores()):
+        need, slots = share(nodes(), device=experiment.device, workers=experiment.workers, trials=experiment.trials)
+        executor = RayTasks(
+            data=load(experiment.dataset),
+            training=experiment.training,
+            need=need,
+            slots=slots,
+            timeout_seconds=experiment.trial_timeout,
         )
         try:
             yield executor

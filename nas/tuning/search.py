@@ -57,6 +57,10 @@ class Plan:
             from nas.training.devices import select_devices
 
             select_devices("tpu")
+        if experiment.engine == "ray":
+            from nas.tuning.ray_cluster import require_ray
+
+            require_ray()
         info = peek(experiment.dataset)
         space = load_space(experiment.space, input_shape=info.input_shape, classes=info.classes)
         strategy = make_strategy(experiment.strategy, space, experiment.budget.budget())

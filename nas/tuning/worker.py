@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas.config import TrainingConfig
-from nas.tuning.execution import Epoch, Outcome, Task, failure, run_task
+from nas.tuning.execution import Epoch, Outcome, Task, attempt
 
 if TYPE_CHECKING:
     from nas.datasets import DatasetSpec
@@ -59,16 +59,8 @@ def start(setup: Setup, epochs: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _end_with_parent()
     os.environ["CUDA_VISIBLE_DEVICES"] = setup.gpu if setup.gpu is not None else ""
-    if setup.threads:
-        os.environ["OMP_NUM_THREADS"] = str(setup.threads)
-    from nas.training import import_tensorflow, select_devices
-
-    import_tensorflow()
-    if setup.threads:
-        import tensorflow as tf
-
-        tf.config.threading.set_intra_op_parallelism_threads(setup.threads)
-        tf.config.threading.set_inter_op_parallelism_threads(setup.threads)
+    start_tensorflow(setup.threads)
+    from nas.training import select_devices
     from nas.tuning.shared_data import read_shared
 
     devices = select_devices("cpu" if setup.gpu is None else "gpu")
@@ -77,16 +69,26 @@ def start(setup: Setup, epochs: Connection) -> None:
     epochs.send(None)  # ready
 
 
+def start_tensorflow(threads: int) -> None:
+    """Import it, with that many threads for its operations; 0 leaves it to TensorFlow."""
+    if threads:
+        os.environ["OMP_NUM_THREADS"] = str(threads)
+    from nas.training import import_tensorflow
+
+    import_tensorflow()
+    if threads:
+        import tensorflow as tf
+
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+
+
 def run(task: Task) -> tuple[Outcome, int]:
     """Train one architecture; its outcome, and the process' memory in bytes afterwards."""
     import psutil
 
     state = _state[0]
-    try:
-        result = run_task(task, state.data, state.training, state.devices, _sender(state.epochs))
-        outcome = Outcome(slot=state.setup.slot, number=task.number, result=result)
-    except Exception as error:  # noqa: BLE001 - whatever a trial raises is that trial's outcome
-        outcome = failure(state.setup.slot, task.number, error)
+    outcome = attempt(state.setup.slot, task, state.data, state.training, state.devices, _sender(state.epochs))
     return outcome, psutil.Process().memory_info().rss
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import threading
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 import nas
@@ -99,18 +101,41 @@ def test_more_trials_extend_a_finished_search(tmp_path):
     assert len(more) == 2
 
 
-@pytest.mark.slow
-def test_kill_9_loses_nothing_that_had_ended(tmp_path):
+def started(tmp_path, *options):
+    """A search in a group of processes of its own, once a trial has ended."""
     command = [sys.executable, "-c", "from nas.cli import run; run()", "search", "digits", "--space", "tiny"]
-    command += ["--strategy", "random", "--max-params", "3000", "--epochs", "2", "--trials", "3", "--workers", "2"]
-    command += ["--runs-dir", str(tmp_path)]
+    command += ["--strategy", "random", "--max-params", "3000", "--epochs", "2", "--runs-dir", str(tmp_path), *options]
     journal = tmp_path / "digits" / "trials.jsonl"
-    process = subprocess.Popen(command, cwd=ROOT, start_new_session=True, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, cwd=ROOT, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and not (journal.exists() and b'"end"' in journal.read_bytes()):
         time.sleep(0.05)
+    return command, process
+
+
+@pytest.mark.slow
+def test_sigterm_is_an_interruption(tmp_path):
+    _, process = started(tmp_path, "--trials", "500", "--workers", "1")
+    children = psutil.Process(process.pid).children(recursive=True)
+    assert children
+    process.terminate()
+    out, told = process.communicate(timeout=90)
+    assert process.returncode == 143
+    assert out == ""
+    assert re.search(r"Interrupted; [1-9]\d* finished trials are kept. Go on with:\n  nas search digits .*500", told)
+    assert "Traceback" not in told
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert not alive
+    assert any(trial.completed for trial in Search("digits", tmp_path).trials)
+
+
+@pytest.mark.slow
+def test_kill_9_loses_nothing_that_had_ended(tmp_path):
+    command, process = started(tmp_path, "--trials", "3", "--workers", "2")
     os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    process.communicate()
     ended = [trial for trial in Search("digits", tmp_path).trials if trial.completed]
     assert ended
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
@@ -119,9 +144,18 @@ def test_kill_9_loses_nothing_that_had_ended(tmp_path):
     assert all(trials[trial.number] == trial for trial in ended)
 
 
-def test_a_time_limit_ends_the_search_with_what_there_is(tmp_path):
+def test_a_time_limit_ends_the_search_with_what_there_is(tmp_path, finished_search):
+    # After another search, as importing TensorFlow may take longer than that.
     done = run(plan(trials=500, time_limit=8), runs_dir=tmp_path)
     assert 0 < done.ended_trials < 500
+
+
+def test_a_time_limit_does_not_wait_for_a_trial(tmp_path, finished_search):
+    began = time.monotonic()
+    endless = {"training.epochs": 100_000, "training.batch_size": 4}
+    done = run(plan(trials=2, time_limit=4, **endless), runs_dir=tmp_path)
+    assert time.monotonic() - began < 30
+    assert [trial.status for trial in done.trials] == [TrialStatus.RUNNING]
 
 
 def test_failed_trials_have_a_reason_and_no_number(tmp_path):

@@ -1,0 +1,196 @@
+"""A Ray cluster: started on this machine or joined at its address, and what it has room for."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from nas.errors import NasError
+
+logger = logging.getLogger(__name__)
+
+Resources = Mapping[str, float]
+"""Ray's names of what a node has or a trial needs, such as CPU and GPU, with how many."""
+
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # A frozen node is given up after 20 s; Ray's own settings wait for it for ever.
+    "RAY_grpc_client_keepalive_time_ms": "10000",
+    "RAY_grpc_client_keepalive_timeout_ms": "10000",
+}
+_CONNECT_SECONDS, _CHECK_SECONDS = 10.0, 60.0
+
+
+def require_ray() -> None:
+    """Raises a NasError if Ray is not installed."""
+    if importlib.util.find_spec("ray") is None:
+        raise NasError("engine: ray needs the package ray, which is not installed: pip install 'keras-nas[cluster]'")
+
+
+@contextmanager
+def connected(address: str | None, cores: int) -> Iterator[None]:
+    """A cluster of this process' own on this machine, or the one at an address; left again afterwards.
+
+    Ray's processes listen on all interfaces, whatever they are told, and run what they are sent: so there is always a
+    token, unless the user has set RAY_AUTH_MODE=disabled. The dashboard and usage statistics stay off.
+
+    Args:
+        address: HOST:PORT; None starts a cluster, and never joins one that happens to run here.
+        cores: for trials, if a cluster is started.
+
+    Raises:
+        NasError: Ray is not there, the cluster cannot be joined, or it is open to everybody.
+    """
+    require_ray()
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    if address is not None:
+        _check(address)
+    os.environ.setdefault("RAY_AUTH_MODE", "token")
+    import ray
+
+    if ray.is_initialized():
+        raise NasError("this process uses a Ray cluster already; call ray.shutdown() before the search")
+    of_own = {"num_cpus": cores, "include_dashboard": False} if address is None else {}
+    # Ray's news of the cluster would be printed among the results.
+    with contextlib.redirect_stdout(sys.stderr):
+        with _own_sigterm():
+            try:
+                ray.init(address=address or "local", log_to_driver=False, configure_logging=False, **of_own)
+            except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+                raise NasError(
+                    f"cannot {'start a Ray cluster' if address is None else f'join the Ray cluster at {address}'}: "
+                    f"{str(error).strip().splitlines()[0]}; this machine must be a node of the cluster and have its "
+                    f"token"
+                ) from None
+        try:
+            _protect_token()
+            yield
+        finally:
+            ray.shutdown()
+
+
+def nodes() -> list[dict[str, float]]:
+    """What each living node of the cluster has."""
+    import ray
+
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
+def room(nodes: Sequence[Resources], need: Resources) -> int:
+    """How many trials run at once: each finds all that it needs on one node.
+
+    >>> room([{"CPU": 4, "GPU": 1}, {"CPU": 3}], {"CPU": 2})
+    3
+    """
+    return sum(int(min(node.get(name, 0) // amount for name, amount in need.items())) for node in nodes)
+
+
+def share(
+    nodes: Sequence[Resources],
+    *,
+    device: Literal["auto", "cpu", "gpu", "tpu"],
+    workers: int | Literal["auto"],
+    trials: int,
+) -> tuple[Resources, int]:
+    """What one trial needs, and how many run at once.
+
+    A GPU or a TPU chip a trial, if that is the device; else the cores are shared out evenly. `auto` takes GPUs if any
+    node has one, and as many workers as there is room for.
+
+    Args:
+        nodes: of the cluster.
+        device: that trains.
+        workers: as the user wants it, at least 1.
+        trials: that are still to come.
+
+    Raises:
+        NasError: no node has what a trial needs: Ray would wait for it for ever.
+    """
+    if device == "tpu":
+        need = {"CPU": 1.0, "TPU": 1.0}
+    elif device == "gpu" or (device == "auto" and room(nodes, {"GPU": 1})):
+        need = {"CPU": 1.0, "GPU": 1.0}
+    else:
+        need = {"CPU": 1.0}
+    at_once = room(nodes, need)
+    if not at_once:
+        have = sorted({_text({name: node.get(name, 0) for name in need}) for node in nodes})
+        raise NasError(
+            f"no node of the Ray cluster can ever run a trial, which needs {_text(need)}: there are {len(nodes)} "
+            f"nodes, with {'; '.join(have)}; add a node that has it, or choose another device"
+        )
+    if workers == "auto":
+        return need, min(at_once, trials)
+    if workers > at_once:
+        logger.warning("the Ray cluster has room for %d trials at once; of %d workers the rest wait", at_once, workers)
+    if list(need) == ["CPU"]:
+        while room(nodes, {"CPU": need["CPU"] + 1}) >= workers:
+            need = {"CPU": need["CPU"] + 1}
+    return need, workers
+
+
+def _text(resources: Resources) -> str:
+    return " and ".join(f"{amount:g} {name}" for name, amount in resources.items())
+
+
+def _check(address: str) -> None:
+    """Raises a NasError at once if nobody is there, where Ray tries for minutes, or if the cluster asks for no token.
+
+    The latter is seen by asking as a stranger, in a process of its own, as Ray takes its settings once.
+    """
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS).close()
+    except OSError as error:
+        raise NasError(f"cannot reach the Ray cluster at {address}: {error}; is it running there?") from None
+    if os.environ.get("RAY_AUTH_MODE") == "disabled":
+        return
+    stranger = {name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH_")}
+    command = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address]
+    try:
+        done = subprocess.run(
+            command,
+            env=stranger | {"RAY_AUTH_MODE": "disabled"},
+            capture_output=True,
+            timeout=_CHECK_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise NasError(f"the Ray cluster at {address} does not answer; see its logs") from None
+    if done.returncode == 0:
+        raise NasError(
+            f"the Ray cluster at {address} asks for no token: whoever reaches it can run code on it, and on this "
+            f"machine; start all of its nodes with a token (ray get-auth-token --generate), or set "
+            f"RAY_AUTH_MODE=disabled if that is what you want"
+        )
+
+
+def _protect_token() -> None:
+    """Ray writes the token that it makes so that every user of the machine can read it."""
+    with contextlib.suppress(OSError):
+        (Path.home() / ".ray" / "auth_token").chmod(0o600)
+
+
+@contextmanager
+def _own_sigterm() -> Iterator[None]:
+    """Ray makes SIGTERM leave the process at once; what it means is the search's decision."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)

@@ -1,0 +1,229 @@
+"""Trials as tasks of a Ray cluster, on whichever of its nodes has room."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, final
+
+from nas import __version__
+from nas.config import TrainingConfig
+from nas.errors import NasError
+from nas.tuning.execution import Epoch, Executor, Outcome, Task, attempt, failure
+from nas.tuning.ray_cluster import Resources, nodes, room
+from nas.tuning.worker import start_tensorflow
+from nas.tuning.workers import TRIALS_A_PROCESS
+
+if TYPE_CHECKING:
+    from nas.datasets import DatasetSpec
+    from nas.training import Devices
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.2
+"""Between looks at trials that may have taken too long."""
+
+NODE_LOSSES = 5
+"""Nodes that may be lost under one trial, through no fault of its own, before it counts as one that crashes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """How a process on a node is set up.
+
+    Attributes:
+        training: as JSON.
+        device: kind of the trial's device.
+        threads: for TensorFlow's operations; 0 leaves it to TensorFlow.
+        version: of the nas that searches.
+    """
+
+    training: str
+    device: Literal["cpu", "gpu", "tpu"]
+    threads: int
+    version: str = __version__
+
+
+@dataclass
+class _Running:
+    """A task in a slot.
+
+    Attributes:
+        started: when its process was ready, `time.monotonic()`; None before.
+        lost: how many nodes it was on that are gone.
+    """
+
+    slot: int
+    task: Task
+    started: float | None = None
+    lost: int = 0
+
+
+@final
+class RayTasks(Executor):
+    """Each trial is a task: Ray finds it a node, and sends each epoch when it ends. Use it inside `connected`.
+
+    Tasks instead of actors: after the loss of a node a pool of actors waits for ever. Ray's own retries are off, for a
+    trial that crashes is tried again in one place, the tuner, whatever the executor, and Ray repeats one that is out
+    of memory without end. A trial whose node is lost is sent again from here, at no cost to it.
+
+    Args:
+        data: put into Ray's object store, once; processes on a node map it.
+        training: how every trial is trained.
+        need: resources of one trial, of `ray_cluster.share`.
+        slots: trials at once.
+        timeout_seconds: a trial that takes longer is ended; None for no limit.
+    """
+
+    def __init__(
+        self,
+        *,
+        data: DatasetSpec,
+        training: TrainingConfig,
+        need: Resources,
+        slots: int,
+        timeout_seconds: float | None = None,
+    ) -> None:
+        import ray
+
+        self.slots = slots
+        self._timeout, self._need = timeout_seconds, need
+        device: Literal["cpu", "gpu", "tpu"] = "tpu" if "TPU" in need else "gpu" if "GPU" in need else "cpu"
+        threads = int(need["CPU"]) if device == "cpu" else 0
+        self._setup = Setup(training=training.model_dump_json(), device=device, threads=threads)
+        self._data = ray.put(data)
+        self._running: dict[Any, _Running] = {}
+        self._remote = ray.remote(
+            num_returns="streaming",
+            num_cpus=need["CPU"],
+            num_gpus=need.get("GPU", 0),
+            resources={name: amount for name, amount in need.items() if name not in ("CPU", "GPU")},
+            max_retries=0,
+            max_calls=TRIALS_A_PROCESS,
+            scheduling_strategy="SPREAD",
+        )(train_here)
+
+    def submit(self, slot: int, task: Task) -> None:
+        self._start(_Running(slot, task))
+
+    def next_outcome(self, timeout_seconds: float, on_epoch: Callable[[Epoch], None]) -> Outcome | None:
+        import ray
+
+        deadline = time.monotonic() + timeout_seconds
+        while self._running and (left := deadline - time.monotonic()) > 0:
+            told, _ = ray.wait(list(self._running), num_returns=1, timeout=min(left, POLL_SECONDS))
+            outcome = self._receive(told[0], on_epoch) if told else self._late()
+            if outcome is not None:
+                return outcome
+        return None
+
+    def close(self) -> None:
+        import ray
+
+        for stream in self._running:
+            ray.cancel(stream, force=True)
+        self._running.clear()
+
+    def _start(self, running: _Running) -> None:
+        running.started = None
+        remote = self._remote.options(name=f"trial {running.task.number}")
+        stream = remote.remote(self._setup, self._data, running.slot, running.task)
+        self._running[stream] = running
+
+    def _receive(self, stream: Any, on_epoch: Callable[[Epoch], None]) -> Outcome | None:
+        """What a trial tells: that it starts, an epoch, or its end."""
+        import ray
+
+        running = self._running[stream]
+        try:
+            event = ray.get(next(stream))
+        except (ray.exceptions.NodeDiedError, ray.exceptions.ObjectLostError) as error:
+            del self._running[stream]
+            return self._on_lost_node(running, error)
+        except (ray.exceptions.RayError, StopIteration) as error:
+            del self._running[stream]
+            return _crash(running, error)
+        if isinstance(event, Outcome):
+            del self._running[stream]
+            return event
+        if isinstance(event, Epoch):
+            on_epoch(event)
+        else:
+            # Waiting for a node and the start of a process are not the trial's time.
+            running.started = time.monotonic()
+        return self._late()
+
+    def _on_lost_node(self, running: _Running, error: Exception) -> Outcome | None:
+        running.lost += 1
+        if running.lost > NODE_LOSSES:
+            return _crash(running, error)
+        logger.warning("trial %d runs again on another node: its own is lost", running.task.number)
+        if not room(nodes(), self._need):
+            logger.warning("no node is left that can run a trial; waiting for one to join the cluster")
+        self._start(running)
+        return None
+
+    def _late(self) -> Outcome | None:
+        """End a trial that takes too long; its node may be frozen, so nobody waits for an answer."""
+        import ray
+
+        if self._timeout is None:
+            return None
+        oldest = time.monotonic() - self._timeout
+        for stream, running in self._running.items():
+            if running.started is not None and running.started < oldest:
+                ray.cancel(stream, force=True)
+                del self._running[stream]
+                reason = f"the trial took longer than trial_timeout ({self._timeout:g} s)"
+                return Outcome(slot=running.slot, number=running.task.number, reason=reason, crashed=True)
+        return None
+
+
+def _crash(running: _Running, error: Exception) -> Outcome:
+    """What Ray says of a task that came to no end of its own."""
+    from ray.exceptions import RayTaskError
+
+    slot, number = running.slot, running.task.number
+    if isinstance(error, RayTaskError):
+        return failure(slot, number, error.cause)
+    reason = f"the worker process died ({type(error).__name__}), killed by the system (out of memory?) or by a crash"
+    return Outcome(slot=slot, number=number, reason=reason, log=str(error), crashed=True)
+
+
+def train_here(setup: Setup, data: DatasetSpec, slot: int, task: Task) -> Iterator[Epoch | Outcome | None]:
+    """The task, in a process on a node: None when it is ready, each epoch, and how it ended."""
+    training, devices = _prepare(setup)
+    yield None
+    events: queue.SimpleQueue[Epoch | Outcome | None] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            events.put(attempt(slot, task, data, training, devices, events.put))
+        finally:
+            events.put(None)
+
+    threading.Thread(target=work, name="nas-trial").start()
+    while (event := events.get()) is not None:
+        yield event
+
+
+@functools.cache
+def _prepare(setup: Setup) -> tuple[TrainingConfig, Devices]:
+    """Once a process."""
+    if setup.version != __version__:
+        raise NasError(
+            f"all nodes need the version of keras-nas that searches, {setup.version}; a node has {__version__}"
+        )
+    if setup.device == "cpu":
+        # Ray hides GPUs from those alone that ask for some.
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    from nas.training import select_devices
+
+    start_tensorflow(setup.threads)
+    return TrainingConfig.model_validate_json(setup.training), select_devices(setup.device)

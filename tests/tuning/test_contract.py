@@ -1,0 +1,193 @@
+"""What every executor does: the same trial, the same result; a trial that goes wrong costs itself alone."""
+
+import time
+from contextlib import ExitStack
+
+import psutil
+import pytest
+
+from nas.architecture import Architecture
+from nas.architecture.blocks import Conv, GlobalPoolHead
+from nas.config import DatasetConfig, TrainingConfig
+from nas.datasets import load
+from nas.training import select_devices
+from nas.tuning.execution import InProcess, Task
+from nas.tuning.shared_data import write_shared
+from nas.tuning.workers import Workers
+from tests.tuning.ray_nodes import on, two_nodes
+
+TRAINING = TrainingConfig(epochs=2, batch_size=64)
+PROCESSES = ("workers", pytest.param("ray", marks=pytest.mark.slow))
+ALL = ("in_process", *PROCESSES)
+
+
+def task(number, *, input_shape=(8, 8, 1), filters=8):
+    blocks = (Conv(filters=filters), GlobalPoolHead(classes=10))
+    return Task(
+        number=number, architecture=Architecture(input_shape=input_shape, blocks=blocks).to_json(), seed=7, epochs=2
+    )
+
+
+def outcome_of(executor, on_epoch=lambda epoch: None, *, seconds=120):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        outcome = executor.next_outcome(0.5, on_epoch)
+        if outcome is not None:
+            return outcome
+    raise AssertionError(f"nothing ended in {seconds} s")
+
+
+def processes(executor):
+    """Those that are training, by the number of their trial."""
+    if isinstance(executor, Workers):
+        return {slot.task.number: psutil.Process(slot.process.pid) for slot in executor._slots if slot.task is not None}
+    return {number: process for node in executor.cluster.list_all_nodes() for number, process in on(node).items()}
+
+
+@pytest.fixture(scope="module")
+def data():
+    return load(DatasetConfig(name="digits"))
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Two nodes of one core on this machine, which ask for a token."""
+    with two_nodes("token") as made:
+        from nas.tuning.ray_cluster import connected
+
+        with connected(made.address, cores=1):
+            yield made
+
+
+@pytest.fixture(scope="module")
+def make(data, tmp_path_factory, request):
+    """Makes the executor of a name, with two slots if it can have two."""
+    with ExitStack() as stack:
+
+        def made(name, *, timeout_seconds=60, slots=2, training=TRAINING):
+            if name == "in_process":
+                executor = InProcess(
+                    data=data, training=training, devices=select_devices("cpu"), should_stop=lambda: False
+                )
+            elif name == "workers":
+                shared = tmp_path_factory.mktemp("shared")
+                write_shared(data, shared)
+                executor = Workers(
+                    data=shared,
+                    training=training,
+                    slots=slots,
+                    threads=1,
+                    timeout_seconds=timeout_seconds,
+                    logs=tmp_path_factory.mktemp("logs"),
+                )
+            else:
+                cluster = request.getfixturevalue("cluster")
+                from nas.tuning.ray_engine import RayTasks
+
+                executor = RayTasks(
+                    data=data, training=training, need={"CPU": 1}, slots=slots, timeout_seconds=timeout_seconds
+                )
+                executor.cluster = cluster
+            stack.callback(executor.close)
+            return executor
+
+        yield made
+
+
+@pytest.fixture(scope="module")
+def executors(make):
+    """One of each for all tests: starting TensorFlow takes longer than what they do."""
+    made = {}
+
+    def executor(name):
+        if name not in made:
+            made[name] = make(name)
+        return made[name]
+
+    return executor
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_same_trial_has_the_same_result_and_tells_of_its_epochs(name, executors):
+    here, executor = executors("in_process"), executors(name)
+    here.submit(0, task(3))
+    expected = outcome_of(here)
+    slot = executor.slots - 1
+    executor.submit(slot, task(3))
+    told = []
+    received = outcome_of(executor, told.append)
+    assert (received.slot, received.number, received.reason, received.crashed) == (slot, 3, "", False)
+    assert [(event.number, event.epoch) for event in told] == [(3, 1), (3, 2)]
+    assert [event.metrics["loss"] for event in told] == list(received.result.curves["loss"])
+    assert received.result.curves["loss"] == pytest.approx(expected.result.curves["loss"], abs=1e-3)
+    assert [array.shape for array in received.result.weights] == [array.shape for array in expected.result.weights]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_an_exception_is_a_crash_with_its_traceback(name, executors):
+    executor = executors(name)
+    executor.submit(0, task(5, input_shape=(9, 9, 3)))
+    outcome = outcome_of(executor)
+    assert (outcome.slot, outcome.number, outcome.result, outcome.crashed) == (0, 5, None, True)
+    assert "Traceback" in outcome.log
+    assert "\n" not in outcome.reason
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_slots_work_at_the_same_time(name, executors):
+    executor = executors(name)
+    executor.submit(0, task(0))
+    executor.submit(1, task(1))
+    together = []
+
+    def look(event):
+        together.append(len({process.pid for process in processes(executor).values()}))
+
+    assert {outcome_of(executor, look).number, outcome_of(executor, look).number} == {0, 1}
+    assert max(together) == 2
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_a_hanging_trial_is_ended(name, executors, monkeypatch):
+    executor = executors(name)
+    monkeypatch.setattr(executor, "_timeout", 0.01)
+    executor.submit(0, task(6, filters=512))
+    outcome = outcome_of(executor)
+    assert outcome.crashed
+    assert outcome.reason == "the trial took longer than trial_timeout (0.01 s)"
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_a_killed_process_costs_only_its_trial(name, executors):
+    executor = executors(name)
+    victims = [0]
+
+    def kill(event):
+        if event.number in victims:
+            victims.remove(event.number)
+            processes(executor)[event.number].kill()
+
+    executor.submit(0, task(0))
+    executor.submit(1, task(1))
+    outcomes = {outcome.number: outcome for outcome in (outcome_of(executor, kill), outcome_of(executor, kill))}
+    assert (outcomes[0].slot, outcomes[0].result, outcomes[0].crashed) == (0, None, True)
+    assert outcomes[0].reason.startswith("the worker process died")
+    assert outcomes[1].result is not None
+    executor.submit(0, task(0))
+    assert outcome_of(executor).result is not None
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_closing_ends_what_runs(name, executors):
+    """The last one: the executors are closed afterwards."""
+    executor = executors(name)
+    executor.submit(0, task(0, filters=512))
+    deadline = time.monotonic() + 60
+    while not processes(executor) and time.monotonic() < deadline:
+        assert executor.next_outcome(0.1, lambda event: None) is None
+    running = processes(executor)
+    executor.close()
+    executor.close()  # as often as one likes
+    ended, alive = psutil.wait_procs(running.values(), timeout=10)
+    assert len(ended) == 1
+    assert not alive
