@@ -45,6 +45,8 @@ class Architecture:
     """Each block on the map that reaches it."""
     count: Count = field(init=False, repr=False, compare=False)
     """Parameters, multiply-adds and peak memory of one example."""
+    _id: str = field(init=False, repr=False, compare=False, default="")
+    """Once it was asked for: strategies look at the ids of all trials before each proposal."""
 
     def __post_init__(self) -> None:
         shape = tuple(self.input_shape)
@@ -83,6 +85,7 @@ class Architecture:
         object.__setattr__(self, "blocks", blocks)
         object.__setattr__(self, "traces", traces)
         object.__setattr__(self, "count", total([trace.count for trace in traces]))
+        object.__setattr__(self, "_id", "")
         return self
 
     @property
@@ -102,6 +105,11 @@ class Architecture:
         The network is identified by its layers: kernels, resolved zeros, strides and connections. Options that change
         nothing (padding of a 1x1 kernel, pooling of size 1) do not show in it.
         """
+        if not self._id:
+            object.__setattr__(self, "_id", self._identify())
+        return self._id
+
+    def _identify(self) -> str:
         layers: list[Any] = []
         offset, incoming = 0, -1
         for trace in self.traces:

@@ -1,0 +1,245 @@
+"""How a search's cost grows with trials, workers and data, and where the next limit is.
+
+    python benchmarks/scale.py                                  # 10,000 trials, 1,000 workers: some minutes
+    python benchmarks/scale.py --trials 1000 --workers 50       # a quick look
+
+* Proposals: each strategy is asked for one architecture, after histories of several lengths.
+* The search: the real oracle, tuner and journal drive simulated workers. Their clock is simulated: a trial takes a
+  minute or so of it, and the search's own work takes what it takes here. A worker that has to wait for the search
+  while that is busy with others is idle; the share of time that workers train is what is left.
+* MLflow: how fast the background thread writes runs to SQLite.
+* Data: how long a data set takes to be shared with the workers of a machine, and a worker to map it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import heapq
+import os
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from nas.architecture import Architecture, Budget
+from nas.space import load_space
+from nas.strategies import STRATEGIES, make_strategy
+from nas.trial import TrialRecord, TrialStatus
+from nas.tuning.execution import Epoch, Executor, Outcome, Task
+
+TRIAL_SECONDS = 60.0
+EPOCHS = 20
+PATIENCE_SECONDS = 60.0
+"""A strategy that takes longer for one proposal is not asked after longer histories."""
+
+LENGTHS = (100, 300, 1_000, 3_000, 10_000)
+BUDGET = Budget(max_parameters=100_000)
+
+
+def accuracy_of(architecture: Architecture) -> float:
+    """A number that grows with the size, with an error that belongs to the architecture."""
+    error = random.Random(architecture.id).gauss(0, 0.03)
+    return min(0.99, max(0.1, 0.3 + 0.12 * architecture.count.parameters**0.15 + error))
+
+
+def result_of(architecture: Architecture) -> Any:
+    import numpy as np
+
+    from nas.training import TrainingResult
+
+    accuracy = accuracy_of(architecture)
+    curve = tuple(accuracy * (1 - 0.7**epoch) for epoch in range(1, EPOCHS + 1))
+    losses = tuple(1 - value for value in curve)
+    return TrainingResult(
+        metrics={"val_accuracy": accuracy, "val_loss": 1 - accuracy, "accuracy": accuracy, "loss": 0.1},
+        curves={"accuracy": curve, "loss": losses, "val_accuracy": curve, "val_loss": losses},
+        weights=[np.zeros(architecture.count.parameters, np.float32)],
+        best_epoch=EPOCHS,
+        epochs=EPOCHS,
+        duration_seconds=TRIAL_SECONDS,
+    )
+
+
+class Simulated(Executor):
+    """Workers under a simulated clock, which the real time of the search between calls is added to."""
+
+    def __init__(self, slots: int) -> None:
+        self.slots = slots
+        self.now = self.trained = 0.0
+        self._ends: list[tuple[float, int, Task]] = []
+        self._rng = random.Random(0)
+        self._left = time.perf_counter()
+
+    def submit(self, slot: int, task: Task) -> None:
+        self._tick()
+        seconds = TRIAL_SECONDS * self._rng.lognormvariate(0, 0.3)
+        self.trained += seconds
+        heapq.heappush(self._ends, (self.now + seconds, slot, task))
+
+    def next_outcome(self, timeout_seconds: float, on_epoch: Callable[[Epoch], None]) -> Outcome | None:
+        self._tick()
+        end, slot, task = heapq.heappop(self._ends)
+        self.now = max(self.now, end)
+        result = result_of(Architecture.from_json(task.architecture))
+        self._left = time.perf_counter()  # making the result was not the search's work
+        return Outcome(slot=slot, number=task.number, result=result)
+
+    def close(self) -> None:
+        pass
+
+    def _tick(self) -> None:
+        now = time.perf_counter()
+        self.now += now - self._left
+        self._left = now
+
+
+class Watch:
+    """Real time and simulated training in each tenth of the search."""
+
+    def __init__(self, executor: Simulated, trials: int) -> None:
+        self.executor, self.every = executor, max(1, trials // 10)
+        self.ended = 0
+        self.marks = [(0, time.perf_counter())]
+
+    def on_trial_begin(self, record: TrialRecord) -> None:
+        pass
+
+    def on_epoch(self, record: TrialRecord, epoch: int, metrics: dict[str, float]) -> None:
+        pass
+
+    def on_trial_end(self, record: TrialRecord) -> None:
+        self.ended += 1
+        if self.ended % self.every == 0:
+            self.marks.append((self.ended, time.perf_counter()))
+
+
+def history(count: int) -> list[TrialRecord]:
+    """Trials of a random search."""
+    strategy = make_strategy("random", load_space("mixed", input_shape=(28, 28, 1), classes=10), BUDGET)
+    records: list[TrialRecord] = []
+    for number, architecture in enumerate(strategy.propose([], count, random.Random(0))):
+        metrics = {"val_accuracy": accuracy_of(architecture)}
+        records.append(
+            TrialRecord(number=number, architecture=architecture, status=TrialStatus.COMPLETED, metrics=metrics)
+        )
+    return records
+
+
+def proposals(records: list[TrialRecord]) -> None:
+    lengths = [length for length in LENGTHS if length <= len(records)]
+    print(f"\nSeconds for one proposal, after so many trials\n{'':14}" + "".join(f"{n:>10,}" for n in lengths))
+    space = load_space("mixed", input_shape=(28, 28, 1), classes=10)
+    for name in sorted(STRATEGIES):
+        if name.startswith("optuna"):
+            continue  # Optuna's, for the bench
+        strategy = make_strategy(name, space, BUDGET)
+        row, last = "", 0.0
+        for length in lengths:
+            if last > PATIENCE_SECONDS:
+                row += f"{'-':>10}"
+                continue
+            took = []
+            for repeat in range(3):
+                begin = time.perf_counter()
+                strategy.propose(records[:length], 1, random.Random(repeat))
+                took.append(time.perf_counter() - begin)
+                if took[-1] > PATIENCE_SECONDS / 10:
+                    break
+            last = statistics.median(took)
+            row += f"{last:>10.3f}"
+        print(f"{name:14}{row}", flush=True)
+
+
+def search(trials: int, workers: int, strategy: str) -> None:
+    from nas.config import load_experiment
+    from nas.resources import find_experiment
+    from nas.tuning import Plan, SearchFolder
+    from nas.tuning.oracle import StrategyOracle
+    from nas.tuning.tuner import ArchitectureTuner
+
+    settings = {"strategy": strategy, "trials": trials, "budget.max_parameters": 100_000}
+    plan = Plan.of(load_experiment(find_experiment("digits"), settings))
+    with tempfile.TemporaryDirectory() as runs_dir:
+        folder = SearchFolder(Path(runs_dir), "scale")
+        folder.create(plan.experiment, plan.space_text, plan.facts())
+        executor = Simulated(workers)
+        watch = Watch(executor, trials)
+        oracle = StrategyOracle(strategy=plan.strategy, journal=folder.journal, max_trials=trials, seed=0)
+        ArchitectureTuner(
+            oracle=oracle, executor=executor, folder=folder, observers=(watch,), seed=0, should_stop=lambda: False
+        ).search()
+        size = folder.journal.path.stat().st_size
+        begin = time.perf_counter()
+        folder.journal.read()
+        read = time.perf_counter() - begin
+        begin = time.perf_counter()
+        for record in list(oracle.records.values())[:100]:
+            folder.journal.end(record)
+        journal = (time.perf_counter() - begin) / 100
+    print(f"\nA search of {trials:,} trials of {TRIAL_SECONDS:g} s, {workers:,} simulated workers, strategy {strategy}")
+    for (before, start), (ended, end) in zip(watch.marks, watch.marks[1:], strict=False):
+        rate = (ended - before) / (end - start)
+        most = rate * TRIAL_SECONDS
+        print(f"  trials {before:>6,} to {ended:>6,}: {1e3 / rate:7.1f} ms a trial; keeps {most:,.0f} workers busy")
+    share = executor.trained / (executor.now * workers)
+    print(f"  simulated time {executor.now / 3600:.2f} h; workers train {share:.0%} of it")
+    print(f"  journal {size / 1e6:.1f} MB, {size / trials / 1e3:.1f} kB a trial; a line is durable in ", end="")
+    print(f"{1e3 * journal:.1f} ms; read in {read:.1f} s when the search goes on", flush=True)
+
+
+def mlflow(trials: int) -> None:
+    import tracking  # benchmarks/tracking.py
+
+    with tempfile.TemporaryDirectory() as folder:
+        _, written, end = tracking.ours(tracking.make_records(trials), Path(folder))
+        size = tracking.folder_bytes(folder)
+    rate = trials / written
+    print(f"\nMLflow, SQLite, {trials:,} runs: {1e3 / rate:.0f} ms a run, in the background: ", end="")
+    print(f"keeps up with {rate * TRIAL_SECONDS:,.0f} workers; {size / trials / 1e3:.1f} kB a run; ", end="")
+    print(f"front and figures {end:.1f} s at the end", flush=True)
+
+
+def data(megabytes: int) -> None:
+    import numpy as np
+
+    from nas.datasets import DatasetInfo, DatasetSpec, Split
+    from nas.tuning.shared_data import read_shared, write_shared
+
+    count = megabytes * 2**20 // (32 * 32 * 3)
+    split = Split(images=np.zeros((count, 32, 32, 3), np.uint8), labels=np.zeros(count, np.int64))
+    few = split.take(np.arange(10))
+    labels = tuple(str(number) for number in range(10))
+    spec = DatasetSpec(
+        info=DatasetInfo(name="x", input_shape=(32, 32, 3), labels=labels), train=split, validation=few, test=few
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        begin = time.perf_counter()
+        write_shared(spec, Path(folder))
+        wrote = time.perf_counter() - begin
+        begin = time.perf_counter()
+        read_shared(Path(folder))
+        read = time.perf_counter() - begin
+    print(f"\nData: {megabytes} MB are shared in {wrote:.2f} s, once; a worker maps them in {1e3 * read:.0f} ms")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trials", type=int, default=10_000)
+    parser.add_argument("--workers", type=int, default=1_000)
+    parser.add_argument("--strategy", default="random", help="of the simulated search")
+    arguments = parser.parse_args()
+    print(f"{os.cpu_count()} cores")
+    data(150)
+    mlflow(min(500, arguments.trials))
+    search(arguments.trials, arguments.workers, arguments.strategy)
+    proposals(history(arguments.trials))
+
+
+if __name__ == "__main__":
+    main()
