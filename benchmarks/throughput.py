@@ -1,6 +1,7 @@
-"""Trials an hour with one worker: Keras Tuner's RandomSearch as it comes, and ours, on the same architectures.
+"""Trials an hour: Keras Tuner's RandomSearch as it comes, and ours, on the same architectures.
 
-    python benchmarks/throughput.py                 # 24 architectures, 10 epochs
+    python benchmarks/throughput.py                 # 24 architectures, 10 epochs, one trial after the other
+    python benchmarks/throughput.py --searches      # whole searches: Keras Tuner's, ours with one and two workers
     python benchmarks/throughput.py --trials 4      # a quick look
 
 Each contender is a process of its own and trains every architecture once. They take turns, one architecture at a time
@@ -13,6 +14,10 @@ moment the contender may start until it asks for the next one; start-up and one 
 
 What a search adds to a trial (proposal, journal, MLflow) is in `benchmarks/overhead.py`; Keras Tuner's times hold its
 own share.
+
+With `--searches` each contender is a whole search from its first trial to its last, journal and MLflow included. They
+take turns of a few seconds: all processes of the others are stopped (SIGSTOP) meanwhile. Only the contender's own turns
+count. The time until the first trial of a contender has ended is its start-up, with that trial, and stated apart.
 """
 
 from __future__ import annotations
@@ -23,6 +28,8 @@ import json
 import os
 import random
 import resource
+import select
+import signal
 import statistics
 import subprocess
 import sys
@@ -43,15 +50,28 @@ CONTENDERS = {
 }
 
 
+SEARCHES = {
+    "keras_tuner": "Keras Tuner RandomSearch, stock",
+    "1": "nas search, 1 worker",
+    "2": "nas search, 2 workers",
+}
+SLICE_SECONDS = 5.0
+
+
 def sample(count: int) -> list[Any]:
-    """Architectures of `mixed` for the digits, as a random search would propose them."""
+    """Architectures of `mixed` for the digits, as our random search proposes them."""
     from nas.architecture import Budget
     from nas.space import load_space
     from nas.strategies.random import RandomStrategy
+    from nas.trial import TrialRecord, TrialStatus
 
     space = load_space("mixed", input_shape=(8, 8, 1), classes=10)
     strategy = RandomStrategy(space, Budget(max_parameters=MAX_PARAMETERS))
-    return list(strategy.propose([], count, random.Random(0)))
+    records: list[TrialRecord] = []
+    for number in range(count):
+        (architecture,) = strategy.propose(records, 1, random.Random(f"0/{number}"))
+        records.append(TrialRecord(number=number, architecture=architecture, status=TrialStatus.RUNNING))
+    return [record.architecture for record in records]
 
 
 class Turns:
@@ -112,7 +132,9 @@ def contend(name: str, trials: int, epochs: int) -> None:
     turns.end()
 
 
-def keras_tuner_search(architectures: Iterator[Any], trials: int, data: Any, epochs: int, turns: Turns) -> None:
+def keras_tuner_search(
+    architectures: Iterator[Any], trials: int, data: Any, epochs: int, turns: Turns | EachTrial
+) -> None:
     """A search as in Keras Tuner's guides, over a space in which trial n is architecture n."""
     import keras
     import keras_tuner
@@ -144,6 +166,111 @@ def keras_tuner_search(architectures: Iterator[Any], trials: int, data: Any, epo
             batch_size=BATCH_SIZE,
             verbose=0,
         )
+
+
+class EachTrial:
+    """Writes a line for each trial of a search that ends."""
+
+    def __init__(self, out: Any) -> None:
+        self._out, self._begun = out, False
+
+    def next(self) -> None:
+        """The one before has ended, and another one begins."""
+        if self._begun:
+            self.end()
+        self._begun = True
+
+    def end(self) -> None:
+        self._out.write("ended\n")
+        self._out.flush()
+
+    def on_trial_begin(self, record: Any) -> None:
+        pass
+
+    def on_epoch(self, record: Any, epoch: int, metrics: dict[str, float]) -> None:
+        pass
+
+    def on_trial_end(self, record: Any) -> None:
+        self.end()
+
+
+def search(name: str, trials: int, epochs: int) -> None:
+    """The whole life of a search; a line when a trial has ended."""
+    out = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    each = EachTrial(out)
+    if name == "keras_tuner":
+        from nas.config import DatasetConfig
+        from nas.datasets import load
+        from nas.training import import_tensorflow
+
+        import_tensorflow()
+        data = load(DatasetConfig(name="digits"))
+        first, *architectures = sample(trials)
+        keras_tuner_search(itertools.chain([first, first], architectures), trials, data, epochs, each)
+        each.end()
+        return
+    import nas
+
+    with tempfile.TemporaryDirectory() as folder:
+        nas.search(
+            "digits",
+            strategy="random",
+            max_parameters=MAX_PARAMETERS,
+            trials=trials,
+            epochs=epochs,
+            settings={"workers": int(name), "training.learning_rate": LEARNING_RATE},
+            runs_dir=folder,
+            observers=(each,),
+        )
+
+
+class Sliced:
+    """The parent's side of a search that is stopped while the others have their turn."""
+
+    def __init__(self, name: str, options: list[str]) -> None:
+        self.active = 0.0
+        self.ends: list[float] = []
+        self.done = False
+        self._began = 0.0
+        self._process = subprocess.Popen(
+            [sys.executable, __file__, "--search", name, *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        os.set_blocking(self._process.stdout.fileno(), False)
+        os.killpg(self._process.pid, signal.SIGSTOP)
+
+    def turn(self, trials: int) -> None:
+        os.killpg(self._process.pid, signal.SIGCONT)
+        self._began = time.perf_counter()
+        while not self.done and time.perf_counter() - self._began < SLICE_SECONDS:
+            select.select([self._process.stdout], [], [], 0.05)
+            now = self.active + time.perf_counter() - self._began
+            lines = (self._process.stdout.read() or b"").count(b"\n")
+            self.ends += [now] * lines
+            self.done = len(self.ends) >= trials
+            if not self.done and self._process.poll() is not None:
+                raise SystemExit(f"{self._process.args} ended with {self._process.returncode}")
+        self.active += time.perf_counter() - self._began
+        os.killpg(self._process.pid, signal.SIGKILL if self.done else signal.SIGSTOP)
+
+
+def searches(trials: int, epochs: int) -> None:
+    options = ["--trials", str(trials), "--epochs", str(epochs)]
+    running = {name: Sliced(name, options) for name in SEARCHES}
+    while not all(one.done for one in running.values()):
+        for one in running.values():
+            if not one.done:
+                one.turn(trials)
+        print(", ".join(f"{name}: {len(one.ends)}" for name, one in running.items()), file=sys.stderr, flush=True)
+    print(f"{trials} architectures of `mixed` on digits, at most {MAX_PARAMETERS:,} parameters; ", end="")
+    print(f"{epochs} epochs, batches of {BATCH_SIZE}; {os.cpu_count()} cores; whole searches")
+    print(f"{'':34}trials/hour  ratio  start-up and first trial s")
+    rates = {name: 3600 * (trials - 1) / (one.ends[-1] - one.ends[0]) for name, one in running.items()}
+    for name, one in running.items():
+        print(f"{SEARCHES[name]:34}{rates[name]:11.0f}{rates[name] / rates['keras_tuner']:7.1f}{one.ends[0]:28.1f}")
 
 
 class Contender:
@@ -188,8 +315,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=24)
     parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--searches", action="store_true", help="whole searches, with workers")
     parser.add_argument("--contend", choices=CONTENDERS, help=argparse.SUPPRESS)
+    parser.add_argument("--search", choices=SEARCHES, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.search:
+        search(arguments.search, arguments.trials, arguments.epochs)
+        return
+    if arguments.searches:
+        searches(arguments.trials, arguments.epochs)
+        return
     if arguments.contend:
         contend(arguments.contend, arguments.trials, arguments.epochs)
         return

@@ -1,14 +1,22 @@
-"""Killed at random moments, a search ends as the undisturbed one."""
+"""Killed at random moments, a search ends as the undisturbed one; told to end, it says how to go on."""
 
+import json
 import os
 import random
+import re
 import signal
+import subprocess
+import sys
 import time
 import traceback
+from collections import Counter
+from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
+import nas
 from nas.architecture import Architecture
 from nas.config import load_experiment
 from nas.pareto import ParetoFront
@@ -22,6 +30,7 @@ from nas.tuning.final import run_finals
 from nas.tuning.oracle import StrategyOracle
 from nas.tuning.tuner import ArchitectureTuner
 
+ROOT = Path(nas.__file__).parent.parent
 KILLS = 50
 TRIALS = 25
 
@@ -136,3 +145,81 @@ def test_kills_at_random_moments_change_nothing(tmp_path):
         assert done.finished
         kept = {int(path.stem) for path in (done.folder.path / "weights").glob("*.npz")}
         assert kept == {point.number for point in ParetoFront.of(expected)}
+
+
+def started(runs_dir, *options):
+    """A search on the command line, in a group of processes of its own."""
+    command = [sys.executable, "-c", "from nas.cli import run; run()", "search", "digits", "--space", "tiny"]
+    command += ["--strategy", "random", "--max-params", "3000", "--epochs", "2", "--runs-dir", str(runs_dir)]
+    return subprocess.Popen(
+        [*command, "--workers", "1", *options],
+        cwd=ROOT,
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for(event, runs_dir):
+    """Until the journal has one."""
+    journal = runs_dir / "digits" / "trials.jsonl"
+    deadline = time.monotonic() + 120
+    while not (journal.exists() and f'"{event}"'.encode() in journal.read_bytes()):
+        assert time.monotonic() < deadline, f"no trial has come to its {event}"
+        time.sleep(0.02)
+
+
+def workers_of(process):
+    children = psutil.Process(process.pid).children(recursive=True)
+    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+
+
+@pytest.mark.slow
+def test_real_training_survives_the_kill_of_its_worker_and_of_its_parent(tmp_path, finished_search):
+    rng = random.Random(0)
+    process = started(tmp_path, "--trials", "3")
+    wait_for("start", tmp_path)
+    time.sleep(rng.uniform(0, 5))
+    (worker,) = workers_of(process)
+    worker.kill()
+    wait_for("end", tmp_path)
+    time.sleep(rng.uniform(0, 0.5))
+    os.killpg(process.pid, signal.SIGKILL)
+    _, told = process.communicate()
+    assert re.search(r"trial \d is tried again: the worker process died", told)
+    ended = [trial for trial in Search("digits", tmp_path).trials if trial.completed]
+    assert ended
+    done = nas.search(
+        "digits",
+        space="tiny",
+        max_parameters=3000,
+        strategy="random",
+        trials=3,
+        epochs=2,
+        settings={"workers": 1},
+        runs_dir=tmp_path,
+    )
+    assert done.trials[: len(ended)] == ended
+    assert [trial.architecture.id for trial in done.trials] == [t.architecture.id for t in finished_search.trials]
+    for trial, same in zip(done.trials, finished_search.trials, strict=True):
+        assert trial.metrics["loss"] == pytest.approx(same.metrics["loss"], rel=0.02)
+    lines = [json.loads(line) for line in done.folder.journal.path.read_text().splitlines()[1:]]
+    assert Counter(line["trial"] for line in lines if line["event"] == "end") == {0: 1, 1: 1, 2: 1}
+
+
+@pytest.mark.slow
+def test_sigterm_is_an_interruption(tmp_path):
+    process = started(tmp_path, "--trials", "500")
+    wait_for("end", tmp_path)
+    children = psutil.Process(process.pid).children(recursive=True)
+    assert children
+    process.terminate()
+    out, told = process.communicate(timeout=90)
+    assert process.returncode == 143
+    assert out == ""
+    assert re.search(r"Interrupted; [1-9]\d* finished trials are kept. Go on with:\n  nas search digits .*500", told)
+    assert "Traceback" not in told
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert not alive
+    assert any(trial.completed for trial in Search("digits", tmp_path).trials)

@@ -2,15 +2,9 @@
 
 import json
 import os
-import re
-import signal
-import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 
-import psutil
 import pytest
 
 import nas
@@ -23,8 +17,6 @@ from nas.strategies import StrategyError
 from nas.trial import TrialStatus
 from nas.tuning import Plan, Search, SearchError, SearchFolder, run, searches
 from nas.yaml_file import FileError
-
-ROOT = Path(nas.__file__).parent.parent
 
 
 def plan(**overrides):
@@ -99,49 +91,6 @@ def test_more_trials_extend_a_finished_search(tmp_path):
     more = run(plan(trials=2), runs_dir=tmp_path).trials
     assert more[0] == first[0]
     assert len(more) == 2
-
-
-def started(tmp_path, *options):
-    """A search in a group of processes of its own, once a trial has ended."""
-    command = [sys.executable, "-c", "from nas.cli import run; run()", "search", "digits", "--space", "tiny"]
-    command += ["--strategy", "random", "--max-params", "3000", "--epochs", "2", "--runs-dir", str(tmp_path), *options]
-    journal = tmp_path / "digits" / "trials.jsonl"
-    process = subprocess.Popen(
-        command, cwd=ROOT, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and not (journal.exists() and b'"end"' in journal.read_bytes()):
-        time.sleep(0.05)
-    return command, process
-
-
-@pytest.mark.slow
-def test_sigterm_is_an_interruption(tmp_path):
-    _, process = started(tmp_path, "--trials", "500", "--workers", "1")
-    children = psutil.Process(process.pid).children(recursive=True)
-    assert children
-    process.terminate()
-    out, told = process.communicate(timeout=90)
-    assert process.returncode == 143
-    assert out == ""
-    assert re.search(r"Interrupted; [1-9]\d* finished trials are kept. Go on with:\n  nas search digits .*500", told)
-    assert "Traceback" not in told
-    _, alive = psutil.wait_procs(children, timeout=10)
-    assert not alive
-    assert any(trial.completed for trial in Search("digits", tmp_path).trials)
-
-
-@pytest.mark.slow
-def test_kill_9_loses_nothing_that_had_ended(tmp_path):
-    command, process = started(tmp_path, "--trials", "3", "--workers", "2")
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-    ended = [trial for trial in Search("digits", tmp_path).trials if trial.completed]
-    assert ended
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    trials = Search("digits", tmp_path).trials
-    assert [trial.number for trial in trials] == [0, 1, 2]
-    assert all(trials[trial.number] == trial for trial in ended)
 
 
 def test_a_time_limit_ends_the_search_with_what_there_is(tmp_path, finished_search):

@@ -1,0 +1,124 @@
+"""What a search adds to its trials: proposal, oracle, journal, MLflow, the way to a worker and back.
+
+    python benchmarks/overhead.py                  # 40 trials, strategy ehvi
+    python benchmarks/overhead.py --trials 10
+
+A real search with one worker: a trial's share of the search is the time from the end of the one before to its own end,
+less what training took by the worker's own clock. Start-up, and the first trials, which warm up the worker, are not
+counted. The parts are timed in the search's own thread; MLflow's thread works beside it, and its processor time
+is what would be left over for trials.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import tempfile
+import threading
+import time
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+import nas
+from nas.trial import TrialRecord
+
+TRIAL_SECONDS = 2.0
+WARM_UP = 3
+
+
+class Watch:
+    """When each trial began and ended, how long it trained, and the processor time of this process by then."""
+
+    def __init__(self) -> None:
+        self.begun = 0.0
+        self.trials: list[tuple[float, float, float, float]] = []
+
+    def on_trial_begin(self, record: TrialRecord) -> None:
+        self.begun = time.perf_counter()
+
+    def on_epoch(self, record: TrialRecord, epoch: int, metrics: dict[str, float]) -> None:
+        pass
+
+    def on_trial_end(self, record: TrialRecord) -> None:
+        self.trials.append((self.begun, time.perf_counter(), record.duration_seconds, time.process_time()))
+
+
+class Timed:
+    """How long the calls of a method take, on the wall and of this thread's processor time."""
+
+    def __init__(self, owner: type, name: str) -> None:
+        self.wall: list[float] = []
+        self.processor: list[float] = []
+        original = getattr(owner, name)
+
+        def timed(*arguments: Any, **keywords: Any) -> Any:
+            wall, processor = time.perf_counter(), time.thread_time()
+            try:
+                return original(*arguments, **keywords)
+            finally:
+                if threading.current_thread() is threading.main_thread():
+                    self.wall.append(time.perf_counter() - wall)
+                    self.processor.append(time.thread_time() - processor)
+
+        setattr(owner, name, timed)
+
+    def line(self, name: str, trials: int) -> str:
+        wall, processor = (sum(values[-trials:]) / trials for values in (self.wall, self.processor))
+        return f"  {name:44}{1e3 * wall:8.1f}{1e3 * processor:12.1f}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trials", type=int, default=40)
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--strategy", default="ehvi")
+    arguments = parser.parse_args()
+
+    from nas.training import import_tensorflow
+
+    import_tensorflow()
+    from nas.strategies import STRATEGIES
+    from nas.tuning.journal import Journal
+    from nas.tuning.tuner import ArchitectureTuner
+
+    timed = {
+        "proposal": Timed(STRATEGIES[arguments.strategy], "propose"),
+        "journal, before": Timed(Journal, "start"),
+        "journal, after": Timed(Journal, "end"),
+        "end of a trial: front, weights, journal": Timed(ArchitectureTuner, "on_trial_end"),
+    }
+    watch = Watch()
+    with tempfile.TemporaryDirectory() as folder:
+        nas.search(
+            "digits",
+            strategy=arguments.strategy,
+            trials=arguments.trials,
+            epochs=arguments.epochs,
+            settings={"workers": 1},
+            runs_dir=folder,
+            observers=(watch,),
+        )
+    trials = watch.trials[WARM_UP:]
+    ends = [end for _, end, _, _ in trials]
+    trained = [seconds for _, _, seconds, _ in trials[1:]]
+    added = [after - before - seconds for before, after, seconds in zip(ends, ends[1:], trained, strict=False)]
+    way = [end - begun - seconds for begun, end, seconds, _ in trials[1:]]
+    count = len(added)
+    processor = (trials[-1][3] - trials[0][3]) / count
+    print(f"{count} trials of {statistics.mean(trained):.2f} s, {arguments.epochs} epochs, one worker, ", end="")
+    print(f"strategy {arguments.strategy}, {os.cpu_count()} cores")
+    print(f"{'ms a trial':46}{'wall':>8}{'processor':>12}")
+    for name, times in timed.items():
+        print(times.line(name, count))
+    print(f"  {'to the worker and back, and its end':44}{1e3 * statistics.mean(way):8.1f}")
+    print(f"  {'the whole parent, MLflow thread included':44}{'':8}{1e3 * processor:12.1f}")
+    for name, seconds in (("median", statistics.median(added)), ("mean", statistics.mean(added))):
+        share = seconds / (seconds + TRIAL_SECONDS)
+        print(f"not training, {name}: {1e3 * seconds:.0f} ms, {share:.1%} of a trial that trains {TRIAL_SECONDS:g} s")
+
+
+if __name__ == "__main__":
+    main()
