@@ -42,6 +42,17 @@ def rebuild(architecture: Architecture, weights: Weights) -> Any:
     import_tensorflow()
     with precision("float32"):
         model = architecture.build()
+    check_weights(architecture, model, weights)
+    model.set_weights(list(weights))
+    return model
+
+
+def check_weights(architecture: Architecture, model: Any, weights: Weights) -> None:
+    """Refuse weights that are not those of the architecture whose model this is.
+
+    Raises:
+        NasError: their shapes differ.
+    """
     received, expected = [w.shape for w in weights], [tuple(v.shape) for v in model.weights]
     if received != expected:
         raise NasError(
@@ -49,8 +60,6 @@ def rebuild(architecture: Architecture, weights: Weights) -> Any:
             f"{model.count_params():,} values; received {len(received)} with "
             f"{sum(w.size for w in weights):,}. Use the weights that were trained for it."
         )
-    model.set_weights(list(weights))
-    return model
 
 
 def probabilities(model: Any, images: npt.NDArray[np.uint8], *, batch_size: int = 512) -> npt.NDArray[np.float32]:
