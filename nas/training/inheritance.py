@@ -9,7 +9,7 @@ import numpy as np
 
 from nas.architecture.alignment import align
 from nas.architecture.graph import Node
-from nas.training.model import Weights, check_weights, precision
+from nas.training.model import Weights, precision, set_weights
 from nas.training.morphism import Morphism, Values
 from nas.training.quiet import import_tensorflow
 
@@ -62,8 +62,7 @@ def inherit(parent: Architecture, parent_weights: Weights, child: Architecture, 
         keras.utils.set_random_seed(seed)
         model = child.build()
         old = parent.build()
-    check_weights(parent, old, parent_weights)
-    old.set_weights(list(parent_weights))
+    set_weights(old, parent, parent_weights)
     mine = _layers(child, model)
     morphism = Morphism(
         _values(_layers(parent, old)),

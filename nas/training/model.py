@@ -42,16 +42,15 @@ def rebuild(architecture: Architecture, weights: Weights) -> Any:
     import_tensorflow()
     with precision("float32"):
         model = architecture.build()
-    check_weights(architecture, model, weights)
-    model.set_weights(list(weights))
+    set_weights(model, architecture, weights)
     return model
 
 
-def check_weights(architecture: Architecture, model: Any, weights: Weights) -> None:
-    """Refuse weights that are not those of the architecture whose model this is.
+def set_weights(model: Any, architecture: Architecture, weights: Weights) -> None:
+    """Give an architecture's model its weights.
 
     Raises:
-        NasError: their shapes differ.
+        NasError: the weights are not those of this architecture.
     """
     received, expected = [w.shape for w in weights], [tuple(v.shape) for v in model.weights]
     if received != expected:
@@ -60,6 +59,7 @@ def check_weights(architecture: Architecture, model: Any, weights: Weights) -> N
             f"{model.count_params():,} values; received {len(received)} with "
             f"{sum(w.size for w in weights):,}. Use the weights that were trained for it."
         )
+    model.set_weights(list(weights))
 
 
 def probabilities(model: Any, images: npt.NDArray[np.uint8], *, batch_size: int = 512) -> npt.NDArray[np.float32]:
