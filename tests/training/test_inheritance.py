@@ -20,10 +20,12 @@ from nas.architecture.blocks import (
     Separable,
     SpatialPyramidHead,
 )
+from nas.config import TrainingConfig
 from nas.errors import NasError
 from nas.space import load_space
-from nas.training import import_tensorflow, rebuild
+from nas.training import evaluate, import_tensorflow, rebuild, train
 from nas.training.inheritance import inherit
+from tests.training.conftest import small_network
 
 IMAGES = np.random.default_rng(0).random((8, 8, 8, 2), dtype=np.float32)
 # Differently bright, so that they also differ where all of an image is pooled.
@@ -233,8 +235,6 @@ def test_the_same_seed_gives_the_same_weights():
 
 @pytest.mark.parametrize(("name", "side"), [("mixed", 12), ("tiny", 12)])
 def test_any_mutation_gets_weights_that_fit(name, side):
-    import keras
-
     space = load_space(name, input_shape=(side, side, 1), classes=3)
     rng, budget = random.Random(f"inherit {name}"), Budget(max_parameters=40_000)
     images = np.random.default_rng(0).random((4, side, side, 1), dtype=np.float32)
@@ -242,14 +242,13 @@ def test_any_mutation_gets_weights_that_fit(name, side):
     for number in range(15):
         parent = space.sample(rng, budget)
         child = space.mutate(parent, rng, budget)
-        weights = some_weights(parent, seed=number)
+        weights = parent.build().get_weights()
         found = inherit(parent, weights, child, seed=number)
         shares.append(found.share)
         assert all(np.isfinite(array).all() for array in found.weights)
         received = rebuild(child, found.weights)(images, training=False)  # which refuses any other shape
         if found.preserving:
             np.testing.assert_allclose(received, rebuild(parent, weights)(images, training=False), atol=1e-5)
-        keras.backend.clear_session()
     assert 0.4 < np.mean(shares) <= 1
 
 
@@ -263,3 +262,37 @@ def test_weights_of_another_network_are_refused():
     parent, other = network(STEM), network(Conv(filters=5))
     with pytest.raises(NasError, match=r"has 7 weight arrays with .*Use the weights that were trained for it"):
         inherit(parent, some_weights(other), network(Conv(filters=9)), seed=0)
+
+
+@pytest.fixture(scope="module")
+def grown(data):
+    """A trained network without batch normalization, and a wider one that inherits from it."""
+    parent, child = small_network("none", filters=4), small_network("none", filters=6)
+    training = TrainingConfig(epochs=1, batch_size=64, learning_rate=1e-2)
+    weights = train(parent, data, training, seed=3).weights
+    return child, inherit(parent, weights, child, seed=4), evaluate(parent, weights, data.validation)
+
+
+@pytest.mark.parametrize("loop", ["compiled", "fit"])
+def test_training_begins_with_inherited_weights(grown, data, loop):
+    child, found, expected = grown
+    still = TrainingConfig(epochs=1, batch_size=64, learning_rate=1e-9)
+    result = train(child, data, still, seed=4, loop=loop, initial_weights=found.weights)
+    assert result.metrics["val_accuracy"] == pytest.approx(expected["accuracy"], abs=1e-6)
+    assert result.metrics["val_loss"] == pytest.approx(expected["loss"], rel=1e-4)
+    fresh = train(child, data, still, seed=4, loop=loop)
+    assert abs(fresh.metrics["val_loss"] - expected["loss"]) > 0.05
+
+
+def test_copies_of_a_channel_part_in_training(grown, data):
+    child, found, _ = grown
+    copies = [c for c in range(4) if np.array_equal(found.weights[0][..., c], found.weights[0][..., 4])]
+    (original,) = copies
+    training = TrainingConfig(epochs=2, batch_size=64, learning_rate=1e-2)
+    kernel = train(child, data, training, seed=4, initial_weights=found.weights).weights[0]
+    assert abs(kernel[..., original] - kernel[..., 4]).max() > 1e-2
+
+
+def test_training_refuses_weights_of_another_network(data, quick):
+    with pytest.raises(NasError, match="Use the weights that were trained for it"):
+        train(small_network(), data, quick, seed=0, initial_weights=[np.zeros(3)])
