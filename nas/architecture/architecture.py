@@ -85,6 +85,7 @@ class Architecture:
         object.__setattr__(self, "blocks", blocks)
         object.__setattr__(self, "traces", traces)
         object.__setattr__(self, "count", total([trace.count for trace in traces]))
+        object.__setattr__(self, "_id", "")
         return self
 
     @property
