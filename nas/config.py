@@ -108,6 +108,7 @@ class ExperimentConfig(_Strict):
     budget: BudgetConfig = BudgetConfig()
     strategy: str = "ehvi"
     early_stopping: str = Field("none", description="which trials are not trained in full: none, pareto-asha, ...")
+    inherit: bool = Field(False, description="trials start with the weights of the most similar network on the front")
     trials: Count = Field(20, ge=1)
     time_limit: Seconds | None = Field(None, gt=0, description="seconds, or 30m, 2h")
     training: TrainingConfig = TrainingConfig()

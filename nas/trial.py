@@ -42,6 +42,7 @@ class TrialRecord:
         log: what it wrote about its failure, such as a traceback; "" if it did not fail.
         finals: its trainings in the final stage, which `metrics` sums up as `test_accuracy`, `test_accuracy_std` (of
             one training), `test_seeds` and `final_val_accuracy`.
+        parent: number of the trial whose weights it started with; None if it started from its own.
     """
 
     number: int
@@ -52,6 +53,7 @@ class TrialRecord:
     duration_seconds: float = 0.0
     reason: str = ""
     log: str = ""
+    parent: int | None = None
     finals: tuple[FinalTraining, ...] = ()
 
     def with_final(self, training: FinalTraining) -> TrialRecord:

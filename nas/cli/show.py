@@ -14,6 +14,7 @@ from nas.errors import NasError
 
 if TYPE_CHECKING:
     from nas.architecture import Architecture
+    from nas.trial import TrialRecord
 
 
 def show(
@@ -43,6 +44,7 @@ def show(
     if diagram is not None and diagram.suffix not in (".svg", ".png"):
         raise NasError(f"--diagram writes .svg or .png; received {str(diagram)!r}")
     found = [find_architecture(target, runs_dir, input) for target in targets]
+    trial = find_trial(targets[0], runs_dir)
     if len(found) == 2:
         _show_two(targets, found, format)
         return
@@ -50,12 +52,14 @@ def show(
     if diagram is not None:
         write_diagram(architecture, diagram, target)
     if format is Format.json:
-        output.file.write(json.dumps(_document(architecture, explain=explain), indent=2) + "\n")
+        output.file.write(json.dumps(_document(architecture, explain=explain) | _origin(trial), indent=2) + "\n")
         return
     _print_layers(architecture)
     if explain:
         _print_explanation(architecture)
     _print_totals(architecture)
+    if trial is not None and trial.parent is not None:
+        output.print(f"Its training began with the weights of trial {trial.parent}.")
 
 
 def write_diagram(architecture: Architecture, path: Path, title: str) -> None:
@@ -72,6 +76,11 @@ def write_diagram(architecture: Architecture, path: Path, title: str) -> None:
     except OSError as error:
         raise NasError(f"cannot write {path}: {error.strerror}; choose another file") from None
     errors.print(f"The drawing is in {path}.", markup=False, soft_wrap=True)
+
+
+def _origin(trial: TrialRecord | None) -> dict[str, Any]:
+    """Of a trial: whose weights it started with."""
+    return {} if trial is None else {"inherited_from": trial.parent}
 
 
 def _document(architecture: Architecture, *, explain: bool = False) -> dict[str, Any]:
@@ -210,14 +219,11 @@ def find_architecture(target: str, runs_dir: Path, input_shape: str | None = Non
     """
     from nas.architecture import Architecture
     from nas.space import load_space
-    from nas.tuning import Search, searches
 
     shape = shape_option(input_shape)
-    name, _, number = target.rpartition("/")
-    if name in searches(runs_dir):
-        if not number.isdigit():
-            raise NasError(f"a trial is named by its number, such as {name}/17; received {target!r}")
-        return Search(name, runs_dir).trial(int(number)).architecture
+    trial = find_trial(target, runs_dir)
+    if trial is not None:
+        return trial.architecture
     if target.endswith(".json"):
         try:
             return Architecture.from_json(Path(target).read_text(encoding="utf-8"))
@@ -236,6 +242,22 @@ def find_architecture(target: str, runs_dir: Path, input_shape: str | None = Non
             f"see nas space sample {target}"
         )
     return only
+
+
+def find_trial(target: str, runs_dir: Path) -> TrialRecord | None:
+    """The trial that a user named as NAME/17; None if no search has that name.
+
+    Raises:
+        NasError: the search has no such trial.
+    """
+    from nas.tuning import Search, searches
+
+    name, _, number = target.rpartition("/")
+    if name not in searches(runs_dir):
+        return None
+    if not number.isdigit():
+        raise NasError(f"a trial is named by its number, such as {name}/17; received {target!r}")
+    return Search(name, runs_dir).trial(int(number))
 
 
 def shape_option(text: str | None) -> tuple[int, int, int] | None:

@@ -52,6 +52,7 @@ def export(
     to: Path,
     check_images: npt.NDArray[np.uint8],
     format: str = "savedmodel",
+    inherited_from: int | None = None,
 ) -> ExportReport:
     """Writes a trained network into the folder `to`, with `labels.txt`, `architecture.json`, `export.json`
     and the drawing `architecture.svg`.
@@ -66,6 +67,8 @@ def export(
         check_images: uint8 `(n, height, width, channels)`, n > 0, on which the export must predict what the trained
             model predicts.
         format: a key of `FORMATS`.
+        inherited_from: the trial with whose weights the training began, for `export.json`; None: it began from random
+            ones.
 
     Raises:
         ExportError: the destination is in use or cannot be written, or the export predicts something else; then
@@ -95,6 +98,7 @@ def export(
             "input_shape": list(architecture.input_shape),
             "images_checked": len(check_images),
             "largest_difference": difference,
+            "inherited_from": inherited_from,
         }
         (stage / CARD).write_text(json.dumps(card, indent=2) + "\n")
         size = sum(file.stat().st_size for file in stage.rglob("*") if file.is_file())

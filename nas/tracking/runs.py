@@ -22,6 +22,8 @@ STOPPED = "stopped_early"
 """Tag: whether the trial ended at a rung, so that its accuracy is not that of a full training."""
 EPOCHS = "epochs"
 """Metric: that were trained."""
+INHERITED = "inherited_from"
+"""Tag of a trial that did not start from random weights: the trial whose weights it started with."""
 PARETO = "pareto_optimal"
 RANK = "pareto_rank"
 NOTE = "mlflow.note.content"
@@ -80,6 +82,8 @@ def trial_content(record: TrialRecord, *, search_id: str) -> RunContent:
         STOPPED: str(record.status is TrialStatus.STOPPED).lower(),
         "mlflow.source.name": "nas",
     }
+    if record.parent is not None:
+        tags[INHERITED] = str(record.parent)
     if record.status is TrialStatus.STOPPED:
         epochs = len(record.curve)
         tags[NOTE] = f"**Stopped early**, after {epochs} epochs: its accuracy is not that of a full training."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nas.training.devices import Devices, select_devices
+from nas.training.inheritance import Inheritance, inherit
 from nas.training.loop import train
 from nas.training.machine import inspect_machine
 from nas.training.model import evaluate, probabilities, rebuild
@@ -12,11 +13,13 @@ from nas.training.weights import load_weights, save_weights
 
 __all__ = [
     "Devices",
+    "Inheritance",
     "TrainingDivergedError",
     "TrainingResult",
     "TrainingStoppedError",
     "evaluate",
     "import_tensorflow",
+    "inherit",
     "inspect_machine",
     "load_weights",
     "probabilities",

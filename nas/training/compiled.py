@@ -17,6 +17,7 @@ import numpy as np
 from nas.config import TrainingConfig
 from nas.training.checkpoint import State
 from nas.training.devices import Devices
+from nas.training.model import Weights
 from nas.training.network import Network
 from nas.training.objective import training_loss
 from nas.training.result import History
@@ -53,6 +54,7 @@ def train_compiled(
     history: History,
     until: int,
     state: State | None,
+    initial_weights: Weights | None,
 ) -> State:
     """Fills the history. The same seed gives the weights, the order and the augmentation that `fit` gets.
 
@@ -65,6 +67,7 @@ def train_compiled(
         history: of the epochs before; takes the new ones.
         until: the last epoch.
         state: after the epochs in the history; None if there are none.
+        initial_weights: of the network if there is no state; None are random ones.
 
     Returns:
         The state after the last epoch; nothing if that is the last of the training.
@@ -79,7 +82,7 @@ def train_compiled(
     steps = len(data.train) // batch_size
     momentum = batch_norm_momentum(training.epochs * steps)
     decayed = training.optimizer != "adam" and training.weight_decay > 0
-    network = Network(architecture, momentum=momentum, separate=decayed)
+    network = Network(architecture, momentum=momentum, separate=decayed, weights=initial_weights)
     optimizer = _make_optimizer(network, training, steps=training.epochs * steps)
     variables = [*network.weights, network.statistics, *network.seeds, *optimizer.variables]
     for variable, value in zip(variables, state or (), strict=state is not None):

@@ -11,6 +11,7 @@ from nas.config import TrainingConfig
 from nas.errors import NasError
 from nas.training.checkpoint import State
 from nas.training.devices import Devices
+from nas.training.model import Weights, set_weights
 from nas.training.objective import training_loss
 from nas.training.result import History
 from nas.training.schedule import batch_norm_momentum, make_optimizer
@@ -30,6 +31,7 @@ def train_with_fit(
     history: History,
     until: int,
     state: State | None,
+    initial_weights: Weights | None,
 ) -> State:
     """Fills the history; arguments and result are those of `train_compiled`.
 
@@ -43,6 +45,8 @@ def train_with_fit(
     validation_size = validation_batch_size(len(data.validation), 4 * training.batch_size, devices.replicas)
     steps = training.epochs * (len(data.train) // batch_size)
     model = architecture.build(batch_norm_momentum=batch_norm_momentum(steps))
+    if initial_weights is not None:
+        set_weights(model, architecture, initial_weights)
     _compile(model, training, steps=steps, replicas=devices.replicas)
     model.optimizer.build(model.trainable_variables)
     variables = [*model.variables, *model.optimizer.variables]

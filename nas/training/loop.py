@@ -13,7 +13,7 @@ from nas.training.checkpoint import Checkpoint, State
 from nas.training.compiled import fits, train_compiled
 from nas.training.devices import Devices, select_devices
 from nas.training.fit import train_with_fit
-from nas.training.model import precision
+from nas.training.model import Weights, precision
 from nas.training.quiet import import_tensorflow
 from nas.training.result import History, OnEpoch, ShouldStop, TrainingResult
 
@@ -38,6 +38,7 @@ def train(
     loop: Loop = "auto",
     epochs: int | None = None,
     checkpoint: bytes | None = None,
+    initial_weights: Weights | None = None,
 ) -> TrainingResult:
     """Trains on `data.train`, scores each epoch on `data.validation`; never reads `data.test`.
 
@@ -59,6 +60,8 @@ def train(
             learning rate follows `training.epochs` all the same.
         checkpoint: of an earlier part of this training, which goes on after its epochs as if it had not been left. One
             of the other loop, after a change of devices, is passed over, and the training begins anew.
+        initial_weights: to begin with in place of random ones, in the order of `keras.Model.get_weights()`, such as
+            `inherit` gives them. A checkpoint comes before them.
 
     Raises:
         TrainingDivergedError: the loss became infinite or not a number.
@@ -81,7 +84,15 @@ def train(
         with precision(training.precision), devices.scope():
             run = train_compiled if compiled else train_with_fit
             left = run(
-                architecture, data, training, seed=seed, devices=devices, history=history, until=until, state=state
+                architecture,
+                data,
+                training,
+                seed=seed,
+                devices=devices,
+                history=history,
+                until=until,
+                state=state,
+                initial_weights=initial_weights,
             )
         kept = None if until == training.epochs else history.checkpoint(name, left)
         return history.result(duration_seconds=time.monotonic() - started, checkpoint=kept)

@@ -42,6 +42,16 @@ def rebuild(architecture: Architecture, weights: Weights) -> Any:
     import_tensorflow()
     with precision("float32"):
         model = architecture.build()
+    set_weights(model, architecture, weights)
+    return model
+
+
+def set_weights(model: Any, architecture: Architecture, weights: Weights) -> None:
+    """Give an architecture's model its weights.
+
+    Raises:
+        NasError: the weights are not those of this architecture.
+    """
     received, expected = [w.shape for w in weights], [tuple(v.shape) for v in model.weights]
     if received != expected:
         raise NasError(
@@ -50,7 +60,6 @@ def rebuild(architecture: Architecture, weights: Weights) -> Any:
             f"{sum(w.size for w in weights):,}. Use the weights that were trained for it."
         )
     model.set_weights(list(weights))
-    return model
 
 
 def probabilities(model: Any, images: npt.NDArray[np.uint8], *, batch_size: int = 512) -> npt.NDArray[np.float32]:

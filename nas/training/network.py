@@ -23,7 +23,7 @@ from nas.architecture.layers import (
     DepthwiseConv2D,
     Pool2D,
 )
-from nas.training.model import Weights
+from nas.training.model import Weights, set_weights
 from nas.training.schedule import decays
 
 if TYPE_CHECKING:
@@ -41,18 +41,31 @@ class Network:
         statistics: the flat moving means and variances of every batch normalization.
     """
 
-    def __init__(self, architecture: Architecture, *, momentum: float, separate: bool = False) -> None:
+    def __init__(
+        self,
+        architecture: Architecture,
+        *,
+        momentum: float,
+        separate: bool = False,
+        weights: Weights | None = None,
+    ) -> None:
         """Builds the Keras model.
 
         Args:
             architecture: what to build.
             momentum: of the moving statistics.
             separate: whether weight decay needs two groups of weights; one is faster.
+            weights: initial ones; None are random ones.
+
+        Raises:
+            NasError: the weights are not those of this architecture.
         """
         import keras
         import tensorflow as tf
 
         self._model = architecture.build(batch_norm_momentum=momentum)
+        if weights is not None:
+            set_weights(self._model, architecture, weights)
         self._momentum = momentum
         layers = {layer.name: layer for layer in self._model.layers}
         self._nodes: list[tuple[Node, Any]] = [

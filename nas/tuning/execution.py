@@ -16,8 +16,17 @@ if TYPE_CHECKING:
     from nas.config import TrainingConfig
     from nas.datasets import DatasetSpec
     from nas.training import Devices, TrainingResult
+    from nas.training.model import Weights
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parent:
+    """A trained network: its architecture as JSON, and its weights."""
+
+    architecture: str
+    weights: Weights
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,6 +41,8 @@ class Task:
     """After which to stop; fewer than the training's at a rung of early stopping."""
     checkpoint: bytes | None = None
     """Of the rung from which the trial goes on."""
+    parent: Parent | None = None
+    """Whose weights it starts with; None: its own."""
     test: bool = False
     """Whether to score on the test split too, as `test_accuracy`: for the final stage only."""
 
@@ -143,10 +154,14 @@ def attempt(
     Raises:
         TrainingStoppedError: `should_stop` said so; that is nobody's outcome.
     """
-    from nas.training import TrainingStoppedError, evaluate, train
+    from nas.training import TrainingStoppedError, evaluate, inherit, train
 
     try:
         architecture = Architecture.from_json(task.architecture)
+        inherited = None
+        if task.parent is not None:
+            parent = Architecture.from_json(task.parent.architecture)
+            inherited = inherit(parent, task.parent.weights, architecture, seed=task.seed)
         result = train(
             architecture,
             data,
@@ -157,6 +172,7 @@ def attempt(
             should_stop=should_stop,
             epochs=task.epochs,
             checkpoint=task.checkpoint,
+            initial_weights=None if inherited is None else inherited.weights,
         )
         if task.test:
             score = evaluate(architecture, result.weights, data.test)

@@ -47,7 +47,10 @@ class Journal:
                 elif event["event"] == "start":
                     architecture = Architecture.from_dict(event["architecture"])
                     trials[event["trial"]] = TrialRecord(
-                        number=event["trial"], architecture=architecture, status=TrialStatus.RUNNING
+                        number=event["trial"],
+                        architecture=architecture,
+                        status=TrialStatus.RUNNING,
+                        parent=event.get("parent"),
                     )
                 elif event["event"] == "final":
                     training = FinalTraining(
@@ -67,9 +70,10 @@ class Journal:
                 ) from None
         return list(trials.values())
 
-    def start(self, trial: int, architecture: Architecture) -> None:
-        """A trial is about to run."""
-        self._append({"event": "start", "trial": trial, "architecture": architecture.to_dict()})
+    def start(self, trial: int, architecture: Architecture, parent: int | None = None) -> None:
+        """A trial is about to run, with the weights of an earlier one if there is a parent."""
+        origin = {} if parent is None else {"parent": parent}
+        self._append({"event": "start", "trial": trial, **origin, "architecture": architecture.to_dict()})
 
     def resume(self, trial: int) -> None:
         """A trial that stopped at a rung is about to go on."""
@@ -159,6 +163,7 @@ def _ended(running: TrialRecord, event: Mapping[str, Any]) -> TrialRecord:
         duration_seconds=float(event["duration_seconds"]),
         reason=event["reason"],
         log=event["log"],
+        parent=running.parent,
     )
 
 

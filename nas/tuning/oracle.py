@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +17,9 @@ from nas.tuning.journal import Journal
 
 ARCHITECTURE = "architecture"
 """Name of the only hyperparameter value: the architecture's JSON."""
+
+FindParent = Callable[[Architecture, Iterable[TrialRecord]], int | None]
+"""Of an architecture that is about to be trained: the trial whose weights it starts with, if any."""
 
 FAILURES = 5
 """Trials in a row that may fail before the search stops: then it is not the architectures."""
@@ -38,6 +41,7 @@ class StrategyOracle(keras_tuner.Oracle):  # type: ignore[misc]
         max_trials: int,
         seed: int,
         should_stop: Callable[[], bool] = lambda: False,
+        find_parent: FindParent | None = None,
     ) -> None:
         super().__init__(
             objective=keras_tuner.Objective("val_accuracy", "max"),
@@ -51,7 +55,7 @@ class StrategyOracle(keras_tuner.Oracle):  # type: ignore[misc]
         self.verbose = 0
         self.strategy, self.early_stopping = strategy, early_stopping
         self.journal, self.search_seed = journal, seed
-        self.should_stop = should_stop
+        self.should_stop, self.find_parent = should_stop, find_parent
         self.exhausted = False
         self.records: dict[int, TrialRecord] = {}
         for record in journal.read():
@@ -82,8 +86,11 @@ class StrategyOracle(keras_tuner.Oracle):  # type: ignore[misc]
             number = int(trial.trial_id)
             if number not in self.records:
                 architecture = Architecture.from_json(trial.hyperparameters.values[ARCHITECTURE])
-                self.journal.start(number, architecture)
-                self.records[number] = TrialRecord(number=number, architecture=architecture, status=TrialStatus.RUNNING)
+                parent = None if self.find_parent is None else self.find_parent(architecture, self.records.values())
+                self.journal.start(number, architecture, parent)
+                self.records[number] = TrialRecord(
+                    number=number, architecture=architecture, status=TrialStatus.RUNNING, parent=parent
+                )
         return trial
 
     def _promote(self, *, more: bool) -> bool:

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
@@ -199,7 +200,13 @@ class Search:
         weights = load_weights(weights_of(self.folder, record), record.architecture)
         images = load(self.experiment.dataset).validation.images
         return export(
-            record.architecture, weights, labels=self.facts.labels, to=Path(to), check_images=images, format=format
+            record.architecture,
+            weights,
+            labels=self.facts.labels,
+            to=Path(to),
+            check_images=images,
+            format=format,
+            inherited_from=record.parent,
         )
 
     def register(
@@ -358,6 +365,7 @@ def _run_trials(
     time_is_over: Callable[[], bool],
 ) -> None:
     from nas.tuning.oracle import FAILURES, StrategyOracle
+    from nas.tuning.parents import nearest
     from nas.tuning.tuner import ArchitectureTuner
 
     experiment = plan.experiment
@@ -368,6 +376,7 @@ def _run_trials(
         max_trials=experiment.trials,
         seed=experiment.seed,
         should_stop=time_is_over,
+        find_parent=partial(nearest, plan.space) if experiment.inherit else None,
     )
     ArchitectureTuner(
         oracle=oracle,

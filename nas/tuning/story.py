@@ -34,13 +34,14 @@ def story_of(experiment: ExperimentConfig, facts: SearchFacts, space_text: str) 
     training = experiment.training
     limit = "" if experiment.time_limit is None else f", at most {experiment.time_limit:g} seconds"
     early = "" if experiment.early_stopping == "none" else f", stopped early by {experiment.early_stopping}"
+    origin = ", starting with the weights of similar networks" if experiment.inherit else ""
     told = {
         "Data": f"{facts.dataset}, {size}, {len(facts.labels)} classes",
         "Space": f"{experiment.space}, {short_count(facts.smallest)} to {short_count(facts.largest)} parameters",
         "Budget": str(experiment.budget.budget()),
         "Strategy": f"{experiment.strategy}, {experiment.trials:,} trials{early}, seed {experiment.seed}{limit}",
         "Training": f"{training.epochs} epochs, batches of {training.batch_size}, {training.optimizer}, "
-        f"learning rate {training.learning_rate:g}, {training.precision}",
+        f"learning rate {training.learning_rate:g}, {training.precision}{origin}",
         "Machine": facts.machine,
         "Versions": ", ".join(f"{name} {version}" for name, version in facts.versions.items()),
     }

@@ -13,9 +13,9 @@ import keras_tuner
 
 from nas.errors import NasError
 from nas.pareto import ParetoFront
-from nas.training import save_weights
+from nas.training import load_weights, save_weights
 from nas.trial import TrialRecord, TrialStatus
-from nas.tuning.execution import Epoch, Executor, Outcome, Task, trial_seed
+from nas.tuning.execution import Epoch, Executor, Outcome, Parent, Task, trial_seed
 from nas.tuning.folder import SearchFolder
 from nas.tuning.journal import write_atomically
 from nas.tuning.oracle import StrategyOracle
@@ -126,14 +126,17 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
         super().on_trial_end(trial)
         if record.status is not TrialStatus.STOPPED:
             self.folder.checkpoint(record.number).unlink(missing_ok=True)
+        # A trial that is tried again, or goes on without its checkpoint, starts with its parent's weights once more.
+        open_ones = (TrialStatus.RUNNING, TrialStatus.STOPPED)
+        wanted = on_front | {other.parent for other in oracle.records.values() if other.status in open_ones}
         for path in self.folder.weights(0).parent.glob("*.npz"):
-            if path.stem.isdigit() and int(path.stem) not in on_front:
+            if path.stem.isdigit() and int(path.stem) not in wanted:
                 path.unlink()
         self._tell("on_trial_end", record)
 
     def load_model(self, trial: Any) -> Any:
         """The trained model of a trial on the front."""
-        from nas.training import load_weights, rebuild
+        from nas.training import rebuild
 
         record = self.record(trial)
         return rebuild(record.architecture, load_weights(self.folder.weights(record.number), record.architecture))
@@ -166,7 +169,14 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
             seed=trial_seed(self.seed, record.number),
             epochs=oracle.early_stopping.target(len(record.curve)),
             checkpoint=checkpoint.read_bytes() if record.curve and checkpoint.is_file() else None,
+            parent=None if record.parent is None else self._parent(record.parent),
         )
+
+    def _parent(self, number: int) -> Parent:
+        oracle: StrategyOracle = self.oracle
+        architecture = oracle.records[number].architecture
+        weights = load_weights(self.folder.weights(number), architecture)
+        return Parent(architecture=architecture.to_json(), weights=weights)
 
     def _try_again(self, outcome: Outcome) -> bool:
         """One more try for a trial that crashed; an error that says what is wrong would only come again."""

@@ -1,0 +1,28 @@
+"""Whose weights a new trial starts with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from nas.architecture import Architecture
+from nas.pareto import ParetoFront
+from nas.space import SearchSpace
+from nas.space.protocol import Genes
+from nas.trial import TrialRecord
+
+
+def nearest(space: SearchSpace, architecture: Architecture, trials: Iterable[TrialRecord]) -> int | None:
+    """The trial on the front, whose weights are kept, with the fewest decisions that differ; None on an empty front.
+
+    Of several, the more accurate one.
+    """
+    genes = space.encode(architecture)
+    distances = [
+        (_differences(genes, space.encode(point.architecture)), -point.val_accuracy, point.number)
+        for point in ParetoFront.of(list(trials))
+    ]
+    return min(distances)[2] if distances else None
+
+
+def _differences(first: Genes, second: Genes) -> int:
+    return sum(first.get(name) != second.get(name) for name in first.keys() | second.keys())

@@ -1,0 +1,178 @@
+"""Searches whose trials start with the weights of earlier ones."""
+
+import json
+import random
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from nas.architecture import Architecture
+from nas.cli.app import app
+from nas.errors import NasError
+from nas.pareto import ParetoFront
+from nas.training import TrainingResult
+from nas.trial import TrialRecord, TrialStatus
+from nas.tuning import Search, SearchFolder, run
+from nas.tuning.execution import Executor, Outcome
+from nas.tuning.parents import nearest
+from nas.tuning.search import _run_trials
+from tests.tuning.test_search import Watcher, plan
+
+INHERIT = {"inherit": True, "trials": 3, "strategy": "local"}
+
+
+@pytest.fixture(scope="module")
+def inherited(tmp_path_factory):
+    return run(plan(**INHERIT), runs_dir=tmp_path_factory.mktemp("runs"))
+
+
+def completed(number, architecture, accuracy):
+    return TrialRecord(
+        number=number, architecture=architecture, status=TrialStatus.COMPLETED, metrics={"val_accuracy": accuracy}
+    )
+
+
+def outcomes(search):
+    return [(t.architecture.id, t.parent, t.status, t.curves) for t in search.trials]
+
+
+def test_the_nearest_is_on_the_front_and_differs_in_the_fewest_decisions():
+    space, rng = plan().space, random.Random(3)
+    child = space.sample(rng)
+    genes = space.encode(child)
+
+    def distance(other):
+        return len(set(genes.items()) ^ set(space.encode(other).items()))
+
+    several = sorted((space.mutate(child, rng) for _ in range(20)), key=distance)
+    near, others = several[0], [other for other in several if distance(other) > distance(several[0])]
+    # The larger the better: all of them are on the front.
+    records = [completed(n, a, 0.5 + a.count.parameters / 1e6) for n, a in enumerate([*others[:9], near])]
+    assert nearest(space, child, records) == 9
+    failed = [*records[:9], TrialRecord(number=9, architecture=near, status=TrialStatus.FAILED)]
+    assert nearest(space, child, failed) in range(9)
+    assert nearest(space, child, []) is None
+    running = TrialRecord(number=0, architecture=near, status=TrialStatus.RUNNING)
+    assert nearest(space, child, [running]) is None
+
+
+def test_every_trial_but_the_first_has_a_parent_on_the_front_of_its_time(inherited):
+    trials = inherited.trials
+    assert [trial.status for trial in trials] == [TrialStatus.COMPLETED] * 3
+    assert trials[0].parent is None
+    for trial in trials[1:]:
+        before = [point.number for point in ParetoFront.of(trials[: trial.number])]
+        assert trial.parent in before
+
+
+def test_the_journal_says_at_the_start_whose_weights_a_trial_gets(inherited):
+    lines = [json.loads(line) for line in inherited.folder.journal.path.read_text().splitlines()[1:]]
+    starts = [line for line in lines if line["event"] == "start"]
+    assert "parent" not in starts[0]
+    assert [line["parent"] for line in starts[1:]] == [trial.parent for trial in inherited.trials[1:]]
+
+
+def test_it_trains_otherwise_than_without(inherited, tmp_path):
+    alone = run(plan(**INHERIT | {"inherit": False, "trials": 2}), runs_dir=tmp_path)
+    assert all(trial.parent is None for trial in alone.trials)
+    (one, other), (same, own) = inherited.trials[:2], alone.trials
+    assert (one.curves, one.architecture.id) == (same.curves, same.architecture.id)
+    assert other.architecture.id == own.architecture.id
+    assert other.curves != own.curves
+
+
+def test_a_search_that_was_killed_takes_the_same_parents(inherited, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        run(plan(**INHERIT), runs_dir=tmp_path, observers=(Watcher(stop_at=2),))
+    assert Search("digits", tmp_path).trial(2).parent == inherited.trial(2).parent
+    kept = tmp_path / "digits" / "weights" / f"{inherited.trial(2).parent}.npz"
+    away = kept.rename(tmp_path / "away.npz")
+    with pytest.raises(NasError, match=r"There are no weights at .*\.npz"):
+        run(plan(**INHERIT), runs_dir=tmp_path)
+    away.rename(kept)
+    again = run(plan(**INHERIT), runs_dir=tmp_path)
+    assert outcomes(again) == outcomes(inherited)
+
+
+def test_workers_inherit_too(inherited, tmp_path):
+    done = run(plan(**INHERIT | {"trials": 2}, workers=1), runs_dir=tmp_path)
+    assert [trial.parent for trial in done.trials] == [None, 0]
+    assert done.trials[1].val_accuracy == pytest.approx(inherited.trials[1].val_accuracy, abs=0.02)
+
+
+class TwoSlots(Executor):
+    """Of the first two trials the larger one ends first, and is then beaten by the smaller one; all others are bad."""
+
+    slots = 2
+
+    def __init__(self, folder):
+        self.folder, self.tasks, self.seen = folder, {}, []
+
+    def submit(self, slot, task):
+        self.tasks[slot] = task
+        kept = sorted(int(path.stem) for path in (self.folder.path / "weights").iterdir())
+        self.seen.append((task.number, kept, task.parent))
+
+    def next_outcome(self, timeout_seconds, on_epoch):
+        def order(slot):
+            task = self.tasks[slot]
+            return task.number > 1, -Architecture.from_json(task.architecture).count.parameters
+
+        slot = min(self.tasks, key=order)
+        task = self.tasks.pop(slot)
+        ended = len(self.seen) - len(self.tasks)
+        accuracy = {1: 0.5, 2: 1.0}.get(ended, 0.01)
+        result = TrainingResult(
+            metrics={"val_accuracy": accuracy, "val_loss": 1.0},
+            curves={},
+            weights=[np.full(1, task.number)],
+            best_epoch=1,
+            epochs=1,
+            duration_seconds=0.0,
+        )
+        return Outcome(slot=slot, number=task.number, result=result)
+
+    def close(self):
+        pass
+
+
+def test_weights_of_a_parent_are_kept_until_its_children_have_ended(tmp_path):
+    made = plan(**INHERIT | {"strategy": "random", "trials": 6})
+    folder = SearchFolder(tmp_path, "digits")
+    folder.create(made.experiment, made.space_text, made.facts())
+    executor = TwoSlots(folder)
+    _run_trials(made, folder, executor, (), lambda: False)
+    trials = folder.trials()
+    large, small = sorted((0, 1), key=lambda number: -trials[number].parameters)
+    assert [trial.parent for trial in trials] == [None, None, large, small, small, small]
+    # Trial 2 still runs when trial 3 starts; both have ended when trial 5 starts.
+    assert [kept for _, kept, _ in executor.seen] == [[], [], [large], [0, 1], [small], [small]]
+    assert [None if parent is None else int(parent.weights[0][0]) for _, _, parent in executor.seen[2:]] == [
+        large,
+        small,
+        small,
+        small,
+    ]
+
+
+def test_it_is_shown(inherited):
+    runs_dir = str(inherited.folder.runs_dir)
+    shown = CliRunner().invoke(app, ["show", "digits/1", "--runs-dir", runs_dir])
+    assert "Its training began with the weights of trial 0." in shown.output
+    shown = CliRunner().invoke(app, ["show", "digits/0", "--runs-dir", runs_dir])
+    assert "began with" not in shown.output
+    shown = CliRunner().invoke(app, ["show", "digits/1", "--format", "json", "--runs-dir", runs_dir])
+    assert json.loads(shown.output)["inherited_from"] == 0
+    search = inherited.tracking_run()
+    client = search.store.connect()
+    experiment = client.get_experiment_by_name(search.experiment)
+    tags = [found.data.tags for found in client.search_runs([experiment.experiment_id], "tags.`nas.role` = 'trial'")]
+    parents = {int(each["nas.trial"]): each.get("inherited_from") for each in tags}
+    assert parents == {t.number: None if t.parent is None else str(t.parent) for t in inherited.trials}
+
+
+def test_an_export_says_with_whose_weights_the_training_began(inherited, tmp_path):
+    best = inherited.best()
+    inherited.export(tmp_path / "model", trial=best.number)
+    assert json.loads((tmp_path / "model" / "export.json").read_text())["inherited_from"] == best.parent
