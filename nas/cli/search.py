@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nas.cli.comparison import print_comparison
 from nas.cli.front import print_front
 from nas.cli.listing import complete_experiments
-from nas.cli.terminal import RUNS_DIR, MaxParams, RunsDir, TrackingUri, errors, output
+from nas.cli.terminal import RUNS_DIR, MaxParams, RunsDir, TableFormat, TrackingUri, errors, output
 from nas.errors import NasError
 
 if TYPE_CHECKING:
@@ -55,6 +56,9 @@ def search(
     tracking_uri: TrackingUri = None,
     runs_dir: RunsDir = RUNS_DIR,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over; an earlier search is set aside.")] = False,
+    baseline: Annotated[
+        str | None, typer.Option(help="Then search with this strategy for as many epochs, and compare: random.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be searched; write nothing.")] = False,
 ) -> None:
     """Search for the networks with the best accuracy for their size.
@@ -63,7 +67,8 @@ def search(
     """
     from nas.config import load_experiment
     from nas.resources import find_experiment
-    from nas.tuning import Plan, Search, SearchFolder
+    from nas.tuning import Plan
+    from nas.tuning.baseline import baseline_plan
     from nas.tuning.one_network import one_network_settings
 
     given = {
@@ -89,18 +94,28 @@ def search(
     if dry_run:
         _print_plan(plan)
         return
+    done = _complete(plan, runs_dir, tracking_uri, fresh)
+    if baseline is not None:
+        other = _complete(baseline_plan(done, baseline), runs_dir, tracking_uri, fresh)
+        print_comparison([done, other], TableFormat.table, runs_dir)
+
+
+def _complete(plan: Plan, runs_dir: Path, tracking_uri: str | None, fresh: bool) -> Search:
+    """Run a search, or find it finished, and print its front."""
+    from nas.tuning import Search, SearchFolder
+
     folder = SearchFolder(runs_dir, plan.experiment.name)
     if folder.exists and not fresh:
         folder.check_same(plan.experiment, plan.space_text)
-        # With the trials and the time that are asked for now.
         ended = Search(folder.name, runs_dir)
-        if ended.is_done(plan.experiment.trials):
+        if ended.is_done(plan.experiment):
             errors.print(f"The search {folder.name!r} is finished; --trials N adds trials, --fresh starts over.")
             print_front(ended, runs_dir)
-            return
+            return ended
     done = _run(plan, runs_dir, tracking_uri, fresh)
     print_front(done, runs_dir, tracking_uri=tracking_uri)
     _print_address(done, tracking_uri)
+    return done
 
 
 def _print_address(search: Search, tracking_uri: str | None) -> None:

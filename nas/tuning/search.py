@@ -129,16 +129,16 @@ class Search:
     @property
     def finished(self) -> bool:
         """Whether every trial that was asked for has ended, and none that was stopped shall go on."""
-        return self.is_done(self.experiment.trials)
+        return self.is_done(self.experiment)
 
-    def is_done(self, trials: int) -> bool:
-        """Whether nothing is left to do if that many trials are asked for."""
-        early_stopping = make_early_stopping(self.experiment.early_stopping, self.experiment.training.epochs)
+    def is_done(self, experiment: ExperimentConfig) -> bool:
+        """Whether nothing is left to do if this is asked for, which may have more trials or another final stage."""
+        early_stopping = make_early_stopping(experiment.early_stopping, experiment.training.epochs)
         records = self.trials
         return (
-            sum(1 for record in records if record.status is not TrialStatus.RUNNING) >= trials
+            sum(1 for record in records if record.status is not TrialStatus.RUNNING) >= experiment.trials
             and early_stopping.promote(records, more=False) is None
-            and not missing(records, self.experiment.final, self.experiment.seed)
+            and not missing(records, experiment.final, experiment.seed)
         )
 
     @property

@@ -28,6 +28,8 @@ FAST = [
     "1",
     "--workers",
     "0",
+    "--set",
+    "final.seeds=0",
 ]
 
 
@@ -175,6 +177,22 @@ def test_search_prints_progress_on_stderr_and_the_front_on_stdout(run, tmp_path)
     code, again, err = run("search", "digits", *FAST, "--runs-dir", tmp_path)
     assert (code, again) == (0, out)
     assert "The search 'digits' is finished; --trials N adds trials, --fresh starts over." in err
+
+
+def test_a_baseline_is_searched_at_the_same_cost_and_compared(run, tmp_path):
+    arguments = ["search", "digits", *FAST, "--strategy", "local", "--baseline", "random", "--runs-dir", tmp_path]
+    arguments += ["--early-stopping", "pareto-asha", "--epochs", "3", "--trials", "4"]
+    code, out, _ = run(*arguments)
+    assert code == 0
+    ours, other = nas.Search("digits", tmp_path), nas.Search("digits-random", tmp_path)
+    epochs = sum(len(trial.curve) for trial in ours.trials)
+    assert epochs < 12
+    assert len(other.trials) == -(-epochs // 3)
+    assert (other.experiment.strategy, other.experiment.early_stopping) == ("random", "none")
+    assert out.count("Pareto front of") == 2
+    assert "digits-random" in out.rpartition("Pareto front of")[2]
+    # Once more: everything is finished, and only shown.
+    assert run(*arguments)[2].count("is finished") == 2
 
 
 def test_sync_adds_what_mlflow_misses(run, runs_dir, tmp_path):
