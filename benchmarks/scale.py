@@ -37,7 +37,7 @@ from nas.tuning.execution import Epoch, Executor, Outcome, Task
 
 TRIAL_SECONDS = 60.0
 EPOCHS = 20
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 20.0
 """A strategy that takes longer for one proposal is not asked after longer histories."""
 
 LENGTHS = (100, 300, 1_000, 3_000, 10_000)
@@ -240,7 +240,7 @@ def main() -> None:
     arguments = parser.parse_args()
     print(f"{os.cpu_count()} cores")
     data(150)
-    mlflow(min(500, arguments.trials))
+    mlflow(min(200, arguments.trials))
     search(arguments.trials, arguments.workers, arguments.strategy)
     proposals(history(arguments.trials))
 

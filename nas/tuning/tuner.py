@@ -74,6 +74,7 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
         self.seed, self.should_stop = seed, should_stop
         self._outcomes: dict[str, Outcome] = {}
         self._running: dict[int, _Running] = {}
+        self._front = ParetoFront.of(oracle.records.values())
         super().__init__(oracle=oracle, directory=str(folder.runs_dir), project_name=folder.name)
 
     def _populate_initial_space(self) -> None:
@@ -118,8 +119,9 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
         record = self._record_of(outcome)
         if outcome.result is not None and outcome.result.checkpoint is not None:
             write_atomically(self.folder.checkpoint(record.number), outcome.result.checkpoint)
-        others = [other for other in oracle.records.values() if other.number != record.number]
-        on_front = {point.number for point in ParetoFront.of([*others, record])}
+        # A point that has left the front never comes back: no need to look at all trials after each.
+        self._front = ParetoFront.of([*self._front, record])
+        on_front = {point.number for point in self._front}
         if outcome.result is not None and record.number in on_front:
             save_weights(self.folder.weights(record.number), record.architecture, outcome.result.weights)
         oracle.finish(record)
