@@ -23,7 +23,9 @@ PICTURES = (".png", ".svg", ".pdf")
 def bench(
     table: Annotated[
         list[str] | None,
-        typer.Option("--table", help="nasbench201, naap440, or a .csv file; may be given again. Default: naap440."),
+        typer.Option(
+            "--table", help="naap440 (the default), digits-mixed, nasbench201 or a .csv file; may be repeated."
+        ),
     ] = None,
     strategies: Annotated[str, typer.Option(help="Names with commas between them (nas list strategies).")] = OURS,
     trials: Annotated[str, typer.Option(help="Numbers of trials at which to score.")] = "25,50,100",
