@@ -18,6 +18,7 @@ from nas.space import SearchSpace, load_space
 from nas.strategies import Strategy, make_strategy
 from nas.strategies.early_stopping import EarlyStopping, make_early_stopping
 from nas.trial import TrialRecord, TrialStatus
+from nas.tuning.accelerators import check
 from nas.tuning.final import missing, run_finals
 from nas.tuning.folder import SearchError, SearchFacts, SearchFolder
 
@@ -53,10 +54,7 @@ class Plan:
     @classmethod
     def of(cls, experiment: ExperimentConfig) -> Plan:
         """Resolve names, read the data set's shape, check that the budget can be met."""
-        if experiment.device == "tpu":
-            from nas.training.devices import select_devices
-
-            select_devices("tpu")
+        check(experiment, experiment.device)
         if experiment.engine == "ray":
             from nas.tuning.ray_cluster import require_ray
 

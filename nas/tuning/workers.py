@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import final
 
 from nas.config import TrainingConfig
+from nas.training.place import Place
 from nas.tuning import worker
 from nas.tuning.execution import Epoch, Executor, Outcome, Task
 from nas.tuning.worker import Setup
@@ -60,9 +61,8 @@ class Workers(Executor):
     Args:
         data: folder of `shared_data.write_shared`.
         training: how every trial is trained.
-        slots: how many processes.
+        places: what each process trains on.
         threads: TensorFlow's in each; 0 leaves it to TensorFlow.
-        gpus: what CUDA_VISIBLE_DEVICES calls the GPUs, one a slot; none for CPU.
         timeout_seconds: a trial that takes longer is ended; None for no limit.
         logs: folder for what the processes write to stderr.
     """
@@ -72,13 +72,12 @@ class Workers(Executor):
         *,
         data: Path,
         training: TrainingConfig,
-        slots: int,
+        places: Sequence[Place],
         threads: int,
-        gpus: tuple[str, ...] = (),
         timeout_seconds: float | None = None,
         logs: Path,
     ) -> None:
-        self.slots = slots
+        self.slots = len(places)
         self._timeout = timeout_seconds
         self._outcomes: deque[Outcome] = deque()
         self._woken, self._wake_up = multiprocessing.Pipe(duplex=False)
@@ -90,11 +89,11 @@ class Workers(Executor):
                     data=data,
                     training=text,
                     threads=threads,
-                    gpu=gpus[slot % len(gpus)] if gpus else None,
+                    place=place,
                     log=logs / f"worker-{slot}.log",
                 )
             )
-            for slot in range(slots)
+            for slot, place in enumerate(places)
         ]
         for slot in self._slots:
             self._start(slot)
