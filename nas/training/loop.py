@@ -72,7 +72,7 @@ def train(
     _settle()
     started = time.monotonic()
     compiled = loop == "compiled" or (loop == "auto" and fits(data, devices))
-    name = "compiled" if compiled else "fit"
+    name = "compiled" if compiled else {"tensorflow": "fit", "jax": "fit on JAX"}[devices.runtime]
     history = History(on_epoch, should_stop)
     state = _resume(checkpoint, name, history)
     until = min(epochs or training.epochs, training.epochs)

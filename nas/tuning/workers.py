@@ -30,8 +30,8 @@ logger = logging.getLogger(__name__)
 TRIALS_A_PROCESS = 40
 """A process is replaced after that many: Keras and TensorFlow keep some memory of every model they built."""
 
-MEMORY_BYTES = 3 * 2**30
-"""And earlier if it has grown to this."""
+MEMORY_BYTES = 2 * 2**30
+"""And earlier if it has grown by this since its first trial; the libraries of a GPU alone may take more."""
 
 POLL_SECONDS = 0.2
 """Between looks at trials that may have taken too long."""
@@ -50,6 +50,8 @@ class _Slot:
     task: Task | None = None
     started: float = 0.0
     trials: int = 0
+    first_bytes: int = 0
+    """Its memory after its first trial."""
     reason: str = ""
     """Why we killed it, if we did."""
 
@@ -132,7 +134,7 @@ class Workers(Executor):
         context = multiprocessing.get_context("spawn")
         receive, send = context.Pipe(duplex=False)
         slot.pool = ProcessPoolExecutor(1, mp_context=context, initializer=worker.start, initargs=(slot.setup, send))
-        slot.epochs, slot.ready, slot.trials = receive, False, 0
+        slot.epochs, slot.ready, slot.trials, slot.first_bytes = receive, False, 0, 0
         before = set(multiprocessing.active_children())
         with _without_main():
             slot.pool.submit(os.getpid)  # an executor starts its process with its first task
@@ -190,7 +192,8 @@ class Workers(Executor):
         outcome, memory_bytes = future.result()
         self._receive(slot, on_epoch)
         self._outcomes.append(outcome)
-        if slot.trials >= TRIALS_A_PROCESS or memory_bytes > MEMORY_BYTES:
+        slot.first_bytes = slot.first_bytes or memory_bytes
+        if slot.trials >= TRIALS_A_PROCESS or memory_bytes - slot.first_bytes > MEMORY_BYTES:
             logger.debug(
                 "worker %d is replaced after %d trials, %d MB", slot.setup.slot, slot.trials, memory_bytes >> 20
             )
