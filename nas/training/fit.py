@@ -52,6 +52,12 @@ def train_with_fit(
     variables = [*model.variables, *model.optimizer.variables]
     for variable, value in zip(variables, state or (), strict=state is not None):
         variable.assign(value)
+    # Padded, so that every batch has one shape and equal shares; the padding has weight 0.
+    validation = padded_batches(data.validation, batch_size=validation_size)
+    if devices.runtime == "jax":
+        # On JAX, Keras takes a batch from the stream to see what metrics get, unless they have seen one; the orders of
+        # the epochs would then be others behind a checkpoint.
+        model.test_on_batch(*next(validation.as_numpy_iterator()))
     model.fit(
         # Without the remainder: each step has the same shape, replicas have equal shares, and no batch
         # normalization sees a single image. The order is new in each epoch, so no image is left out for good.
@@ -65,8 +71,7 @@ def train_with_fit(
             endless_after=history.epochs,
         ),
         steps_per_epoch=steps_an_epoch,
-        # Padded, so that every batch has one shape and equal shares; the padding has weight 0.
-        validation_data=padded_batches(data.validation, batch_size=validation_size),
+        validation_data=validation,
         initial_epoch=history.epochs,
         epochs=until,
         shuffle=False,
