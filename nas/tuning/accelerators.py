@@ -79,7 +79,7 @@ def places(found: Accelerators, *, per_trial: int, trials_per_gpu: int) -> tuple
     if found.kind == "cpu":
         return (Place(kind="cpu"),)
     if found.kind == "jax-cpu":
-        return (Place(kind="jax-cpu", visible=tuple(map(str, range(per_trial))), runtime="jax"),)
+        return (virtual(per_trial),)
     if found.kind == "tpu" and found.runtime == "tensorflow":
         return (Place(kind="tpu"),)  # TPUStrategy takes all of it
     count = len(found.names)
@@ -92,13 +92,24 @@ def places(found: Accelerators, *, per_trial: int, trials_per_gpu: int) -> tuple
     if found.kind == "tpu":
         # A process that has the whole TPU needs no word about its shape.
         return tuple(Place(kind="tpu", visible=() if per_trial == count else group, runtime="jax") for group in groups)
-    share = _share_bytes(found.memory_bytes, trials_per_gpu) if trials_per_gpu > 1 else None
+    share = share_bytes(found.memory_bytes, trials_per_gpu)
     each = tuple(Place(kind="gpu", visible=group, memory_bytes=share) for group in groups)
     return each * trials_per_gpu  # the first workers have a GPU each
 
 
-def _share_bytes(memory_bytes: int | None, trials: int) -> int:
-    """Of a GPU's memory, for TensorFlow in each process."""
+def virtual(devices: int) -> Place:
+    """Virtual devices on the CPU, in place of TPU chips."""
+    return Place(kind="jax-cpu", visible=tuple(map(str, range(devices))), runtime="jax")
+
+
+def share_bytes(memory_bytes: int | None, trials: int) -> int | None:
+    """Of a GPU's memory, for TensorFlow in each process; None for a process that has the GPU to itself.
+
+    Raises:
+        NasError: nobody knows the memory, or it is too little.
+    """
+    if trials == 1:
+        return None
     if memory_bytes is None:
         raise NasError("trials_per_gpu: nvidia-smi does not tell the GPU's memory, so it cannot be shared; use 1")
     share = memory_bytes // trials - _CONTEXT_BYTES
@@ -135,5 +146,5 @@ def check(experiment: ExperimentConfig, kind: str) -> None:
             f"workers: device {kind!r} trains in worker processes, since Keras runs on JAX there and on TensorFlow "
             "here; received 0; use 1 or auto"
         )
-    if jax and find_spec("jax") is None:
+    if jax and experiment.engine == "local" and find_spec("jax") is None:
         raise NasError(f"device: {kind!r} needs JAX, which is not installed; pip install 'keras-nas[tpu]'")

@@ -12,7 +12,7 @@ from typing import Literal
 from nas.config import ExperimentConfig
 from nas.errors import NasError
 from nas.training.place import Place
-from nas.tuning.accelerators import check, find_accelerators, places
+from nas.tuning.accelerators import check, find_accelerators, places, virtual
 from nas.tuning.execution import Executor, InProcess
 from nas.tuning.folder import SearchFolder
 from nas.tuning.shared_data import write_shared
@@ -125,12 +125,29 @@ def _ray_tasks(experiment: ExperimentConfig) -> Iterator[Executor]:
 
     select_devices("cpu")  # this process lets go of GPUs
     with connected(experiment.ray_address, _cores()):
-        need, slots = share(nodes(), device=experiment.device, workers=experiment.workers, trials=experiment.trials)
+        need, slots = share(
+            nodes(),
+            device=experiment.device,
+            workers=experiment.workers,
+            trials=experiment.trials,
+            gpus_per_trial=experiment.gpus_per_trial,
+            trials_per_gpu=experiment.trials_per_gpu,
+        )
+        place = Place(kind="cpu")
+        if experiment.device == "jax-cpu":
+            place = virtual(experiment.gpus_per_trial)
+        elif "TPU" in need:
+            place = Place(kind="tpu", runtime=experiment.tpu_runtime)
+        elif "GPU" in need:
+            place = Place(kind="gpu")
+        check(experiment, place.kind)
         executor = RayTasks(
             data=load(experiment.dataset),
             training=experiment.training,
             need=need,
             slots=slots,
+            place=place,
+            trials_per_gpu=experiment.trials_per_gpu,
             timeout_seconds=experiment.trial_timeout,
         )
         try:

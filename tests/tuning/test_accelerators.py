@@ -9,6 +9,7 @@ from nas.training import inquiry, nvidia
 from nas.training.place import Place
 from nas.tuning import Plan, accelerators
 from nas.tuning.accelerators import Accelerators, find_accelerators, places
+from nas.tuning.ray_cluster import share
 from nas.tuning.resources import allocate
 from nas.yaml_file import FileError
 
@@ -183,3 +184,17 @@ def test_a_device_that_is_not_there_is_refused(machine, device, sentence):
     with pytest.raises(NasError) as error:
         find_accelerators(experiment(device=device))
     assert str(error.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("nodes", "settings", "need", "slots"),
+    [
+        ([{"CPU": 8, "GPU": 4}], {"device": "gpu", "gpus_per_trial": 2}, {"CPU": 1, "GPU": 2}, 2),
+        ([{"CPU": 80, "GPU": 2}], {"device": "gpu", "trials_per_gpu": 10}, {"CPU": 1, "GPU": 0.1}, 20),
+        ([{"CPU": 80, "GPU": 1}], {"device": "gpu", "trials_per_gpu": 7}, {"CPU": 1, "GPU": 0.1428}, 7),
+        ([{"CPU": 8, "TPU": 4}, {"CPU": 8}], {"device": "tpu", "gpus_per_trial": 2}, {"CPU": 1, "TPU": 2}, 2),
+        ([{"CPU": 3}], {"device": "jax-cpu", "gpus_per_trial": 2}, {"CPU": 1}, 3),
+    ],
+)
+def test_a_ray_cluster_deals_them_out(nodes, settings, need, slots):
+    assert share(nodes, workers="auto", trials=99, **settings) == (need, slots)
