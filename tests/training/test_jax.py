@@ -25,10 +25,10 @@ CODE = """
     one = Devices(kind="jax-cpu", names=two.names[:1], runtime="jax")
     config = TrainingConfig(epochs=2, batch_size=64, learning_rate=1e-2, label_smoothing=0.1)
     out = {"names": two.names}
-    result = train(small_network(), digits_data(), config, seed=3, devices=one)
+    result = train(small_network(filters=4), digits_data(train_images=256), config, seed=3, devices=one)
     out["1"] = {name: list(curve) for name, curve in result.curves.items()}
-    left = train(small_network(), digits_data(), config, seed=3, devices=two, epochs=1)
-    result = train(small_network(), digits_data(), config, seed=3, devices=two, checkpoint=left.checkpoint)
+    left = train(small_network(filters=4), digits_data(train_images=256), config, seed=3, devices=two, epochs=1)
+    result = train(small_network(filters=4), digits_data(train_images=256), config, seed=3, devices=two, checkpoint=left.checkpoint)
     out["2"] = {name: list(curve) for name, curve in result.curves.items()}
     out["metrics"] = dict(result.metrics)
     import numpy as np
@@ -69,6 +69,6 @@ def test_padded_validation_is_exactly_what_tensorflow_says_of_the_same_weights(t
     out, weights = trained
     data = digits_data()
     assert len(data.validation) % 2 == 1  # so its last batch is padded
-    scored = evaluate(small_network(), weights, data.validation)
+    scored = evaluate(small_network(filters=4), weights, data.validation)
     assert scored["accuracy"] == pytest.approx(out["metrics"]["val_accuracy"], abs=1e-6)
     assert scored["loss"] == pytest.approx(out["metrics"]["val_loss"], rel=1e-4)
