@@ -119,7 +119,14 @@ class ExperimentConfig(_Strict):
     workers: Annotated[int, Field(ge=0, le=1000)] | Literal["auto"] = Field(
         "auto", description="processes that train at the same time; 0 trains in the search's own process"
     )
-    device: Literal["auto", "cpu", "gpu", "tpu"] = "auto"
+    device: Literal["auto", "cpu", "gpu", "tpu", "jax-cpu"] = Field(
+        "auto", description="what trains; jax-cpu rehearses a TPU on virtual devices"
+    )
+    gpus_per_trial: int = Field(1, ge=1, le=64, description="GPUs, or TPU chips, that share each batch of a trial")
+    trials_per_gpu: int = Field(1, ge=1, le=64, description="trials that share a GPU and its memory")
+    tpu_runtime: Literal["jax", "tensorflow"] = Field(
+        "jax", description="tensorflow needs an installation with a TensorFlow that works on the TPU"
+    )
     seed: int = Field(0, ge=0)
 
     @model_validator(mode="after")
@@ -130,6 +137,15 @@ class ExperimentConfig(_Strict):
             raise ValueError(f"ray_address is for engine: ray; received engine {self.engine!r}")
         if self.workers == 0 and self.engine == "ray":
             raise ValueError("workers must be at least 1 with engine: ray, which trains in other processes; received 0")
+        return self
+
+    @model_validator(mode="after")
+    def _shared_one_way(self) -> ExperimentConfig:
+        if self.gpus_per_trial > 1 and self.trials_per_gpu > 1:
+            raise ValueError(
+                "a trial has several GPUs or a GPU has several trials, so gpus_per_trial or trials_per_gpu must be 1; "
+                f"received {self.gpus_per_trial} and {self.trials_per_gpu}"
+            )
         return self
 
 

@@ -57,7 +57,7 @@ def test_overrides_replace_values_at_any_depth(experiment):
         (MINIMAL + "trials: many\n", r"mine.yaml:3: trials: a whole number such as .* is needed; received 'many'$"),
         (MINIMAL + "trials: 0\n", r"mine.yaml:3: trials: input should be greater than or equal to 1; received 0"),
         ("dataset: digits\n", r"mine.yaml:1: space: is missing"),
-        (MINIMAL + "device: tpv\n", r"mine.yaml:3: device: .*'auto', 'cpu', 'gpu' or 'tpu'; received 'tpv'"),
+        (MINIMAL + "device: tpv\n", r"mine.yaml:3: device: .*'auto', 'cpu', 'gpu', 'tpu' or 'jax-cpu'; received 'tpv'"),
         (
             MINIMAL + "budget: {min_parameters: 9, max_parameters: 5}\n",
             r"mine.yaml:3: budget: min_parameters must not exceed max_parameters; received 9 > 5",

@@ -22,6 +22,7 @@ HEAVY = {
     "pandas",
     "PIL",
     "ray",
+    "jax",
 }
 
 CORE = {"architecture", "errors", "quantity"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -29,9 +29,9 @@ def doctor(
             f"{machine['system']}, {machine['usable_cpus']} usable CPUs"
             + (f", {memory / 2**30:.1f} GiB memory" if memory else ""),
         ),
-        *(("device", f"{device['name']} ({device['description'] or device['kind']})") for device in found["devices"]),
+        *(("device", _device(device)) for device in found["devices"]),
         *(("card", line) for line in found["nvidia"]),
-        ("would use", f"{choice['device']}: {choice['why']}"),
+        ("would use", f"{choice['device']}: {choice['why']}; Keras on {choice['backend']}"),
         *((f"not {device}", reason) for device, reason in choice["why_not"].items()),
         *((policy, remark) for policy, remark in found["precision"].items()),
         (
@@ -45,3 +45,9 @@ def doctor(
     width = max(len(name) for name, _ in lines)
     for name, text in lines:
         output.print(f"{name:<{width}}  {text}", markup=False, soft_wrap=True)
+
+
+def _device(device: dict[str, Any]) -> str:
+    memory = device.get("memory_bytes")
+    told = [device["description"] or device["kind"], *([f"{memory / 2**30:.1f} GiB"] if memory else [])]
+    return f"{device['name']} ({', '.join(told)})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import signal
 import sys
@@ -47,7 +48,8 @@ def search(
     ray_address: Annotated[
         str | None, typer.Option(help="HOST:PORT of a running Ray cluster; none starts one on this machine.")
     ] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu or gpu.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, gpu, tpu, or jax-cpu: a TPU rehearsed.")] = None,
+    tpu_runtime: Annotated[str | None, typer.Option(help="What trains on a TPU: jax or tensorflow.")] = None,
     seed: Annotated[int | None, typer.Option(help="Fixes every random choice.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the search; the experiment's if left out.")] = None,
     set_: Annotated[
@@ -71,6 +73,10 @@ def search(
     from nas.tuning.baseline import baseline_plan
     from nas.tuning.one_network import one_network_settings
 
+    if os.environ.get("KERAS_BACKEND") == "jax":
+        # The user's word for what trains. Here Keras stays on TensorFlow, which exports; workers have a backend each.
+        os.environ["KERAS_BACKEND"] = "tensorflow"
+        device = device or "jax-cpu"
     given = {
         "space": space,
         "dataset.name": dataset,
@@ -84,6 +90,7 @@ def search(
         "engine": engine,
         "ray_address": ray_address,
         "device": device,
+        "tpu_runtime": tpu_runtime,
         "seed": seed,
         "name": name,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -26,6 +26,9 @@ Space = Annotated[
 Input = Annotated[str | None, typer.Option("--input", help="HEIGHTxWIDTHxCHANNELS; the file's if left out.")]
 Classes = Annotated[int | None, typer.Option(help="Classes to tell apart; the file's if left out.")]
 MaxMacs = Annotated[str | None, typer.Option("--max-macs", help="Most multiply-adds, such as 5M.")]
+_SAMPLE = 64
+"""Networks that are looked at for a TPU."""
+
 Formatted = Annotated[Format, typer.Option(help="How to print it.")]
 
 
@@ -58,9 +61,12 @@ def stats(
     max_macs: MaxMacs = None,
     input: Input = None,
     classes: Classes = None,
+    device: Annotated[Literal["tpu"] | None, typer.Option(help="Say how well a TPU's matrix unit is used.")] = None,
     format: Formatted = Format.table,
 ) -> None:
     """Count the architectures, the smallest, the largest, and how many fit the budget."""
+    from nas.architecture.matrix_unit import LANES, ROUND, matrix_unit_use
+
     loaded, budget = _load(space, input, classes), _budget(max_params, max_macs)
     size = loaded.size()
     document: dict[str, Any] = {
@@ -80,13 +86,22 @@ def stats(
         share = loaded.share(budget)
         document |= {"max_parameters": budget.max_parameters, "share": share.value, "share_exact": share.exact}
         lines.append(f"share with {budget}: {share}")
+    if device == "tpu":
+        networks = list(loaded.sample_distinct(_SAMPLE, random.Random(0), budget))
+        use = matrix_unit_use(networks)
+        document["tpu"] = {"sample": len(networks), "round": use.round_share, "lanes": use.lanes_share}
+        lines.append(
+            f"TPU            of the multiply-adds of {len(networks)} samples, {use.round_share:.0%} make channels in "
+            f"multiples of {ROUND} (see round_filters); together they fill at most {use.lanes_share:.0%} of the matrix "
+            f"unit's {LANES} lanes"
+        )
     if format is Format.json:
         output.file.write(json.dumps(document, indent=2) + "\n")
         return
     shape = "x".join(map(str, loaded.input_shape))
     output.print(f"{loaded.name} on {shape}, {loaded.classes} classes", style="bold", markup=False)
     for line in lines:
-        output.print(line, markup=False)
+        output.print(line, markup=False, soft_wrap=True)
     loaded.check(budget)
 
 

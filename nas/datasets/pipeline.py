@@ -48,6 +48,25 @@ def batches(
     return positions.map(batch, tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
 
 
+def padded_batches(split: Split, *, batch_size: int) -> Any:
+    """A `tf.data.Dataset` of (images, labels, weights float32 `(batch,)`), every batch of the same size.
+
+    What the last batch lacks are the first images again, with weight 0 instead of 1.
+    """
+    import tensorflow as tf
+
+    with tf.device("CPU"):
+        images, labels = tf.constant(split.images), tf.constant(split.labels)
+
+    def batch(positions: Any) -> tuple[Any, Any, Any]:
+        index = positions % len(split)
+        weights = tf.cast(positions < len(split), tf.float32)
+        return gather(images, index, augmentation=None, seed=None), tf.gather(labels, index), weights
+
+    positions = tf.data.Dataset.range(-(-len(split) // batch_size) * batch_size).batch(batch_size, drop_remainder=True)
+    return positions.map(batch, tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
+
+
 def order(images: int, *, batch_size: int, shuffle_seed: int | None, drop_remainder: bool = False) -> Any:
     """Which images are in which batch: a `tf.data.Dataset` of (positions int64 `(batch,)`, seed int64 `(2,)`).
 

@@ -27,7 +27,7 @@ DOWNSAMPLE: dict[str, Block | None] = {
 INJECTED = ("filters", "classes")
 """Options that a block takes from its stage or from the data set if it does not give them itself."""
 
-TOP_KEYS = {"description", "input", "classes", "defaults", "stem", "stages", "head"}
+TOP_KEYS = {"description", "input", "classes", "round_filters", "defaults", "stem", "stages", "head"}
 MOST_COMBINATIONS = 10_000
 """Of the values of one block's options."""
 
@@ -37,10 +37,15 @@ STAGE_KEYS = {"repeat", "filters", "downsample", "choose", "sequence"}
 @final
 @dataclass(frozen=True, kw_only=True)
 class Alternative:
-    """A block kind with the values that each of its options may take."""
+    """A block kind with the values that each of its options may take.
+
+    Attributes:
+        multiple: of which every count of channels is one.
+    """
 
     kind: str
     options: Mapping[str, tuple[Any, ...]]
+    multiple: int = 1
 
     def blocks(self, *, filters: int | None, classes: int, stride: bool) -> list[Block]:
         """Every block of this alternative.
@@ -66,8 +71,10 @@ class Alternative:
         for values in product(*(options[name] for name in names)):
             chosen = dict(zip(names, values, strict=True))
             # The block's own filters may be a fraction of the stage's; all other fractions are of the block's own.
-            own = resolve(chosen.get("filters", filters), filters)
-            resolved = {name: own if name == "filters" else resolve(value, own) for name, value in chosen.items()}
+            own = resolve(chosen.get("filters", filters), filters, self.multiple)
+            resolved = {
+                name: own if name == "filters" else resolve(value, own, self.multiple) for name, value in chosen.items()
+            }
             blocks.append(cls(**resolved))
         return blocks
 
@@ -134,10 +141,12 @@ class _Reader:
     def __init__(self, file: YamlFile, name: str) -> None:
         self.file, self.name = file, name
         self.defaults: dict[str, Any] = {}
+        self.multiple = 1
 
     def definition(self) -> Definition:
         data = self._mapping((), self.file.data)
         self.file.check_keys((), data, TOP_KEYS)
+        self.multiple = self._one(("round_filters",), data.get("round_filters", 1), Whole(1, 1_024))
         self._read_defaults(data.get("defaults", {}))
         stages = []
         if "stem" in data:
@@ -174,7 +183,8 @@ class _Reader:
             raise self.file.error(path, "a stage has either `choose` (one slot) or `sequence` (a list of slots)")
         filters: tuple[int | None, ...] = (None,)
         if "filters" in stage:
-            filters = self._values((*path, "filters"), stage["filters"], Whole(1, 65_536))
+            given = self._values((*path, "filters"), stage["filters"], Whole(1, 65_536))
+            filters = _distinct(tuple(rounded(value, self.multiple) for value in given))
         if "choose" in stage:
             slots: tuple[Slot, ...] = (self._slot((*path, "choose"), stage["choose"], filters[0]),)
         else:
@@ -239,12 +249,27 @@ class _Reader:
                     continue
                 hint = "; give it here or `filters` in the stage" if field.name == "filters" else ""
                 raise self.file.error(path, f"`{field.name}` is missing{hint}")
-        alternative = Alternative(kind=kind, options=options)
+        if self.multiple > 1:
+            options |= self._rounded(cls, options)
+        alternative = Alternative(kind=kind, options=options, multiple=self.multiple)
         try:
             alternative.blocks(filters=filters, classes=2, stride=False)
         except BlockError as error:
             raise self.file.error(path, str(error)) from None
         return alternative
+
+    def _rounded(self, cls: type[Block], options: Mapping[str, tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
+        """The options that count channels, those with a default included; fractions are rounded when they are taken."""
+        new = {}
+        for field in fields(cls):
+            field_type = field_types(cls)[field.name]
+            if not isinstance(field_type, Whole) or not field_type.channels:
+                continue
+            values = options.get(field.name, () if is_required(field) else (field.default,))
+            if values:
+                whole = (v if isinstance(v, Fraction) else rounded(v, self.multiple) for v in values)
+                new[field.name] = _distinct(tuple(whole))
+        return new
 
     def _values(self, path: Path_, data: Any, field_type: FieldType) -> tuple[Any, ...]:
         """A list is a choice, anything else the only value."""
@@ -301,9 +326,20 @@ def parse_shape(text: object) -> tuple[int, int, int]:
     return parts
 
 
-def resolve(value: Any, filters: int | None) -> Any:
-    """A fraction of the stage's filters as a number of channels, at least 1."""
-    return max(1, round(value * filters)) if isinstance(value, Fraction) and filters is not None else value
+def resolve(value: Any, filters: int | None, multiple: int = 1) -> Any:
+    """A fraction of the stage's filters as a number of channels, at least one `multiple`; anything else as it is."""
+    if not isinstance(value, Fraction) or filters is None:
+        return value
+    return rounded(max(1, round(value * filters)), multiple)
+
+
+def rounded(channels: int, multiple: int) -> int:
+    """The nearest multiple that is not zero, of two the larger; none stay none.
+
+    >>> [rounded(channels, 8) for channels in (0, 1, 11, 12, 16, 20)]
+    [0, 8, 8, 16, 16, 24]
+    """
+    return max(multiple, (channels + multiple // 2) // multiple * multiple) if channels else 0
 
 
 def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:

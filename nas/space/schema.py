@@ -41,6 +41,13 @@ def schema() -> Json:
                 "default": 10,
                 "description": "How many, where no data set gives it.",
             },
+            "round_filters": {
+                "type": "integer",
+                "minimum": 1,
+                "maximum": 1_024,
+                "default": 1,
+                "description": "Every count of channels is rounded to a multiple of this; 8 suits a TPU.",
+            },
             "defaults": {
                 "type": "object",
                 "additionalProperties": False,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nas.training.devices import Devices, select_devices
+from nas.training.devices import Devices, open_place, select_devices
 from nas.training.inheritance import Inheritance, inherit
 from nas.training.loop import train
 from nas.training.machine import inspect_machine
@@ -22,6 +22,7 @@ __all__ = [
     "inherit",
     "inspect_machine",
     "load_weights",
+    "open_place",
     "probabilities",
     "rebuild",
     "save_weights",

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from nas.architecture import Architecture
     from nas.datasets.spec import DatasetSpec
 
+MOST_STEPS = 16
+"""That JAX takes between two looks of Keras' at what else is to do."""
+
 
 def train_with_fit(
     architecture: Architecture,
@@ -38,20 +41,27 @@ def train_with_fit(
     Raises:
         NasError: diverged, stopped, or a split is too small for the devices.
     """
-    from nas.datasets.pipeline import batches
+    from nas.datasets.pipeline import batches, padded_batches
 
     batch_size = training_batch_size(len(data.train), training.batch_size, devices.replicas)
     # Without gradients a batch of four times the size takes no more memory, and a quarter of the calls.
     validation_size = validation_batch_size(len(data.validation), 4 * training.batch_size, devices.replicas)
-    steps = training.epochs * (len(data.train) // batch_size)
+    steps_an_epoch = len(data.train) // batch_size
+    steps = training.epochs * steps_an_epoch
     model = architecture.build(batch_norm_momentum=batch_norm_momentum(steps))
     if initial_weights is not None:
         set_weights(model, architecture, initial_weights)
-    _compile(model, training, steps=steps, replicas=devices.replicas)
+    _compile(model, training, devices, steps=steps, steps_an_epoch=steps_an_epoch)
     model.optimizer.build(model.trainable_variables)
     variables = [*model.variables, *model.optimizer.variables]
     for variable, value in zip(variables, state or (), strict=state is not None):
         variable.assign(value)
+    # Padded, so that every batch has one shape and equal shares; the padding has weight 0.
+    validation = padded_batches(data.validation, batch_size=validation_size)
+    if devices.runtime == "jax":
+        # On JAX, Keras takes a batch from the stream to see what metrics get, unless they have seen one; the orders of
+        # the epochs would then be others behind a checkpoint.
+        model.test_on_batch(*next(validation.as_numpy_iterator()))
     model.fit(
         # Without the remainder: each step has the same shape, replicas have equal shares, and no batch
         # normalization sees a single image. The order is new in each epoch, so no image is left out for good.
@@ -64,13 +74,13 @@ def train_with_fit(
             # One endless stream: Keras opens a finite one more than once an epoch, and each time another order is lost.
             endless_after=history.epochs,
         ),
-        steps_per_epoch=len(data.train) // batch_size,
-        validation_data=batches(data.validation, batch_size=validation_size, shuffle_seed=None, augmentation=None),
+        steps_per_epoch=steps_an_epoch,
+        validation_data=validation,
         initial_epoch=history.epochs,
         epochs=until,
         shuffle=False,
         verbose=0,
-        callbacks=[_make_callback(history, replicas=devices.replicas)],
+        callbacks=[_make_callback(history, devices)],
     )
     return [] if until == training.epochs else [np.asarray(variable.numpy()) for variable in variables]
 
@@ -78,65 +88,75 @@ def train_with_fit(
 def training_batch_size(images: int, wanted: int, replicas: int) -> int:
     """The batch size that is used: at most one epoch, and the same number of images for each replica.
 
-    >>> training_batch_size(1_149, 64, 1), training_batch_size(40, 64, 1), training_batch_size(1_149, 63, 2)
-    (64, 40, 62)
+    >>> training_batch_size(1_149, 64, 1), training_batch_size(40, 64, 1), training_batch_size(41, 64, 2)
+    (64, 40, 40)
+
+    Raises:
+        NasError: `wanted` is no multiple of `replicas`, or there are fewer images than those.
     """
-    _require(images, replicas, "training")
+    check_shares(wanted, replicas)
+    if images < replicas:
+        raise NasError(
+            f"The training split needs at least one image for each of {replicas} devices; "
+            f"it has {images:,}. Use more images or fewer devices."
+        )
     size = min(wanted, images)
-    return max(replicas, size - size % replicas)
+    return size - size % replicas
+
+
+def check_shares(batch_size: int, replicas: int) -> None:
+    """Refuses batches that devices cannot share evenly.
+
+    Raises:
+        NasError: with the next size that they can.
+    """
+    if batch_size % replicas:
+        raise NasError(
+            f"training.batch_size must be a multiple of the {replicas} devices of a trial, which have equal shares of "
+            f"a batch; received {batch_size}. Use {batch_size + -batch_size % replicas}."
+        )
 
 
 def validation_batch_size(images: int, wanted: int, replicas: int) -> int:
-    """The size nearest to `wanted` that scores every image once, however many replicas share a batch.
+    """The size that pads least for as many batches as `wanted` takes, the same for each replica.
 
-    Keras needs full batches that split evenly, TensorFlow a last batch with an image for each replica. Dropping or
-    padding the last one would score other images than the user's; another size does not.
-
-    >>> validation_batch_size(129, 64, 1), validation_batch_size(129, 64, 2)
-    (64, 62)
+    >>> validation_batch_size(129, 64, 1), validation_batch_size(129, 64, 2), validation_batch_size(1, 64, 8)
+    (43, 44, 8)
     """
-    _require(images, replicas, "validation")
-    sizes = range(replicas, images + 1, replicas)
-    fitting = [size for size in sizes if images % size == 0 or images % size >= replicas]
-    if not fitting:
-        raise NasError(
-            f"The validation split of {images:,} images cannot be shared among {replicas} devices; "
-            "use more images or fewer devices."
-        )
-    return min(fitting, key=lambda size: abs(size - wanted))
+    size = -(-images // -(-images // wanted))
+    return size + -size % replicas
 
 
-def _require(images: int, replicas: int, split: str) -> None:
-    if images < replicas:
-        raise NasError(
-            f"The {split} split needs at least one image for each of {replicas} devices; "
-            f"it has {images:,}. Use more images or fewer devices."
-        )
-
-
-def _compile(model: Any, training: TrainingConfig, *, steps: int, replicas: int) -> None:
+def _compile(model: Any, training: TrainingConfig, devices: Devices, *, steps: int, steps_an_epoch: int) -> None:
     import keras
 
-    metrics: list[Any] = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
-    loss: Any = keras.losses.SparseCategoricalCrossentropy()
-    if smoothing := training.label_smoothing:
-        # The recorded losses stay the plain cross entropy, comparable between settings.
-        metrics.append(keras.metrics.SparseCategoricalCrossentropy(name="cross_entropy"))
+    def loss(labels: Any, probabilities: Any) -> Any:
+        return training_loss(labels, probabilities, label_smoothing=training.label_smoothing)
 
-        def loss(labels: Any, probabilities: Any) -> Any:
-            return training_loss(labels, probabilities, label_smoothing=smoothing)
-
+    jax = devices.runtime == "jax"
     model.compile(
-        optimizer=make_optimizer(training, steps=steps, replicas=replicas),
+        optimizer=make_optimizer(training, steps=steps, replicas=devices.replicas),
         loss=loss,
-        metrics=metrics,
-        # XLA compiles each new network for 7-20 s on a CPU, longer than a short training takes, and fails under a
-        # MirroredStrategy; on one GPU it does not pay back within a few hundred steps either.
-        jit_compile=False,
+        # Keras' own loss counts padding as images. And with label smoothing the recorded losses stay the plain cross
+        # entropy, comparable between settings.
+        weighted_metrics=[
+            keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
+            keras.metrics.SparseCategoricalCrossentropy(name="cross_entropy"),
+        ],
+        # JAX needs XLA. TensorFlow does not, where it compiles each new network for 7-20 s on a CPU, longer than a
+        # short training takes, and fails under a MirroredStrategy; on one GPU it does not pay back within a few
+        # hundred steps either.
+        jit_compile=jax,
+        # More than one fails under a MirroredStrategy, and a remainder would be trained in the next epoch's place.
+        steps_per_execution=_largest_divisor(steps_an_epoch, MOST_STEPS) if jax else 1,
     )
 
 
-def _make_callback(history: History, *, replicas: int) -> Any:
+def _largest_divisor(number: int, most: int) -> int:
+    return max(divisor for divisor in range(1, most + 1) if number % divisor == 0)
+
+
+def _make_callback(history: History, devices: Devices) -> Any:
     import keras
 
     class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
@@ -144,12 +164,12 @@ def _make_callback(history: History, *, replicas: int) -> Any:
 
         def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
             # Reading the loss waits for the device: not at each step.
-            if batch % 50 == 0:
+            if batch % 50 < self.model.steps_per_execution:
                 history.check_loss(float((logs or {}).get("loss", 0.0)))
             history.check_stop()
 
         def on_test_begin(self, logs: Mapping[str, Any] | None = None) -> None:
-            if replicas > 1:
+            if devices.strategy is not None and devices.runtime == "tensorflow":
                 # Each replica keeps batch normalization statistics of its own; what is read, and exported, is their
                 # mean. So the mean is what is validated.
                 self.model.set_weights(self.model.get_weights())
@@ -157,7 +177,7 @@ def _make_callback(history: History, *, replicas: int) -> Any:
         def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
             values = {name: float(value) for name, value in (logs or {}).items()}
             for prefix in ("", "val_"):
-                values[f"{prefix}loss"] = values.pop(f"{prefix}cross_entropy", values[f"{prefix}loss"])
+                values[f"{prefix}loss"] = values.pop(f"{prefix}cross_entropy")
             history.end_epoch(values, self.model.get_weights)
 
     return Recorder()

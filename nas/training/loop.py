@@ -68,14 +68,14 @@ def train(
         TrainingStoppedError: `should_stop` said so.
         NasError: a split is too small for the devices.
     """
-    import_tensorflow()
+    devices = devices or select_devices()
+    import_tensorflow(devices.runtime)
     import keras
 
     _settle()
     started = time.monotonic()
-    devices = devices or select_devices()
     compiled = loop == "compiled" or (loop == "auto" and fits(data, devices))
-    name = "compiled" if compiled else "fit"
+    name = "compiled" if compiled else {"tensorflow": "fit", "jax": "fit on JAX"}[devices.runtime]
     history = History(on_epoch, should_stop)
     state = _resume(checkpoint, name, history)
     until = min(epochs or training.epochs, training.epochs)
@@ -100,6 +100,11 @@ def train(
         policy = keras.config.dtype_policy()
         keras.backend.clear_session()
         keras.config.set_dtype_policy(policy)
+        if devices.runtime == "jax":
+            import jax
+
+            # Compiled code of this network, 12 MB that nobody needs again.
+            jax.clear_caches()
 
 
 def _resume(checkpoint: bytes | None, loop: str, history: History) -> State | None:

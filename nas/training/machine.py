@@ -2,108 +2,76 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from nas import __version__
-from nas.training.devices import TPU_REFUSAL
+from nas.training import nvidia
+from nas.training.inquiry import PROBE, TPU_SECONDS, ask, ask_tpu
 
-_PACKAGES = ("tensorflow", "keras", "keras-tuner", "mlflow", "tensorflow-datasets")
-_PROBE = (sys.executable, "-m", "nas.training.probe")
+_PACKAGES = ("tensorflow", "keras", "keras-tuner", "mlflow", "tensorflow-datasets", "jax", "libtpu", "tensorflow-tpu")
 
 
 def inspect_machine(
-    runs_dir: Path = Path("runs"), *, time_limit_seconds: float = 60.0, probe_command: Sequence[str] = _PROBE
+    runs_dir: Path = Path("runs"), *, time_limit_seconds: float = 60.0, probe_command: Sequence[str] = PROBE
 ) -> dict[str, Any]:
-    """Looks at the machine; never imports TensorFlow here, never hangs, never raises for what it finds.
+    """Looks at the machine; never imports TensorFlow or JAX here, never hangs, never raises for what it finds.
 
     Returns:
         JSON-ready: `versions` (name to version, None if absent), `machine` (system, usable_cpus, memory_bytes),
-        `probe` (ok, reason), `devices` (name, kind, description, compute_capability), `nvidia` (a line a card: name,
-        memory, driver), `choice` (device that "auto" takes, why, and why_not of the others), `precision` (policy to
-        a remark), `runs_dir` (path, writable, free_bytes).
+        `probe` (ok, reason: of TensorFlow), `devices` (name, kind, description; a GPU's compute_capability, a TPU's
+        memory_bytes), `nvidia` (a line a card: name, memory, driver), `choice` (device that "auto" takes, its Keras
+        backend, why, and why_not of the others), `precision` (policy to a remark), `runs_dir` (path, writable,
+        free_bytes).
     """
-    seen, reason = _probe(probe_command, time_limit_seconds)
-    devices = seen.get("devices", [])
-    gpus = [device for device in devices if device["kind"] == "gpu"]
-    nvidia = _nvidia_cards()
-    why_not = {"tpu": TPU_REFUSAL}
+    seen, reason = ask("tensorflow", name="TensorFlow", time_limit_seconds=time_limit_seconds, command=probe_command)
+    tpu, no_tpu = ask_tpu("jax", time_limit_seconds=max(time_limit_seconds, TPU_SECONDS), command=probe_command)
+    gpus = [device for device in seen.get("devices", []) if device["kind"] == "gpu"]
+    versions = {package: _version(package) for package in _PACKAGES}
+    why_not = {}
     if gpus:
         device, why = "gpu", f"TensorFlow sees {len(gpus)} GPU(s)"
-        why_not["cpu"] = "slower than the GPU for all but the smallest networks; choose it with --device cpu"
+    elif tpu:
+        device, why = "tpu", f"JAX sees {tpu['chips']} TPU chip(s)"
     else:
         device, why = "cpu", "always there"
-        why_not["gpu"] = reason or _why_no_gpu(seen, nvidia)
+    if not gpus:
+        why_not["gpu"] = reason or nvidia.why_no_gpu(built_with_cuda=seen.get("built_with_cuda", False))
+    if device != "tpu":
+        why_not["tpu"] = no_tpu or "a GPU is here, too; choose the TPU with --device tpu"
+    if device != "cpu":
+        why_not["cpu"] = f"slower than the {device.upper()} for all but the smallest networks; --device cpu chooses it"
+    why_not["jax-cpu"] = (
+        "only rehearses what a TPU runs; --device jax-cpu chooses it"
+        if versions["jax"]
+        else "JAX is not installed; pip install 'keras-nas[tpu]'"
+    )
     return {
-        "versions": {"python": platform.python_version(), "nas": __version__}
-        | {package: _version(package) for package in _PACKAGES},
+        "versions": {"python": platform.python_version(), "nas": __version__} | versions,
         "machine": {
             "system": f"{platform.system()} {platform.machine()}",
             "usable_cpus": _usable_cpus(),
             "memory_bytes": _memory_bytes(),
         },
         "probe": {"ok": not reason, "reason": reason},
-        "devices": devices,
-        "nvidia": nvidia,
-        "choice": {"device": device, "why": why, "why_not": why_not},
-        "precision": _precision(gpus),
+        "devices": seen.get("devices", []) + tpu.get("devices", []),
+        "nvidia": nvidia.cards(),
+        "choice": {"device": device, "backend": "jax" if device == "tpu" else "tensorflow", "why": why}
+        | {"why_not": why_not},
+        "precision": _precision(gpus, tpu=device == "tpu"),
         "runs_dir": _disk(runs_dir),
     }
 
 
-def _probe(command: Sequence[str], time_limit_seconds: float) -> tuple[dict[str, Any], str]:
-    """What the probe printed, and why it printed nothing."""
-    try:
-        done = subprocess.run(list(command), capture_output=True, text=True, timeout=time_limit_seconds, check=False)
-    except subprocess.TimeoutExpired:
-        return {}, f"TensorFlow did not answer within {time_limit_seconds:g} seconds"
-    except OSError as error:
-        return {}, f"the probe could not be started: {error.strerror}"
-    lines = done.stdout.splitlines()
-    try:
-        found = json.loads(lines[-1])
-    except (IndexError, json.JSONDecodeError):
-        found = None
-    if done.returncode == 0 and isinstance(found, dict):
-        return found, ""
-    last = next((line.strip() for line in reversed(done.stderr.splitlines()) if line.strip()), "no message")
-    return {}, f"TensorFlow failed to start (exit status {done.returncode}): {last[:300]}"
-
-
-def _nvidia_cards() -> list[str]:
-    """What the driver reports, whether or not TensorFlow can use it; [] without a driver."""
-    try:
-        done = subprocess.run(
-            ["nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"],
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return []
-    return done.stdout.splitlines() if done.returncode == 0 else []
-
-
-def _why_no_gpu(seen: dict[str, Any], nvidia: list[str]) -> str:
-    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
-        return "CUDA_VISIBLE_DEVICES hides every GPU"
-    if not nvidia:
-        return "no NVIDIA driver answers (nvidia-smi)"
-    if not seen.get("built_with_cuda"):
-        return "this TensorFlow is built without CUDA; install the package `tensorflow` for Linux"
-    return "the driver works, but TensorFlow lacks its CUDA libraries; pip install 'keras-nas[gpu]'"
-
-
-def _precision(gpus: list[dict[str, Any]]) -> dict[str, str]:
+def _precision(gpus: list[dict[str, Any]], *, tpu: bool) -> dict[str, str]:
+    if tpu:
+        refused = "refused: a TPU multiplies bfloat16, not float16"
+        return {"float32": "works", "mixed_float16": refused, "mixed_bfloat16": "fast (matrix unit)"}
     fast = [tuple(gpu["compute_capability"]) for gpu in gpus if gpu.get("compute_capability")]
     if not gpus:
         slow = "works, without gain on a CPU"

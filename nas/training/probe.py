@@ -1,6 +1,7 @@
-"""Run as `python -m nas.training.probe`: prints what TensorFlow sees, as JSON on the last line.
+"""Run as `python -m nas.training.probe RUNTIME`: prints the devices that a runtime sees, as JSON on the last line.
 
-A process of its own, because a broken driver or TPU library can hang or abort the interpreter that imports it.
+A process of its own, because a broken driver or TPU library can hang or abort the interpreter that imports it, and
+because a process that has seen a TPU keeps it until it ends.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ import json
 import sys
 from typing import Any
 
+from nas.training.devices import open_place
+from nas.training.place import Place
 from nas.training.quiet import import_tensorflow
 
 
@@ -32,5 +35,32 @@ def probe() -> dict[str, Any]:
     return {"devices": devices, "built_with_cuda": bool(tf.test.is_built_with_cuda())}
 
 
+def probe_tpu_of_jax() -> dict[str, Any]:
+    """The TPU as JAX sees it, and its chips, of which some have two cores."""
+    import jax
+
+    devices = jax.devices("tpu")
+    return {
+        "devices": [
+            {
+                "name": f"TPU:{device.id}",
+                "kind": "tpu",
+                "description": device.device_kind,
+                "memory_bytes": (device.memory_stats() or {}).get("bytes_limit"),
+            }
+            for device in devices
+        ],
+        "chips": len({tuple(device.coords) for device in devices}),
+    }
+
+
+def probe_tpu_of_tensorflow() -> dict[str, Any]:
+    """The TPU as TensorFlow sees it: all of it is one process'."""
+    names = open_place(Place(kind="tpu")).names
+    return {"devices": [{"name": name, "kind": "tpu", "description": "TPUStrategy"} for name in names], "chips": 1}
+
+
+PROBES = {"tensorflow": probe, "tpu-jax": probe_tpu_of_jax, "tpu-tensorflow": probe_tpu_of_tensorflow}
+
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(probe()) + "\n")
+    sys.stdout.write(json.dumps(PROBES[sys.argv[1]]()) + "\n")

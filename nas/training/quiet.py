@@ -12,21 +12,25 @@ from contextlib import contextmanager
 from nas.errors import NasError
 
 _LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+_NAMES = {"tensorflow": "TensorFlow", "jax": "JAX"}
 # Lines of TensorFlow's C++ log: written before its own log level is in force, so the level alone does not
 # hide them ("I0000 00:00:1795301414.243937    3794 port.cc:153] oneDNN custom operations are on ...").
 _NOISE = re.compile(rb"(WARNING: All log messages before absl::InitializeLog|[IWE]\d{4} \d\d:\d\d:)")
 
 
-def import_tensorflow() -> None:
+def import_tensorflow(backend: str = "tensorflow") -> None:
     """Imports TensorFlow and Keras once, quietly; call it before the first `import tensorflow` or `import keras`.
 
     A user who sets TF_CPP_MIN_LOG_LEVEL below 3 wants to see the log: then nothing is hidden.
 
+    Args:
+        backend: that Keras must run on; with "jax", TensorFlow only reads the data.
+
     Raises:
-        NasError: Keras is configured for a backend other than TensorFlow.
+        NasError: Keras is configured for another backend.
     """
     loud = os.environ.setdefault(_LEVEL, "3") != "3"  # a worker inherits the 3 from its parent
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ.setdefault("KERAS_BACKEND", backend)
     if "tensorflow" not in sys.modules or "keras" not in sys.modules:
         if loud:
             _import()
@@ -35,10 +39,10 @@ def import_tensorflow() -> None:
                 _import()
     import keras
 
-    if keras.backend.backend() != "tensorflow":
+    if keras.backend.backend() != backend:
         raise NasError(
-            f"Keras must run on its TensorFlow backend, but is configured for {keras.backend.backend()!r}; "
-            "unset KERAS_BACKEND, or set it to 'tensorflow'."
+            f"Keras must run on its {_NAMES[backend]} backend, but is configured for {keras.backend.backend()!r}; "
+            f"unset KERAS_BACKEND, or set it to {backend!r}."
         )
 
 

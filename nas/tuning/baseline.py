@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from nas.tuning.search import Plan
+from nas.tuning.plan import Plan
 
 if TYPE_CHECKING:
     from nas.tuning.search import Search

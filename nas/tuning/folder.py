@@ -27,8 +27,11 @@ FREE_TO_CHANGE = {
     "ray_address",
     "workers",
     "device",
+    "gpus_per_trial",
+    "trials_per_gpu",
+    "tpu_runtime",
 }
-"""Settings that a search may go on with after they changed: they alter no trial."""
+"""Settings that a search may go on with after they changed: they say where trials run, and how many."""
 
 
 class SearchError(NasError):

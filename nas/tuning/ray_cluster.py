@@ -94,34 +94,40 @@ def room(nodes: Sequence[Resources], need: Resources) -> int:
     >>> room([{"CPU": 4, "GPU": 1}, {"CPU": 3}], {"CPU": 2})
     3
     """
-    return sum(int(min(node.get(name, 0) // amount for name, amount in need.items())) for node in nodes)
+    # Some shares, such as a tenth, are a little more than themselves in binary.
+    return sum(int(min(node.get(name, 0) / amount for name, amount in need.items()) + 1e-6) for node in nodes)
 
 
 def share(
     nodes: Sequence[Resources],
     *,
-    device: Literal["auto", "cpu", "gpu", "tpu"],
+    device: Literal["auto", "cpu", "gpu", "tpu", "jax-cpu"],
     workers: int | Literal["auto"],
     trials: int,
+    gpus_per_trial: int = 1,
+    trials_per_gpu: int = 1,
 ) -> tuple[Resources, int]:
     """What one trial needs, and how many run at once.
 
-    A GPU or a TPU chip a trial, if that is the device; else the cores are shared out evenly. `auto` takes GPUs if any
-    node has one, and as many workers as there is room for.
+    GPUs, a share of one, or TPU chips, if that is the device; else the cores are shared out evenly. `auto` takes GPUs
+    if any node has one, and as many workers as there is room for.
 
     Args:
         nodes: of the cluster.
         device: that trains.
         workers: as the user wants it, at least 1.
         trials: that are still to come.
+        gpus_per_trial: GPUs, or TPU chips, that one trial takes.
+        trials_per_gpu: how many share a GPU.
 
     Raises:
         NasError: no node has what a trial needs: Ray would wait for it for ever.
     """
     if device == "tpu":
-        need = {"CPU": 1.0, "TPU": 1.0}
+        need = {"CPU": 1.0, "TPU": float(gpus_per_trial)}
     elif device == "gpu" or (device == "auto" and room(nodes, {"GPU": 1})):
-        need = {"CPU": 1.0, "GPU": 1.0}
+        # Ray counts in ten-thousandths.
+        need = {"CPU": 1.0, "GPU": float(gpus_per_trial) if trials_per_gpu == 1 else 10_000 // trials_per_gpu / 10_000}
     else:
         need = {"CPU": 1.0}
     at_once = room(nodes, need)

@@ -9,12 +9,14 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, final
 
 from nas import __version__
 from nas.config import TrainingConfig
 from nas.errors import NasError
+from nas.training.place import Place
+from nas.tuning.accelerators import share_bytes
 from nas.tuning.execution import Epoch, Executor, Outcome, Task, attempt, failure
 from nas.tuning.ray_cluster import Resources, nodes, room
 from nas.tuning.worker import start_tensorflow
@@ -33,19 +35,24 @@ NODE_LOSSES = 5
 """Nodes that may be lost under one trial, through no fault of its own, before it counts as one that crashes."""
 
 
+_CPU = Place(kind="cpu")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Setup:
     """How a process on a node is set up.
 
     Attributes:
         training: as JSON.
-        device: kind of the trial's device.
+        place: kind and runtime of the devices; Ray says which of its node's they are.
+        trials_per_gpu: how many share a GPU.
         threads: for TensorFlow's operations; 0 leaves it to TensorFlow.
         version: of the nas that searches.
     """
 
     training: str
-    device: Literal["cpu", "gpu", "tpu"]
+    place: Place
+    trials_per_gpu: int
     threads: int
     version: str = __version__
 
@@ -78,6 +85,8 @@ class RayTasks(Executor):
         training: how every trial is trained.
         need: resources of one trial, of `ray_cluster.share`.
         slots: trials at once.
+        place: what trains, without names.
+        trials_per_gpu: how many share a GPU.
         timeout_seconds: a trial that takes longer is ended; None for no limit.
     """
 
@@ -88,15 +97,20 @@ class RayTasks(Executor):
         training: TrainingConfig,
         need: Resources,
         slots: int,
+        place: Place = _CPU,
+        trials_per_gpu: int = 1,
         timeout_seconds: float | None = None,
     ) -> None:
         import ray
 
         self.slots = slots
         self._timeout, self._need = timeout_seconds, need
-        device: Literal["cpu", "gpu", "tpu"] = "tpu" if "TPU" in need else "gpu" if "GPU" in need else "cpu"
-        threads = int(need["CPU"]) if device == "cpu" else 0
-        self._setup = Setup(training=training.model_dump_json(), device=device, threads=threads)
+        self._setup = Setup(
+            training=training.model_dump_json(),
+            place=place,
+            trials_per_gpu=trials_per_gpu,
+            threads=int(need["CPU"]) if place.kind == "cpu" else 0,
+        )
         self._data = ray.put(data)
         self._running: dict[Any, _Running] = {}
         self._remote = ray.remote(
@@ -220,10 +234,14 @@ def _prepare(setup: Setup) -> tuple[TrainingConfig, Devices]:
         raise NasError(
             f"all nodes need the version of keras-nas that searches, {setup.version}; a node has {__version__}"
         )
-    if setup.device == "cpu":
-        # Ray hides GPUs from those alone that ask for some.
-        os.environ["CUDA_VISIBLE_DEVICES"] = ""
-    from nas.training import select_devices
+    from nas.training import nvidia, open_place
 
-    start_tensorflow(setup.threads)
-    return TrainingConfig.model_validate_json(setup.training), select_devices(setup.device)
+    place = setup.place
+    if place.kind == "gpu":
+        place = replace(
+            place,
+            visible=tuple(os.environ["CUDA_VISIBLE_DEVICES"].split(",")),
+            memory_bytes=share_bytes(nvidia.memory_bytes(), setup.trials_per_gpu),
+        )
+    start_tensorflow(place, setup.threads)
+    return TrainingConfig.model_validate_json(setup.training), open_place(place)

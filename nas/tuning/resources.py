@@ -11,6 +11,8 @@ from typing import Literal
 
 from nas.config import ExperimentConfig
 from nas.errors import NasError
+from nas.training.place import Place
+from nas.tuning.accelerators import check, find_accelerators, places, virtual
 from nas.tuning.execution import Executor, InProcess
 from nas.tuning.folder import SearchFolder
 from nas.tuning.shared_data import write_shared
@@ -25,42 +27,42 @@ class Allocation:
     """Who trains.
 
     Attributes:
-        slots: worker processes.
+        places: what each worker process trains on.
         threads: of TensorFlow in each worker; 0 leaves it to TensorFlow.
-        gpus: one a slot, as CUDA_VISIBLE_DEVICES calls them; none for CPU.
     """
 
-    slots: int
+    places: tuple[Place, ...]
     threads: int = 0
-    gpus: tuple[str, ...] = ()
 
 
 def allocate(
-    workers: int | Literal["auto"], *, gpus: tuple[str, ...], cores: int, free_bytes: int, trials: int
+    workers: int | Literal["auto"], *, places: tuple[Place, ...], cores: int, free_bytes: int, trials: int
 ) -> Allocation:
-    """One worker a GPU; on the CPU one a physical core, with one thread, as far as the memory goes.
+    """One worker a place; on the CPU one a physical core, with one thread, as far as the memory goes.
 
     Two processes of one thread train small networks 1.6 times as fast as one of two threads.
 
     Args:
         workers: as the user wants it, at least 1.
-        gpus: that may be used.
+        places: of `accelerators.places`.
         cores: physical ones that this process may use.
         free_bytes: of memory.
         trials: that are still to come.
 
     Raises:
-        NasError: more workers than GPUs.
+        NasError: more workers than places.
     """
-    if gpus:
-        slots = min(len(gpus), trials) if workers == "auto" else workers
-        if slots > len(gpus):
-            raise NasError(
-                f"each worker has a GPU of its own: at most {len(gpus)} workers on this machine; received {slots}"
-            )
-        return Allocation(slots=slots, gpus=gpus[:slots])
-    slots = max(1, min(cores, free_bytes // WORKER_BYTES, trials)) if workers == "auto" else workers
-    return Allocation(slots=slots, threads=max(1, cores // slots))
+    if places[0].kind in ("cpu", "jax-cpu"):
+        slots = max(1, min(cores, free_bytes // WORKER_BYTES, trials)) if workers == "auto" else workers
+        return Allocation(places=places * slots, threads=max(1, cores // slots))
+    slots = min(len(places), trials) if workers == "auto" else workers
+    if slots > len(places):
+        kind = places[0].kind.upper()
+        raise NasError(
+            f"each worker has {kind}s, or a share of one, to itself: at most {len(places)} workers on this machine "
+            f"(gpus_per_trial, trials_per_gpu); received {slots}"
+        )
+    return Allocation(places=places[:slots])
 
 
 @contextmanager
@@ -84,13 +86,15 @@ def make_executor(
         return
     if experiment.workers == 0:
         # Devices first: reading the data starts TensorFlow, and then they are fixed.
-        devices = select_devices(experiment.device)
+        devices = select_devices(experiment.device, most=experiment.gpus_per_trial)
         data = load(experiment.dataset)
         yield InProcess(data=data, training=experiment.training, devices=devices, should_stop=should_stop)
         return
+    found = find_accelerators(experiment)
+    check(experiment, found.kind)
     allocation = allocate(
         experiment.workers,
-        gpus=_hidden_gpus(experiment.device),
+        places=places(found, per_trial=experiment.gpus_per_trial, trials_per_gpu=experiment.trials_per_gpu),
         cores=_cores(),
         free_bytes=_free_bytes(),
         trials=experiment.trials,
@@ -100,9 +104,8 @@ def make_executor(
         executor = Workers(
             data=Path(shared),
             training=experiment.training,
-            slots=allocation.slots,
+            places=allocation.places,
             threads=allocation.threads,
-            gpus=allocation.gpus,
             timeout_seconds=experiment.trial_timeout,
             logs=folder.path / "logs",
         )
@@ -122,36 +125,35 @@ def _ray_tasks(experiment: ExperimentConfig) -> Iterator[Executor]:
 
     select_devices("cpu")  # this process lets go of GPUs
     with connected(experiment.ray_address, _cores()):
-        need, slots = share(nodes(), device=experiment.device, workers=experiment.workers, trials=experiment.trials)
+        need, slots = share(
+            nodes(),
+            device=experiment.device,
+            workers=experiment.workers,
+            trials=experiment.trials,
+            gpus_per_trial=experiment.gpus_per_trial,
+            trials_per_gpu=experiment.trials_per_gpu,
+        )
+        place = Place(kind="cpu")
+        if experiment.device == "jax-cpu":
+            place = virtual(experiment.gpus_per_trial)
+        elif "TPU" in need:
+            place = Place(kind="tpu", runtime=experiment.tpu_runtime)
+        elif "GPU" in need:
+            place = Place(kind="gpu")
+        check(experiment, place.kind)
         executor = RayTasks(
             data=load(experiment.dataset),
             training=experiment.training,
             need=need,
             slots=slots,
+            place=place,
+            trials_per_gpu=experiment.trials_per_gpu,
             timeout_seconds=experiment.trial_timeout,
         )
         try:
             yield executor
         finally:
             executor.close()
-
-
-def _hidden_gpus(device: str) -> tuple[str, ...]:
-    """The GPUs that workers may use; this process lets go of them, so that it takes no memory of theirs."""
-    import os
-
-    import tensorflow as tf
-
-    gpus = tf.config.list_physical_devices("GPU")
-    if device == "gpu" and not gpus:
-        from nas.training import select_devices
-
-        select_devices("gpu")  # says why there is none
-    tf.config.set_visible_devices([], "GPU")
-    if device == "cpu":
-        return ()
-    named = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
-    return tuple(named[number] if named else str(number) for number in range(len(gpus)))
 
 
 def _cores() -> int:

@@ -1,102 +1,21 @@
-"""A search from its experiment to its front: planned, run, continued, looked at."""
+"""A search on disk: its trials, its front, what can be made of them."""
 
 from __future__ import annotations
 
-import logging
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
-from nas.architecture import Architecture
 from nas.config import ExperimentConfig
-from nas.datasets import DatasetInfo, peek
 from nas.pareto import ParetoFront, hypervolume
-from nas.resources import find_space
-from nas.space import SearchSpace, load_space
-from nas.strategies import Strategy, make_strategy
-from nas.strategies.early_stopping import EarlyStopping, make_early_stopping
+from nas.strategies.early_stopping import make_early_stopping
 from nas.trial import TrialRecord, TrialStatus
-from nas.tuning.final import missing, run_finals
-from nas.tuning.folder import SearchError, SearchFacts, SearchFolder
+from nas.tuning.final import missing
+from nas.tuning.folder import SearchError, SearchFolder
 
 if TYPE_CHECKING:
     from nas.export import ExportReport
-    from nas.tracking import SearchRun, Story, Tracker
+    from nas.tracking import SearchRun, Story
     from nas.tracking.registry import RegisteredModel
-    from nas.tuning.execution import Executor
-    from nas.tuning.tuner import Observer
-
-logger = logging.getLogger(__name__)
-
-CLOSE_SECONDS = 30.0
-"""How long the end of a search waits for MLflow."""
-
-
-@final
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """Everything that is known before the first trial; made without TensorFlow.
-
-    Raises:
-        NasError: anything in the experiment that cannot work.
-    """
-
-    experiment: ExperimentConfig
-    info: DatasetInfo
-    space: SearchSpace
-    strategy: Strategy[Architecture]
-    early_stopping: EarlyStopping
-    space_text: str
-
-    @classmethod
-    def of(cls, experiment: ExperimentConfig) -> Plan:
-        """Resolve names, read the data set's shape, check that the budget can be met."""
-        if experiment.device == "tpu":
-            from nas.training.devices import select_devices
-
-            select_devices("tpu")
-        if experiment.engine == "ray":
-            from nas.tuning.ray_cluster import require_ray
-
-            require_ray()
-        info = peek(experiment.dataset)
-        space = load_space(experiment.space, input_shape=info.input_shape, classes=info.classes)
-        strategy = make_strategy(experiment.strategy, space, experiment.budget.budget())
-        return cls(
-            experiment=experiment,
-            info=info,
-            space=space,
-            strategy=strategy,
-            early_stopping=make_early_stopping(experiment.early_stopping, experiment.training.epochs),
-            space_text=find_space(experiment.space).read_text(encoding="utf-8"),
-        )
-
-    @property
-    def limits(self) -> tuple[int, int]:
-        """Parameters of the smallest and the largest network that can be proposed."""
-        budget = self.experiment.budget
-        smallest = max(self.space.fewest_parameters, budget.min_parameters or 0)
-        most = self.space.most_parameters
-        return smallest, most if budget.max_parameters is None else min(most, budget.max_parameters)
-
-    def facts(self, command: str = "") -> SearchFacts:
-        """What is kept of the plan, and of the machine and the versions that it is about to run with."""
-        from nas.tuning.story import machine, versions
-
-        smallest, largest = self.limits
-        return SearchFacts(
-            command=command,
-            machine=machine(),
-            versions=versions(),
-            dataset=self.info.name,
-            input_shape=self.info.input_shape,
-            labels=self.info.labels,
-            smallest=smallest,
-            largest=largest,
-        )
 
 
 @final
@@ -289,139 +208,3 @@ class Search:
 
     def __repr__(self) -> str:
         return f"Search({self.name!r}, {len(self.trials)} trials)"
-
-
-def run(
-    plan: Plan,
-    *,
-    runs_dir: str | Path = "runs",
-    tracking_uri: str | None = None,
-    fresh: bool = False,
-    observers: Sequence[Observer] = (),
-    command: str = "",
-) -> Search:
-    """Start a search, or go on with it; returns when it is finished or its time is over.
-
-    Args:
-        plan: what to search.
-        runs_dir: where searches are kept.
-        tracking_uri: of MLflow; MLFLOW_TRACKING_URI or a database in `runs_dir` if left out.
-        fresh: set an earlier search of the same name aside.
-        observers: told of every trial and epoch.
-        command: the command line that asks for it, to be shown with the results.
-
-    Raises:
-        NasError: what cannot go on; everything that finished is kept.
-        KeyboardInterrupt: the user's; everything that finished is kept.
-    """
-    from nas.training import import_tensorflow
-    from nas.tuning.resources import make_executor
-
-    started = time.monotonic()
-    experiment = plan.experiment
-    folder = SearchFolder(Path(runs_dir), experiment.name)
-    if fresh and folder.path.exists():
-        with folder.locked():
-            aside = folder.set_aside()
-        logger.info("the earlier search is now %s", aside)
-    with folder.locked():
-        if folder.exists:
-            folder.check_same(experiment, plan.space_text)
-        folder.create(experiment, plan.space_text, plan.facts(command))
-        folder.journal.repair()
-        search = Search(experiment.name, runs_dir)
-        limit = experiment.time_limit
-
-        def time_is_over() -> bool:
-            return limit is not None and time.monotonic() - started >= limit
-
-        import_tensorflow()
-        with make_executor(experiment, folder, should_stop=time_is_over) as executor:
-            # The data have been read: see `Tracker.start` for why it comes after.
-            tracker = _start_tracker(search, tracking_uri)
-            interrupted = True
-            try:
-                told = (*observers, _TrackerObserver(tracker))
-                _run_trials(plan, folder, executor, told, time_is_over)
-                run_finals(experiment, folder, executor, told, time_is_over)
-                interrupted = False
-            finally:
-                tracker.finish(search.trials, status="KILLED" if interrupted else "FINISHED")
-                if not tracker.close(CLOSE_SECONDS):
-                    logger.warning(
-                        "%d trials are not in MLflow yet: %s Write them with: nas sync %s",
-                        tracker.pending,
-                        tracker.problem,
-                        search.name,
-                    )
-        return search
-
-
-def _run_trials(
-    plan: Plan,
-    folder: SearchFolder,
-    executor: Executor,
-    observers: tuple[Observer, ...],
-    time_is_over: Callable[[], bool],
-) -> None:
-    from nas.tuning.oracle import FAILURES, StrategyOracle
-    from nas.tuning.parents import nearest
-    from nas.tuning.tuner import ArchitectureTuner
-
-    experiment = plan.experiment
-    oracle = StrategyOracle(
-        strategy=plan.strategy,
-        early_stopping=plan.early_stopping,
-        journal=folder.journal,
-        max_trials=experiment.trials,
-        seed=experiment.seed,
-        should_stop=time_is_over,
-        find_parent=partial(nearest, plan.space) if experiment.inherit else None,
-    )
-    ArchitectureTuner(
-        oracle=oracle,
-        executor=executor,
-        folder=folder,
-        observers=observers,
-        seed=experiment.seed,
-        should_stop=time_is_over,
-    ).search()
-    if oracle.failure:
-        raise SearchError(
-            f"{FAILURES} trials in a row failed, the last with: {oracle.failure.rstrip('.')}. Mend that and run the "
-            f"same command again: everything that finished is kept."
-        )
-    if oracle.exhausted:
-        logger.warning("all %d architectures inside the budget were tried", len(oracle.records))
-
-
-def _start_tracker(search: Search, tracking_uri: str | None) -> Tracker:
-    from nas.tracking import Tracker
-
-    tracker = Tracker(search.tracking_run(tracking_uri))
-    tracker.start(search.description(), [t for t in search.trials if t.status is not TrialStatus.RUNNING])
-    return tracker
-
-
-@final
-class _TrackerObserver:
-    """Passes ended trials to MLflow's thread."""
-
-    def __init__(self, tracker: Tracker) -> None:
-        self.tracker = tracker
-        self._told = False
-
-    def on_trial_begin(self, record: TrialRecord) -> None:
-        """Nothing: a run is written once, when it has ended."""
-
-    def on_epoch(self, record: TrialRecord, epoch: int, metrics: dict[str, float]) -> None:
-        """Nothing: the curves are written with the run."""
-
-    def on_final(self, record: TrialRecord, done: int, total: int) -> None:
-        self.tracker.log_trial(record)
-
-    def on_trial_end(self, record: TrialRecord) -> None:
-        self.tracker.log_trial(record)
-        if self.tracker.url and not self._told:
-            logger.info("watch it at %s", self.tracker.url)
-            self._told = True

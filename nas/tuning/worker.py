@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas.config import TrainingConfig
+from nas.training.place import Place
 from nas.tuning.execution import Epoch, Outcome, Task, attempt
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class Setup:
 
     Attributes:
         threads: for TensorFlow's operations; 0 leaves it to TensorFlow.
-        gpu: index of the only GPU that it may see; None for none.
+        place: the devices that it may see.
         log: file that takes what the process writes to stderr.
     """
 
@@ -34,7 +35,7 @@ class Setup:
     data: Path
     training: str
     threads: int
-    gpu: str | None
+    place: Place
     log: Path
 
 
@@ -58,24 +59,24 @@ def start(setup: Setup, epochs: Connection) -> None:
     # Ctrl-C goes to the whole group of processes; the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _end_with_parent()
-    os.environ["CUDA_VISIBLE_DEVICES"] = setup.gpu if setup.gpu is not None else ""
-    start_tensorflow(setup.threads)
-    from nas.training import select_devices
+    start_tensorflow(setup.place, setup.threads)
+    from nas.training import open_place
     from nas.tuning.shared_data import read_shared
 
-    devices = select_devices("cpu" if setup.gpu is None else "gpu")
+    devices = open_place(setup.place)
     training = TrainingConfig.model_validate_json(setup.training)
     _state.append(_State(setup=setup, training=training, data=read_shared(setup.data), devices=devices, epochs=epochs))
     epochs.send(None)  # ready
 
 
-def start_tensorflow(threads: int) -> None:
-    """Import it, with that many threads for its operations; 0 leaves it to TensorFlow."""
+def start_tensorflow(place: Place, threads: int) -> None:
+    """Import it, and Keras, for a place, with that many threads for its operations; 0 leaves it to TensorFlow."""
+    os.environ |= place.environment()
     if threads:
         os.environ["OMP_NUM_THREADS"] = str(threads)
     from nas.training import import_tensorflow
 
-    import_tensorflow()
+    import_tensorflow(place.runtime)
     if threads:
         import tensorflow as tf
 

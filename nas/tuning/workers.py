@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import final
 
 from nas.config import TrainingConfig
+from nas.training.place import Place
 from nas.tuning import worker
 from nas.tuning.execution import Epoch, Executor, Outcome, Task
 from nas.tuning.worker import Setup
@@ -29,8 +30,8 @@ logger = logging.getLogger(__name__)
 TRIALS_A_PROCESS = 40
 """A process is replaced after that many: Keras and TensorFlow keep some memory of every model they built."""
 
-MEMORY_BYTES = 3 * 2**30
-"""And earlier if it has grown to this."""
+MEMORY_BYTES = 2 * 2**30
+"""And earlier if it has grown by this since its first trial; the libraries of a GPU alone may take more."""
 
 POLL_SECONDS = 0.2
 """Between looks at trials that may have taken too long."""
@@ -49,6 +50,8 @@ class _Slot:
     task: Task | None = None
     started: float = 0.0
     trials: int = 0
+    first_bytes: int = 0
+    """Its memory after its first trial."""
     reason: str = ""
     """Why we killed it, if we did."""
 
@@ -60,9 +63,8 @@ class Workers(Executor):
     Args:
         data: folder of `shared_data.write_shared`.
         training: how every trial is trained.
-        slots: how many processes.
+        places: what each process trains on.
         threads: TensorFlow's in each; 0 leaves it to TensorFlow.
-        gpus: what CUDA_VISIBLE_DEVICES calls the GPUs, one a slot; none for CPU.
         timeout_seconds: a trial that takes longer is ended; None for no limit.
         logs: folder for what the processes write to stderr.
     """
@@ -72,13 +74,12 @@ class Workers(Executor):
         *,
         data: Path,
         training: TrainingConfig,
-        slots: int,
+        places: Sequence[Place],
         threads: int,
-        gpus: tuple[str, ...] = (),
         timeout_seconds: float | None = None,
         logs: Path,
     ) -> None:
-        self.slots = slots
+        self.slots = len(places)
         self._timeout = timeout_seconds
         self._outcomes: deque[Outcome] = deque()
         self._woken, self._wake_up = multiprocessing.Pipe(duplex=False)
@@ -90,11 +91,11 @@ class Workers(Executor):
                     data=data,
                     training=text,
                     threads=threads,
-                    gpu=gpus[slot % len(gpus)] if gpus else None,
+                    place=place,
                     log=logs / f"worker-{slot}.log",
                 )
             )
-            for slot in range(slots)
+            for slot, place in enumerate(places)
         ]
         for slot in self._slots:
             self._start(slot)
@@ -133,7 +134,7 @@ class Workers(Executor):
         context = multiprocessing.get_context("spawn")
         receive, send = context.Pipe(duplex=False)
         slot.pool = ProcessPoolExecutor(1, mp_context=context, initializer=worker.start, initargs=(slot.setup, send))
-        slot.epochs, slot.ready, slot.trials = receive, False, 0
+        slot.epochs, slot.ready, slot.trials, slot.first_bytes = receive, False, 0, 0
         before = set(multiprocessing.active_children())
         with _without_main():
             slot.pool.submit(os.getpid)  # an executor starts its process with its first task
@@ -191,7 +192,8 @@ class Workers(Executor):
         outcome, memory_bytes = future.result()
         self._receive(slot, on_epoch)
         self._outcomes.append(outcome)
-        if slot.trials >= TRIALS_A_PROCESS or memory_bytes > MEMORY_BYTES:
+        slot.first_bytes = slot.first_bytes or memory_bytes
+        if slot.trials >= TRIALS_A_PROCESS or memory_bytes - slot.first_bytes > MEMORY_BYTES:
             logger.debug(
                 "worker %d is replaced after %d trials, %d MB", slot.setup.slot, slot.trials, memory_bytes >> 20
             )

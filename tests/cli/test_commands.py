@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
 import time
@@ -207,6 +208,9 @@ def test_space_stats_show_sample_check(run):
     assert code == 0
     assert "(exact)" in out
     assert "at most 2,000 parameters" in out
+    code, out, _ = run("space", "stats", "tiny", "--max-params", "2k", "--device", "tpu")
+    assert code == 0
+    assert re.search(r"of the multiply-adds of 64 samples, \d+% make channels in multiples of 8", out)
     document = json.loads(run("space", "stats", "tiny", "--max-params", "2k", "--format", "json")[1])
     assert 0 < document["share"] < 1
     lines = run("space", "sample", "tiny", "-n", "4", "--max-params", "2k", "--format", "json")[1].splitlines()
@@ -294,3 +298,10 @@ def test_ctrl_c_prints_how_to_go_on(tmp_path):
     assert "finished trials are kept. Go on with:\n  nas search digits --space tiny" in err
     assert "Traceback" not in err
     assert nas.Search("digits", tmp_path).ended_trials >= 1
+
+
+def test_keras_backend_jax_in_the_environment_trains_on_jax(run, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    code, _, error = run("search", "digits", "--dry-run", "--workers", "0")
+    assert code == 1
+    assert "workers: device 'jax-cpu' trains in worker processes" in error

@@ -211,3 +211,52 @@ def test_a_file_of_your_own(tmp_path):
     path.write_text("head: flatten\nstages: 5")
     with pytest.raises(FileError, match=r"^mine.yaml:2: stages: must be a list"):
         load_space(str(path))
+
+
+ROUNDED = """\
+round_filters: 8
+defaults: {squeeze: [1/16, 3/4]}
+stem:
+  - conv: {filters: [3, 4, 11, 12, 20]}
+stages:
+  - filters: [12, 16, 20, 24]
+    choose:
+      - bottleneck
+      - residual: {form: [basic, bottleneck]}
+      - inception: {branch1x1: 1/4, branch3x3: 1/2, branch5x5: 0, branch_pool: 1/8, reduce3x3: [9, 0]}
+      - conv: {filters: [1/3, 3/2]}
+  - choose: {dense_block: {layers: 2, growth: 5, transition: false}}
+head: {flatten: {units: [[], 20]}}
+"""
+
+
+def test_round_filters_makes_every_width_a_multiple_and_equal_widths_one_decision():
+    definition = parse_definition(ROUNDED)
+    stem, stage = definition.stages[:2]
+    assert stem.slots[0][0].options["filters"] == (8, 16, 24)
+    assert stage.filters == (16, 24)
+    widths, dense, ids = set(), set(), []
+    for network in SearchSpace(definition, input_shape=(9, 9, 8), classes=3).architectures():
+        ids.append(network.id)
+        for _, node in network.nodes():
+            if len(node.shape) == 3:
+                widths.add(node.shape[2])
+            elif type(node.layer).__name__ == "Dense":
+                dense.add(node.shape)
+    assert {8, 16, 24, 40} <= widths
+    assert all(width % 8 == 0 for width in widths)
+    assert dense == {(3,), (20,)}  # units stay as they are
+    size = SearchSpace(definition, input_shape=(9, 9, 8), classes=3).size()
+    assert size.exact
+    assert size.architectures == len(set(ids)) < len(ids)
+
+
+def test_round_filters_rounds_what_a_bottleneck_has_by_default():
+    text = "round_filters: 8\nstages: [{filters: 16, choose: [residual: {form: bottleneck}]}]\nhead: global_pool"
+    (network,) = SearchSpace(parse_definition(text), input_shape=(4, 4, 8), classes=2).architectures()
+    assert network.blocks[0] == Residual(filters=16, form="bottleneck", squeeze=8)
+
+
+def test_round_filters_is_a_whole_number():
+    with pytest.raises(FileError, match=r"round_filters: must be a whole number from 1 to 1,024; received 0"):
+        parse_definition("round_filters: 0\nhead: global_pool")

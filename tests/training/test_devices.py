@@ -6,7 +6,8 @@ import textwrap
 import pytest
 
 from nas.errors import NasError
-from nas.training import select_devices
+from nas.training import nvidia, open_place, select_devices
+from nas.training.place import Place
 
 
 def python(code, **environment):
@@ -22,7 +23,7 @@ def python(code, **environment):
     )
 
 
-def test_tpu_is_refused_without_starting_tensorflow():
+def test_what_trains_on_jax_is_refused_here_without_starting_tensorflow():
     code = """
         import sys
         from nas.training import select_devices
@@ -33,12 +34,12 @@ def test_tpu_is_refused_without_starting_tensorflow():
         print("tensorflow" in sys.modules)
     """
     message, started = python(code).stdout.splitlines()
-    assert message.startswith("NasError Device 'tpu' is not supported by this version of nas yet; use 'gpu', 'cpu'")
+    assert message.startswith("NasError Device 'tpu' trains in worker processes, since Keras runs on JAX there")
     assert started == "False"
 
 
 def test_an_unknown_device_is_refused():
-    with pytest.raises(NasError, match=r"Unknown device 'npu'; use 'auto', 'cpu' or 'gpu'\."):
+    with pytest.raises(NasError, match=r"Unknown device 'npu'; use 'auto', 'cpu', 'gpu', 'tpu' or 'jax-cpu'\."):
         select_devices("npu")
 
 
@@ -48,31 +49,53 @@ def test_without_a_gpu_auto_is_the_cpu_and_gpu_is_an_error(monkeypatch):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: [])
     devices = select_devices("auto")
     assert (devices.kind, devices.names, devices.strategy, devices.replicas) == ("cpu", ("CPU:0",), None, 1)
-    with pytest.raises(NasError, match=r"Device 'gpu' needs a GPU that TensorFlow can use, and it finds none"):
+    monkeypatch.setattr(nvidia, "cards", list)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    sentence = r"Device 'gpu' needs a GPU that TensorFlow can use, and it finds none: no NVIDIA driver answers"
+    with pytest.raises(NasError, match=sentence):
         select_devices("gpu")
 
 
 def test_every_gpu_gets_memory_growth_and_several_are_mirrored(monkeypatch):
     import tensorflow as tf
 
-    grown, mirrored = [], []
+    grown, mirrored, visible = [], [], []
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: ["first", "second"])
     monkeypatch.setattr(tf.config.experimental, "set_memory_growth", lambda gpu, on: grown.append((gpu, on)))
     monkeypatch.setattr(tf.distribute, "MirroredStrategy", lambda devices: mirrored.append(devices) or "strategy")
+    monkeypatch.setattr(tf.config, "set_visible_devices", lambda gpus, kind: visible.append(gpus))
 
     devices = select_devices("auto")
 
     assert grown == [("first", True), ("second", True)]
     assert mirrored == [["GPU:0", "GPU:1"]]
+    assert visible == [["first", "second"]]
     assert (devices.kind, devices.replicas, devices.strategy) == ("gpu", 2, "strategy")
 
 
-def test_one_gpu_needs_no_strategy(monkeypatch):
+def test_one_gpu_needs_no_strategy_and_the_others_stay_free(monkeypatch):
     import tensorflow as tf
 
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: ["only"])
+    visible = []
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: ["first", "second"])
+    monkeypatch.setattr(tf.config, "set_visible_devices", lambda gpus, kind: visible.append(gpus))
     monkeypatch.setattr(tf.config.experimental, "set_memory_growth", lambda gpu, on: None)
-    assert select_devices("gpu").strategy is None
+    devices = select_devices("gpu", most=1)
+    assert (devices.names, devices.strategy) == (("GPU:0",), None)
+    assert visible == [["first"]]
+
+
+def test_a_process_takes_no_more_of_a_shared_gpu_than_its_share(monkeypatch):
+    import tensorflow as tf
+
+    limits = {}
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: ["only"])
+    monkeypatch.setattr(tf.config, "set_visible_devices", lambda gpus, kind: None)
+    monkeypatch.setattr(tf.config, "set_logical_device_configuration", limits.__setitem__)
+    place = Place(kind="gpu", visible=("3",), memory_bytes=3 * 2**30)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    assert open_place(place).names == ("GPU:0",)
+    assert [limit.memory_limit for limit in limits["only"]] == [3 * 1024]
 
 
 def test_two_mirrored_devices_train_like_one():
@@ -107,7 +130,7 @@ def test_two_mirrored_devices_train_like_one():
     done = python(code)
     assert done.stderr == ""
     out = json.loads(done.stdout)
-    assert out["validation_images"] % 2 == 1  # so the replicas' shares of the last batch differ
+    assert out["validation_images"] % 2 == 1  # so the last batch is ragged
     one, two = out["none1"]["curves"], out["none2"]["curves"]
     for name in one:
         assert two[name] == pytest.approx(one[name], abs=1e-4), name

@@ -169,25 +169,31 @@ def test_fewer_images_than_a_batch_still_train(network, loop):
 
 @pytest.mark.parametrize("replicas", [1, 2, 3, 8])
 @pytest.mark.parametrize("images", [16, 25, 63, 64, 65, 1_149])
-@pytest.mark.parametrize("wanted", [1, 2, 63, 64, 4_096])
-def test_batches_are_shared_evenly_and_none_leaves_a_replica_without_an_image(images, wanted, replicas):
-    for size in (
-        training_batch_size(images, wanted, replicas),
-        validation_batch_size(images, wanted, replicas),
-    ):
-        assert replicas <= size <= images
-        assert size % replicas == 0
-
-    assert images % size == 0 or images % size >= replicas
+@pytest.mark.parametrize("wanted", [24, 48, 4_080])
+def test_devices_have_equal_shares_of_a_batch(images, wanted, replicas):
+    training = training_batch_size(images, wanted, replicas)
+    assert replicas <= training <= min(images, wanted)
+    assert training % replicas == 0
+    validation = validation_batch_size(images, wanted, replicas)
+    assert validation % replicas == 0
+    assert validation < wanted + replicas
+    batches = -(-images // validation)
+    assert batches == -(-images // wanted)
+    assert batches * validation - images < batches + replicas * batches  # little is padded
 
 
 @pytest.mark.parametrize(
-    ("images", "replicas", "message"),
+    ("images", "wanted", "message"),
     [
-        (3, 4, "validation split needs at least one image for each of 4 devices; it has 3"),
-        (3, 2, "validation split of 3 images cannot be shared among 2 devices"),
+        (3, 64, "training split needs at least one image for each of 4 devices; it has 3"),
+        (
+            9,
+            66,
+            "training.batch_size must be a multiple of the 4 devices of a trial, which have equal shares of a batch; "
+            "received 66. Use 68.",
+        ),
     ],
 )
-def test_a_split_too_small_for_the_devices_is_refused(images, replicas, message):
+def test_what_devices_cannot_share_is_refused(images, wanted, message):
     with pytest.raises(NasError, match=message):
-        validation_batch_size(images, 64, replicas)
+        training_batch_size(images, wanted, 4)

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from nas.training import inspect_machine, machine
+from nas.training import inquiry, inspect_machine, nvidia
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,8 @@ def test_this_machine_is_described_as_plain_data(found):
     assert found["machine"]["usable_cpus"] >= 1
     assert found["machine"]["memory_bytes"] > 2**28
     assert found["choice"]["device"] not in found["choice"]["why_not"]
-    assert "not supported" in found["choice"]["why_not"]["tpu"]
+    assert found["choice"]["why_not"]["tpu"] == "JAX for TPUs is not installed; pip install 'keras-nas[tpu]'"
+    assert "rehearses" in found["choice"]["why_not"]["jax-cpu"]
 
 
 PROBES = {
@@ -56,7 +57,7 @@ def test_gpus_are_taken_and_their_precision_told():
 
 
 @pytest.mark.parametrize(
-    ("nvidia", "cuda", "hidden", "reason"),
+    ("cards", "cuda", "hidden", "reason"),
     [
         ([], True, None, "no NVIDIA driver"),
         (["T4, 15360 MiB, 550"], False, None, "built without CUDA"),
@@ -64,13 +65,44 @@ def test_gpus_are_taken_and_their_precision_told():
         (["T4, 15360 MiB, 550"], True, "", "CUDA_VISIBLE_DEVICES hides every GPU"),
     ],
 )
-def test_why_no_gpu_is_used(monkeypatch, nvidia, cuda, hidden, reason):
-    monkeypatch.setattr(machine, "_nvidia_cards", lambda: nvidia)
+def test_why_no_gpu_is_used(monkeypatch, cards, cuda, hidden, reason):
+    monkeypatch.setattr(nvidia, "cards", lambda: cards)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if hidden is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
     found = inspect_machine(probe_command=_answering({"devices": [], "built_with_cuda": cuda}))
     assert re.search(reason, found["choice"]["why_not"]["gpu"])
+
+
+def _tpu_library(monkeypatch):
+    monkeypatch.setattr(inquiry, "has_tpu_library", lambda: True)
+
+
+def test_a_tpu_is_taken_where_there_is_no_gpu_and_its_precision_told(monkeypatch):
+    _tpu_library(monkeypatch)
+    chip = {"name": "TPU:0", "kind": "tpu", "description": "TPU v5 lite", "memory_bytes": 2**34}
+    answer = {"devices": [chip], "chips": 1, "built_with_cuda": True}
+    found = inspect_machine(probe_command=_answering(answer))
+    assert (found["choice"]["device"], found["choice"]["backend"]) == ("tpu", "jax")
+    assert chip in found["devices"]
+    assert found["precision"]["mixed_float16"] == "refused: a TPU multiplies bfloat16, not float16"
+    assert "slower than the TPU" in found["choice"]["why_not"]["cpu"]
+
+
+@pytest.mark.parametrize(("code", "reason"), PROBES.values(), ids=PROBES)
+def test_a_broken_tpu_library_is_reported_and_the_cpu_used(monkeypatch, code, reason):
+    _tpu_library(monkeypatch)
+    limit = 0.5 if "sleep" in code else 30
+    found, why = inquiry.ask_tpu("jax", time_limit_seconds=limit, command=[sys.executable, "-c", code])
+    assert found == {}
+    assert re.search(reason, why)
+
+
+def test_the_real_probe_of_a_tpu_ends_with_a_reason_where_there_is_none(monkeypatch):
+    _tpu_library(monkeypatch)
+    found, why = inquiry.ask_tpu("jax")
+    assert found == {}
+    assert re.search(r"JAX failed to start \(exit status 1\): .*tpu", why)
 
 
 def test_a_runs_folder_that_does_not_exist_yet_is_looked_up_at_its_parent(tmp_path):

@@ -11,6 +11,7 @@ from nas.architecture.blocks import Conv, GlobalPoolHead
 from nas.config import DatasetConfig, TrainingConfig
 from nas.datasets import load
 from nas.training import select_devices
+from nas.training.place import Place
 from nas.tuning.execution import InProcess, Task
 from nas.tuning.shared_data import write_shared
 from nas.tuning.workers import Workers
@@ -75,7 +76,7 @@ def make(data, tmp_path_factory, request):
                 executor = Workers(
                     data=shared,
                     training=training,
-                    slots=slots,
+                    places=(Place(kind="cpu"),) * slots,
                     threads=1,
                     timeout_seconds=timeout_seconds,
                     logs=tmp_path_factory.mktemp("logs"),

@@ -16,7 +16,7 @@ from nas.trial import TrialRecord, TrialStatus
 from nas.tuning import Search, SearchFolder, run
 from nas.tuning.execution import Executor, Outcome
 from nas.tuning.parents import nearest
-from nas.tuning.search import _run_trials
+from nas.tuning.running import _run_trials
 from tests.tuning.test_search import Watcher, plan
 
 INHERIT = {"inherit": True, "trials": 3, "strategy": "local"}

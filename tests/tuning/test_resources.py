@@ -5,10 +5,12 @@ import pytest
 from nas.config import DatasetConfig
 from nas.datasets import load
 from nas.errors import NasError
+from nas.training.place import Place
 from nas.tuning.resources import Allocation, allocate
 from nas.tuning.shared_data import read_shared, write_shared
 
 GIB = 2**30
+CPU = Place(kind="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -31,23 +33,28 @@ def test_shared_data_are_the_same_data(data, shared):
         assert (getattr(mapped, name).labels == getattr(data, name).labels).all()
 
 
+def gpu(name):
+    return Place(kind="gpu", visible=(name,))
+
+
 @pytest.mark.parametrize(
-    ("wanted", "gpus", "cores", "memory", "trials", "expected"),
+    ("wanted", "places", "cores", "memory", "trials", "expected"),
     [
-        ("auto", (), 4, 64 * GIB, 20, Allocation(slots=4, threads=1)),
-        ("auto", (), 4, 2 * GIB, 20, Allocation(slots=2, threads=2)),
-        ("auto", (), 4, 64 * GIB, 3, Allocation(slots=3, threads=1)),
-        ("auto", (), 4, 0, 20, Allocation(slots=1, threads=4)),
-        (2, (), 8, 64 * GIB, 20, Allocation(slots=2, threads=4)),
-        (8, (), 2, 64 * GIB, 20, Allocation(slots=8, threads=1)),
-        ("auto", ("0", "1"), 4, 64 * GIB, 20, Allocation(slots=2, gpus=("0", "1"))),
-        (1, ("3", "5"), 4, 64 * GIB, 20, Allocation(slots=1, gpus=("3",))),
+        ("auto", (CPU,), 4, 64 * GIB, 20, Allocation(places=(CPU,) * 4, threads=1)),
+        ("auto", (CPU,), 4, 2 * GIB, 20, Allocation(places=(CPU,) * 2, threads=2)),
+        ("auto", (CPU,), 4, 64 * GIB, 3, Allocation(places=(CPU,) * 3, threads=1)),
+        ("auto", (CPU,), 4, 0, 20, Allocation(places=(CPU,), threads=4)),
+        (2, (CPU,), 8, 64 * GIB, 20, Allocation(places=(CPU,) * 2, threads=4)),
+        (8, (CPU,), 2, 64 * GIB, 20, Allocation(places=(CPU,) * 8, threads=1)),
+        ("auto", (gpu("0"), gpu("1")), 4, 64 * GIB, 20, Allocation(places=(gpu("0"), gpu("1")))),
+        ("auto", (gpu("0"), gpu("1")), 4, 64 * GIB, 1, Allocation(places=(gpu("0"),))),
+        (1, (gpu("3"), gpu("5")), 4, 64 * GIB, 20, Allocation(places=(gpu("3"),))),
     ],
 )
-def test_allocation(wanted, gpus, cores, memory, trials, expected):
-    assert allocate(wanted, gpus=gpus, cores=cores, free_bytes=memory, trials=trials) == expected
+def test_allocation(wanted, places, cores, memory, trials, expected):
+    assert allocate(wanted, places=places, cores=cores, free_bytes=memory, trials=trials) == expected
 
 
 def test_more_workers_than_gpus_are_refused():
-    with pytest.raises(NasError, match="at most 1 workers on this machine; received 2"):
-        allocate(2, gpus=("0",), cores=4, free_bytes=GIB, trials=5)
+    with pytest.raises(NasError, match=r"each worker has GPUs.* at most 1 workers on this machine .*; received 2"):
+        allocate(2, places=(gpu("0"),), cores=4, free_bytes=GIB, trials=5)

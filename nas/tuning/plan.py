@@ -1,0 +1,77 @@
+"""What a search is going to do, known before its first trial."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from nas.architecture import Architecture
+from nas.config import ExperimentConfig
+from nas.datasets import DatasetInfo, peek
+from nas.resources import find_space
+from nas.space import SearchSpace, load_space
+from nas.strategies import Strategy, make_strategy
+from nas.strategies.early_stopping import EarlyStopping, make_early_stopping
+from nas.tuning.accelerators import check
+from nas.tuning.folder import SearchFacts
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Everything that is known before the first trial; made without TensorFlow.
+
+    Raises:
+        NasError: anything in the experiment that cannot work.
+    """
+
+    experiment: ExperimentConfig
+    info: DatasetInfo
+    space: SearchSpace
+    strategy: Strategy[Architecture]
+    early_stopping: EarlyStopping
+    space_text: str
+
+    @classmethod
+    def of(cls, experiment: ExperimentConfig) -> Plan:
+        """Resolve names, read the data set's shape, check that the budget can be met."""
+        check(experiment, experiment.device)
+        if experiment.engine == "ray":
+            from nas.tuning.ray_cluster import require_ray
+
+            require_ray()
+        info = peek(experiment.dataset)
+        space = load_space(experiment.space, input_shape=info.input_shape, classes=info.classes)
+        strategy = make_strategy(experiment.strategy, space, experiment.budget.budget())
+        return cls(
+            experiment=experiment,
+            info=info,
+            space=space,
+            strategy=strategy,
+            early_stopping=make_early_stopping(experiment.early_stopping, experiment.training.epochs),
+            space_text=find_space(experiment.space).read_text(encoding="utf-8"),
+        )
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        """Parameters of the smallest and the largest network that can be proposed."""
+        budget = self.experiment.budget
+        smallest = max(self.space.fewest_parameters, budget.min_parameters or 0)
+        most = self.space.most_parameters
+        return smallest, most if budget.max_parameters is None else min(most, budget.max_parameters)
+
+    def facts(self, command: str = "") -> SearchFacts:
+        """What is kept of the plan, and of the machine and the versions that it is about to run with."""
+        from nas.tuning.story import machine, versions
+
+        smallest, largest = self.limits
+        return SearchFacts(
+            command=command,
+            machine=machine(),
+            versions=versions(),
+            dataset=self.info.name,
+            input_shape=self.info.input_shape,
+            labels=self.info.labels,
+            smallest=smallest,
+            largest=largest,
+        )

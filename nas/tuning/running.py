@@ -1,0 +1,162 @@
+"""Runs a search, or goes on with it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, final
+
+from nas.trial import TrialRecord, TrialStatus
+from nas.tuning.final import run_finals
+from nas.tuning.folder import SearchError, SearchFolder
+from nas.tuning.plan import Plan
+from nas.tuning.search import Search
+
+if TYPE_CHECKING:
+    from nas.tracking import Tracker
+    from nas.tuning.execution import Executor
+    from nas.tuning.tuner import Observer
+
+logger = logging.getLogger(__name__)
+
+CLOSE_SECONDS = 30.0
+"""How long the end of a search waits for MLflow."""
+
+
+def run(
+    plan: Plan,
+    *,
+    runs_dir: str | Path = "runs",
+    tracking_uri: str | None = None,
+    fresh: bool = False,
+    observers: Sequence[Observer] = (),
+    command: str = "",
+) -> Search:
+    """Start a search, or go on with it; returns when it is finished or its time is over.
+
+    Args:
+        plan: what to search.
+        runs_dir: where searches are kept.
+        tracking_uri: of MLflow; MLFLOW_TRACKING_URI or a database in `runs_dir` if left out.
+        fresh: set an earlier search of the same name aside.
+        observers: told of every trial and epoch.
+        command: the command line that asks for it, to be shown with the results.
+
+    Raises:
+        NasError: what cannot go on; everything that finished is kept.
+        KeyboardInterrupt: the user's; everything that finished is kept.
+    """
+    from nas.training import import_tensorflow
+    from nas.tuning.resources import make_executor
+
+    started = time.monotonic()
+    experiment = plan.experiment
+    folder = SearchFolder(Path(runs_dir), experiment.name)
+    if fresh and folder.path.exists():
+        with folder.locked():
+            aside = folder.set_aside()
+        logger.info("the earlier search is now %s", aside)
+    with folder.locked():
+        if folder.exists:
+            folder.check_same(experiment, plan.space_text)
+        folder.create(experiment, plan.space_text, plan.facts(command))
+        folder.journal.repair()
+        search = Search(experiment.name, runs_dir)
+        limit = experiment.time_limit
+
+        def time_is_over() -> bool:
+            return limit is not None and time.monotonic() - started >= limit
+
+        import_tensorflow()
+        with make_executor(experiment, folder, should_stop=time_is_over) as executor:
+            # The data have been read: see `Tracker.start` for why it comes after.
+            tracker = _start_tracker(search, tracking_uri)
+            interrupted = True
+            try:
+                told = (*observers, _TrackerObserver(tracker))
+                _run_trials(plan, folder, executor, told, time_is_over)
+                run_finals(experiment, folder, executor, told, time_is_over)
+                interrupted = False
+            finally:
+                tracker.finish(search.trials, status="KILLED" if interrupted else "FINISHED")
+                if not tracker.close(CLOSE_SECONDS):
+                    logger.warning(
+                        "%d trials are not in MLflow yet: %s Write them with: nas sync %s",
+                        tracker.pending,
+                        tracker.problem,
+                        search.name,
+                    )
+        return search
+
+
+def _run_trials(
+    plan: Plan,
+    folder: SearchFolder,
+    executor: Executor,
+    observers: tuple[Observer, ...],
+    time_is_over: Callable[[], bool],
+) -> None:
+    from nas.tuning.oracle import FAILURES, StrategyOracle
+    from nas.tuning.parents import nearest
+    from nas.tuning.tuner import ArchitectureTuner
+
+    experiment = plan.experiment
+    oracle = StrategyOracle(
+        strategy=plan.strategy,
+        early_stopping=plan.early_stopping,
+        journal=folder.journal,
+        max_trials=experiment.trials,
+        seed=experiment.seed,
+        should_stop=time_is_over,
+        find_parent=partial(nearest, plan.space) if experiment.inherit else None,
+    )
+    ArchitectureTuner(
+        oracle=oracle,
+        executor=executor,
+        folder=folder,
+        observers=observers,
+        seed=experiment.seed,
+        should_stop=time_is_over,
+    ).search()
+    if oracle.failure:
+        raise SearchError(
+            f"{FAILURES} trials in a row failed, the last with: {oracle.failure.rstrip('.')}. Mend that and run the "
+            f"same command again: everything that finished is kept."
+        )
+    if oracle.exhausted:
+        logger.warning("all %d architectures inside the budget were tried", len(oracle.records))
+
+
+def _start_tracker(search: Search, tracking_uri: str | None) -> Tracker:
+    from nas.tracking import Tracker
+
+    tracker = Tracker(search.tracking_run(tracking_uri))
+    tracker.start(search.description(), [t for t in search.trials if t.status is not TrialStatus.RUNNING])
+    return tracker
+
+
+@final
+class _TrackerObserver:
+    """Passes ended trials to MLflow's thread."""
+
+    def __init__(self, tracker: Tracker) -> None:
+        self.tracker = tracker
+        self._told = False
+
+    def on_trial_begin(self, record: TrialRecord) -> None:
+        """Nothing: a run is written once, when it has ended."""
+
+    def on_epoch(self, record: TrialRecord, epoch: int, metrics: dict[str, float]) -> None:
+        """Nothing: the curves are written with the run."""
+
+    def on_final(self, record: TrialRecord, done: int, total: int) -> None:
+        self.tracker.log_trial(record)
+
+    def on_trial_end(self, record: TrialRecord) -> None:
+        self.tracker.log_trial(record)
+        if self.tracker.url and not self._told:
+            logger.info("watch it at %s", self.tracker.url)
+            self._told = True

@@ -1,0 +1,76 @@
+"""Training on Keras' JAX backend, on virtual devices: what a TPU runs but the TPU."""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+
+from nas.training import evaluate
+from nas.training.place import Place
+from tests.training.conftest import digits_data, small_network
+
+CODE = """
+    import json, sys
+    from nas.training import open_place, train
+    from nas.training.devices import Devices
+    from nas.training.place import Place
+    from nas.config import TrainingConfig
+    from tests.training.conftest import digits_data, small_network
+
+    two = open_place(Place(kind="jax-cpu", visible=("0", "1"), runtime="jax"))
+    one = Devices(kind="jax-cpu", names=two.names[:1], runtime="jax")
+    config = TrainingConfig(epochs=2, batch_size=64, learning_rate=1e-2, label_smoothing=0.1)
+    out = {"names": two.names}
+    result = train(small_network(filters=4), digits_data(train_images=256), config, seed=3, devices=one)
+    out["1"] = {name: list(curve) for name, curve in result.curves.items()}
+    both = {"seed": 3, "devices": two}
+    left = train(small_network(filters=4), digits_data(train_images=256), config, **both, epochs=1)
+    both["checkpoint"] = left.checkpoint
+    result = train(small_network(filters=4), digits_data(train_images=256), config, **both)
+    out["2"] = {name: list(curve) for name, curve in result.curves.items()}
+    out["metrics"] = dict(result.metrics)
+    import numpy as np
+    np.savez(sys.argv[1], *result.weights)
+    print(json.dumps(out))
+"""
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    weights = tmp_path_factory.mktemp("jax") / "weights.npz"
+    place = Place(kind="jax-cpu", visible=("0", "1"), runtime="jax").environment()
+    place["XLA_FLAGS"] += " --xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(CODE), str(weights)],
+        capture_output=True,
+        text=True,
+        timeout=540,
+        check=True,
+        env=os.environ | place | {"JAX_COMPILATION_CACHE_DIR": str(weights.parent / "cache")},
+    )
+    with np.load(weights) as file:
+        arrays = [file[name] for name in file.files]
+    return json.loads(done.stdout.splitlines()[-1]), arrays
+
+
+def test_two_devices_train_like_one_even_when_left_after_an_epoch(trained):
+    """With batch normalization: JAX normalizes by the whole batch, wherever its parts are."""
+    out, _ = trained
+    assert len(out["names"]) == 2
+    assert len(out["1"]["loss"]) == 2
+    for name, curve in out["1"].items():
+        assert out["2"][name] == pytest.approx(curve, abs=1e-4), name
+    assert out["2"]["loss"][1] < out["2"]["loss"][0]
+
+
+def test_padded_validation_is_exactly_what_tensorflow_says_of_the_same_weights(trained):
+    out, weights = trained
+    data = digits_data()
+    assert len(data.validation) % 2 == 1  # so its last batch is padded
+    scored = evaluate(small_network(filters=4), weights, data.validation)
+    assert scored["accuracy"] == pytest.approx(out["metrics"]["val_accuracy"], abs=1e-6)
+    assert scored["loss"] == pytest.approx(out["metrics"]["val_loss"], rel=1e-4)
