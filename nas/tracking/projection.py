@@ -147,12 +147,12 @@ class Projection:
 
     def _write_network(self, known: KnownRun, record: TrialRecord) -> dict[str, str]:
         """The files of a trial that is on the front, once; the tags that say so."""
-        if runs.DRAWN in known.tags:
-            return {}
-        self._writer.write_files(known, runs.front_files(record))
-        if FILES_MISSING in known.tags:
-            return {}
-        return {runs.DRAWN: "true", runs.NOTE: runs.front_note(self._experiment_id, self._parent.run_id, known.run_id)}
+        if runs.DRAWN not in known.tags:
+            self._writer.write_files(known, runs.front_files(record))
+            if FILES_MISSING in known.tags:
+                return {}
+        note = runs.front_note(record, self._experiment_id, self._parent.run_id, known.run_id)
+        return {runs.DRAWN: "true", runs.NOTE: note}
 
     def _write_trial(self, record: TrialRecord, rank: int | None, *, step: int) -> None:
         content = runs.trial_content(record, search_id=self._search.search_id)

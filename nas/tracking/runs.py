@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from nas.architecture.diagram import diagram
 from nas.quantity import short_count
 from nas.tracking.figures import DOMINATED_COLOR, FAILED_COLOR, FRONT_COLOR
+from nas.tracking.tables import test_score
 from nas.trial import TrialRecord, TrialStatus
 
 SEARCH_ID = "nas.search_id"
@@ -122,10 +123,17 @@ def front_files(record: TrialRecord) -> dict[str, bytes]:
     return trial_files(record) | {"architecture.svg": drawing.encode()}
 
 
-def front_note(experiment_id: str, parent_id: str, run_id: str) -> str:
-    """The description of a trial on the front: its network drawn, and the way back to its search."""
+def front_note(record: TrialRecord, experiment_id: str, parent_id: str, run_id: str) -> str:
+    """The description of a trial on the front: the way back to its search, its final numbers, its network drawn."""
     page = f"#/experiments/{experiment_id}/runs/{parent_id}?workflowType=machine_learning"
-    return f"[The search]({page})\n\n![The network, drawn](get-artifact?path=architecture.svg&run_uuid={run_id})"
+    parts = [f"[The search]({page})"]
+    if record.finals:
+        parts.append(
+            f"**Final stage:** test accuracy {test_score(record)}. The network was trained again from scratch with "
+            "other seeds than this run's, and no choice was made by these test images."
+        )
+    parts.append(f"![The network, drawn](get-artifact?path=architecture.svg&run_uuid={run_id})")
+    return "\n\n".join(parts)
 
 
 def standing(
