@@ -7,7 +7,7 @@ import pytest
 
 from nas.config import FinalConfig
 from nas.datasets import load
-from nas.tracking.tables import test_score
+from nas.tracking import tables
 from nas.training import evaluate, train
 from nas.tuning import Search, run
 from nas.tuning.final import candidates, final_seeds
@@ -93,7 +93,7 @@ def test_mlflow_and_the_front_show_it(tested):
         (shown,) = client.search_runs([experiment.experiment_id], query)
         assert shown.data.metrics["test_accuracy"] == pytest.approx(point.metrics["test_accuracy"], abs=1e-6)
         assert shown.data.metrics["test_seeds"] == 2
-        assert f"**Final stage:** test accuracy {test_score(point)}." in shown.data.tags["mlflow.note.content"]
+        assert f"**Final stage:** test accuracy {tables.test_score(point)}." in shown.data.tags["mlflow.note.content"]
     (parent,) = client.search_runs([experiment.experiment_id], "tags.`nas.role` = 'search'")
     assert "(2 seeds)" in parent.data.tags["mlflow.note.content"]
     rows = json.loads(client_text(client, parent, "front.json"))["points"]
