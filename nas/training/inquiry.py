@@ -14,8 +14,8 @@ from nas.training.place import Place, Runtime
 
 PROBE = (sys.executable, "-m", "nas.training.probe")
 
-TPU_SECONDS = 120.0
-"""A TPU takes up to a minute to start."""
+LIMIT_SECONDS = 120.0
+"""A TPU takes up to a minute to start, and so does TensorFlow on a busy machine."""
 
 
 def ask(
@@ -61,7 +61,7 @@ def ask(
 
 
 def ask_tpu(
-    runtime: Runtime, *, time_limit_seconds: float = TPU_SECONDS, command: Sequence[str] = PROBE
+    runtime: Runtime, *, time_limit_seconds: float = LIMIT_SECONDS, command: Sequence[str] = PROBE
 ) -> tuple[dict[str, Any], str]:
     """The TPU of this machine as a runtime sees it: `devices` and `chips`; or {} and why it sees none."""
     if runtime == "jax" and not has_tpu_library():

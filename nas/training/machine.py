@@ -12,13 +12,13 @@ from typing import Any
 
 from nas import __version__
 from nas.training import nvidia
-from nas.training.inquiry import PROBE, TPU_SECONDS, ask, ask_tpu
+from nas.training.inquiry import LIMIT_SECONDS, PROBE, ask, ask_tpu
 
 _PACKAGES = ("tensorflow", "keras", "keras-tuner", "mlflow", "tensorflow-datasets", "jax", "libtpu", "tensorflow-tpu")
 
 
 def inspect_machine(
-    runs_dir: Path = Path("runs"), *, time_limit_seconds: float = 60.0, probe_command: Sequence[str] = PROBE
+    runs_dir: Path = Path("runs"), *, time_limit_seconds: float = LIMIT_SECONDS, probe_command: Sequence[str] = PROBE
 ) -> dict[str, Any]:
     """Looks at the machine; never imports TensorFlow or JAX here, never hangs, never raises for what it finds.
 
@@ -30,7 +30,7 @@ def inspect_machine(
         free_bytes).
     """
     seen, reason = ask("tensorflow", name="TensorFlow", time_limit_seconds=time_limit_seconds, command=probe_command)
-    tpu, no_tpu = ask_tpu("jax", time_limit_seconds=max(time_limit_seconds, TPU_SECONDS), command=probe_command)
+    tpu, no_tpu = ask_tpu("jax", time_limit_seconds=time_limit_seconds, command=probe_command)
     gpus = [device for device in seen.get("devices", []) if device["kind"] == "gpu"]
     versions = {package: _version(package) for package in _PACKAGES}
     why_not = {}

@@ -25,12 +25,11 @@ CODE = """
     one = Devices(kind="jax-cpu", names=two.names[:1], runtime="jax")
     config = TrainingConfig(epochs=2, batch_size=64, learning_rate=1e-2, label_smoothing=0.1)
     out = {"names": two.names}
-    result = train(small_network(filters=4), digits_data(train_images=256), config, seed=3, devices=one)
+    training = small_network(filters=4), digits_data(train_images=256), config
+    result = train(*training, seed=3, devices=one)
     out["1"] = {name: list(curve) for name, curve in result.curves.items()}
-    both = {"seed": 3, "devices": two}
-    left = train(small_network(filters=4), digits_data(train_images=256), config, **both, epochs=1)
-    both["checkpoint"] = left.checkpoint
-    result = train(small_network(filters=4), digits_data(train_images=256), config, **both)
+    left = train(*training, seed=3, devices=two, epochs=1)
+    result = train(*training, seed=3, devices=two, checkpoint=left.checkpoint)
     out["2"] = {name: list(curve) for name, curve in result.curves.items()}
     out["metrics"] = dict(result.metrics)
     import numpy as np
