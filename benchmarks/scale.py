@@ -166,13 +166,20 @@ def search(trials: int, workers: int, strategy: str) -> None:
     from nas.tuning.tuner import ArchitectureTuner
 
     settings = {"strategy": strategy, "trials": trials, "budget.max_parameters": 100_000}
+    settings |= {"training.epochs": EPOCHS, "early_stopping": "none"}
     plan = Plan.of(load_experiment(find_experiment("digits"), settings))
     with tempfile.TemporaryDirectory() as runs_dir:
         folder = SearchFolder(Path(runs_dir), "scale")
         folder.create(plan.experiment, plan.space_text, plan.facts())
         executor = Simulated(workers)
         watch = Watch(executor, trials)
-        oracle = StrategyOracle(strategy=plan.strategy, journal=folder.journal, max_trials=trials, seed=0)
+        oracle = StrategyOracle(
+            strategy=plan.strategy,
+            early_stopping=plan.early_stopping,
+            journal=folder.journal,
+            max_trials=trials,
+            seed=0,
+        )
         ArchitectureTuner(
             oracle=oracle, executor=executor, folder=folder, observers=(watch,), seed=0, should_stop=lambda: False
         ).search()

@@ -2,32 +2,48 @@
 
 from collections import Counter
 
+import numpy as np
 import pytest
 
 from nas.config import load_experiment
 from nas.resources import find_experiment
+from nas.training import TrainingResult
 from nas.trial import TrialStatus
 from nas.tuning import Plan, SearchFolder
-from nas.tuning.execution import Outcome
+from nas.tuning.execution import Executor, Outcome
 from nas.tuning.oracle import StrategyOracle
 from nas.tuning.tuner import ArchitectureTuner
-from tests.tuning.test_chaos import StandIn
+
+EPOCHS = 2
 
 
-class Crashing(StandIn):
-    """Trial 1 ends without a result so many times."""
+class Crashing(Executor):
+    """Trains nothing; trial 1 ends without a result so many times."""
+
+    slots = 1
 
     def __init__(self, times, *, crashed):
         self.times, self.crashed, self.submitted = times, crashed, Counter()
 
     def submit(self, slot, task):
-        super().submit(slot, task)
+        self.task = task
         self.submitted[task.number] += 1
 
     def next_outcome(self, timeout_seconds, on_epoch):
         if self.task.number == 1 and self.submitted[1] <= self.times:
             return Outcome(slot=0, number=1, reason="it went wrong", log="how", crashed=self.crashed)
-        return super().next_outcome(timeout_seconds, on_epoch)
+        result = TrainingResult(
+            metrics={"val_accuracy": 0.5, "val_loss": 0.5},
+            curves={"val_accuracy": (0.5,) * EPOCHS},
+            weights=[np.zeros(3, np.float32)],
+            best_epoch=1,
+            epochs=EPOCHS,
+            duration_seconds=0.0,
+        )
+        return Outcome(slot=0, number=self.task.number, result=result)
+
+    def close(self):
+        pass
 
 
 @pytest.mark.parametrize(
@@ -40,10 +56,13 @@ class Crashing(StandIn):
 )
 def test_a_crash_is_tried_once_more_and_a_failure_is_not(tmp_path, times, crashed, tries, status):
     settings = {"space": "tiny", "strategy": "random", "budget.max_parameters": 3000, "trials": 3}
+    settings |= {"training.epochs": EPOCHS, "early_stopping": "none"}
     plan = Plan.of(load_experiment(find_experiment("digits"), settings))
     folder = SearchFolder(tmp_path, "digits")
     folder.create(plan.experiment, plan.space_text, plan.facts())
-    oracle = StrategyOracle(strategy=plan.strategy, journal=folder.journal, max_trials=3, seed=0)
+    oracle = StrategyOracle(
+        strategy=plan.strategy, early_stopping=plan.early_stopping, journal=folder.journal, max_trials=3, seed=0
+    )
     executor = Crashing(times, crashed=crashed)
     ArchitectureTuner(
         oracle=oracle, executor=executor, folder=folder, observers=(), seed=0, should_stop=lambda: False
