@@ -192,7 +192,10 @@ def test_the_command_draws(capsys, path, tmp_path):
         (("--strategies", "randm"), "there is no strategy 'randm' (did you mean 'random'?)"),
         (("--plot", "bench.txt"), "--plot takes a file that ends in .png, .svg, .pdf; received 'bench.txt'"),
         (("--strategies", ","), "--strategies takes names with commas between them"),
-        (("--table", "nowhere.csv"), "there is no table 'nowhere.csv'; give a .csv file, or one of naap440"),
+        (
+            ("--table", "nowhere.csv"),
+            "there is no table 'nowhere.csv'; give a .csv file, or one of digits-mixed, naap440",
+        ),
         (("--max-params", "1k"), "no row of the table 'naap440' is inside at most 1,000 parameters: they have 2,566"),
     ],
 )

@@ -1,10 +1,13 @@
 """Tables from files: what is read, and what is refused with its line."""
 
 import gzip
+from pathlib import Path
 
 import pytest
 
+from nas.architecture import Budget
 from nas.benchmark import TableError, load_table, parse_table, read_table, resolve, table_names
+from nas.space import load_space
 
 GOOD = """kind,kernel,parameters,accuracy,accuracy_1,accuracy_2,test_accuracy,cost_seconds,accuracy@5,accuracy@10
 conv,3,1200,0.8,0.79,0.81,0.78,12.5,0.6,0.79
@@ -139,3 +142,25 @@ def test_early_stopping_needs_every_epoch(text, message):
 def test_epochs_of_a_training_need_the_training():
     with pytest.raises(TableError, match=r"'t' has epochs of 'accuracy_2' and no column 'accuracy_2'; give what that"):
         parse_table("g,parameters,accuracy,accuracy_2@1\na,1,0.5,0.5\n", "t")
+
+
+def test_the_table_of_our_own_is_the_whole_of_its_space():
+    table = load_table("digits-mixed")
+    space = load_space(Path(__file__).parents[2] / "benchmarks" / "table_space.yaml")
+    names = {name for row in table.rows for name in row.genes}
+    networks = {
+        frozenset((name, value) for name, value in space.encode(network).items() if name in names): network.count
+        for network in space.architectures(Budget(max_parameters=10_000))
+    }
+    rows = {frozenset(row.genes.items()): row for row in table.rows}
+    assert rows.keys() == networks.keys()
+    assert all((row.count.parameters, row.count.macs) == _costs(networks[genes]) for genes, row in rows.items())
+    assert table.epochs == 15
+    assert {len(row.observations) for row in table.rows} == {2}
+    for row in table.rows:
+        assert row.observations == tuple(max(curve.values()) for curve in row.curves)
+        assert row.accuracy == pytest.approx(sum(row.observations) / 2, abs=1e-6)
+
+
+def _costs(count):
+    return count.parameters, count.macs
