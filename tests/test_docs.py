@@ -34,7 +34,7 @@ def test_there_are_examples():
     assert len(list(blocks("python"))) >= 3
 
 
-@pytest.mark.parametrize("text", blocks("yaml"))
+@pytest.mark.parametrize("text", list(blocks("yaml")))
 def test_yaml_examples(text, tmp_path, monkeypatch):
     if "space" in yaml.safe_load(text):
         from nas.config import load_experiment
@@ -52,7 +52,7 @@ def test_yaml_examples(text, tmp_path, monkeypatch):
     jsonschema.Draft202012Validator(schema()).validate(yaml.safe_load(text))
 
 
-@pytest.mark.parametrize("text", blocks("python"))
+@pytest.mark.parametrize("text", list(blocks("python")))
 def test_python_examples(text, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     exec(compile(text, "example", "exec"), {"__name__": "__main__"})
