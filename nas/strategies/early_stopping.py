@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, ClassVar, TypeVar, final
 
-from nas.pareto import pareto_rank
 from nas.strategies.base import StrategyError, Tried
 from nas.strategies.evolution import survivors
+from nas.strategies.learning_curve import expected
 from nas.trial import TrialStatus
 
 REDUCTION = 3
@@ -99,8 +99,10 @@ class ParetoAsha(EarlyStopping):
     """Asynchronous successive halving (Li et al., 2020), ranked by non-dominated sorting (Schmucker et al., 2021).
 
     Sizes are known, so a small network is never compared with a large one for accuracy alone: it goes on if no network
-    of at most its size was better at the same epoch. When no new trials come, whatever is on the front of a rung goes
-    on, so that the search's front has no gaps.
+    of at most its size was better at the same epoch. When no new trials come, whatever may still belong to the search's
+    front goes on, the most promising first: a trial whose accuracy, as its curve lets expect it and one standard
+    deviation higher, would be above what full trainings of at most its size came to. Ranks at a rung are noisy, and a
+    front is made of the few that they are wrong about.
     """
 
     @property
@@ -113,13 +115,10 @@ class ParetoAsha(EarlyStopping):
     def promote(self, trials: Sequence[Tried[Any]], *, more: bool) -> int | None:
         for rung in reversed(self.rungs[:-1]):
             there = reached(trials, rung)
-            ranks = pareto_rank(there)
             best = survivors(there, len(there) // REDUCTION)
-            if not more:
-                best += [trial for trial in there if ranks[trial.number] == 0]
             if (found := _first_waiting(best, trials, rung)) is not None:
                 return found
-        return None
+        return None if more else _most_promising(trials)
 
 
 @final
@@ -160,6 +159,25 @@ def reached(trials: Sequence[Tried[Any]], rung: int) -> list[Tried[Any]]:
         for trial in trials
         if len(trial.curve) >= rung
     ]
+
+
+def _most_promising(trials: Sequence[Tried[Any]]) -> int | None:
+    """The stopped trial that may exceed the front by most, or None."""
+    known = expected(trials)
+    full = [trial for trial in known if not trial.deviation]
+    stopped = {trial.number for trial in trials if trial.status is TrialStatus.STOPPED}
+    gains = [
+        (
+            trial.val_accuracy
+            + trial.deviation
+            - max((other.val_accuracy for other in full if other.parameters <= trial.parameters), default=0.0),
+            -trial.number,
+        )
+        for trial in known
+        if trial.number in stopped
+    ]
+    gain, number = max(gains, default=(0.0, 0))
+    return -number if gain > 0 else None
 
 
 def _first_waiting(best: Sequence[Tried[Any]], trials: Sequence[Tried[Any]], rung: int) -> int | None:
