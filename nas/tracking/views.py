@@ -259,12 +259,11 @@ _FRONT: tuple[_Section, ...] = (
 )
 _COMPARISON: tuple[_Section, ...] = (("Fronts, one color a search", 1, 500, (_LOG,)), _PROGRESS)
 
-_QUIETED = (
+QUIETED = (
     "val_accuracy",
     "val_loss",
     "accuracy",
     "loss",
-    "best_epoch",
     "epochs",
     "parameters",
     "log10_parameters",
@@ -278,13 +277,13 @@ _QUIETED = (
     "front_size",
     "test_accuracy",
     "test_accuracy_std",
-    "test_loss",
+    "test_seeds",
+    "final_val_accuracy",
     RANK,
     "epoch/accuracy",
     "epoch/loss",
     "epoch/val_accuracy",
     "epoch/val_loss",
-    "epoch/learning_rate",
 )
 """Metrics for which the page would make charts of its own below ours."""
 
@@ -329,7 +328,7 @@ def _view(
             "deleted": True,
             "isGenerated": False,
         }
-        for metric in _QUIETED
+        for metric in QUIETED
         if metric not in shown
     ]
     state = {

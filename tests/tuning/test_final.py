@@ -8,6 +8,7 @@ import pytest
 from nas.config import FinalConfig
 from nas.datasets import load
 from nas.tracking import tables
+from nas.tracking.views import QUIETED
 from nas.training import evaluate, train
 from nas.tuning import Search, run
 from nas.tuning.final import candidates, final_seeds
@@ -93,8 +94,11 @@ def test_mlflow_and_the_front_show_it(tested):
         (shown,) = client.search_runs([experiment.experiment_id], query)
         assert shown.data.metrics["test_accuracy"] == pytest.approx(point.metrics["test_accuracy"], abs=1e-6)
         assert shown.data.metrics["test_seeds"] == 2
+        # The page would make charts of its own of any other metric.
+        assert set(shown.data.metrics) <= set(QUIETED)
         assert f"**Final stage:** test accuracy {tables.test_score(point)}." in shown.data.tags["mlflow.note.content"]
     (parent,) = client.search_runs([experiment.experiment_id], "tags.`nas.role` = 'search'")
+    assert set(parent.data.metrics) <= set(QUIETED)
     assert "(2 seeds)" in parent.data.tags["mlflow.note.content"]
     rows = json.loads(client_text(client, parent, "front.json"))["points"]
     assert [row["test_accuracy"] for row in rows] == pytest.approx([p.metrics["test_accuracy"] for p in tested.front])
