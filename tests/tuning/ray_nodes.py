@@ -16,7 +16,7 @@ def two_nodes(auth_mode):
         from ray.cluster_utils import Cluster
 
         # A node that is gone is noticed after seconds instead of half a minute.
-        config = {"health_check_period_ms": 1000, "health_check_failure_threshold": 2}
+        config = {"health_check_period_ms": 1000, "health_check_failure_threshold": 4}
         cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "_system_config": config})
         try:
             cluster.add_node(num_cpus=1)

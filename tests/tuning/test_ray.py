@@ -129,7 +129,13 @@ def test_a_node_is_lost_and_no_trial_is(open_cluster, tmp_path, monkeypatch, fin
             strategy="random",
             trials=8,
             epochs=8,
-            settings={"engine": "ray", "ray_address": open_cluster.address, "training.batch_size": 8},
+            settings={
+                "engine": "ray",
+                "ray_address": open_cluster.address,
+                "training.batch_size": 8,
+                "final.seeds": 0,
+                "time_limit": 300,
+            },
             runs_dir=tmp_path,
             observers=observers,
         )
