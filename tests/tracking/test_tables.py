@@ -31,6 +31,7 @@ def test_rows_by_hand():
         "val_loss": None,
         "test_accuracy": 0.875,
         "test_accuracy_std": None,
+        "explained_by_noise": None,
         "train_seconds": 1.5,
     }
     assert small["val_loss"] is None
