@@ -187,7 +187,7 @@ def test_a_baseline_is_searched_at_the_same_cost_and_compared(run, tmp_path):
     assert code == 0
     ours, other = nas.Search("digits", tmp_path), nas.Search("digits-random", tmp_path)
     epochs = sum(len(trial.curve) for trial in ours.trials)
-    assert epochs < 12
+    assert epochs <= 12
     assert len(other.trials) == -(-epochs // 3)
     assert (other.experiment.strategy, other.experiment.early_stopping) == ("random", "none")
     assert out.count("Pareto front of") == 2
@@ -238,7 +238,7 @@ def test_doctor_says_what_would_be_used(run, tmp_path):
         ),
         (["search", "digits", "--space", "mixd"], "Error: there is no search space 'mixd' (did you mean 'mixed'?)"),
         (["search", "digits", "--strategy", "rnd"], "Error: there is no strategy 'rnd'"),
-        (["search", "digits", "--device", "tpu"], "Error: Device 'tpu' is not supported"),
+        (["search", "digits", "--device", "tpu", "--workers", "0"], "Error: workers: device 'tpu' trains in worker "),
         (
             ["search", "digits", "--max-params", "20q"],
             "Error: budget.max_parameters: a whole number such as 20000, 20k",

@@ -7,6 +7,7 @@ from nas.architecture import Budget
 from nas.benchmark.replay import replay
 from nas.benchmark.score import Truth
 from nas.strategies import make_strategy
+from nas.strategies.early_stopping import make_early_stopping
 from nas.strategies.ehvi import Outlook, most_telling
 from nas.strategies.learning_curve import expected
 from nas.trial import TrialStatus
@@ -17,9 +18,10 @@ def test_it_needs_fewer_trials_than_chance():
     space, truth = table_space(), Truth(make_table(), Budget())
 
     def share(name):
-        strategy = make_strategy(name, space, Budget())
+        strategy, none = make_strategy(name, space, Budget()), make_early_stopping("none", 1)
         return fmean(
-            replay(strategy, truth=truth, budget=Budget(), trials=[20], seed=seed).shares[0] for seed in range(6)
+            replay(strategy, none, truth=truth, budget=Budget(), trials=[20], most=None, seed=seed).shares[0]
+            for seed in range(6)
         )
 
     assert share("ehvi") > share("random") + 0.02

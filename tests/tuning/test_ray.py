@@ -1,6 +1,5 @@
 """Searches on a Ray cluster: nodes come and go, the journal is the same; a cluster that cannot serve is refused."""
 
-import json
 import os
 import signal
 from pathlib import Path
@@ -10,10 +9,8 @@ import pytest
 
 import nas
 from nas.errors import NasError
-from nas.trial import TrialStatus
 from nas.tuning import ray_cluster
 from nas.tuning.ray_cluster import connected, require_ray, room, share
-from tests.tuning.ray_nodes import on, two_nodes
 
 GPU_NODES = [{"CPU": 8.0, "GPU": 2.0}, {"CPU": 4.0, "GPU": 1.0}, {"CPU": 2.0}]
 
@@ -86,74 +83,3 @@ def test_a_cluster_of_its_own_is_private_and_leaves_nothing(monkeypatch):
             pass
     _, alive = psutil.wait_procs(started, timeout=20)
     assert not alive
-
-
-@pytest.fixture
-def open_cluster():
-    """Two nodes of one core which let in everybody."""
-    with two_nodes("disabled") as cluster:
-        yield cluster
-
-
-class Saboteur:
-    """Takes a node away while it trains, once the other one has trained, too."""
-
-    def __init__(self, cluster):
-        self.cluster, self.removed, self.lost = cluster, False, set()
-        self.seen = {node: set() for node in cluster.list_all_nodes()}
-
-    def on_trial_begin(self, record):
-        pass
-
-    def on_epoch(self, record, epoch, metrics):
-        if self.removed:
-            return
-        for node, seen in self.seen.items():
-            seen |= set(on(node))
-        _, victim = self.seen
-        if all(self.seen.values()) and on(victim):
-            self.removed, self.lost = True, set(on(victim))
-            self.cluster.remove_node(victim, allow_graceful=False)
-
-    def on_trial_end(self, record):
-        pass
-
-
-@pytest.mark.slow
-def test_a_node_is_lost_and_no_trial_is(open_cluster, tmp_path, monkeypatch, finished_search, caplog):
-    def search(*observers):
-        return nas.search(
-            "digits",
-            space="tiny",
-            max_parameters=3000,
-            strategy="random",
-            trials=8,
-            epochs=8,
-            settings={
-                "engine": "ray",
-                "ray_address": open_cluster.address,
-                "training.batch_size": 8,
-                "final.seeds": 0,
-                "time_limit": 300,
-            },
-            runs_dir=tmp_path,
-            observers=observers,
-        )
-
-    monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
-    with pytest.raises(NasError, match=rf"the Ray cluster at {open_cluster.address} asks for no token: whoever .* or "):
-        search()
-    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
-    saboteur = Saboteur(open_cluster)
-    done = search(saboteur)
-    assert saboteur.removed
-    (lost,) = saboteur.lost
-    assert f"trial {lost} runs again on another node" in caplog.text
-    assert [trial.status for trial in done.trials] == [TrialStatus.COMPLETED] * 8
-    assert {len(trial.curves["loss"]) for trial in done.trials} == {8}
-    events = [json.loads(line) for line in done.folder.journal.path.read_text().splitlines()[1:]]
-    assert sorted((event["event"], event["trial"]) for event in events) == sorted(
-        (event, trial) for event in ("start", "end") for trial in range(8)
-    )
-    # As the local engine would have proposed them.
-    assert [trial.architecture.id for trial in done.trials[:3]] == [t.architecture.id for t in finished_search.trials]

@@ -191,7 +191,7 @@ def test_mlflow_is_written_once_the_data_are_read(tmp_path, monkeypatch):
         ({"space": "tinny"}, FileError, "there is no search space 'tinny' .did you mean 'tiny'"),
         ({"strategy": "randon"}, StrategyError, "there is no strategy 'randon' .did you mean 'random'"),
         ({"budget.max_parameters": 10}, BudgetError, "has at most 10 parameters: the smallest has "),
-        ({"device": "tpu"}, nas.NasError, "'tpu' is not supported"),
+        ({"device": "tpu"}, nas.NasError, "workers: device 'tpu' trains in worker processes"),
     ],
 )
 def test_what_cannot_work_is_said_before_anything_runs(overrides, error, message):
