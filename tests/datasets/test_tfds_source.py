@@ -30,6 +30,8 @@ def test_absent_and_offline(action, tmp_path):
 
 
 def test_download_without_a_network(tmp_path, monkeypatch):
+    # urllib keeps the proxies that it found first, for the whole process.
+    monkeypatch.setattr("urllib.request._opener", None)
     for scheme in ("http", "https"):
         monkeypatch.setenv(f"{scheme}_proxy", "http://127.0.0.1:9")  # Nobody listens on the discard port.
     start = time.monotonic()

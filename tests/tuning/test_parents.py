@@ -33,10 +33,6 @@ def completed(number, architecture, accuracy):
     )
 
 
-def outcomes(search):
-    return [(t.architecture.id, t.parent, t.status, t.curves) for t in search.trials]
-
-
 def test_the_nearest_is_on_the_front_and_differs_in_the_fewest_decisions():
     space, rng = plan().space, random.Random(3)
     child = space.sample(rng)
