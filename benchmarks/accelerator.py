@@ -30,6 +30,7 @@ def nas_search(arguments: argparse.Namespace, runs_dir: Path) -> list[str]:
 
     settings = {
         "strategy": "random",
+        "final.seeds": 0,
         "trials": arguments.trials,
         "training.epochs": arguments.epochs,
         "device": arguments.device,

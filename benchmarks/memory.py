@@ -79,7 +79,7 @@ def main() -> None:
             strategy="random",
             trials=arguments.trials,
             epochs=1,
-            settings={"workers": arguments.workers},
+            settings={"final.seeds": 0, "workers": arguments.workers},
             runs_dir=folder,
             observers=(watch,),
         )

@@ -97,7 +97,7 @@ def main() -> None:
             strategy=arguments.strategy,
             trials=arguments.trials,
             epochs=arguments.epochs,
-            settings={"workers": 1},
+            settings={"final.seeds": 0, "workers": 1},
             runs_dir=folder,
             observers=(watch,),
         )

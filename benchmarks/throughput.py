@@ -219,7 +219,7 @@ def search(name: str, trials: int, epochs: int) -> None:
             max_parameters=MAX_PARAMETERS,
             trials=trials,
             epochs=epochs,
-            settings={"workers": int(name), "training.learning_rate": LEARNING_RATE},
+            settings={"final.seeds": 0, "workers": int(name), "training.learning_rate": LEARNING_RATE},
             runs_dir=folder,
             observers=(each,),
         )

@@ -154,6 +154,7 @@ def started(runs_dir, *options):
     """A search on the command line, in a group of processes of its own."""
     command = [sys.executable, "-c", "from nas.cli import run; run()", "search", "digits", "--space", "tiny"]
     command += ["--strategy", "random", "--max-params", "3000", "--epochs", "2", "--runs-dir", str(runs_dir)]
+    command += ["--set", "final.seeds=0"]
     return subprocess.Popen(
         [*command, "--workers", "1", *options],
         cwd=ROOT,
@@ -200,7 +201,7 @@ def test_real_training_survives_the_kill_of_its_worker_and_of_its_parent(tmp_pat
         strategy="random",
         trials=3,
         epochs=2,
-        settings={"workers": 1},
+        settings={"final.seeds": 0, "workers": 1},
         runs_dir=tmp_path,
     )
     assert done.trials[: len(ended)] == ended

@@ -23,6 +23,7 @@ def test_a_search_on_two_virtual_devices_is_exported_and_predicts_as_on_tensorfl
         "device": "jax-cpu",
         "gpus_per_trial": 2,
         "workers": 1,
+        "final.seeds": 0,
     }
     search = run(Plan.of(load_experiment(find_experiment("digits"), settings)), runs_dir=tmp_path)
 
