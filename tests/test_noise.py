@@ -21,17 +21,19 @@ def point(number, parameters, *accuracies, test=0.5):
 
 
 def test_a_larger_network_must_be_better_by_more_than_one_standard_error():
-    # Variance of all: (4 * 0.01**2) / (3 points * (2 - 1)) = 0.000133..; the difference of two means of two has
-    # a standard error of sqrt(0.000133 * (1/2 + 1/2)) = 0.01155.
-    small = point(0, 100, 0.90, 0.90)
-    middle = point(1, 200, 0.90, 0.92)
-    large = point(2, 300, 0.91, 0.93)
-    # 0.91 - 0.90 = 0.01 is less than that, 0.92 - 0.90 = 0.02 is more.
+    small, middle, large = point(0, 100, 0.90, 0.90), point(1, 200, 0.89, 0.92), point(2, 300, 0.91, 0.93)
+    # 0.905 - 0.90 = 0.005 is less than sqrt(0 / 2 + 0.00045 / 2) = 0.015.
+    # 0.92 - 0.90 = 0.02 is more than sqrt(0 / 2 + 0.0002 / 2) = 0.01.
     assert explained_by_noise([large, small, middle]) == {1}
 
 
+def test_tiny_networks_that_differ_by_much_hide_no_difference_between_good_ones():
+    points = [point(0, 100, 0.40, 0.50), point(1, 200, 0.90, 0.91), point(2, 300, 0.93, 0.94)]
+    assert explained_by_noise(points) == frozenset()
+
+
 def test_a_point_is_compared_with_all_smaller_ones_that_stay():
-    # The standard error is 0.00816; 2 is better than 1, but not than 0.
+    # 2 is better than 1, but 1 is not there to be compared with, and 2 is no better than 0.
     points = [point(0, 100, 0.93, 0.94), point(1, 200, 0.90, 0.90), point(2, 300, 0.935, 0.935)]
     assert explained_by_noise(points) == {1, 2}
 
