@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, ClassVar, TypeVar, final
+from typing import Any, ClassVar, final
 
 from nas.strategies.base import StrategyError, Tried
 from nas.strategies.evolution import survivors
@@ -52,38 +52,11 @@ class EarlyStopping(ABC):
         return next(rung for rung in self.rungs if rung > trained)
 
 
-EARLY_STOPPING: dict[str, type[EarlyStopping]] = {}
-"""Every kind of early stopping by its name in experiment files."""
-
-AnyEarlyStopping = TypeVar("AnyEarlyStopping", bound=type[EarlyStopping])
-
-
-def _register(name: str) -> Callable[[AnyEarlyStopping], AnyEarlyStopping]:
-    def add(cls: AnyEarlyStopping) -> AnyEarlyStopping:
-        cls.name = name
-        EARLY_STOPPING[name] = cls
-        return cls
-
-    return add
-
-
-def make_early_stopping(name: str, epochs: int) -> EarlyStopping:
-    """By name.
-
-    Raises:
-        StrategyError: there is none of that name.
-    """
-    if name not in EARLY_STOPPING:
-        close = get_close_matches(name, EARLY_STOPPING, n=1)
-        hint = f" (did you mean {close[0]!r}?)" if close else ""
-        raise StrategyError(f"there is no early stopping {name!r}{hint}; there are {', '.join(EARLY_STOPPING)}")
-    return EARLY_STOPPING[name](epochs)
-
-
 @final
-@_register("none")
 class NoEarlyStopping(EarlyStopping):
     """Every trial is trained in full."""
+
+    name = "none"
 
     @property
     def rungs(self) -> tuple[int, ...]:
@@ -94,7 +67,6 @@ class NoEarlyStopping(EarlyStopping):
 
 
 @final
-@_register("pareto-asha")
 class ParetoAsha(EarlyStopping):
     """Asynchronous successive halving (Li et al., 2020), ranked by non-dominated sorting (Schmucker et al., 2021).
 
@@ -104,6 +76,8 @@ class ParetoAsha(EarlyStopping):
     deviation higher, would be above what full trainings of at most its size came to. Ranks at a rung are noisy, and a
     front is made of the few that they are wrong about.
     """
+
+    name = "pareto-asha"
 
     @property
     def rungs(self) -> tuple[int, ...]:
@@ -122,9 +96,10 @@ class ParetoAsha(EarlyStopping):
 
 
 @final
-@_register("one-epoch-then-top-k")
 class OneEpochThenTopK(EarlyStopping):
     """All trials get one epoch, then the best third is trained in full: often as good as successive halving."""
+
+    name = "one-epoch-then-top-k"
 
     @property
     def rungs(self) -> tuple[int, ...]:
@@ -136,6 +111,23 @@ class OneEpochThenTopK(EarlyStopping):
             return None
         there = reached(trials, 1)
         return _first_waiting(survivors(there, math.ceil(len(there) / REDUCTION)), trials, 1)
+
+
+EARLY_STOPPING = {kind.name: kind for kind in (NoEarlyStopping, ParetoAsha, OneEpochThenTopK)}
+"""Every kind of early stopping by its name in experiment files."""
+
+
+def make_early_stopping(name: str, epochs: int) -> EarlyStopping:
+    """By name.
+
+    Raises:
+        StrategyError: there is none of that name.
+    """
+    if name not in EARLY_STOPPING:
+        close = get_close_matches(name, EARLY_STOPPING, n=1)
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        raise StrategyError(f"there is no early stopping {name!r}{hint}; there are {', '.join(EARLY_STOPPING)}")
+    return EARLY_STOPPING[name](epochs)
 
 
 @dataclass(frozen=True, slots=True)
