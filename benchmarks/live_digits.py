@@ -229,7 +229,7 @@ def curve(run: Mapping[str, Any], smallest: int) -> list[float]:
     trials = [Point(number, *point) for number, point in enumerate(run["points"])]
     most = BUDGET.max_parameters or 0
     return [
-        hypervolume([trial for trial in trials if trial.epochs <= spent], smallest=smallest, largest=most)
+        hypervolume([trial for trial in trials if trial.epochs <= spent], {"parameters": (smallest, most)})
         for spent in range(1, EPOCHS + 1)
     ]
 
@@ -244,6 +244,10 @@ class Point:
     val_accuracy: float
     macs: int = 0
     completed: bool = True
+
+    def cost(self, name: str) -> float:
+        """Its parameters: there are no other costs here."""
+        return float(getattr(self, name))
 
 
 def draw(curves: Mapping[str, list[list[float]]], path: Path) -> None:

@@ -181,7 +181,12 @@ def search(trials: int, workers: int, strategy: str) -> None:
             seed=0,
         )
         ArchitectureTuner(
-            oracle=oracle, executor=executor, folder=folder, observers=(watch,), seed=0, should_stop=lambda: False
+            oracle=oracle,
+            executor=executor,
+            folder=folder,
+            observers=(watch,),
+            experiment=plan.experiment,
+            should_stop=lambda: False,
         ).search()
         size = folder.journal.path.stat().st_size
         begin = time.process_time()

@@ -54,6 +54,7 @@ def folder_bytes(folder):
 
 
 def ours(records, folder):
+    from nas.objectives import Objectives
     from nas.tracking import SearchRun, Store, Tracker
 
     search = SearchRun(
@@ -61,8 +62,7 @@ def ours(records, folder):
         experiment="benchmark",
         name="benchmark",
         search_id=uuid.uuid4().hex,
-        limits=(100, 100_000),
-        max_parameters=100_000,
+        objectives=Objectives(limits={"parameters": (100, 100_000)}, budget=100_000),
     )
     tracker = Tracker(search)
     tracker.start({"dataset": "benchmark"})

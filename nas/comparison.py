@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stretch:
-    """Sizes for which one search is ahead.
+    """Costs for which one search is ahead.
 
     Attributes:
         winner: its name; "" where the best searches are equal.
-        from_parameters: the budget from which that holds.
-        to_parameters: the largest budget for which it does; `None` for all larger ones.
+        start: the budget from which that holds.
+        end: the budget up to which it does, exclusive; `None` for all larger ones.
         lead: largest lead over the next best search in this stretch, in [0, 1]; over nothing, if there is no other yet.
     """
 
     winner: str
-    from_parameters: int
-    to_parameters: int | None
+    start: float
+    end: float | None
     lead: float
 
 
@@ -38,39 +38,40 @@ class Comparison:
 
     Attributes:
         fronts: by name.
-        limits: parameters between which the hypervolumes are taken, the same for all.
+        limits: of each cost, between which the hypervolumes are taken; the same for all.
         hypervolumes: by name, in [0, 1].
         joint: the front of all searches together, as (name, trial).
-        stretches: who is ahead, from the smallest network up.
+        stretches: who is ahead, from the cheapest network up; () if networks have more than one cost.
     """
 
     fronts: Mapping[str, ParetoFront[TrialRecord]]
-    limits: tuple[int, int]
+    limits: Mapping[str, tuple[float, float]]
     hypervolumes: Mapping[str, float]
     joint: tuple[tuple[str, TrialRecord], ...]
     stretches: tuple[Stretch, ...]
 
     @classmethod
-    def of(cls, searches: Mapping[str, Iterable[TrialRecord]], *, limits: tuple[int, int]) -> Comparison:
+    def of(
+        cls, searches: Mapping[str, Iterable[TrialRecord]], *, limits: Mapping[str, tuple[float, float]]
+    ) -> Comparison:
         """Compare searches on the same data.
 
         Args:
             searches: trials by name.
-            limits: parameters of the smallest and the largest network of any of them.
+            limits: by cost, the lowest and the highest that a network of any of them may have.
 
         Raises:
             NasError: there are fewer than two.
         """
         if len(searches) < 2:
             raise NasError(f"a comparison takes at least two searches; received {len(searches)}")
-        fronts = {name: ParetoFront.of(records) for name, records in searches.items()}
-        smallest, largest = limits
+        fronts = {name: ParetoFront.of(records, limits) for name, records in searches.items()}
         return cls(
             fronts=fronts,
             limits=limits,
-            hypervolumes={name: hypervolume(f, smallest=smallest, largest=largest) for name, f in fronts.items()},
-            joint=tuple(_joint(fronts)),
-            stretches=tuple(_stretches(fronts)),
+            hypervolumes={name: hypervolume(f, limits) for name, f in fronts.items()},
+            joint=tuple(_joint(fronts, tuple(limits))),
+            stretches=tuple(_stretches(fronts, *limits)) if len(limits) == 1 else (),
         )
 
     def on_joint_front(self, name: str) -> int:
@@ -78,34 +79,54 @@ class Comparison:
         return sum(1 for owner, _ in self.joint if owner == name)
 
 
-def _joint(fronts: Mapping[str, ParetoFront[TrialRecord]]) -> Iterable[tuple[str, TrialRecord]]:
-    """Both objectives strictly improving; of equal points, the one of the search that was named first."""
-    best = -1.0
+@final
+@dataclass(frozen=True, slots=True)
+class _Owned:
+    """A trial of one of several searches, whose numbers are not unique."""
+
+    trial: TrialRecord
+    owner: str
+    number: int
+    completed: bool = True
+
+    @property
+    def parameters(self) -> int:
+        return self.trial.parameters
+
+    @property
+    def macs(self) -> int:
+        return self.trial.macs
+
+    @property
+    def val_accuracy(self) -> float:
+        return self.trial.val_accuracy
+
+    def cost(self, name: str) -> float:
+        return self.trial.cost(name)
+
+
+def _joint(fronts: Mapping[str, ParetoFront[TrialRecord]], costs: tuple[str, ...]) -> Iterable[tuple[str, TrialRecord]]:
+    """The front of all together; of points equal in everything, the one of the search that was named first."""
     points = [(name, point) for name, front in fronts.items() for point in front]
-    points.sort(key=lambda pair: (pair[1].parameters, -pair[1].val_accuracy, pair[1].macs))
-    for name, point in points:
-        if point.val_accuracy > best:
-            best = point.val_accuracy
-            yield name, point
+    owned = [_Owned(point, name, place) for place, (name, point) in enumerate(points)]
+    return ((found.owner, found.trial) for found in ParetoFront.of(owned, costs))
 
 
-def _stretches(fronts: Mapping[str, ParetoFront[TrialRecord]]) -> Iterable[Stretch]:
-    sizes = sorted({point.parameters for front in fronts.values() for point in front})
+def _stretches(fronts: Mapping[str, ParetoFront[TrialRecord]], cost: str) -> Iterable[Stretch]:
+    starts = sorted({point.cost(cost) for front in fronts.values() for point in front})
     found: list[Stretch] = []
-    for size, following in zip(sizes, [*sizes[1:], None], strict=True):
-        reached = {name: _accuracy_within(front, size) for name, front in fronts.items()}
+    for start, end in zip(starts, [*starts[1:], None], strict=True):
+        reached = {name: _accuracy_within(front, cost, start) for name, front in fronts.items()}
         first, second = sorted(reached.values(), reverse=True)[:2]
         winner = "" if first == second else max(reached, key=lambda name: reached[name])
-        end = None if following is None else following - 1
+        began, lead = start, first - second
         if found and found[-1].winner == winner:
             before = found.pop()
-            size, lead = before.from_parameters, max(before.lead, first - second)
-        else:
-            lead = first - second
-        found.append(Stretch(winner=winner, from_parameters=size, to_parameters=end, lead=lead))
+            began, lead = before.start, max(before.lead, lead)
+        found.append(Stretch(winner=winner, start=began, end=end, lead=lead))
     return found
 
 
-def _accuracy_within(front: ParetoFront[TrialRecord], parameters: int) -> float:
-    """Of the best network with at most so many parameters; 0 if there is none."""
-    return max((point.val_accuracy for point in front if point.parameters <= parameters), default=0.0)
+def _accuracy_within(front: ParetoFront[TrialRecord], cost: str, most: float) -> float:
+    """Of the best network with at most so much; 0 if there is none."""
+    return max((point.val_accuracy for point in front if point.cost(cost) <= most), default=0.0)

@@ -9,11 +9,15 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from nas.architecture import Budget
+from nas.objectives import ACCURACY, COSTS, LATENCIES, LATENCY, PARAMETERS
 from nas.quantity import parse_count, parse_duration
 from nas.yaml_file import FileError, YamlFile, dotted, load_yaml
+
+MOST_COSTS = 3
+"""Fronts in more than four dimensions hold nearly every trial."""
 
 Count = Annotated[int, BeforeValidator(parse_count)]
 Seconds = Annotated[float, BeforeValidator(parse_duration)]
@@ -86,6 +90,13 @@ class BudgetConfig(_Strict):
         None, ge=1, description="peak memory of one example's float32 feature maps"
     )
 
+    max_latency_ms: float | None = Field(
+        None,
+        gt=0,
+        le=LATENCIES[1],
+        description="milliseconds that the exported network may take for one image on this machine's CPU",
+    )
+
     @model_validator(mode="after")
     def _ordered(self) -> BudgetConfig:
         low, high = self.min_parameters, self.max_parameters
@@ -105,6 +116,10 @@ class ExperimentConfig(_Strict):
     description: str = ""
     space: str = Field(description="a shipped space (mixed, plain, ...) or a path to a .yaml file")
     dataset: DatasetConfig
+    objectives: tuple[str, ...] = Field(
+        (ACCURACY, *PARAMETERS),
+        description="val_accuracy, and what shall be low: parameters, macs, activation_bytes, latency_ms",
+    )
     budget: BudgetConfig = BudgetConfig()
     strategy: str = "ehvi"
     early_stopping: str = Field("none", description="which trials are not trained in full: none, pareto-asha, ...")
@@ -128,6 +143,31 @@ class ExperimentConfig(_Strict):
         "jax", description="tensorflow needs an installation with a TensorFlow that works on the TPU"
     )
     seed: int = Field(0, ge=0)
+
+    @property
+    def costs(self) -> tuple[str, ...]:
+        """Of the objectives, those that shall be low."""
+        return tuple(name for name in self.objectives if name != ACCURACY)
+
+    @property
+    def measures_latency(self) -> bool:
+        """Whether each network is measured before it is trained."""
+        return LATENCY in self.objectives or self.budget.max_latency_ms is not None
+
+    @field_validator("objectives")
+    @classmethod
+    def _known_objectives(cls, objectives: tuple[str, ...]) -> tuple[str, ...]:
+        costs = [name for name in objectives if name != ACCURACY]
+        if (
+            len(costs) != len(objectives) - 1
+            or not 1 <= len(costs) <= MOST_COSTS
+            or len({*costs} & {*COSTS}) < len(costs)
+        ):
+            raise ValueError(
+                f"objectives are {ACCURACY} and one to {MOST_COSTS} of {', '.join(COSTS)}; received "
+                f"{', '.join(objectives) or 'none'}"
+            )
+        return objectives
 
     @model_validator(mode="after")
     def _engine_fits(self) -> ExperimentConfig:

@@ -1,14 +1,16 @@
-"""Accuracy against parameters: which trials nobody beats, how good they are together, which one to take."""
+"""Accuracy against costs: which trials nobody beats, how good they are together, which one to take."""
 
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Generic, Protocol, TypeVar
 
 from nas.errors import NasError
+from nas.objectives import PARAMETERS
 
 
 class Scored(Protocol):
@@ -27,25 +29,36 @@ class Scored(Protocol):
         """In [0, 1]; only asked of a completed trial."""
         ...
 
+    def cost(self, name: str) -> float:
+        """One of `nas.objectives.COSTS`; only asked of a completed trial."""
+        ...
+
 
 Trial = TypeVar("Trial", bound=Scored)
 
 
 @dataclass(frozen=True, slots=True)
 class ParetoFront(Generic[Trial]):
-    """The trials that no other beats in one objective without losing in the other.
+    """The trials that no other beats in one objective without losing in another.
 
     Attributes:
-        points: parameters and accuracy both strictly increasing. Of trials equal in both, the one with the
-            fewest MACs is here, then the one with the lowest number.
+        points: by the first cost, ascending; with a single cost, accuracy is strictly increasing too. Of trials equal
+            in all objectives, the one with the fewest MACs is here, then the one with the lowest number.
+        costs: names of what is to be low; see `nas.objectives.COSTS`.
     """
 
     points: tuple[Trial, ...] = ()
+    costs: tuple[str, ...] = PARAMETERS
 
     @classmethod
-    def of(cls, records: Iterable[Trial]) -> ParetoFront[Trial]:
+    def of(cls, records: Iterable[Trial], costs: Iterable[str] = PARAMETERS) -> ParetoFront[Trial]:
         """The front of the completed trials among `records`, in any order."""
-        return cls(tuple(record for record, rank in _ranked(records) if rank == 0))
+        costs = tuple(costs)
+        return cls(tuple(record for record, rank in _ranked(records, costs) if rank == 0), costs)
+
+    def adding(self, record: Trial) -> ParetoFront[Trial]:
+        """The front with one more trial: a point that has left a front never comes back."""
+        return ParetoFront.of((*self.points, record), self.costs)
 
     def __len__(self) -> int:
         return len(self.points)
@@ -63,96 +76,122 @@ class ParetoFront(Generic[Trial]):
             raise NasError(_EMPTY)
         fitting = [p for p in self.points if max_parameters is None or p.parameters <= max_parameters]
         if not fitting:
-            smallest = self.points[0]
+            smallest = min(self.points, key=lambda point: point.parameters)
             raise NasError(
                 f"No trial on the front has at most {max_parameters:,} parameters; the smallest, trial "
                 f"{smallest.number}, has {smallest.parameters:,}. Allow at least that many, or search "
                 "for smaller networks."
             )
-        return fitting[-1]
+        return max(fitting, key=lambda point: point.val_accuracy)
 
     def knee(self) -> Trial:
-        """The point farthest above the chord from the smallest to the most accurate one, over log-parameters.
+        """The point farthest above the chord from the cheapest to the most accurate one, over the first log-cost.
 
-        Beyond it, further accuracy costs more parameters than on average. A front without a bend gives its
-        smallest point.
+        Beyond it, further accuracy costs more than on average. A front without a bend gives its cheapest point.
 
         Raises:
             NasError: the front is empty.
         """
         if not self.points:
             raise NasError(_EMPTY)
-        first, last = self.points[0], self.points[-1]
-        width = _log(last.parameters) - _log(first.parameters)
+        axis = self.costs[0]
+        first, last = self.points[0], self.best()
+        width = _log(last.cost(axis)) - _log(first.cost(axis))
         height = last.val_accuracy - first.val_accuracy
 
         def above_chord(point: Trial) -> float:
             if not width or not height:
                 return 0.0
-            share_of_width = (_log(point.parameters) - _log(first.parameters)) / width
+            share_of_width = (_log(point.cost(axis)) - _log(first.cost(axis))) / width
             return round((point.val_accuracy - first.val_accuracy) / height - share_of_width, 12)
 
         return max(self.points, key=above_chord)
 
 
-def hypervolume(points: Iterable[Scored], *, smallest: int, largest: int) -> float:
-    """Share, in [0, 1], of the rectangle of possible results that completed `points` dominate.
+def hypervolume(points: Iterable[Scored], limits: Mapping[str, tuple[float, float]]) -> float:
+    """Share, in [0, 1], of the box of possible results that completed `points` dominate.
 
-    The rectangle spans log10(smallest) to log10(largest) parameters and accuracy 0 to 1, so the reference
-    point is (`largest`, accuracy 0) and 1.0 means perfect accuracy at `smallest`. Values can be compared
-    wherever the two limits are the same: within a search, and between searches under one budget. A point
-    below `smallest` counts as if it had `smallest`, one above `largest` not at all.
+    The box spans the logarithm of each cost between its limits, and accuracy from 0 to 1, so the reference point has
+    the highest costs and accuracy 0, and 1.0 means perfect accuracy at the lowest costs. Values can be compared
+    wherever the limits are the same: within a search, and between searches under one budget. A cost below its lower
+    limit counts as if it were there, a point above an upper limit not at all. Between limits that are equal there is
+    nothing to gain, and that cost is left out.
 
     Args:
         points: trials in any order; dominated ones change nothing.
-        smallest: parameters of the smallest network that can be proposed.
-        largest: the budget, or the parameters of the largest network of the space.
-
-    Raises:
-        NasError: the limits are out of order.
+        limits: lowest and highest value of each cost, such as the parameters of the smallest and the largest network
+            that can be proposed. `nas.objectives.Objectives` checks their order.
     """
-    if smallest > largest:
-        raise NasError(
-            "The hypervolume's smallest parameter count must not exceed its largest; received "
-            f"{smallest:,} > {largest:,}. Exchange them."
-        )
-    front = ParetoFront.of(p for p in points if p.parameters <= largest).points
-    if not front:
-        return 0.0
-    low, high = _log(smallest), _log(largest)
-    if low == high:
-        return front[-1].val_accuracy
-    left = [max(low, _log(p.parameters)) for p in front]
-    right = [*left[1:], high]
-    area = sum((b - a) * p.val_accuracy for a, b, p in zip(left, right, front, strict=True))
-    return area / (high - low)
+    axes = [name for name, (low, high) in limits.items() if low < high]
+    corners = [
+        ([_share(point.cost(name), *limits[name]) for name in axes], point.val_accuracy)
+        for point in ParetoFront.of(points, limits)
+        if all(point.cost(name) <= high for name, (_, high) in limits.items())
+    ]
+    return _volume(corners)
 
 
-def pareto_rank(records: Iterable[Scored]) -> dict[int, int]:
+def pareto_rank(records: Iterable[Scored], costs: Iterable[str] = PARAMETERS) -> dict[int, int]:
     """Rank by trial number: 0 is the front, 1 the front of what is left without it, and so on."""
-    return {record.number: rank for record, rank in _ranked(records)}
+    return {record.number: rank for record, rank in _ranked(records, tuple(costs))}
 
 
 _EMPTY = "The Pareto front is empty because no trial has completed; see why the trials failed, or run more."
 
 
-def _log(parameters: int) -> float:
-    return math.log10(max(1, parameters))
+def _log(cost: float) -> float:
+    return math.log10(max(cost, 1e-3))
 
 
-def _ranked(records: Iterable[Trial]) -> Sequence[tuple[Trial, int]]:
-    """Completed trials by parameters with their rank, in O(n log n).
+def _share(cost: float, low: float, high: float) -> float:
+    """Where a cost lies between its limits, in [0, 1]."""
+    return max(0.0, (_log(cost) - _log(low)) / (_log(high) - _log(low)))
 
-    Sorted this way a trial can only be beaten by earlier ones, and a rank's latest member is its most
-    accurate: the trial belongs to the first rank whose latest member is less accurate. A trial equal in both
-    objectives comes later and is ranked below.
+
+def _volume(corners: Sequence[tuple[Sequence[float], float]]) -> float:
+    """Of the union of boxes from each corner to 1 along all axes, as high as its accuracy.
+
+    Between two corners along the last axis, the union's section is that of the corners up to the first of them.
+    """
+    if not corners or not corners[0][0]:
+        return max((accuracy for _, accuracy in corners), default=0.0)
+    corners = sorted(corners, key=lambda corner: corner[0][-1])
+    edges = [place[-1] for place, _ in corners] + [1.0]
+    flat, highest, volume = len(corners[0][0]) == 1, 0.0, 0.0
+    for count, (left, right) in enumerate(pairwise(edges), start=1):
+        highest = max(highest, corners[count - 1][1])
+        if right > left:
+            section = highest if flat else _volume([(place[:-1], accuracy) for place, accuracy in corners[:count]])
+            volume += (right - left) * section
+    return volume
+
+
+def _ranked(records: Iterable[Trial], costs: tuple[str, ...]) -> Sequence[tuple[Trial, int]]:
+    """Completed trials by costs with their rank: efficient non-dominated sorting (Zhang et al., 2015).
+
+    Sorted this way a trial can only be beaten by earlier ones, and who is beaten by one of a rank is beaten by one of
+    each rank before. A trial equal in all objectives comes later and is ranked below. With a single cost a rank's
+    latest member is its most accurate, so that only that one has to be looked at: O(n log n).
     """
     usable = [r for r in records if r.completed and math.isfinite(r.val_accuracy)]
-    usable.sort(key=lambda r: (r.parameters, -r.val_accuracy, r.macs, r.number))
-    negated_accuracy: list[float] = []  # of each rank's latest member; ascending
+    keyed = [(tuple(record.cost(name) for name in costs), record) for record in usable]
+    keyed.sort(key=lambda pair: (pair[0], -pair[1].val_accuracy, pair[1].macs, pair[1].number))
+    ranks: list[list[tuple[tuple[float, ...], float]]] = []
     ranked = []
-    for record in usable:
-        rank = bisect_right(negated_accuracy, -record.val_accuracy)
-        negated_accuracy[rank : rank + 1] = [-record.val_accuracy]
-        ranked.append((record, rank))
+    for cost, record in keyed:
+        accuracy = record.val_accuracy
+
+        def is_not_beaten(
+            rank: list[tuple[tuple[float, ...], float]], cost: tuple[float, ...] = cost, accuracy: float = accuracy
+        ) -> bool:
+            rivals = rank if len(costs) > 1 else rank[-1:]
+            return not any(
+                other >= accuracy and all(a <= b for a, b in zip(rival, cost, strict=True)) for rival, other in rivals
+            )
+
+        place = bisect_left(ranks, True, key=is_not_beaten)
+        if place == len(ranks):
+            ranks.append([])
+        ranks[place].append((cost, accuracy))
+        ranked.append((record, place))
     return ranked

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from nas.objectives import LATENCY
+
 if TYPE_CHECKING:
     from nas.architecture import Architecture
 
@@ -17,6 +19,8 @@ class TrialStatus(StrEnum):
     STOPPED = "STOPPED"
     """At a rung of early stopping; it may go on later."""
     COMPLETED = "COMPLETED"
+    REFUSED = "REFUSED"
+    """Over a limit that only a measurement shows, such as latency; it was not trained."""
     FAILED = "FAILED"
 
 
@@ -35,10 +39,11 @@ class TrialRecord:
 
     Attributes:
         number: position in the search, from 0.
-        metrics: final values; `val_accuracy` in [0, 1] and `val_loss` of the best epoch.
+        metrics: final values; `val_accuracy` in [0, 1] and `val_loss` of the best epoch; `latency_ms` if it was asked
+            for.
         curves: one value an epoch, by name (`accuracy`, `loss`, `val_accuracy`, `val_loss`).
         duration_seconds: build, training and evaluation.
-        reason: why it failed, one line; "" if it did not.
+        reason: why it failed or was refused, one line; "" if it was not.
         log: what it wrote about its failure, such as a traceback; "" if it did not fail.
         finals: its trainings in the final stage, which `metrics` sums up as `test_accuracy`, `test_accuracy_std` (of
             one training), `test_seeds` and `final_val_accuracy`.
@@ -87,6 +92,14 @@ class TrialRecord:
     def macs(self) -> int:
         return self.architecture.count.macs
 
+    def cost(self, name: str) -> float:
+        """One of `nas.objectives.COSTS`.
+
+        Raises:
+            KeyError: it was not measured.
+        """
+        return self.metrics[name] if name == LATENCY else getattr(self.architecture.count, name)
+
     @property
     def val_accuracy(self) -> float:
         """In [0, 1].
@@ -100,5 +113,9 @@ class TrialRecord:
 def incomplete(records: Iterable[TrialRecord]) -> str:
     """How many did not complete, in words, such as "2 failed, 7 stopped early"; "" if all did."""
     statuses = [record.status for record in records]
-    words = {TrialStatus.FAILED: "failed", TrialStatus.STOPPED: "stopped early"}
+    words = {
+        TrialStatus.FAILED: "failed",
+        TrialStatus.REFUSED: "refused as too slow",
+        TrialStatus.STOPPED: "stopped early",
+    }
     return ", ".join(f"{count:,} {text}" for status, text in words.items() if (count := statuses.count(status)))

@@ -16,15 +16,15 @@ def compared(a, b):
         name: [trial(number, accuracy, filters=filters) for number, (filters, accuracy) in enumerate(points.items())]
         for name, points in (("a", a), ("b", b))
     }
-    return Comparison.of(searches, limits=(100, 1_000))
+    return Comparison.of(searches, limits={"parameters": (100, 1_000)})
 
 
 def test_where_each_is_ahead():
     found = compared({2: 0.5, 16: 0.9}, {4: 0.7, 8: 0.8})
     assert found.stretches == (
-        Stretch(winner="a", from_parameters=SIZES[2], to_parameters=SIZES[4] - 1, lead=0.5),
-        Stretch(winner="b", from_parameters=SIZES[4], to_parameters=SIZES[16] - 1, lead=pytest.approx(0.3)),
-        Stretch(winner="a", from_parameters=SIZES[16], to_parameters=None, lead=pytest.approx(0.1)),
+        Stretch(winner="a", start=SIZES[2], end=SIZES[4], lead=0.5),
+        Stretch(winner="b", start=SIZES[4], end=SIZES[16], lead=pytest.approx(0.3)),
+        Stretch(winner="a", start=SIZES[16], end=None, lead=pytest.approx(0.1)),
     )
     assert [(name, point.val_accuracy) for name, point in found.joint] == [
         ("a", 0.5), ("b", 0.7), ("b", 0.8), ("a", 0.9),
@@ -52,4 +52,4 @@ def test_a_search_without_a_completed_trial_loses_everywhere():
 
 def test_one_search_is_no_comparison():
     with pytest.raises(NasError, match="a comparison takes at least two searches; received 1"):
-        Comparison.of({"a": []}, limits=(1, 2))
+        Comparison.of({"a": []}, limits={"parameters": (1, 2)})

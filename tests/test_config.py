@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 from nas.config import ExperimentConfig, load_experiment
-from nas.resources import shipped
+from nas.resources import find_experiment, shipped
 from nas.yaml_file import FileError
 
 MINIMAL = "space: plain\ndataset: digits\n"
@@ -122,3 +122,31 @@ def test_the_page_s_example_is_one(experiment):
     (example,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     loaded = load_experiment(experiment(example))
     assert (loaded.time_limit, loaded.budget.max_parameters, loaded.training.augmentation.shift) == (7200, 16_000, 2)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["val_accuracy"],
+        ["parameters"],
+        ["val_accuracy", "size"],
+        ["val_accuracy", "macs", "macs"],
+        ["val_accuracy", "parameters", "macs", "activation_bytes", "latency_ms"],
+    ],
+)
+def test_objectives_are_accuracy_and_some_costs(wrong):
+    told = re.escape(
+        "objectives are val_accuracy and one to 3 of parameters, macs, activation_bytes, latency_ms; received "
+        + ", ".join(wrong)
+    )
+    with pytest.raises(FileError, match=told):
+        load_experiment(find_experiment("digits"), {"objectives": wrong})
+
+
+def test_the_costs_are_the_objectives_without_accuracy_in_their_order():
+    wanted = {"objectives": ["latency_ms", "val_accuracy", "macs"], "budget.max_latency_ms": 2}
+    found = load_experiment(find_experiment("digits"), wanted)
+    assert found.costs == ("latency_ms", "macs")
+    assert found.measures_latency
+    assert str(found.budget.budget()) == "at most 20,000 parameters, at most 2 ms"
+    assert not load_experiment(find_experiment("digits")).measures_latency

@@ -25,17 +25,18 @@ HEAVY = {
     "jax",
 }
 
-CORE = {"architecture", "errors", "quantity"}
+CORE = {"architecture", "errors", "objectives", "quantity"}
 ALLOWED = {
     # part: the parts of nas that it may import beside itself
     "errors": set(),
+    "objectives": {"errors"},
     "quantity": set(),
     "yaml_file": {"errors"},
     "resources": {"errors", "yaml_file"},
     "architecture": {"errors", "quantity"},
     "trial": CORE,
     "pareto": CORE | {"trial"},
-    "noise": {"trial"},
+    "noise": {"pareto", "trial"},
     "space": CORE | {"resources", "yaml_file"},
     "strategies": CORE | {"pareto", "space", "trial"},
     "config": CORE | {"resources", "yaml_file"},

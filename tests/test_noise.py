@@ -3,6 +3,7 @@
 import pytest
 
 from nas.noise import explained_by_noise
+from nas.pareto import ParetoFront
 from nas.trial import FinalTraining, TrialRecord, TrialStatus
 
 
@@ -11,6 +12,10 @@ class Network:
 
     def __init__(self, parameters):
         self.count = type("Count", (), {"parameters": parameters, "macs": 0})()
+
+
+def front_of(*points):
+    return ParetoFront(points)
 
 
 def point(number, parameters, *accuracies, test=0.5):
@@ -24,28 +29,28 @@ def test_a_larger_network_must_be_better_by_more_than_one_standard_error():
     small, middle, large = point(0, 100, 0.90, 0.90), point(1, 200, 0.89, 0.92), point(2, 300, 0.91, 0.93)
     # 0.905 - 0.90 = 0.005 is less than sqrt(0 / 2 + 0.00045 / 2) = 0.015.
     # 0.92 - 0.90 = 0.02 is more than sqrt(0 / 2 + 0.0002 / 2) = 0.01.
-    assert explained_by_noise([large, small, middle]) == {1}
+    assert explained_by_noise(front_of(small, middle, large)) == {1}
 
 
 def test_tiny_networks_that_differ_by_much_hide_no_difference_between_good_ones():
     points = [point(0, 100, 0.40, 0.50), point(1, 200, 0.90, 0.91), point(2, 300, 0.93, 0.94)]
-    assert explained_by_noise(points) == frozenset()
+    assert explained_by_noise(front_of(*points)) == frozenset()
 
 
 def test_a_point_is_compared_with_all_smaller_ones_that_stay():
     # 2 is better than 1, but 1 is not there to be compared with, and 2 is no better than 0.
     points = [point(0, 100, 0.93, 0.94), point(1, 200, 0.90, 0.90), point(2, 300, 0.935, 0.935)]
-    assert explained_by_noise(points) == {1, 2}
+    assert explained_by_noise(front_of(*points)) == {1, 2}
 
 
 def test_test_accuracies_have_no_say():
     points = [point(0, 100, 0.90, 0.91, test=0.1), point(1, 200, 0.95, 0.96, test=0.05)]
-    assert explained_by_noise(points) == frozenset()
+    assert explained_by_noise(front_of(*points)) == frozenset()
 
 
 @pytest.mark.parametrize("accuracies", [(), (0.9,)])
 def test_without_two_trainings_of_a_network_nothing_is_known_of_noise(accuracies):
-    assert explained_by_noise([point(0, 100, *accuracies), point(1, 200, *accuracies)]) == frozenset()
+    assert explained_by_noise(front_of(point(0, 100, *accuracies), point(1, 200, *accuracies))) == frozenset()
 
 
 def test_the_summary_is_mean_and_sample_deviation():

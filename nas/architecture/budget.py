@@ -22,12 +22,14 @@ class Budget:
         max_parameters, min_parameters: all weights, trainable and not.
         max_macs: multiply-adds of one example.
         max_activation_bytes: peak memory of one example's float32 maps.
+        max_latency_ms: milliseconds for one example. It has to be measured: `admits` does not ask for it.
     """
 
     max_parameters: int | None = None
     min_parameters: int | None = None
     max_macs: int | None = None
     max_activation_bytes: int | None = None
+    max_latency_ms: float | None = None
 
     def __post_init__(self) -> None:
         low, high = self.min_parameters, self.max_parameters
@@ -35,7 +37,7 @@ class Budget:
             raise BudgetError(f"min_parameters must not exceed max_parameters; received {low:,} > {high:,}")
 
     def admits(self, count: Count) -> bool:
-        """Whether a network of this cost is inside all limits."""
+        """Whether a network of these counts is inside all limits on counts."""
         return (
             (self.max_parameters is None or count.parameters <= self.max_parameters)
             and (self.min_parameters is None or count.parameters >= self.min_parameters)
@@ -68,4 +70,6 @@ class Budget:
             )
             if value is not None
         ]
+        if self.max_latency_ms is not None:
+            limits.append(f"at most {self.max_latency_ms:g} ms")
         return ", ".join(limits) or "no limit"

@@ -40,6 +40,10 @@ class Replayed:
     def macs(self) -> int:
         return self.architecture.macs
 
+    def cost(self, name: str) -> float:
+        """As the table says."""
+        return float(getattr(self.architecture.count, name))
+
 
 @final
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -49,7 +49,12 @@ def compare(searches: list[Search]) -> Comparison:
     if len(data) > 1:
         told = ", ".join(f"{search.name}: {search.facts.dataset}" for search in searches)
         raise NasError(f"only searches on the same images can be compared; received {told}")
-    limits = min(s.facts.smallest for s in searches), max(s.facts.largest for s in searches)
+    wanted = {search.experiment.objectives for search in searches}
+    if len(wanted) > 1:
+        told = "; ".join(f"{search.name}: {', '.join(search.experiment.objectives)}" for search in searches)
+        raise NasError(f"only searches with the same objectives can be compared; received {told}")
+    each = [search.objectives.limits for search in searches]
+    limits = {name: (min(of[name][0] for of in each), max(of[name][1] for of in each)) for name in each[0]}
     return Comparison.of({search.name: search.trials for search in searches}, limits=limits)
 
 
@@ -62,11 +67,11 @@ def _rows(compared: Comparison, name: str) -> list[dict[str, Any]]:
 
 
 def _document(compared: Comparison, searches: list[Search]) -> dict[str, Any]:
-    from nas.tracking.tables import OBJECTIVES
+    from nas.objectives import directions
 
     return {
-        "objectives": OBJECTIVES,
-        "limits": list(compared.limits),
+        "objectives": directions(compared.limits),
+        "limits": {name: list(pair) for name, pair in compared.limits.items()},
         "searches": [
             {
                 "search": search.name,
@@ -79,8 +84,8 @@ def _document(compared: Comparison, searches: list[Search]) -> dict[str, Any]:
         "ahead": [
             {
                 "search": stretch.winner or None,
-                "from_parameters": stretch.from_parameters,
-                "to_parameters": stretch.to_parameters,
+                "from": stretch.start,
+                "below": stretch.end,
                 "lead": round(stretch.lead, 6),
             }
             for stretch in compared.stretches
@@ -92,19 +97,26 @@ def _print_tables(compared: Comparison, searches: list[Search]) -> None:
     from rich import box
     from rich.table import Table
 
-    low, high = compared.limits
+    from nas.objectives import COSTS, cost_in_words, cost_text, shown_costs
+
+    costs = tuple(compared.limits)
+    limits = compared.limits.items()
+    between = ", ".join(f"{cost_text(name, low)} to {cost_in_words(name, high)}" for name, (low, high) in limits)
     output.print(
-        f"{len(searches)} searches on {searches[0].facts.dataset}; hypervolume from {low:,} to {high:,} parameters",
+        f"{len(searches)} searches on {searches[0].facts.dataset}; hypervolume from {between}",
         style="bold",
         markup=False,
     )
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("search")
-    for heading in ("trials", "front", "hypervolume", "best val accuracy", "with parameters", "on the joint front"):
+    best_at = f"with {COSTS[costs[0]]}"
+    for heading in ("trials", "front", "hypervolume", "best val accuracy", best_at, "on the joint front"):
         table.add_column(heading, justify="right")
     for search in searches:
         front = compared.fronts[search.name]
-        best = (f"{front.best().val_accuracy:.2%}", f"{front.best().parameters:,}") if front.points else ("", "")
+        best = ("", "")
+        if front.points:
+            best = (f"{front.best().val_accuracy:.2%}", cost_text(costs[0], front.best().cost(costs[0])))
         table.add_row(
             search.name,
             str(len(search.trials)),
@@ -116,26 +128,27 @@ def _print_tables(compared: Comparison, searches: list[Search]) -> None:
     output.print(table)
     if compared.stretches:
         ahead = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        ahead.add_column("with at most so many parameters", justify="right")
+        ahead.add_column(f"with at most so much: {COSTS[costs[0]]}", justify="right")
         ahead.add_column("is ahead")
         ahead.add_column("by up to", justify="right")
         for stretch in compared.stretches:
-            ahead.add_row(*_told(stretch))
+            ahead.add_row(*_told(stretch, costs[0]))
         output.print(ahead)
     joint = Table(box=box.SIMPLE_HEAD, pad_edge=False, title="The joint front", title_justify="left")
     joint.add_column("search")
-    for heading in ("trial", "parameters", "MACs", "val accuracy"):
+    shown = shown_costs(costs)
+    for heading in ("trial", *(COSTS[name] for name in shown), "val accuracy"):
         joint.add_column(heading, justify="right", no_wrap=True)
     joint.add_column("architecture", overflow="fold")
     for name, point in compared.joint:
-        numbers = (str(point.number), f"{point.parameters:,}", f"{point.macs:,}", f"{point.val_accuracy:.2%}")
-        joint.add_row(name, *numbers, point.architecture.describe())
+        numbers = (cost_text(cost, point.cost(cost)) for cost in shown)
+        joint.add_row(name, str(point.number), *numbers, f"{point.val_accuracy:.2%}", point.architecture.describe())
     output.print(joint)
 
 
-def _told(stretch: Stretch) -> tuple[str, str, str]:
-    end = "and more" if stretch.to_parameters is None else f"to {stretch.to_parameters:,}"
-    if stretch.to_parameters == stretch.from_parameters:
-        end = ""
+def _told(stretch: Stretch, cost: str) -> tuple[str, str, str]:
+    from nas.objectives import cost_text
+
+    end = "and more" if stretch.end is None else f"to below {cost_text(cost, stretch.end)}"
     lead = f"{100 * stretch.lead:.2f} points" if stretch.winner else ""
-    return f"{stretch.from_parameters:,} {end}".strip(), stretch.winner or "none: equal", lead
+    return f"{cost_text(cost, stretch.start)} {end}", stretch.winner or "none: equal", lead

@@ -12,6 +12,7 @@ import typer
 from nas.cli.listing import complete_searches
 from nas.cli.terminal import RUNS_DIR, RunsDir, TableFormat, command, errors, output
 from nas.errors import NasError
+from nas.objectives import PARAMETERS
 from nas.trial import TrialRecord, incomplete
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def front(
     plot: Annotated[Path | None, typer.Option(help="Draw it into this .png, .svg or .html file.")] = None,
     runs_dir: RunsDir = RUNS_DIR,
 ) -> None:
-    """Print the Pareto front: the trials that no other beats in both accuracy and parameters.
+    """Print the Pareto front: the trials that no other beats in accuracy and size, or whatever the objectives are.
 
     Several searches are compared: both fronts, their hypervolumes, and where each is ahead.
     """
@@ -56,6 +57,11 @@ def front(
         print_comparison([Search(name, runs_dir) for name in names], format, runs_dir)
         return
     search = Search(names[0], runs_dir)
+    if with_ and search.objectives.costs != PARAMETERS:
+        raise NasError(
+            "--with needs a search for val_accuracy and parameters, because no more is known of a model of yours; "
+            f"received {', '.join(search.experiment.objectives)}"
+        )
     if plot is not None:
         write_plot(search, plot)
     yours = _score(search, with_) if with_ else []
@@ -131,6 +137,7 @@ def print_front(
     from rich.table import Table
 
     from nas.noise import explained_by_noise
+    from nas.objectives import COSTS, cost_text, shown_costs
     from nas.tracking.tables import NOISE_NOTE, test_score
 
     points = search.front
@@ -147,18 +154,21 @@ def print_front(
         return
     tested = any("test_accuracy" in point.metrics for point in points)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("trial", "parameters", "MACs", "val accuracy", *(["test accuracy"] if tested else [])):
+    shown = shown_costs(points.costs)
+    for heading in ("trial", *(COSTS[name] for name in shown), "val accuracy", *(["test accuracy"] if tested else [])):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("architecture", overflow="fold")
     lines = []
     noise = explained_by_noise(points)
     for point in points:
         test = [f"{test_score(point)}{' *' if point.number in noise else ''}"] if tested else []
-        cells = (str(point.number), f"{point.parameters:,}", f"{point.macs:,}", f"{point.val_accuracy:.2%}", *test)
-        lines.append((point.parameters, "", (*cells, point.architecture.describe())))
+        costs = [cost_text(name, point.cost(name)) for name in shown]
+        cells = (str(point.number), *costs, f"{point.val_accuracy:.2%}", *test)
+        lines.append((point.cost(points.costs[0]), "", (*cells, point.architecture.describe())))
     for model in yours:
         unknown = ("",) if tested else ()
-        cells = ("yours", f"{model.parameters:,}", "", f"{model.val_accuracy:.2%}", *unknown)
+        unmeasured = [""] * (len(shown) - 1)
+        cells = ("yours", f"{model.parameters:,}", *unmeasured, f"{model.val_accuracy:.2%}", *unknown)
         lines.append((model.parameters, "bold", (*cells, escape(_verdict(model, points)))))
     for _, style, cells in sorted(lines, key=lambda line: line[0]):
         table.add_row(*cells, style=style)
@@ -168,14 +178,15 @@ def print_front(
     if not len(points):
         return
     best, name = points.best(), search.name
+    by_size = points.costs == PARAMETERS
+    chosen = ["--max-params", str(best.parameters)] if by_size else ["--trial", str(best.number)]
     hints = (
         (command("show", f"{name}/{best.number}", runs_dir=runs_dir), "one network, layer by layer"),
         (
             command(
                 "export",
                 name,
-                "--max-params",
-                str(best.parameters),
+                *chosen,
                 "--to",
                 f"{name}-model",
                 runs_dir=runs_dir,

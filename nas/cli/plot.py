@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from nas.cli.terminal import errors
 from nas.errors import NasError
+from nas.objectives import COSTS
 
 if TYPE_CHECKING:
     from nas.tuning import Search
@@ -35,12 +36,12 @@ def write_plot(search: Search, path: Path) -> None:
     """
     from nas.tracking.figures import front_html, front_png, front_svg
 
-    title = f"{search.name}: accuracy against parameters"
-    budget = search.experiment.budget.max_parameters
+    objectives = search.objectives
+    title = f"{search.name}: accuracy against {COSTS[objectives.axis]}"
     draw: dict[str, Callable[[], bytes]] = {
-        ".html": lambda: front_html(search.trials, title=title, max_parameters=budget).encode(),
-        ".png": lambda: front_png(search.trials, title=title, max_parameters=budget),
-        ".svg": lambda: front_svg(search.trials, title=title, max_parameters=budget),
+        ".html": lambda: front_html(search.trials, title=title, objectives=objectives).encode(),
+        ".png": lambda: front_png(search.trials, title=title, objectives=objectives),
+        ".svg": lambda: front_svg(search.trials, title=title, objectives=objectives),
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

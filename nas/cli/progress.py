@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.text import Text
 
 from nas.cli.terminal import errors
+from nas.objectives import LATENCY, PARAMETERS, cost_text, unit
 from nas.pareto import ParetoFront
 from nas.quantity import short_count
 from nas.trial import TrialRecord, TrialStatus
@@ -20,15 +21,26 @@ class Progress:
     """Prints each finished trial, and on a terminal what is running now."""
 
     def __init__(
-        self, *, trials: int, epochs: int, time_limit: float | None, known: Iterable[TrialRecord] = ()
+        self,
+        *,
+        trials: int,
+        epochs: int,
+        time_limit: float | None,
+        costs: tuple[str, ...] = PARAMETERS,
+        known: Iterable[TrialRecord] = (),
     ) -> None:
-        self.trials, self.epochs, self.time_limit = trials, epochs, time_limit
+        self.trials, self.epochs, self.time_limit, self.costs = trials, epochs, time_limit, costs
         self.records = {record.number: record for record in known if record.status is not TrialStatus.RUNNING}
-        self.kept = len(self.records)
+        self.kept = self.done
         self.started = time.monotonic()
         self.first = 0.0
         self.now = "starting TensorFlow and reading the data"
         self.live = Live(console=errors, refresh_per_second=4, transient=True) if errors.is_terminal else None
+
+    @property
+    def done(self) -> int:
+        """Trials that count; refused ones were not trained."""
+        return sum(1 for record in self.records.values() if record.status is not TrialStatus.REFUSED)
 
     def __enter__(self) -> Progress:
         if self.live is not None:
@@ -55,15 +67,15 @@ class Progress:
     def on_trial_end(self, record: TrialRecord) -> None:
         self.records[record.number] = record
         if record.completed:
-            on_front = record.number in {point.number for point in ParetoFront.of(self.records.values())}
+            on_front = record.number in {point.number for point in ParetoFront.of(self.records.values(), self.costs)}
             mark, style = ("front", "green") if on_front else ("", "")
             outcome = f"{record.val_accuracy:7.2%}  {mark:5}"
         elif record.status is TrialStatus.STOPPED:
             outcome, style = f"{record.val_accuracy:7.2%}  stopped at epoch {len(record.curve)}/{self.epochs}", "dim"
         else:
-            outcome, style = f"failed: {record.reason}", "yellow"
+            outcome, style = f"{record.status.value.lower()}: {record.reason}", "yellow"
         errors.print(
-            f"{len(self.records):>4}/{self.trials}  trial {record.number:<4} {record.parameters:>11,} parameters  "
+            f"{self.done:>4}/{self.trials}  trial {record.number:<4} {self._costs(record)}  "
             f"{outcome}  {record.duration_seconds:5.1f} s  {record.architecture.describe()}",
             style=style,
             markup=False,
@@ -76,7 +88,7 @@ class Progress:
     def on_final(self, record: TrialRecord, done: int, total: int) -> None:
         training = record.finals[-1]
         errors.print(
-            f"final {done}/{total}  trial {record.number:<4} {record.parameters:>11,} parameters  "
+            f"final {done}/{total}  trial {record.number:<4} {self._costs(record)}  "
             f"validation {training.val_accuracy:.2%}, test {training.test_accuracy:.2%}",
             markup=False,
             overflow="ellipsis",
@@ -85,15 +97,20 @@ class Progress:
         self.now = f"training the front again with other seeds: {done} of {total}"
         self._refresh()
 
+    def _costs(self, record: TrialRecord) -> str:
+        """In columns; a latency that was not measured is left out."""
+        known = [name for name in self.costs if name != LATENCY or LATENCY in record.metrics]
+        return "  ".join(f"{cost_text(name, record.cost(name)):>11} {unit(name)}" for name in known)
+
     def _refresh(self) -> None:
         if self.live is None:
             return
-        front = ParetoFront.of(self.records.values())
-        done = len(self.records)
+        front = ParetoFront.of(self.records.values(), self.costs)
+        done = self.done
         parts = [f"{done}/{self.trials} trials", f"{len(front)} on the front"]
         if len(front):
             best = front.best()
-            parts.append(f"best {best.val_accuracy:.2%} at {short_count(best.parameters)}")
+            parts.append(f"best {best.val_accuracy:.2%} at {short_count(best.cost(self.costs[0]))}")
         elapsed = time.monotonic() - self.started
         parts.append(f"{_clock(elapsed)} so far")
         if done > self.kept:

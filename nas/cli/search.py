@@ -150,7 +150,11 @@ def _run(plan: Plan, runs_dir: Path, tracking_uri: str | None, fresh: bool) -> S
         markup=False,
     )
     progress = Progress(
-        trials=experiment.trials, epochs=experiment.training.epochs, time_limit=experiment.time_limit, known=known
+        trials=experiment.trials,
+        epochs=experiment.training.epochs,
+        time_limit=experiment.time_limit,
+        costs=experiment.costs,
+        known=known,
     )
     previous = signal.signal(signal.SIGTERM, _terminate)
     try:

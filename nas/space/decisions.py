@@ -68,12 +68,14 @@ class Step:
 
 
 class Reach(NamedTuple):
-    """What a state can still lead to: the fewest and most parameters, the fewest MACs, the least peak memory."""
+    """What a state can still lead to: parameters, MACs and peak memory, the least and the most."""
 
     fewest_parameters: int
     most_parameters: int
     fewest_macs: int
     least_activation_bytes: int
+    most_macs: int
+    most_activation_bytes: int
 
 
 class Choice(NamedTuple):
@@ -162,20 +164,24 @@ class Decisions:
     def _settle(self, state: State, steps: list[Step]) -> None:
         """Keep what is known of a state once all that it leads to is known."""
         if self.is_end(state):
-            self._reach[state] = Reach(0, 0, 0, 0)
+            self._reach[state] = Reach(0, 0, 0, 0, 0, 0)
             return
-        choices = []
+        choices, most_macs, most_memory = [], 0, 0
         for step in steps:
             on = self._reach[step.to]
             if on is not None:
                 fewest, most = step.parameters + on.fewest_parameters, step.parameters + on.most_parameters
                 memory = max(step.activation_bytes, on.least_activation_bytes)
                 choices.append(Choice(fewest, most, step.macs + on.fewest_macs, memory, step))
+                most_macs = max(most_macs, step.macs + on.most_macs)
+                most_memory = max(most_memory, step.activation_bytes, on.most_activation_bytes)
         self._reach[state] = None
         if choices:
             fewest_parameters, most_parameters, macs, memories, _ = zip(*choices, strict=True)
             self._choices[state] = choices
-            self._reach[state] = Reach(min(fewest_parameters), max(most_parameters), min(macs), min(memories))
+            self._reach[state] = Reach(
+                min(fewest_parameters), max(most_parameters), min(macs), min(memories), most_macs, most_memory
+            )
 
     def _steps_at(self, state: State) -> list[Step]:
         if self.is_end(state):

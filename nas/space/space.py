@@ -87,6 +87,15 @@ class SearchSpace:
         """Of the largest architecture."""
         return self._reach.most_parameters
 
+    def counts(self, name: str) -> tuple[int, int]:
+        """The least and the most that an architecture has of `parameters`, `macs` or `activation_bytes`."""
+        reach = self._reach
+        return {
+            "parameters": (reach.fewest_parameters, reach.most_parameters),
+            "macs": (reach.fewest_macs, reach.most_macs),
+            "activation_bytes": (reach.least_activation_bytes, reach.most_activation_bytes),
+        }[name]
+
     def check(self, budget: Budget) -> None:
         """Refuse a budget that no architecture meets, before anything is sampled.
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from nas.architecture import Budget
 from nas.errors import NasError
+from nas.objectives import PARAMETERS
 from nas.space.protocol import AnyCandidate, Candidate, Space
 from nas.trial import TrialStatus
 
@@ -41,6 +42,14 @@ class Tried(Protocol[CandidateOut]):
         """In [0, 1]; only asked of a completed trial."""
         ...
 
+    def cost(self, name: str) -> float:
+        """One of `nas.objectives.COSTS`.
+
+        Raises:
+            KeyError: it was not measured.
+        """
+        ...
+
     @property
     def curve(self) -> Sequence[float]:
         """Validation accuracy after each epoch so far."""
@@ -52,13 +61,18 @@ class Strategy(ABC, Generic[AnyCandidate]):
 
     A strategy keeps no state between calls: the same history and the same random numbers give the same proposals, so
     that a search that was killed goes on as if it had not been.
+
+    Args:
+        space: what may be proposed.
+        budget: what every proposal is inside of.
+        costs: what shall be low while accuracy is high; see `nas.objectives.COSTS`.
     """
 
     name: ClassVar[str]
 
-    def __init__(self, space: Space[AnyCandidate], budget: Budget) -> None:
+    def __init__(self, space: Space[AnyCandidate], budget: Budget, costs: tuple[str, ...] = PARAMETERS) -> None:
         space.check(budget)
-        self.space, self.budget = space, budget
+        self.space, self.budget, self.costs = space, budget, costs
 
     @abstractmethod
     def propose(self, history: Sequence[Tried[AnyCandidate]], count: int, rng: random.Random) -> list[AnyCandidate]:
@@ -92,7 +106,9 @@ def register(name: str) -> Callable[[AnyStrategy], AnyStrategy]:
     return add
 
 
-def make_strategy(name: str, space: Space[AnyCandidate], budget: Budget) -> Strategy[AnyCandidate]:
+def make_strategy(
+    name: str, space: Space[AnyCandidate], budget: Budget, costs: tuple[str, ...] = PARAMETERS
+) -> Strategy[AnyCandidate]:
     """A strategy by name.
 
     Raises:
@@ -103,4 +119,4 @@ def make_strategy(name: str, space: Space[AnyCandidate], budget: Budget) -> Stra
         close = get_close_matches(name, STRATEGIES, n=1)
         hint = f" (did you mean {close[0]!r}?)" if close else ""
         raise StrategyError(f"there is no strategy {name!r}{hint}; there are {', '.join(sorted(STRATEGIES))}")
-    return STRATEGIES[name](space, budget)
+    return STRATEGIES[name](space, budget, costs)

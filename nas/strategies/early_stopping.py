@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, ClassVar, final
 
+from nas.objectives import PARAMETERS
 from nas.strategies.base import StrategyError, Tried
 from nas.strategies.evolution import survivors
-from nas.strategies.learning_curve import expected
+from nas.strategies.learning_curve import Expected, expected
 from nas.trial import TrialStatus
 
 REDUCTION = 3
@@ -26,12 +26,13 @@ class EarlyStopping(ABC):
 
     Args:
         epochs: of a full training.
+        costs: what shall be low while accuracy is high; see `nas.objectives.COSTS`.
     """
 
     name: ClassVar[str]
 
-    def __init__(self, epochs: int) -> None:
-        self.epochs = epochs
+    def __init__(self, epochs: int, costs: tuple[str, ...] = PARAMETERS) -> None:
+        self.epochs, self.costs = epochs, costs
 
     @property
     @abstractmethod
@@ -70,11 +71,11 @@ class NoEarlyStopping(EarlyStopping):
 class ParetoAsha(EarlyStopping):
     """Asynchronous successive halving (Li et al., 2020), ranked by non-dominated sorting (Schmucker et al., 2021).
 
-    Sizes are known, so a small network is never compared with a large one for accuracy alone: it goes on if no network
-    of at most its size was better at the same epoch. When no new trials come, whatever may still belong to the search's
-    front goes on, the most promising first: a trial whose accuracy, as its curve lets expect it and one standard
-    deviation higher, would be above what full trainings of at most its size came to. Ranks at a rung are noisy, and a
-    front is made of the few that they are wrong about.
+    Costs are known, so a small network is never compared with a large one for accuracy alone: it goes on if no network
+    of at most its costs was better at the same epoch. When no new trials come, whatever may still belong to the
+    search's front goes on, the most promising first: a trial whose accuracy, as its curve lets expect it and one
+    standard deviation higher, would be above what full trainings of at most its costs came to. Ranks at a rung are
+    noisy, and a front is made of the few that they are wrong about.
     """
 
     name = "pareto-asha"
@@ -89,10 +90,10 @@ class ParetoAsha(EarlyStopping):
     def promote(self, trials: Sequence[Tried[Any]], *, more: bool) -> int | None:
         for rung in reversed(self.rungs[:-1]):
             there = reached(trials, rung)
-            best = survivors(there, len(there) // REDUCTION)
+            best = survivors(there, len(there) // REDUCTION, self.costs)
             if (found := _first_waiting(best, trials, rung)) is not None:
                 return found
-        return None if more else _most_promising(trials)
+        return None if more else _most_promising(trials, self.costs)
 
 
 @final
@@ -110,14 +111,14 @@ class OneEpochThenTopK(EarlyStopping):
         if more or first or self.epochs == 1:
             return None
         there = reached(trials, 1)
-        return _first_waiting(survivors(there, math.ceil(len(there) / REDUCTION)), trials, 1)
+        return _first_waiting(survivors(there, math.ceil(len(there) / REDUCTION), self.costs), trials, 1)
 
 
 EARLY_STOPPING = {kind.name: kind for kind in (NoEarlyStopping, ParetoAsha, OneEpochThenTopK)}
 """Every kind of early stopping by its name in experiment files."""
 
 
-def make_early_stopping(name: str, epochs: int) -> EarlyStopping:
+def make_early_stopping(name: str, epochs: int, costs: tuple[str, ...] = PARAMETERS) -> EarlyStopping:
     """By name.
 
     Raises:
@@ -127,34 +128,20 @@ def make_early_stopping(name: str, epochs: int) -> EarlyStopping:
         close = get_close_matches(name, EARLY_STOPPING, n=1)
         hint = f" (did you mean {close[0]!r}?)" if close else ""
         raise StrategyError(f"there is no early stopping {name!r}{hint}; there are {', '.join(EARLY_STOPPING)}")
-    return EARLY_STOPPING[name](epochs)
+    return EARLY_STOPPING[name](epochs, costs)
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
-    """A trial as it was at a rung."""
-
-    number: int
-    architecture: Any
-    val_accuracy: float
-    parameters: int
-    macs: int
-    curve: tuple[float, ...] = ()
-    status: TrialStatus = TrialStatus.COMPLETED
-    completed: bool = True
-
-
-def reached(trials: Sequence[Tried[Any]], rung: int) -> list[Tried[Any]]:
+def reached(trials: Sequence[Tried[Any]], rung: int) -> list[Expected[Any]]:
     """The trials that were trained for at least `rung` epochs, with the best accuracy that they had then."""
-    return [
-        Reached(trial.number, trial.architecture, max(trial.curve[:rung]), trial.parameters, trial.macs)
-        for trial in trials
-        if len(trial.curve) >= rung
-    ]
+    return [Expected(trial, max(trial.curve[:rung])) for trial in trials if len(trial.curve) >= rung]
 
 
-def _most_promising(trials: Sequence[Tried[Any]]) -> int | None:
+def _most_promising(trials: Sequence[Tried[Any]], costs: tuple[str, ...]) -> int | None:
     """The stopped trial that may exceed the front by most, or None."""
+
+    def is_cheaper(one: Tried[Any], other: Tried[Any]) -> bool:
+        return all(one.cost(name) <= other.cost(name) for name in costs)
+
     known = expected(trials)
     full = [trial for trial in known if not trial.deviation]
     stopped = {trial.number for trial in trials if trial.status is TrialStatus.STOPPED}
@@ -162,7 +149,7 @@ def _most_promising(trials: Sequence[Tried[Any]]) -> int | None:
         (
             trial.val_accuracy
             + trial.deviation
-            - max((other.val_accuracy for other in full if other.parameters <= trial.parameters), default=0.0),
+            - max((other.val_accuracy for other in full if is_cheaper(other, trial)), default=0.0),
             -trial.number,
         )
         for trial in known

@@ -1,4 +1,4 @@
-"""Learn accuracy, know the size: exact expected hypervolume improvement over a Gaussian process."""
+"""Learn accuracy, know the costs: exact expected hypervolume improvement over a Gaussian process."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, final
 
+from nas.objectives import LATENCY, PARAMETERS
 from nas.pareto import ParetoFront, pareto_rank
 from nas.space.protocol import AnyCandidate
 from nas.strategies.accuracy_model import AccuracyModel, Encoder
 from nas.strategies.base import Strategy, Tried, register
-from nas.strategies.improvement import Stairs, expected_improvement, stairs
+from nas.strategies.cost_model import CostModel, log_cost
+from nas.strategies.improvement import expected_improvement, non_dominated, stairs
 from nas.strategies.learning_curve import Expected, expected
 from nas.strategies.proposals import collect
 from nas.strategies.threads import one_thread
@@ -39,10 +41,11 @@ REFERENCE = 0.1
 @final
 @register("ehvi")
 class EhviStrategy(Strategy[AnyCandidate]):
-    """Exact expected hypervolume improvement at the known size, over a Gaussian process of accuracy.
+    """Exact expected hypervolume improvement at the known costs, over a Gaussian process of accuracy.
 
     The front that is to be improved is the one at the model's mean, so that one lucky training does not fix it. Running
-    trials count as if they had ended as expected.
+    trials count as if they had ended as expected. Latency is known of measured networks and predicted for candidates;
+    what will probably exceed its limit is worth less.
     """
 
     def propose(self, history: Sequence[Tried[AnyCandidate]], count: int, rng: random.Random) -> list[AnyCandidate]:
@@ -65,7 +68,14 @@ class EhviStrategy(Strategy[AnyCandidate]):
             for trial in history
             if trial.status is TrialStatus.RUNNING and trial.number not in known_numbers
         ]
-        outlook = Outlook(self, known, running)
+        measured = []
+        if LATENCY in self.costs or self.budget.max_latency_ms is not None:
+            measured = [
+                (trial.architecture, trial.cost(LATENCY))
+                for trial in history
+                if trial.number in known_numbers or trial.status is TrialStatus.REFUSED
+            ]
+        outlook = Outlook(self, known, running, measured)
 
         def idea(proposals: Sequence[AnyCandidate], seen: set[str]) -> AnyCandidate | None:
             if proposals:
@@ -118,11 +128,13 @@ class Outlook(Generic[AnyCandidate]):
         strategy: EhviStrategy[AnyCandidate],
         trials: Sequence[Expected[AnyCandidate]],
         running: Sequence[AnyCandidate],
+        measured: Sequence[tuple[AnyCandidate, float]] = (),
     ) -> None:
         import numpy as np
 
-        self.space, budget = strategy.space, strategy.budget
-        trials = most_telling(trials)
+        self.space, self.budget = strategy.space, strategy.budget
+        self.cost_model = CostModel(self.space, strategy.encoder, strategy.costs, measured)
+        trials = most_telling(trials, strategy.costs)
         self.known = [trial.architecture for trial in trials]
         self.model = AccuracyModel(
             strategy.encoder,
@@ -131,61 +143,57 @@ class Outlook(Generic[AnyCandidate]):
             np.array([trial.deviation for trial in trials]),
         )
         self.reference = float(np.quantile(self.model.targets, REFERENCE))
-        largest = self.space.most_parameters
-        if budget.max_parameters is not None:
-            largest = min(largest, budget.max_parameters)
-        smallest = max(self.space.fewest_parameters, budget.min_parameters or 0)
-        self.limits = _log(smallest), max(_log(largest), _log(smallest))
-        observed = [trial.architecture for trial in ParetoFront.of(trials)]
+        self.costs = np.array([[log_cost(trial.cost(name)) for name in strategy.costs] for trial in trials])
+        seen = zip(strategy.costs, self.costs.T, strict=True)
+        self.largest = np.array([self._largest(name, column) for name, column in seen])
+        observed = [trial.architecture for trial in ParetoFront.of(trials, strategy.costs)]
         self.imagine(running)
         believed = self._believed(self._means())
         self.front = list({found.id: found for found in [*observed, *believed]}.values())
 
     def imagine(self, candidates: Sequence[AnyCandidate]) -> None:
         """Go on as if these had been trained and were as good as expected."""
-        self.model.imagine([self.space.encode(found) for found in candidates])
-        self.known = [*self.known, *candidates]
-        self.stairs = self._stairs(self._means())
-
-    def improvements(self, candidates: Sequence[AnyCandidate]) -> list[float]:
-        """Expected hypervolume improvement of each, over log-parameters and warped accuracy."""
         import numpy as np
 
+        if candidates:
+            self.model.imagine([self.space.encode(found) for found in candidates])
+            self.known = [*self.known, *candidates]
+            self.costs = np.concatenate([self.costs, self.cost_model(candidates)])
+        means = self._means()
+        self.stairs = stairs(self.costs, means, largest=self.largest, reference=self.reference)
+
+    def improvements(self, candidates: Sequence[AnyCandidate]) -> list[float]:
+        """Expected hypervolume improvement of each, over log-costs and warped accuracy."""
         if not candidates:
             return []
         means, deviations = self.model.predict([self.space.encode(found) for found in candidates])
-        sizes = np.array([_log(found.count.parameters) for found in candidates])
-        return [float(value) for value in expected_improvement(self.stairs, sizes, means, deviations)]
+        values = expected_improvement(self.stairs, self.cost_model(candidates), means, deviations)
+        if self.budget.max_latency_ms is not None:
+            values *= self.cost_model.is_fast(candidates, self.budget.max_latency_ms)
+        return [float(value) for value in values]
 
     def _means(self) -> Vector:
         """What the model believes of everything that is known; that is less noisy than what was observed."""
         return self.model.means([self.space.encode(found) for found in self.known])
 
-    def _stairs(self, means: Vector) -> Stairs:
-        import numpy as np
-
-        sizes = np.array([_log(found.count.parameters) for found in self.known])
-        smallest, largest = self.limits
-        return stairs(sizes, means, smallest=smallest, largest=largest, reference=self.reference)
-
     def _believed(self, means: Vector) -> Iterable[AnyCandidate]:
         """The front at the model's means."""
-        highest = -math.inf
-        order = sorted(range(len(self.known)), key=lambda place: (self.known[place].count.parameters, -means[place]))
-        for place in order:
-            if means[place] > highest:
-                highest = means[place]
-                yield self.known[place]
+        return (self.known[place] for place in non_dominated(self.costs, means))
+
+    def _largest(self, name: str, seen: Vector) -> float:
+        """Logarithm of the highest cost that counts: the limit, or what the dearest network so far had."""
+        limit = getattr(self.budget, f"max_{name}")
+        if name == PARAMETERS[0]:
+            limit = min(self.space.most_parameters, limit or math.inf)
+        return float(seen.max()) if limit is None else log_cost(limit)
 
 
-def most_telling(trials: Sequence[Expected[AnyCandidate]]) -> list[Expected[AnyCandidate]]:
+def most_telling(
+    trials: Sequence[Expected[AnyCandidate]], costs: tuple[str, ...] = PARAMETERS
+) -> list[Expected[AnyCandidate]]:
     """All trials; first those that a model of limited size should know: in turn one of the best and any other."""
-    ranks = pareto_rank(trials)
+    ranks = pareto_rank(trials, costs)
     best = sorted(trials, key=lambda trial: (ranks[trial.number], trial.number))
     others = random.Random(0).sample(list(trials), len(trials))
     ordered = {trial.number: trial for pair in zip(best, others, strict=True) for trial in pair}
     return list(ordered.values())
-
-
-def _log(parameters: int) -> float:
-    return math.log(max(parameters, 1))

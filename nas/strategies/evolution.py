@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
-from typing import final
+from typing import TypeVar, final
 
-from nas.pareto import pareto_rank
+from nas.objectives import PARAMETERS
+from nas.pareto import Scored, pareto_rank
 from nas.space.protocol import AnyCandidate
 from nas.strategies.base import Strategy, Tried, register
+from nas.strategies.cost_model import log_cost
 from nas.strategies.learning_curve import expected
 from nas.strategies.proposals import collect, first_new
 
@@ -32,7 +34,7 @@ class EvolutionStrategy(Strategy[AnyCandidate]):
     """
 
     def propose(self, history: Sequence[Tried[AnyCandidate]], count: int, rng: random.Random) -> list[AnyCandidate]:
-        population = survivors(expected(history), POPULATION)
+        population = survivors(expected(history), POPULATION, self.costs)
         space, budget = self.space, self.budget
 
         def parent() -> AnyCandidate:
@@ -53,29 +55,33 @@ class EvolutionStrategy(Strategy[AnyCandidate]):
         return collect(space, budget, history, count, rng, idea)
 
 
-def survivors(trials: Sequence[Tried[AnyCandidate]], count: int) -> list[Tried[AnyCandidate]]:
+AnyTrial = TypeVar("AnyTrial", bound=Scored)
+
+
+def survivors(trials: Sequence[AnyTrial], count: int, costs: tuple[str, ...] = PARAMETERS) -> list[AnyTrial]:
     """The best trials by rank, then by crowding distance: the farther from its neighbors on its front the better."""
-    ranks = pareto_rank(trials)
-    fronts: dict[int, list[Tried[AnyCandidate]]] = {}
+    ranks = pareto_rank(trials, costs)
+    fronts: dict[int, list[AnyTrial]] = {}
     for trial in trials:
         fronts.setdefault(ranks[trial.number], []).append(trial)
-    chosen: list[Tried[AnyCandidate]] = []
+    chosen: list[AnyTrial] = []
     for rank in sorted(fronts):
         if len(chosen) >= count:
             break
-        distances = crowding(fronts[rank])
+        distances = crowding(fronts[rank], costs)
         chosen += sorted(fronts[rank], key=lambda trial: -distances[trial.number])
     return chosen[:count]
 
 
-def crowding(front: Sequence[Tried[AnyCandidate]]) -> dict[int, float]:
-    """By trial number the distance between both neighbors in log-parameters and accuracy; infinite at the ends."""
-    points = sorted(
-        ((math.log(max(trial.parameters, 1)), trial.val_accuracy, trial.number) for trial in front), key=lambda p: p[:2]
-    )
-    width = points[-1][0] - points[0][0] or 1.0
-    height = points[-1][1] - points[0][1] or 1.0
-    distances = {points[0][2]: math.inf, points[-1][2]: math.inf}
-    for before, (_, _, number), after in zip(points, points[1:], points[2:], strict=False):
-        distances[number] = abs(after[0] - before[0]) / abs(width) + abs(after[1] - before[1]) / abs(height)
+def crowding(front: Sequence[AnyTrial], costs: tuple[str, ...] = PARAMETERS) -> dict[int, float]:
+    """By trial number the distance between both neighbors, summed over log-costs and accuracy; infinite at the ends."""
+    distances = dict.fromkeys((trial.number for trial in front), 0.0)
+    axes = [[log_cost(trial.cost(name)) for trial in front] for name in costs]
+    for values in (*axes, [trial.val_accuracy for trial in front]):
+        points = sorted(zip(values, front, strict=True), key=lambda point: (point[0], point[1].number))
+        width = points[-1][0] - points[0][0] or 1.0
+        for _, trial in (points[0], points[-1]):
+            distances[trial.number] = math.inf
+        for (before, _), (_, trial), (after, _) in zip(points, points[1:], points[2:], strict=False):
+            distances[trial.number] += (after - before) / width
     return distances

@@ -1,4 +1,4 @@
-"""Expected hypervolume improvement when one of the two objectives is known exactly."""
+"""Expected hypervolume improvement when all objectives but one are known exactly."""
 
 from __future__ import annotations
 
@@ -7,59 +7,94 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     import numpy as np
 
-    Vector = np.ndarray[Any, np.dtype[np.float64]]
+    Array = np.ndarray[Any, np.dtype[np.float64]]
+
+CELLS = 2_000_000
+"""That are looked at in one go, candidates times cells: 16 MB of numbers."""
 
 
 class Stairs(NamedTuple):
-    """The accuracy that a network must exceed to improve the front, by its log-parameters.
+    """The accuracy that a network must exceed to improve the front, by its costs.
 
     Attributes:
-        edges: ascending; step i reaches from `edges[i]` to `edges[i + 1]`, the last edge is the largest size.
-        levels: of each step, ascending; the first is the reference.
+        edges: of each cost, ascending, from minus infinity to the highest cost that counts: step i reaches from
+            `edges[i]` to `edges[i + 1]`.
+        levels: one axis a cost; of each cell of the grid of steps.
     """
 
-    edges: Vector
-    levels: Vector
+    edges: tuple[Array, ...]
+    levels: Array
 
 
-def stairs(sizes: Vector, accuracies: Vector, *, smallest: float, largest: float, reference: float) -> Stairs:
+def stairs(costs: Array, accuracies: Array, *, largest: Array, reference: float) -> Stairs:
     """The front of points as stairs.
 
     Args:
-        sizes: log-parameters of the points in any order.
+        costs: logarithms, a row a point, a column a cost.
         accuracies: of the same points.
-        smallest: log-parameters from which area counts.
-        largest: log-parameters up to which area counts.
+        largest: logarithm of each cost up to which volume counts.
         reference: accuracy that is worth nothing.
     """
     import numpy as np
 
-    edges, levels = [smallest], [reference]
-    for place in np.lexsort((-accuracies, sizes)):
-        if accuracies[place] > levels[-1]:
-            edges.append(min(max(float(sizes[place]), smallest), largest))
-            levels.append(float(accuracies[place]))
-    return Stairs(np.array([*edges, largest]), np.array(levels))
+    costs = np.minimum(costs, largest)
+    front = [place for place in non_dominated(costs, accuracies) if accuracies[place] > reference]
+    edges = [np.unique(costs[front, axis]) for axis in range(costs.shape[1])]
+    levels = np.full([len(each) + 1 for each in edges], reference)
+    for place in front:
+        steps = zip(edges, costs[place], strict=True)
+        corner = tuple(slice(np.searchsorted(each, cost) + 1, None) for each, cost in steps)
+        levels[corner] = np.maximum(levels[corner], accuracies[place])
+    ends = zip(edges, largest, strict=True)
+    return Stairs(tuple(np.concatenate([[-np.inf], each, [end]]) for each, end in ends), levels)
 
 
-def expected_improvement(front: Stairs, sizes: Vector, means: Vector, deviations: Vector) -> Vector:
-    """By how much each candidate is expected to raise the area under the stairs: exact, in closed form.
+def non_dominated(costs: Array, accuracies: Array) -> list[int]:
+    """Places of the points that no other beats, by costs; of equal points the first.
 
-    A network of known size raises every step from its size on to its accuracy, if that is higher. Over a step of width
-    w and level h it is expected to add w * E[max(accuracy - h, 0)], which a normal distribution gives in closed form.
+    Args:
+        costs: a row a point, a column a cost.
+        accuracies: of the same points.
+    """
+    import numpy as np
+
+    front: list[int] = []
+    for place in np.lexsort((-accuracies, *costs.T[::-1])):
+        rivals = front if costs.shape[1] > 1 else front[-1:]
+        beaten = (costs[rivals] <= costs[place]).all(axis=1) & (accuracies[rivals] >= accuracies[place])
+        if not beaten.any():
+            front.append(int(place))
+    return front
+
+
+def expected_improvement(front: Stairs, costs: Array, means: Array, deviations: Array) -> Array:
+    """By how much each candidate is expected to raise the volume under the stairs: exact, in closed form.
+
+    A network of known costs raises every cell from its costs on to its accuracy, if that is higher. Over a cell of
+    volume v and level h it is expected to add v * E[max(accuracy - h, 0)], which a normal distribution gives in closed
+    form; cells of one level share it.
 
     Args:
         front: what is to be improved.
-        sizes: log-parameters of the candidates.
+        costs: logarithms, a row a candidate, a column a cost.
         means: of their accuracies, which are normally distributed.
         deviations: standard deviations of the same, positive.
     """
     import numpy as np
     from scipy.special import ndtr
 
-    left = np.maximum(front.edges[:-1], sizes[:, None])
-    widths = np.maximum(front.edges[1:] - left, 0.0)
-    z = (means[:, None] - front.levels) / deviations[:, None]
+    levels, level_of = np.unique(front.levels, return_inverse=True)
+    level_of = level_of.reshape(front.levels.shape)
+    z = (means[:, None] - levels) / deviations[:, None]
     density = np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi)
-    result: Vector = (widths * (z * ndtr(z) + density)).sum(axis=1) * deviations
+    gains = (z * ndtr(z) + density) * deviations[:, None]
+    result = np.zeros(len(means))
+    step = max(1, CELLS // level_of.size)
+    for start in range(0, len(means), step):
+        part = slice(start, start + step)
+        volumes = gains[part][:, level_of]
+        for edges, cost in zip(reversed(front.edges), reversed(costs[part].T), strict=True):
+            widths = np.maximum(edges[1:] - np.maximum(edges[:-1], cost[:, None]), 0.0)
+            volumes = np.einsum("n...w,nw->n...", volumes, widths)
+        result[part] = volumes
     return result

@@ -29,22 +29,43 @@ PRIOR_DEVIATION = 0.3
 @final
 @dataclass(frozen=True, slots=True)
 class Expected(Generic[AnyCandidate]):
-    """A trial as if it had been trained in full.
+    """A trial as if it had been trained in full, or as if training ended where it once was.
 
     Attributes:
-        val_accuracy: expected at the end; what was observed for a completed trial.
-        deviation: standard deviation of what is expected; 0 for a completed trial.
+        trial: as it is.
+        val_accuracy: expected at the end, or observed; in place of the trial's.
+        deviation: standard deviation of what is expected; 0 for what was observed.
     """
 
-    number: int
-    architecture: AnyCandidate
+    trial: Tried[AnyCandidate]
     val_accuracy: float
-    parameters: int
-    macs: int
-    curve: Sequence[float]
     deviation: float = 0.0
     status: TrialStatus = TrialStatus.COMPLETED
     completed: bool = True
+
+    @property
+    def number(self) -> int:
+        return self.trial.number
+
+    @property
+    def architecture(self) -> AnyCandidate:
+        return self.trial.architecture
+
+    @property
+    def parameters(self) -> int:
+        return self.trial.parameters
+
+    @property
+    def macs(self) -> int:
+        return self.trial.macs
+
+    @property
+    def curve(self) -> Sequence[float]:
+        return self.trial.curve
+
+    def cost(self, name: str) -> float:
+        """As the trial's."""
+        return self.trial.cost(name)
 
 
 def expected(history: Sequence[Tried[AnyCandidate]]) -> list[Expected[AnyCandidate]]:
@@ -67,11 +88,7 @@ def expected(history: Sequence[Tried[AnyCandidate]]) -> list[Expected[AnyCandida
                 learned[epochs] = _Regression(full, epochs)
             accuracy, deviation = learned[epochs](trial.curve)
         if math.isfinite(accuracy):
-            found.append(
-                Expected(
-                    trial.number, trial.architecture, accuracy, trial.parameters, trial.macs, trial.curve, deviation
-                )
-            )
+            found.append(Expected(trial, accuracy, deviation))
     return found
 
 

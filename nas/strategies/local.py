@@ -25,7 +25,7 @@ class LocalStrategy(Strategy[AnyCandidate]):
     """Pareto local search: one decision of one network on the front is changed at a time."""
 
     def propose(self, history: Sequence[Tried[AnyCandidate]], count: int, rng: random.Random) -> list[AnyCandidate]:
-        front = ParetoFront.of(expected(history)).points
+        front = ParetoFront.of(expected(history), self.costs).points
 
         def neighbor() -> AnyCandidate:
             return self.space.mutate(rng.choice(front).architecture, rng, self.budget)

@@ -7,16 +7,17 @@ trained: it asks for the next. Genes are independent categorical parameters; one
 
 from __future__ import annotations
 
-import math
 import random
 import warnings
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Generic, final
+from typing import TYPE_CHECKING, Generic, Literal, final
 
 from nas.architecture import Budget
+from nas.objectives import PARAMETERS
 from nas.space.protocol import AnyCandidate, Genes, Space
 from nas.strategies.base import Strategy, StrategyError, Tried, register
+from nas.strategies.cost_model import log_cost
 from nas.strategies.learning_curve import expected
 from nas.strategies.proposals import collect
 
@@ -29,8 +30,8 @@ ASKS = 30
 POPULATION = 20
 """Of NSGA-II; Optuna's default of 50 learns too slowly for a hundred trials."""
 
-Objectives = tuple[float, float]
-"""Accuracy, which is maximized, and log10 of the parameters, which are minimized."""
+Objectives = tuple[float, ...]
+"""Accuracy, which is maximized, and the logarithm of each cost, which is minimized."""
 
 
 @final
@@ -38,9 +39,9 @@ Objectives = tuple[float, float]
 class OptunaTpeStrategy(Strategy[AnyCandidate]):
     """Optuna's multivariate TPE (needs the extra `peers`)."""
 
-    def __init__(self, space: Space[AnyCandidate], budget: Budget) -> None:
+    def __init__(self, space: Space[AnyCandidate], budget: Budget, costs: tuple[str, ...] = PARAMETERS) -> None:
         _need_optuna(self.name)
-        super().__init__(space, budget)
+        super().__init__(space, budget, costs)
 
     def propose(self, history: Sequence[Tried[AnyCandidate]], count: int, rng: random.Random) -> list[AnyCandidate]:
         import optuna
@@ -52,11 +53,11 @@ class OptunaTpeStrategy(Strategy[AnyCandidate]):
                 # `multivariate` is marked experimental.
                 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
                 sampler = optuna.samplers.TPESampler(multivariate=True, seed=rng.getrandbits(32))
-            made = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
+            made = optuna.create_study(directions=peer.directions, sampler=sampler)
             made.add_trials([peer.trial(*trial) for trial in trials])
             return made
 
-        peer = _Peer(self.space, self.budget)
+        peer = _Peer(self)
         return peer.propose(history, count, rng, study)
 
 
@@ -65,9 +66,9 @@ class OptunaTpeStrategy(Strategy[AnyCandidate]):
 class OptunaNsga2Strategy(Strategy[AnyCandidate]):
     """Optuna's NSGA-II with a population of 20 (needs the extra `peers`)."""
 
-    def __init__(self, space: Space[AnyCandidate], budget: Budget) -> None:
+    def __init__(self, space: Space[AnyCandidate], budget: Budget, costs: tuple[str, ...] = PARAMETERS) -> None:
         _need_optuna(self.name)
-        super().__init__(space, budget)
+        super().__init__(space, budget, costs)
 
     def propose(self, history: Sequence[Tried[AnyCandidate]], count: int, rng: random.Random) -> list[AnyCandidate]:
         import optuna
@@ -76,7 +77,7 @@ class OptunaNsga2Strategy(Strategy[AnyCandidate]):
 
         def study(trials: Sequence[tuple[Genes, Objectives]]) -> optuna.Study:
             sampler = optuna.samplers.NSGAIISampler(population_size=POPULATION, seed=rng.getrandbits(32))
-            made = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
+            made = optuna.create_study(directions=peer.directions, sampler=sampler)
             for number, (genes, values) in enumerate(trials):
                 made.add_trial(peer.trial(genes))
                 # The sampler numbers the generations as if it had proposed the trial itself.
@@ -84,7 +85,7 @@ class OptunaNsga2Strategy(Strategy[AnyCandidate]):
                 made.tell(number, values)
             return made
 
-        peer = _Peer(self.space, self.budget)
+        peer = _Peer(self)
         return peer.propose(history, count, rng, study)
 
 
@@ -92,11 +93,13 @@ class OptunaNsga2Strategy(Strategy[AnyCandidate]):
 class _Peer(Generic[AnyCandidate]):
     """A space as Optuna sees it."""
 
-    def __init__(self, space: Space[AnyCandidate], budget: Budget) -> None:
+    def __init__(self, strategy: Strategy[AnyCandidate]) -> None:
         import optuna
 
-        self.space, self.budget = space, budget
-        choices = {name: values for name, values in space.genes().items() if len(values) > 1}
+        self.space, self.budget, self.costs = strategy.space, strategy.budget, strategy.costs
+        minimize: Literal["minimize"] = "minimize"
+        self.directions: list[Literal["maximize", "minimize"]] = ["maximize", *(minimize for _ in self.costs)]
+        choices = {name: values for name, values in self.space.genes().items() if len(values) > 1}
         self.distributions = {
             name: optuna.distributions.CategoricalDistribution(values) for name, values in choices.items()
         }
@@ -124,7 +127,10 @@ class _Peer(Generic[AnyCandidate]):
 
         space, budget = self.space, self.budget
         known = expected(history)
-        told = {trial.architecture.id: (trial.val_accuracy, math.log10(max(trial.parameters, 1))) for trial in known}
+        told: dict[str, Objectives] = {
+            trial.architecture.id: (trial.val_accuracy, *(log_cost(trial.cost(name)) for name in self.costs))
+            for trial in known
+        }
         study = study_of([(space.encode(trial.architecture), told[trial.architecture.id]) for trial in known])
 
         def idea(proposals: Sequence[AnyCandidate], seen: set[str]) -> AnyCandidate | None:  # noqa: ARG001

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from nas.objectives import Objectives
 from nas.pareto import ParetoFront
 from nas.trial import TrialRecord, incomplete
 
@@ -15,12 +16,14 @@ class FrontChart:
     """What every picture of a front shows.
 
     Attributes:
-        x_range: parameters at both ends of the axis.
+        objectives: of the search; the horizontal axis is the first cost.
+        x_range: costs at both ends of the axis.
         y_range: accuracies at both ends. Networks that learned next to nothing are left below it, because they
             would press everything worth seeing into one line; `below` counts them.
-        steps: corners of the line under which everything is dominated, (parameters, accuracy).
+        steps: corners of the line under which everything is dominated as far as this axis goes, (cost, accuracy).
     """
 
+    objectives: Objectives
     front: ParetoFront[TrialRecord]
     dominated: tuple[TrialRecord, ...]
     x_range: tuple[float, float]
@@ -31,29 +34,32 @@ class FrontChart:
     below: int
 
     @classmethod
-    def of(cls, records: Iterable[TrialRecord], max_parameters: int | None) -> FrontChart:
+    def of(cls, records: Iterable[TrialRecord], objectives: Objectives) -> FrontChart:
         records = tuple(records)
         done = [r for r in records if r.completed]
-        front = ParetoFront.of(done)
+        front = ParetoFront.of(done, objectives.costs)
+        axis, budget = objectives.axis, objectives.budget
         members = {p.number for p in front}
-        sizes = [r.parameters for r in done] + ([max_parameters] if max_parameters else [])
-        x_range = (min(sizes, default=100) / 1.25, max(sizes, default=10_000) * 1.25)
+        costs = [r.cost(axis) for r in done] + ([budget] if budget else [])
+        low, high = objectives.limits[axis]
+        x_range = (min(costs, default=low or 1) / 1.25, max(costs, default=high) * 1.25)
         accuracies = sorted(r.val_accuracy for r in done)
         low, high = 0.0, 1.0
         if front.points:
-            high = front.points[-1].val_accuracy
+            high = front.best().val_accuracy
             usual = statistics.quantiles(accuracies, n=5)[0] if len(accuracies) > 4 else accuracies[0]
-            low = min(front.points[0].val_accuracy, usual)
+            low = min(*(point.val_accuracy for point in front), usual)
         margin = max(0.08 * (high - low), 0.005)
         y_range = (max(low - margin, -0.02), min(high + margin, 1.02))
         steps: list[tuple[float, float]] = []
-        for point in front:
-            steps += [(point.parameters, steps[-1][1] if steps else y_range[0])]
-            steps += [(point.parameters, point.val_accuracy)]
+        for point in ParetoFront.of(front, [axis]):
+            steps += [(point.cost(axis), steps[-1][1] if steps else y_range[0])]
+            steps += [(point.cost(axis), point.val_accuracy)]
         if steps:
-            end = x_range[1] if max_parameters is None else max(max_parameters, steps[-1][0])
+            end = x_range[1] if budget is None else max(budget, steps[-1][0])
             steps.append((end, steps[-1][1]))
         return cls(
+            objectives=objectives,
             front=front,
             dominated=tuple(r for r in done if r.number not in members),
             x_range=x_range,

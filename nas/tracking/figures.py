@@ -6,10 +6,12 @@ import io
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from nas.objectives import COSTS
 from nas.quantity import short_count
 from nas.tracking.chart import FrontChart
 
 if TYPE_CHECKING:
+    from nas.objectives import Objectives
     from nas.trial import TrialRecord
 
 FRONT_COLOR = "#d1495b"
@@ -20,13 +22,13 @@ FAILED_COLOR = "#e4e6e9"
 _INK, _MUTED = "#22303c", "#6b7785"
 
 
-def front_figure(records: Iterable[TrialRecord], *, title: str, max_parameters: int | None = None) -> Any:
+def front_figure(records: Iterable[TrialRecord], *, title: str, objectives: Objectives) -> Any:
     """A `plotly.graph_objects.Figure`: hovering shows run, architecture, parameters and accuracy.
 
     Args:
         records: trials in any order; failed ones are left out.
         title: plain text; markup in it is shown, not obeyed.
-        max_parameters: where to draw the budget.
+        objectives: of the search; its first cost is the horizontal axis, and its budget is drawn.
     """
     import html
     import math
@@ -34,19 +36,22 @@ def front_figure(records: Iterable[TrialRecord], *, title: str, max_parameters: 
     import plotly.graph_objects as go
 
     from nas.tracking.runs import run_name
+    from nas.tracking.tables import costs_in_words
 
-    chart = FrontChart.of(records, max_parameters)
+    chart = FrontChart.of(records, objectives)
+    axis, budget = objectives.axis, objectives.budget
 
     def points(trials: Iterable[TrialRecord], name: str, color: str, size: int) -> Any:
         trials = tuple(trials)
         return go.Scatter(
-            x=[r.parameters for r in trials],
+            x=[r.cost(axis) for r in trials],
             y=[r.val_accuracy for r in trials],
             customdata=[
-                [r.number, html.escape(r.architecture.describe()), short_count(r.macs), run_name(r)] for r in trials
+                [r.number, html.escape(r.architecture.describe()), costs_in_words(r, chart.objectives), run_name(r)]
+                for r in trials
             ],
-            hovertemplate="<b>%{customdata[3]}</b><br>%{customdata[1]}<br>%{x:,} parameters, "
-            "%{customdata[2]} MACs<br>%{y:.2%} validation accuracy<extra></extra>",
+            hovertemplate="<b>%{customdata[3]}</b><br>%{customdata[1]}<br>%{customdata[2]}<br>"
+            "%{y:.2%} validation accuracy<extra></extra>",
             mode="markers",
             name=name,
             marker={"color": color, "size": size, "line": {"color": "white", "width": 1}},
@@ -65,18 +70,18 @@ def front_figure(records: Iterable[TrialRecord], *, title: str, max_parameters: 
         )
     )
     figure.add_trace(points(chart.front, "Pareto front", FRONT_COLOR, 11))
-    if max_parameters:
+    if budget:
         figure.add_vline(
-            x=max_parameters,
+            x=budget,
             line={"color": _MUTED, "dash": "dash", "width": 1},
-            annotation={"text": f"budget {short_count(max_parameters)}", "font": {"color": _MUTED}},
+            annotation={"text": f"budget {short_count(budget)}", "font": {"color": _MUTED}},
         )
     figure.update_layout(
         template="plotly_white",
         title={"text": f"{html.escape(title)}<br><sup>{chart.subtitle}</sup>"},
         font={"color": _INK},
         xaxis={
-            "title": "parameters",
+            "title": COSTS[axis],
             "type": "log",
             "range": [math.log10(x) for x in chart.x_range],
             "tickformat": "~s",
@@ -88,30 +93,30 @@ def front_figure(records: Iterable[TrialRecord], *, title: str, max_parameters: 
     return figure
 
 
-def front_html(records: Iterable[TrialRecord], *, title: str, max_parameters: int | None = None) -> str:
+def front_html(records: Iterable[TrialRecord], *, title: str, objectives: Objectives) -> str:
     """The interactive figure as a page of 5 MB that needs no network: plotly's script is inside."""
-    figure = front_figure(records, title=title, max_parameters=max_parameters)
+    figure = front_figure(records, title=title, objectives=objectives)
     page: str = figure.to_html(include_plotlyjs=True, full_html=True, config={"displaylogo": False})
     return page
 
 
-def front_png(records: Iterable[TrialRecord], *, title: str, max_parameters: int | None = None) -> bytes:
+def front_png(records: Iterable[TrialRecord], *, title: str, objectives: Objectives) -> bytes:
     """The static picture, 1600 x 1000 pixels, with the most accurate point and the knee labeled.
 
     Args:
         records: trials in any order; failed ones are left out.
         title: plain text.
-        max_parameters: where to draw the budget.
+        objectives: of the search; its first cost is the horizontal axis, and its budget is drawn.
     """
-    return _drawn(records, title, max_parameters, "png")
+    return _drawn(records, title, objectives, "png")
 
 
-def front_svg(records: Iterable[TrialRecord], *, title: str, max_parameters: int | None = None) -> bytes:
+def front_svg(records: Iterable[TrialRecord], *, title: str, objectives: Objectives) -> bytes:
     """The same picture for any size, with its text as text."""
-    return _drawn(records, title, max_parameters, "svg")
+    return _drawn(records, title, objectives, "svg")
 
 
-def _drawn(records: Iterable[TrialRecord], title: str, max_parameters: int | None, format: str) -> bytes:
+def _drawn(records: Iterable[TrialRecord], title: str, objectives: Objectives, format: str) -> bytes:
     """Drawn with matplotlib's objects instead of pyplot, which keeps global state and must stay in the main thread."""
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -119,7 +124,8 @@ def _drawn(records: Iterable[TrialRecord], title: str, max_parameters: int | Non
     from matplotlib.layout_engine import ConstrainedLayoutEngine
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    chart = FrontChart.of(records, max_parameters)
+    chart = FrontChart.of(records, objectives)
+    axis, budget = objectives.axis, objectives.budget
     layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12)  # inches around everything
     figure = Figure(figsize=(8, 5), dpi=200, layout=layout, facecolor="white")
     FigureCanvasAgg(figure)
@@ -137,12 +143,12 @@ def _drawn(records: Iterable[TrialRecord], title: str, max_parameters: int | Non
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(DOMINATED_COLOR)
     axes.tick_params(which="both", color=DOMINATED_COLOR, labelcolor=_INK, labelsize=9)
-    axes.set_xlabel("parameters", color=_INK)
+    axes.set_xlabel(COSTS[axis], color=_INK)
     axes.set_ylabel("validation accuracy", color=_INK)
 
     def scatter(trials: Iterable[TrialRecord], label: str, **style: Any) -> None:
         trials = tuple(trials)
-        x, y = [r.parameters for r in trials], [r.val_accuracy for r in trials]
+        x, y = [r.cost(axis) for r in trials], [r.val_accuracy for r in trials]
         axes.scatter(x, y, label=label, edgecolors="white", linewidths=0.8, **style)
 
     if chart.steps:
@@ -158,10 +164,10 @@ def _drawn(records: Iterable[TrialRecord], title: str, max_parameters: int | Non
             chart.front.best().number: chart.front.best(),
         }
         for point in labels.values():
-            left = point.parameters < chart.x_range[0] ** 0.7 * chart.x_range[1] ** 0.3
+            left = point.cost(axis) < chart.x_range[0] ** 0.7 * chart.x_range[1] ** 0.3
             axes.annotate(
-                f"{point.val_accuracy:.1%} with {short_count(point.parameters)}",
-                (point.parameters, point.val_accuracy),
+                f"{point.val_accuracy:.1%} with {short_count(point.cost(axis))}",
+                (point.cost(axis), point.val_accuracy),
                 xytext=(6 if left else -8, 6),
                 textcoords="offset points",
                 ha="left" if left else "right",
@@ -170,11 +176,11 @@ def _drawn(records: Iterable[TrialRecord], title: str, max_parameters: int | Non
                 color=FRONT_COLOR,
             )
         axes.legend(frameon=False, loc="upper left", labelcolor=_INK, fontsize=9)
-    if max_parameters:
-        axes.axvline(max_parameters, color=_MUTED, linestyle=(0, (4, 3)), linewidth=1)
+    if budget:
+        axes.axvline(budget, color=_MUTED, linestyle=(0, (4, 3)), linewidth=1)
         axes.annotate(
-            f"budget {short_count(max_parameters)}",
-            (max_parameters, 0.02),
+            f"budget {short_count(budget)}",
+            (budget, 0.02),
             xycoords=("data", "axes fraction"),
             xytext=(4, 0),
             textcoords="offset points",

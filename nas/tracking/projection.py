@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from nas.objectives import COSTS, Objectives
 from nas.pareto import ParetoFront, hypervolume, pareto_rank
 from nas.tracking import figures, runs, tables, views
 from nas.tracking.publishing import publish
@@ -31,8 +32,7 @@ class SearchRun:
         experiment: MLflow's experiment, for example the data set; any text.
         name: of the search; any text.
         search_id: from `nas.tracking.search_id`; the key under which runs are found again.
-        limits: parameters of the smallest network that can be proposed, and of the largest: the hypervolume's.
-        max_parameters: the budget, drawn into the figures.
+        objectives: what it is after.
         story: how the search came about, for its description.
     """
 
@@ -40,12 +40,8 @@ class SearchRun:
     experiment: str
     name: str
     search_id: str
-    limits: tuple[int, int]
-    max_parameters: int | None = None
+    objectives: Objectives
     story: Story = field(default_factory=Story)
-
-    def __post_init__(self) -> None:
-        hypervolume((), smallest=self.limits[0], largest=self.limits[1])  # refuses limits out of order
 
 
 class Projection:
@@ -69,7 +65,7 @@ class Projection:
         self._writer = RunWriter(client, self._experiment_id)
         self._trials: dict[int, KnownRun] = {}
         self._shown: dict[int, TrialRecord] = {}
-        self._progress: ParetoFront[TrialRecord] = ParetoFront()
+        self._progress: ParetoFront[TrialRecord] = ParetoFront(costs=search.objectives.costs)
         self._progress_steps = 0
         parent: KnownRun | None = None
         # The id is hexadecimal, so nothing in the filter needs quoting.
@@ -91,7 +87,7 @@ class Projection:
         changed = {f"nas.{k}": v for k, v in params.items() if self._parent.params.get(k, v) != v}
         self._writer.write(self._parent, tags=changed, params=params, metrics={runs.RANK: -1.0})
         self._write_story()
-        self._views = views.search_views(search.search_id, search.name)
+        self._views = views.search_views(search.search_id, search.name, search.objectives.axis)
         publish(client, search.store, self._experiment_id, self._views)
 
     @property
@@ -124,7 +120,7 @@ class Projection:
         ending = status != "RUNNING"
         if not ending:
             self._writer.set_status(self._parent, status)
-        ranks = pareto_rank(records)
+        ranks = pareto_rank(records, self._search.objectives.costs)
         for record in records:
             known, rank = self._trials.get(record.number), ranks.get(record.number)
             if known and rank and not ending:
@@ -198,30 +194,28 @@ class Projection:
 
     def _write_progress(self, records: Sequence[TrialRecord], status: RunStatus) -> None:
         steps = []
-        smallest, largest = self._search.limits
         # One that was stopped early may come again, as a full one.
         full = [record for record in records if record.status is not TrialStatus.STOPPED]
         for record in full[self._progress_steps :]:
-            self._progress = ParetoFront.of((*self._progress, record))
+            self._progress = self._progress.adding(record)
             self._progress_steps += 1
             values: dict[str, float] = {"trials": self._progress_steps, "front_size": len(self._progress)}
             if self._progress.points:
-                volume = hypervolume(self._progress, smallest=smallest, largest=largest)
+                volume = hypervolume(self._progress, self._search.objectives.limits)
                 values |= {"best_val_accuracy": self._progress.best().val_accuracy, "hypervolume": volume}
             if self._progress_steps > self._parent.metrics.get("trials", 0):
                 steps += [(k, self._progress_steps, v) for k, v in runs.tidied(values).items()]
         self._writer.write(self._parent, points=steps, tags={runs.NOTE: self._note(records, status)})
 
     def _note(self, records: Sequence[TrialRecord], status: RunStatus) -> str:
-        smallest, largest = self._search.limits
-        front = ParetoFront.of(records)
+        front = ParetoFront.of(records, self._search.objectives.costs)
         members = [point.number for point in front if point.number in self._trials]
         links = {n: views.run_url("", self._experiment_id, self._trials[n].run_id).lstrip("/") for n in members}
         return search_note(
             self._search.story,
             front,
             trials=len(records),
-            hypervolume=hypervolume(front, smallest=smallest, largest=largest),
+            hypervolume=hypervolume(front, self._search.objectives.limits),
             running=status == "RUNNING",
             views=[(view.label, views.view_url("", self._experiment_id, view).lstrip("/")) for view in self._views],
             links=links,
@@ -229,29 +223,27 @@ class Projection:
         )
 
     def _write_front(self, records: Sequence[TrialRecord]) -> None:
-        front = ParetoFront.of(records)
-        smallest, largest = self._search.limits
-        volume = hypervolume(front, smallest=smallest, largest=largest)
+        objectives = self._search.objectives
+        front = ParetoFront.of(records, objectives.costs)
+        volume = hypervolume(front, objectives.limits)
         document = tables.front_json(front, search=self._search.name, hypervolume=volume)
         digest = hashlib.blake2b(f"{len(records)}{document}".encode(), digest_size=16).hexdigest()
         if self._parent.tags.get(_FRONT_DIGEST) == digest and FILES_MISSING not in self._parent.tags:
             return
-        title = f"{self._search.name}: accuracy against parameters"
-        budget = self._search.max_parameters
+        title = f"{self._search.name}: accuracy against {COSTS[objectives.axis]}"
         self._writer.write_files(
             self._parent,
             {
-                "front.html": figures.front_html(records, title=title, max_parameters=budget).encode(),
-                "front.png": figures.front_png(records, title=title, max_parameters=budget),
-                "front.svg": figures.front_svg(records, title=title, max_parameters=budget),
+                "front.html": figures.front_html(records, title=title, objectives=objectives).encode(),
+                "front.png": figures.front_png(records, title=title, objectives=objectives),
+                "front.svg": figures.front_svg(records, title=title, objectives=objectives),
                 "front.csv": tables.front_csv(front).encode(),
                 "front.json": document.encode(),
                 "report.html": report_html(
                     records,
                     name=self._search.name,
                     story=self._search.story,
-                    limits=self._search.limits,
-                    max_parameters=budget,
+                    objectives=objectives,
                 ).encode(),
             },
         )

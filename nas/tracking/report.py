@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from nas import __version__
 from nas.architecture.diagram import diagram
 from nas.noise import explained_by_noise
+from nas.objectives import COSTS, PARAMETERS, cost_in_words, cost_text, shown_costs
 from nas.pareto import ParetoFront, hypervolume
 from nas.quantity import short_count
 from nas.tracking.report_charts import NARROW, WIDE, front_svg, line_svg, said
@@ -18,6 +19,7 @@ from nas.tracking.tables import NOISE_NOTE, test_score
 from nas.trial import TrialRecord, TrialStatus, incomplete
 
 if TYPE_CHECKING:
+    from nas.objectives import Objectives
     from nas.tracking.story import Story
 
 DRAWN = 30
@@ -31,8 +33,7 @@ def report_html(
     *,
     name: str,
     story: Story,
-    limits: tuple[int, int],
-    max_parameters: int | None = None,
+    objectives: Objectives,
     finished: bool = True,
 ) -> str:
     """The page.
@@ -41,19 +42,18 @@ def report_html(
         records: ended trials in the order in which they ended.
         name: of the search.
         story: how it came about.
-        limits: parameters between which the hypervolume is taken.
-        max_parameters: the budget, drawn into the chart.
+        objectives: of the search.
         finished: whether no more trials are to come.
     """
-    front = ParetoFront.of(records)
+    front = ParetoFront.of(records, objectives.costs)
     parts = [
         _head(name),
         '<body>\n<a class="skip" href="#front">Skip to the front</a>',
-        _header(name, records, front, story, limits, finished=finished),
+        _header(name, records, front, story, objectives, finished=finished),
         "<main>",
-        _front(records, front, max_parameters),
-        _progress(records, limits),
-        _networks(front),
+        _front(records, front, objectives),
+        _progress(records, objectives),
+        _networks(front, objectives),
         _trials(records, front),
         _made(story),
         "</main>",
@@ -80,7 +80,7 @@ def _header(
     records: Sequence[TrialRecord],
     front: ParetoFront[TrialRecord],
     story: Story,
-    limits: tuple[int, int],
+    objectives: Objectives,
     *,
     finished: bool,
 ) -> str:
@@ -91,7 +91,7 @@ def _header(
         best = front.best()
         numbers["Best validation accuracy"] = f"{best.val_accuracy:.2%}"
         numbers["with parameters"] = f"{best.parameters:,}"
-        numbers["Hypervolume"] = f"{hypervolume(front, smallest=limits[0], largest=limits[1]):.3f}"
+        numbers["Hypervolume"] = f"{hypervolume(front, objectives.limits):.3f}"
     shown = "".join(f"<div><dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd></div>" for k, v in numbers.items())
     about = " · ".join(story.facts[k] for k in ("About", "Data", "Budget", "Strategy") if story.facts.get(k))
     state = "" if finished else " It is not finished: this is what there is so far."
@@ -106,16 +106,21 @@ def _header(
     )
 
 
-def _front(records: Sequence[TrialRecord], front: ParetoFront[TrialRecord], max_parameters: int | None) -> str:
+def _front(records: Sequence[TrialRecord], front: ParetoFront[TrialRecord], objectives: Objectives) -> str:
     if not front.points:
         return _section("front", "Pareto front", "<p>No trial has completed.</p>")
-    budget = f" The dashed line is the budget of {max_parameters:,} parameters." if max_parameters else ""
+    axis, most = objectives.axis, objectives.budget
+    budget = f" The dashed line is the budget: {cost_in_words(axis, most)}." if most else ""
+    cheaper = "smaller" if objectives.costs == PARAMETERS else "cheaper"
     caption = (
         '<span class="key f"></span>Pareto front<span class="key d"></span>dominated. '
-        f"No trial is both smaller and more accurate than one on the front.{budget}"
+        f"No trial is both {cheaper} and more accurate than one on the front.{budget}"
     )
     tested = any("test_accuracy" in point.metrics for point in front)
-    heads = ["trial", "parameters", "validation accuracy", *["test accuracy"] * tested, "multiply-adds", "architecture"]
+    shown = shown_costs(objectives.costs)
+    heads = [
+        "trial", *(COSTS[name] for name in shown), "validation accuracy", *["test accuracy"] * tested, "architecture"
+    ]  # fmt: skip
     head = "".join(f'<th scope="col"{_right(h != "architecture")}>{h}</th>' for h in heads)
     rows = []
     noise = explained_by_noise(front)
@@ -124,8 +129,8 @@ def _front(records: Sequence[TrialRecord], front: ParetoFront[TrialRecord], max_
         test = f'<td class="n">{html.escape(test_score(point))}{mark}</td>' if tested else ""
         rows.append(
             f'<tr><th scope="row" class="n"><a href="#trial-{point.number}">{point.number}</a></th>'
-            f'<td class="n">{point.parameters:,}</td><td class="n">{point.val_accuracy:.2%}</td>{test}'
-            f'<td class="n">{point.macs:,}</td>'
+            + "".join(f'<td class="n">{cost_text(name, point.cost(name))}</td>' for name in shown)
+            + f'<td class="n">{point.val_accuracy:.2%}</td>{test}'
             f'<td class="wide">{html.escape(point.architecture.describe())}</td></tr>'
         )
     note = "Test accuracy: mean ± standard deviation over training runs with different seeds." if tested else ""
@@ -133,19 +138,19 @@ def _front(records: Sequence[TrialRecord], front: ParetoFront[TrialRecord], max_
     return _section(
         "front",
         "Pareto front",
-        f'<figure><div class="wide-chart">{front_svg(records, max_parameters, WIDE)}</div>'
-        f'<div class="narrow">{front_svg(records, max_parameters, NARROW)}</div>'
+        f'<figure><div class="wide-chart">{front_svg(records, objectives, WIDE)}</div>'
+        f'<div class="narrow">{front_svg(records, objectives, NARROW)}</div>'
         f"<figcaption>{caption}</figcaption></figure>\n<h2>The front as a table</h2>\n"
-        + _table(f"The trials on the Pareto front, the smallest first. {note}".strip(), head, rows),
+        + _table(f"The trials on the Pareto front, the cheapest first. {note}".strip(), head, rows),
     )
 
 
-def _progress(records: Sequence[TrialRecord], limits: tuple[int, int]) -> str:
-    front: ParetoFront[TrialRecord] = ParetoFront()
+def _progress(records: Sequence[TrialRecord], objectives: Objectives) -> str:
+    front: ParetoFront[TrialRecord] = ParetoFront(costs=objectives.costs)
     volumes, accuracies, sizes = [], [], []
     for record in records:
-        front = ParetoFront.of((*front, record))
-        volumes.append(hypervolume(front, smallest=limits[0], largest=limits[1]))
+        front = front.adding(record)
+        volumes.append(hypervolume(front, objectives.limits))
         accuracies.append(front.best().val_accuracy if front.points else 0.0)
         sizes.append(float(len(front)))
     if not records:
@@ -160,9 +165,9 @@ def _progress(records: Sequence[TrialRecord], limits: tuple[int, int]) -> str:
     return _section("progress", "Progress", f'<div class="charts">{figures}</div>')
 
 
-def _networks(front: ParetoFront[TrialRecord]) -> str:
+def _networks(front: ParetoFront[TrialRecord], objectives: Objectives) -> str:
     parts = []
-    for number, point in enumerate(reversed(front.points)):
+    for number, point in enumerate(sorted(front, key=lambda point: -point.val_accuracy)):
         drawing = ""
         if number < DRAWN:
             picture = diagram(point.architecture, f"trial {point.number}")
@@ -180,7 +185,7 @@ def _networks(front: ParetoFront[TrialRecord]) -> str:
         )
         parts.append(
             # The link's target is inside, because then the browser unfolds the element by itself.
-            f"<details{' open' * (not number)}><summary>{said(point).capitalize()}</summary>"
+            f"<details{' open' * (not number)}><summary>{said(point, objectives).capitalize()}</summary>"
             f'<p id="trial-{point.number}">{html.escape(about)}</p>{drawing}</details>'
         )
     if not parts:
@@ -192,11 +197,11 @@ def _trials(records: Sequence[TrialRecord], front: ParetoFront[TrialRecord]) -> 
     members = {point.number for point in front}
     rows = []
     for record in sorted(records, key=lambda r: r.number)[:LISTED]:
-        failed = record.status is TrialStatus.FAILED
-        outcome = "failed" if failed else f"{record.val_accuracy:.2%}"
+        untrained = record.status in (TrialStatus.FAILED, TrialStatus.REFUSED)
+        outcome = record.status.value.lower() if untrained else f"{record.val_accuracy:.2%}"
         if record.status is TrialStatus.STOPPED:
             outcome += f" after {len(record.curve)} epochs"
-        remark = record.reason if failed else record.architecture.describe()
+        remark = record.reason if untrained else record.architecture.describe()
         mark = "front" if record.number in members else ""
         rows.append(
             f'<tr><th scope="row" class="n">{record.number}</th><td class="n">{record.parameters:,}</td>'
@@ -205,7 +210,7 @@ def _trials(records: Sequence[TrialRecord], front: ParetoFront[TrialRecord]) -> 
         )
     heads = (("trial", 1), ("parameters", 1), ("validation accuracy", 1), ("on the front", 0), ("seconds", 1))
     head = "".join(f'<th scope="col"{_right(bool(right))}>{h}</th>' for h, right in heads)
-    head += '<th scope="col">architecture, or why it failed</th>'
+    head += '<th scope="col">architecture, or why it was not trained</th>'
     cut = f", the first {LISTED:,} of them" if len(records) > LISTED else ""
     table = _table(f"Every trial by number{cut}.", head, rows)
     listing = f"<details><summary>{len(records):,} trials</summary>{table}</details>"

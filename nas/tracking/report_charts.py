@@ -8,10 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
+from nas.objectives import COSTS
 from nas.quantity import short_count
 from nas.tracking.chart import FrontChart
+from nas.tracking.tables import costs_in_words
 
 if TYPE_CHECKING:
+    from nas.objectives import Objectives
     from nas.trial import TrialRecord
 
 WIDE = (920, 460)
@@ -54,7 +57,7 @@ class _Frame:
         many = 7 if width > 500 else 4
         for value in _log_ticks(*self.x, many) if self.logarithmic else _ticks(*self.x, many):
             x = f"{self.across(value):.1f}"
-            text = short_count(round(value)) if self.logarithmic else f"{value:.4g}"
+            text = short_count(value) if self.logarithmic else f"{value:.4g}"
             parts.append(f'<line class="grid" x1="{x}" x2="{x}" y1="{self.top}" y2="{height - self.bottom}"/>')
             parts.append(
                 f'<text class="tick" x="{x}" y="{height - self.bottom + 18}" text-anchor="middle">{text}</text>'
@@ -67,23 +70,23 @@ class _Frame:
         return parts
 
 
-def front_svg(records: Sequence[TrialRecord], max_parameters: int | None, size: tuple[int, int]) -> str:
-    """Accuracy against parameters. The front's points are links to the elements `trial-NUMBER` of the page.
+def front_svg(records: Sequence[TrialRecord], objectives: Objectives, size: tuple[int, int]) -> str:
+    """Accuracy against the first cost. The front's points are links to the elements `trial-NUMBER` of the page.
 
     Args:
         records: trials in any order; failed ones are left out.
-        max_parameters: where to draw the budget.
+        objectives: of the search; its budget is drawn.
         size: width and height in pixels.
     """
-    chart = FrontChart.of(records, max_parameters)
+    chart, axis, budget = FrontChart.of(records, objectives), objectives.axis, objectives.budget
     frame = _Frame(size, chart.x_range, chart.y_range, logarithmic=True)
-    parts = frame.axes("parameters", "validation accuracy", percent=True)
-    if max_parameters:
-        x = f"{frame.across(max_parameters):.1f}"
+    parts = frame.axes(COSTS[axis], "validation accuracy", percent=True)
+    if budget:
+        x = f"{frame.across(budget):.1f}"
         parts.append(f'<line class="budget" x1="{x}" x2="{x}" y1="{frame.top}" y2="{size[1] - frame.bottom}"/>')
     parts += [
-        f'<circle class="dominated" cx="{frame.across(r.parameters):.1f}" cy="{frame.up(r.val_accuracy):.1f}" r="4">'
-        f"<title>{said(r)}</title></circle>"
+        f'<circle class="dominated" cx="{frame.across(r.cost(axis)):.1f}" cy="{frame.up(r.val_accuracy):.1f}" r="4">'
+        f"<title>{said(r, objectives)}</title></circle>"
         for r in chart.dominated
         if r.val_accuracy >= chart.y_range[0]
     ]
@@ -91,12 +94,12 @@ def front_svg(records: Sequence[TrialRecord], max_parameters: int | None, size: 
         line = " ".join(f"{frame.across(x):.1f},{frame.up(y):.1f}" for x, y in chart.steps)
         parts.append(f'<polyline class="front-line" points="{line}"/>')
     parts += [
-        f'<a href="#trial-{r.number}" aria-label="{said(r)}"><circle class="front" '
-        f'cx="{frame.across(r.parameters):.1f}" cy="{frame.up(r.val_accuracy):.1f}" r="6">'
-        f"<title>{said(r)}</title></circle></a>"
+        f'<a href="#trial-{r.number}" aria-label="{said(r, objectives)}"><circle class="front" '
+        f'cx="{frame.across(r.cost(axis)):.1f}" cy="{frame.up(r.val_accuracy):.1f}" r="6">'
+        f"<title>{said(r, objectives)}</title></circle></a>"
         for r in chart.front
     ]
-    return _svg(parts, size, f"Validation accuracy against parameters: {chart.subtitle}", role="group")
+    return _svg(parts, size, f"Validation accuracy against {COSTS[axis]}: {chart.subtitle}", role="group")
 
 
 def line_svg(values: Sequence[float], title: str, *, percent: bool, size: tuple[int, int]) -> str:
@@ -116,14 +119,13 @@ def line_svg(values: Sequence[float], title: str, *, percent: bool, size: tuple[
     return _svg(parts, size, f"{title} by trial; {last} in the end", role="img")
 
 
-def said(record: TrialRecord) -> str:
+def said(record: TrialRecord, objectives: Objectives) -> str:
     """A trial in words, ready for HTML.
 
     For example: trial 17: 7,466 parameters, 98.96% validation accuracy.
     """
-    return html.escape(
-        f"trial {record.number}: {record.parameters:,} parameters, {record.val_accuracy:.2%} validation accuracy"
-    )
+    costs = costs_in_words(record, objectives)
+    return html.escape(f"trial {record.number}: {costs}, {record.val_accuracy:.2%} validation accuracy")
 
 
 def _svg(parts: Sequence[str], size: tuple[int, int], title: str, *, role: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from nas.architecture.diagram import diagram
+from nas.objectives import COSTS
 from nas.quantity import short_count
 from nas.tracking.figures import DOMINATED_COLOR, FAILED_COLOR, FRONT_COLOR
 from nas.tracking.tables import test_score
@@ -68,8 +69,8 @@ def trial_content(record: TrialRecord, *, search_id: str) -> RunContent:
     metrics: dict[str, float] = {
         **record.metrics,
         "parameters": record.parameters,
-        "log10_parameters": math.log10(max(1, record.parameters)),
         "macs": record.macs,
+        "activation_bytes": architecture.count.activation_bytes,
         "train_seconds": record.duration_seconds,
         # Numbers, because MLflow sorts parameters as text.
         "depth": len(kinds),
@@ -88,10 +89,15 @@ def trial_content(record: TrialRecord, *, search_id: str) -> RunContent:
     if record.status is TrialStatus.STOPPED:
         epochs = len(record.curve)
         tags[NOTE] = f"**Stopped early**, after {epochs} epochs: its accuracy is not that of a full training."
+    if record.status is TrialStatus.REFUSED:
+        tags |= {"nas.reason": record.reason, NOTE: f"**Not trained:** {record.reason}"}
     if record.status is TrialStatus.FAILED:
         reason = record.reason or "no reason was recorded"
         log = "\n".join(f"    {line}" for line in record.log.splitlines()[-40:])
         tags |= {"nas.reason": reason, NOTE: f"**Failed:** {reason}" + (f"\n\n{log[-4_000:]}" if log else "")}
+    for name in COSTS:
+        if name in metrics:
+            metrics[log_metric(name)] = math.log10(max(metrics[name], 1e-3))
     return RunContent(
         name=run_name(record),
         status="FAILED" if record.status is TrialStatus.FAILED else "FINISHED",
@@ -141,10 +147,16 @@ def standing(
 ) -> tuple[dict[str, str], dict[str, float]]:
     """Tags and metrics that change as other trials finish: front membership, its color, the Pareto rank."""
     if rank is None:
-        color = FAILED_COLOR if record.status is TrialStatus.FAILED else DOMINATED_COLOR
+        untrained = record.status in (TrialStatus.FAILED, TrialStatus.REFUSED)
+        color = FAILED_COLOR if untrained else DOMINATED_COLOR
         return {PARETO: "false", COLOR: color}, {}
     color = DOMINATED_COLOR if rank else front_color
     return {PARETO: str(rank == 0).lower(), COLOR: color}, {RANK: float(rank)}
+
+
+def log_metric(cost: str) -> str:
+    """Metric with the logarithm of a cost: MLflow's charts have no logarithmic axes."""
+    return f"log10_{cost}"
 
 
 def tidied(metrics: Mapping[str, float]) -> dict[str, float]:

@@ -6,20 +6,20 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nas.noise import explained_by_noise
+from nas.objectives import COSTS, LATENCY, cost_in_words, cost_text, directions, shown_costs
 
 if TYPE_CHECKING:
+    from nas.objectives import Objectives
+    from nas.pareto import ParetoFront
     from nas.trial import TrialRecord
 
-OBJECTIVES = {"parameters": "minimize", "val_accuracy": "maximize"}
 
-
-def front_rows(front: Iterable[TrialRecord]) -> list[dict[str, Any]]:
+def front_rows(front: ParetoFront[TrialRecord]) -> list[dict[str, Any]]:
     """One row a point, in the front's order; `None` where a number was not measured or is not finite."""
-    front = tuple(front)
     noise = explained_by_noise(front)
     rows = (
         {
@@ -28,6 +28,8 @@ def front_rows(front: Iterable[TrialRecord]) -> list[dict[str, Any]]:
             "architecture_id": record.architecture.id,
             "parameters": record.parameters,
             "macs": record.macs,
+            "activation_bytes": record.architecture.count.activation_bytes,
+            "latency_ms": record.metrics.get(LATENCY),
             "val_accuracy": record.val_accuracy,
             "val_loss": record.metrics.get("val_loss"),
             "test_accuracy": record.metrics.get("test_accuracy"),
@@ -40,27 +42,26 @@ def front_rows(front: Iterable[TrialRecord]) -> list[dict[str, Any]]:
     return [{k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()} for row in rows]
 
 
-def front_document(front: Iterable[TrialRecord], *, search: str, hypervolume: float | None) -> dict[str, Any]:
+def front_document(front: ParetoFront[TrialRecord], *, search: str, hypervolume: float | None) -> dict[str, Any]:
     """What `nas front --format json` prints: the rows, each with its whole architecture as `specification`."""
-    points = tuple(front)
     return {
         "search": search,
-        "objectives": OBJECTIVES,
+        "objectives": directions(front.costs),
         "hypervolume": hypervolume,
         "points": [
             row | {"specification": json.loads(record.architecture.to_json())}
-            for row, record in zip(front_rows(points), points, strict=True)
+            for row, record in zip(front_rows(front), front, strict=True)
         ],
     }
 
 
-def front_json(front: Iterable[TrialRecord], *, search: str, hypervolume: float | None) -> str:
+def front_json(front: ParetoFront[TrialRecord], *, search: str, hypervolume: float | None) -> str:
     """`front_document` as text that any JSON reader takes."""
     document = front_document(front, search=search, hypervolume=hypervolume)
     return json.dumps(document, indent=2, allow_nan=False) + "\n"
 
 
-def front_csv(front: Iterable[TrialRecord]) -> str:
+def front_csv(front: ParetoFront[TrialRecord]) -> str:
     """The rows with a header line; an unmeasured number is an empty cell."""
     return rows_csv(front_rows(front))
 
@@ -75,31 +76,39 @@ def rows_csv(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def front_markdown(
-    front: Iterable[TrialRecord], links: Mapping[int, str], *, limit: int = 4_500, rows: int = 25
+    front: ParetoFront[TrialRecord], links: Mapping[int, str], *, limit: int = 4_500, rows: int = 25
 ) -> str:
     """The rows as a markdown table, the most accurate first.
 
     Test scores have a column of their own where there are any, with what they are: a mean over training runs.
 
     Args:
-        front: points by parameters.
+        front: of the search.
         links: address by trial number.
         limit: most characters.
         rows: most rows, because longer tables are slow in MLflow.
     """
-    points = tuple(front)[::-1]
+    points = sorted(front, key=lambda point: -point.val_accuracy)
+    shown = shown_costs(front.costs)
     tested = any("test_accuracy" in point.metrics for point in points)
-    text = f"| trial | parameters | MACs | validation accuracy |{' test accuracy |' * tested} architecture |\n"
-    text += f"|---|---:|---:|---:|{'---:|' * tested}---|\n"
-    for shown, point in enumerate(points):
+    headings = "".join(f" {COSTS[name]} |" for name in shown)
+    text = f"| trial |{headings} validation accuracy |{' test accuracy |' * tested} architecture |\n"
+    text += f"|---|{'---:|' * len(shown)}---:|{'---:|' * tested}---|\n"
+    for number, point in enumerate(points):
         trial = f"[{point.number}]({links[point.number]})" if point.number in links else f"{point.number}"
         architecture = point.architecture.describe().replace("|", "\\|")
         test = f" {test_score(point)} |" if tested else ""
-        row = f"| {trial} | {point.parameters:,} | {point.macs:,} | {point.val_accuracy:.2%} |{test} {architecture} |\n"
-        if len(text) + len(row) > limit - 60 or shown == rows:
-            return f"{text}\n{len(points) - shown:,} more are in front.csv.\n"
+        costs = "".join(f" {cost_text(name, point.cost(name))} |" for name in shown)
+        row = f"| {trial} |{costs} {point.val_accuracy:.2%} |{test} {architecture} |\n"
+        if len(text) + len(row) > limit - 60 or number == rows:
+            return f"{text}\n{len(points) - number:,} more are in front.csv.\n"
         text += row
     return text
+
+
+def costs_in_words(record: TrialRecord, objectives: Objectives) -> str:
+    """For example: 7,466 parameters, 312,004 MACs."""
+    return ", ".join(cost_in_words(name, record.cost(name)) for name in objectives.costs)
 
 
 NOISE_NOTE = "No better than a smaller network on the front, given how far trainings of one network differ"

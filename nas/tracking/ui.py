@@ -106,7 +106,7 @@ def url_of(server: Server, search: SearchRun | None) -> str:
     experiment = client.get_experiment_by_name(search.experiment)
     if experiment is None:
         return server.url
-    wanted = views.search_views(search.search_id, search.name)
+    wanted = views.search_views(search.search_id, search.name, search.objectives.axis)
     identity = str(experiment.experiment_id)
     published = publish(client, search.store, identity, wanted)
     return (views.view_url if published else views.plain_url)(server.url, identity, wanted[0])
@@ -151,7 +151,7 @@ def comparison_url_of(server: Server, searches: Sequence[SearchRun]) -> str:
         if not found:
             raise NasError(f"the search {search.name!r} is not in MLflow; add it with: nas sync {search.name}")
         run_ids += found
-    view = views.comparison_view([search.name for search in searches], run_ids)
+    view = views.comparison_view([search.name for search in searches], run_ids, first.objectives.axis)
     published = publish(client, first.store, identity, [view])
     return (views.view_url if published else views.plain_url)(server.url, identity, view)
 

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, final
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
-from nas.tracking.runs import PARETO, RANK, SEARCH_ID
+from nas.objectives import COSTS, LATENCY
+from nas.tracking.runs import PARETO, RANK, SEARCH_ID, log_metric
 
 TAG = "mlflow.sharedViewState."
 """Prefix of an experiment's tag that holds a view; the view's key follows."""
@@ -55,29 +56,32 @@ class View:
         return label[:1].upper() + label[1:]
 
 
-def search_views(search_id: str, name: str) -> tuple[View, View, View]:
+def search_views(search_id: str, name: str, axis: str) -> tuple[View, View, View]:
     """A search's views: all its trials, its front, and the front as a table.
 
     Args:
         search_id: hexadecimal, so nothing in a filter needs quoting.
         name: of the search, any text.
+        axis: the cost against which accuracy is drawn; one of `nas.objectives.COSTS`.
     """
     everything = f"tags.`{SEARCH_ID}` = '{search_id}'"
     front = f"{everything} AND tags.`{PARETO}` = 'true'"
-    rank, size = _metric(RANK), _metric("parameters")
+    rank, cost = _metric(RANK), _metric(axis)
+    all_trials, on_front = _sections(axis)
     return (
-        _view(search_id, f"{name}: all trials", "CHART", filter=everything, order=rank, sections=_ALL_TRIALS),
-        _view(search_id, f"{name}: Pareto front", "CHART", filter=front, order=size, sections=_FRONT),
-        _view(search_id, f"{name}: front table", "TABLE", filter=front, order=size, sections=_FRONT),
+        _view(search_id, f"{name}: all trials", "CHART", filter=everything, order=rank, sections=all_trials),
+        _view(search_id, f"{name}: Pareto front", "CHART", filter=front, order=cost, sections=on_front),
+        _view(search_id, f"{name}: front table", "TABLE", filter=front, order=cost, sections=on_front),
     )
 
 
-def comparison_view(names: Sequence[str], run_ids: Sequence[str]) -> View:
+def comparison_view(names: Sequence[str], run_ids: Sequence[str], axis: str) -> View:
     """Several searches' fronts in one chart, each in its search's color, and their progress.
 
     Args:
         names: of the searches.
         run_ids: the searches' own runs and those of their fronts.
+        axis: the cost against which accuracy is drawn; one of `nas.objectives.COSTS`.
     """
     chosen = ", ".join(f"'{run_id}'" for run_id in run_ids)
     return _view(
@@ -85,8 +89,8 @@ def comparison_view(names: Sequence[str], run_ids: Sequence[str]) -> View:
         f"compare {', '.join(names)}",
         "CHART",
         filter=f"attributes.run_id IN ({chosen})",
-        order=_metric("parameters"),
-        sections=_COMPARISON,
+        order=_metric(axis),
+        sections=(("Fronts, one color a search", 1, 500, (_log_scatter(axis),)), _PROGRESS),
         columns=(_tag("nas.search"), *_COLUMNS),
     )
 
@@ -185,6 +189,7 @@ _COLUMNS = (
     _metric("val_accuracy"),
     _metric("test_accuracy"),
     _metric("macs"),
+    _metric(LATENCY),
     _metric("depth"),
     "params.`architecture`",
     "params.`head`",
@@ -198,6 +203,10 @@ _Section = tuple[str, int, int, tuple[_Card, ...]]
 def _scatter(x: str, title: str) -> _Card:
     axes = {"xaxis": {"key": x, "type": "METRIC"}, "yaxis": {"key": "val_accuracy", "type": "METRIC"}}
     return {"type": "SCATTER", "displayName": title, "runsCountToCompare": 1000, **axes}
+
+
+def _log_scatter(axis: str) -> _Card:
+    return _scatter(log_metric(axis), f"val_accuracy against log10({axis})")
 
 
 def _line(metric: str, title: str) -> _Card:
@@ -221,19 +230,17 @@ def _line(metric: str, title: str) -> _Card:
     }
 
 
-def _parallel() -> _Card:
+def _parallel(axis: str) -> _Card:
     return {
         "type": "PARALLEL",
         "displayName": "Choices, and what became of them",
         "runsCountToCompare": 1000,
         "selectedParams": ["head"],
-        "selectedMetrics": ["depth", "max_channels", "log10_parameters", "val_accuracy"],
+        "selectedMetrics": ["depth", "max_channels", log_metric(axis), "val_accuracy"],
         "showAllRuns": False,
     }
 
 
-_LOG = _scatter("log10_parameters", "val_accuracy against log10(parameters)")
-_LINEAR = _scatter("parameters", "val_accuracy against parameters")
 _PROGRESS: _Section = (
     "Progress of the search, by trial",
     3,
@@ -245,19 +252,23 @@ _PROGRESS: _Section = (
     ),
 )
 _CURVES: _Section = ("Learning curves, by epoch", 1, 400, (_line("epoch/val_accuracy", "Validation accuracy"),))
-_ALL_TRIALS: tuple[_Section, ...] = (
-    ("Accuracy against parameters, the Pareto front in color", 1, 500, (_LOG,)),
-    _PROGRESS,
-    ("Main choices", 1, 400, (_parallel(),)),
-    ("Parameters on a linear axis", 1, 500, (_LINEAR,)),
-    _CURVES,
-)
-_FRONT: tuple[_Section, ...] = (
-    ("The Pareto front alone", 1, 500, (_LOG,)),
-    ("Parameters on a linear axis", 1, 500, (_LINEAR,)),
-    _CURVES,
-)
-_COMPARISON: tuple[_Section, ...] = (("Fronts, one color a search", 1, 500, (_LOG,)), _PROGRESS)
+
+
+def _sections(axis: str) -> tuple[tuple[_Section, ...], tuple[_Section, ...]]:
+    """Of the page of all trials, and of the front's."""
+    linear = _scatter(axis, f"val_accuracy against {axis}")
+    on_linear_axis: _Section = (f"{COSTS[axis][:1].upper()}{COSTS[axis][1:]} on a linear axis", 1, 500, (linear,))
+    return (
+        (
+            (f"Accuracy against {COSTS[axis]}, the Pareto front in color", 1, 500, (_log_scatter(axis),)),
+            _PROGRESS,
+            ("Main choices", 1, 400, (_parallel(axis),)),
+            on_linear_axis,
+            _CURVES,
+        ),
+        (("The Pareto front alone", 1, 500, (_log_scatter(axis),)), on_linear_axis, _CURVES),
+    )
+
 
 QUIETED = (
     "val_accuracy",
@@ -265,9 +276,8 @@ QUIETED = (
     "accuracy",
     "loss",
     "epochs",
-    "parameters",
-    "log10_parameters",
-    "macs",
+    *COSTS,
+    *(log_metric(name) for name in COSTS),
     "depth",
     "max_channels",
     "train_seconds",

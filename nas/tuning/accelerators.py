@@ -141,6 +141,11 @@ def check(experiment: ExperimentConfig, kind: str) -> None:
         raise NasError(
             "training.precision: a TPU multiplies bfloat16, not float16; received mixed_float16; use mixed_bfloat16"
         )
+    if jax and experiment.measures_latency:
+        raise NasError(
+            f"latency_ms: it is measured on the exported TensorFlow model, which workers on JAX do not have; received "
+            f"device {kind!r}; use cpu or gpu, or limit macs instead"
+        )
     if jax and experiment.workers == 0:
         raise NasError(
             f"workers: device {kind!r} trains in worker processes, since Keras runs on JAX there and on TensorFlow "

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, final
 
 from nas.architecture import Architecture
 from nas.errors import NasError
+from nas.objectives import LATENCY
 
 if TYPE_CHECKING:
     from nas.config import TrainingConfig
@@ -45,6 +46,10 @@ class Task:
     """Whose weights it starts with; None: its own."""
     test: bool = False
     """Whether to score on the test split too, as `test_accuracy`: for the final stage only."""
+    measure_latency: bool = False
+    """Whether to measure `latency_ms` before training."""
+    max_latency_ms: float | None = None
+    """What is slower is refused, untrained."""
 
 
 def trial_seed(search_seed: int, number: int) -> int:
@@ -70,6 +75,7 @@ class Outcome:
         reason: one line; "" if there is a result.
         log: what the trial wrote about its failure.
         crashed: whether it failed for a reason that may not come again, so that another try makes sense.
+        refused_latency_ms: of a network that was refused because of it.
     """
 
     slot: int
@@ -78,6 +84,7 @@ class Outcome:
     reason: str = ""
     log: str = ""
     crashed: bool = False
+    refused_latency_ms: float | None = None
 
 
 class Executor(ABC):
@@ -158,6 +165,14 @@ def attempt(
 
     try:
         architecture = Architecture.from_json(task.architecture)
+        measured: dict[str, float] = {}
+        if task.measure_latency:
+            from nas.export import latency_ms
+
+            measured[LATENCY] = latency = latency_ms(architecture)
+            if task.max_latency_ms is not None and latency > task.max_latency_ms:
+                reason = f"{latency:.3g} ms an image is over max_latency_ms, {task.max_latency_ms:g}"
+                return Outcome(slot=slot, number=task.number, reason=reason, refused_latency_ms=latency)
         inherited = None
         if task.parent is not None:
             parent = Architecture.from_json(task.parent.architecture)
@@ -174,6 +189,7 @@ def attempt(
             checkpoint=task.checkpoint,
             initial_weights=None if inherited is None else inherited.weights,
         )
+        result = replace(result, metrics={**measured, **result.metrics})
         if task.test:
             score = evaluate(architecture, result.weights, data.test)
             result = replace(result, metrics={**result.metrics, "test_accuracy": score["accuracy"]})

@@ -23,24 +23,24 @@ _LOOK_SECONDS = 0.2
 _TRIES = 2
 
 
-def candidates(trials: Sequence[TrialRecord], final: FinalConfig) -> list[TrialRecord]:
-    """The trials of the front that are trained again, by parameters.
+def candidates(trials: Sequence[TrialRecord], final: FinalConfig, costs: tuple[str, ...]) -> list[TrialRecord]:
+    """The trials of the front that are trained again, in its order.
 
     Of a front with more than `final.top` points, both ends and the ones that stand most alone.
     """
-    front = list(ParetoFront.of(trials))
+    front = list(ParetoFront.of(trials, costs))
     if final.top == "all-front" or len(front) <= final.top:
         return front
-    chosen = {point.number for point in survivors(front, final.top)}
+    chosen = {point.number for point in survivors(front, final.top, costs)}
     return [point for point in front if point.number in chosen]
 
 
-def missing(trials: Sequence[TrialRecord], final: FinalConfig, search_seed: int) -> list[tuple[int, int]]:
+def missing(trials: Sequence[TrialRecord], experiment: ExperimentConfig) -> list[tuple[int, int]]:
     """What is still to be trained: (trial, seed)."""
     return [
         (record.number, seed)
-        for record in candidates(trials, final)
-        for seed in final_seeds(search_seed, record.number, final.seeds)
+        for record in candidates(trials, experiment.final, experiment.costs)
+        for seed in final_seeds(experiment.seed, record.number, experiment.final.seeds)
         if seed not in {training.seed for training in record.finals}
     ]
 
@@ -62,7 +62,7 @@ def run_finals(
     A training that fails twice is left out with a warning, and tried again by the next run of the search.
     """
     trials = {record.number: record for record in folder.trials()}
-    waiting = [(number, seed, 1) for number, seed in missing(list(trials.values()), experiment.final, experiment.seed)]
+    waiting = [(number, seed, 1) for number, seed in missing(list(trials.values()), experiment)]
     running: dict[int, tuple[int, int, int]] = {}
     free, started, total = list(range(executor.slots)), 0, len(waiting)
 

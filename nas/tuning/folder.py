@@ -46,6 +46,7 @@ class SearchFacts(BaseModel):
         input_shape: `(height, width, channels)`.
         labels: one a class.
         smallest, largest: parameters of the smallest and of the largest network that can be proposed.
+        limits: by cost, in the order of the objectives, what the cheapest and the dearest network may cost.
         command: the command line that asked for it last, or "".
         machine: what it ran on, in one line.
         versions: of the packages that shape the numbers.
@@ -57,6 +58,7 @@ class SearchFacts(BaseModel):
     labels: tuple[str, ...]
     smallest: int
     largest: int
+    limits: dict[str, tuple[float, float]] = {}
     command: str = ""
     machine: str = ""
     versions: dict[str, str] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +23,9 @@ FindParent = Callable[[Architecture, Iterable[TrialRecord]], int | None]
 
 FAILURES = 5
 """Trials in a row that may fail before the search stops: then it is not the architectures."""
+
+REFUSALS = 50
+"""Trials in a row that may be refused before the search stops: then hardly any network is inside the limit."""
 
 
 class StrategyOracle(keras_tuner.Oracle):  # type: ignore[misc]
@@ -50,7 +53,7 @@ class StrategyOracle(keras_tuner.Oracle):  # type: ignore[misc]
             seed=seed + 1,
             max_retries_per_trial=0,
             # Stopping after failures is the search's decision, with a reason.
-            max_consecutive_failed_trials=max_trials + 1,
+            max_consecutive_failed_trials=10**9,
         )
         self.verbose = 0
         self.strategy, self.early_stopping = strategy, early_stopping
@@ -58,6 +61,7 @@ class StrategyOracle(keras_tuner.Oracle):  # type: ignore[misc]
         self.should_stop, self.find_parent = should_stop, find_parent
         self.exhausted = False
         self.records: dict[int, TrialRecord] = {}
+        self._ids: dict[int, str] = {}
         for record in journal.read():
             self._restore(record)
 
@@ -84,6 +88,7 @@ class StrategyOracle(keras_tuner.Oracle):  # type: ignore[misc]
             trial = super().create_trial(tuner_id)
         if trial.status == "RUNNING":
             number = int(trial.trial_id)
+            self._ids[number] = trial.trial_id
             if number not in self.records:
                 architecture = Architecture.from_json(trial.hyperparameters.values[ARCHITECTURE])
                 parent = None if self.find_parent is None else self.find_parent(architecture, self.records.values())
@@ -100,25 +105,35 @@ class StrategyOracle(keras_tuner.Oracle):  # type: ignore[misc]
             return False
         self.journal.resume(number)
         self.records[number] = replace(self.records[number], status=TrialStatus.RUNNING)
-        self._retry_queue.append(self._trial_id(number))
+        self._retry_queue.append(self._ids[number])
         return True
 
     def finish(self, record: TrialRecord) -> None:
         """Keep the outcome of a trial; call it before Keras Tuner's `end_trial`."""
         self.journal.end(record)
+        self._keep(record)
+
+    def _keep(self, record: TrialRecord) -> None:
         self.records[record.number] = record
+        if record.status is TrialStatus.REFUSED:
+            # Nobody asked for trials that are not trained.
+            self.max_trials += 1
 
     @property
     def failure(self) -> str:
-        """Why the last trial failed, if that many in a row did; "" else."""
+        """Why it makes no sense to go on, in a sentence; "" if it does."""
         ended = [record for record in self.records.values() if record.status is not TrialStatus.RUNNING]
-        last = ended[-FAILURES:]
-        failed = len(last) == FAILURES and all(record.status is TrialStatus.FAILED for record in last)
-        return last[-1].reason if failed else ""
-
-    def _trial_id(self, number: int) -> str:
-        """As Keras Tuner writes it."""
-        return f"{number:0{len(str(self.max_trials))}d}"
+        if _all_are(ended[-FAILURES:], FAILURES, TrialStatus.FAILED):
+            return (
+                f"{FAILURES} trials in a row failed, the last with: {ended[-1].reason.rstrip('.')}. Mend that and run "
+                "the same command again: everything that finished is kept."
+            )
+        if _all_are(ended[-REFUSALS:], REFUSALS, TrialStatus.REFUSED):
+            return (
+                f"{REFUSALS} networks in a row were refused, the last with: {ended[-1].reason}. Raise the limit, or "
+                "offer cheaper networks in the space, in a search of another name."
+            )
+        return ""
 
     def _ends(self) -> bool:
         return self.should_stop() or bool(self.failure)
@@ -137,13 +152,13 @@ class StrategyOracle(keras_tuner.Oracle):  # type: ignore[misc]
 
     def _restore(self, record: TrialRecord) -> None:
         """Take a trial from the journal; one that did not end runs again."""
-        self.records[record.number] = record
-        trial_id = self._trial_id(record.number)
+        self._keep(record)
+        trial_id = self._ids[record.number] = str(record.number)
         hyperparameters = self.hyperparameters.copy()
         hyperparameters.values = {ARCHITECTURE: record.architecture.to_json()}
-        trial = keras_tuner.engine.trial.Trial(
-            hyperparameters=hyperparameters, trial_id=trial_id, status=record.status.value
-        )
+        # Keras Tuner has no word for a refused trial.
+        status = TrialStatus.FAILED if record.status is TrialStatus.REFUSED else record.status
+        trial = keras_tuner.engine.trial.Trial(hyperparameters=hyperparameters, trial_id=trial_id, status=status.value)
         self.trials[trial_id] = trial
         self.start_order.append(trial_id)
         self._record_values(trial)
@@ -157,3 +172,7 @@ class StrategyOracle(keras_tuner.Oracle):  # type: ignore[misc]
                 trial.metrics.register(name, direction="min" if "loss" in name else "max")
                 trial.metrics.update(name, value, step=0)
             self.score_trial(trial)
+
+
+def _all_are(records: Sequence[TrialRecord], count: int, status: TrialStatus) -> bool:
+    return len(records) == count and all(record.status is status for record in records)

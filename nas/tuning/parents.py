@@ -11,7 +11,9 @@ from nas.space.protocol import Genes
 from nas.trial import TrialRecord
 
 
-def nearest(space: SearchSpace, architecture: Architecture, trials: Iterable[TrialRecord]) -> int | None:
+def nearest(
+    space: SearchSpace, costs: tuple[str, ...], architecture: Architecture, trials: Iterable[TrialRecord]
+) -> int | None:
     """The trial on the front, whose weights are kept, with the fewest decisions that differ; None on an empty front.
 
     Of several, the more accurate one.
@@ -19,7 +21,7 @@ def nearest(space: SearchSpace, architecture: Architecture, trials: Iterable[Tri
     genes = space.encode(architecture)
     distances = [
         (_differences(genes, space.encode(point.architecture)), -point.val_accuracy, point.number)
-        for point in ParetoFront.of(list(trials))
+        for point in ParetoFront.of(trials, costs)
     ]
     return min(distances)[2] if distances else None
 

@@ -8,6 +8,7 @@ from typing import final
 from nas.architecture import Architecture
 from nas.config import ExperimentConfig
 from nas.datasets import DatasetInfo, peek
+from nas.objectives import LATENCIES, LATENCY, PARAMETERS
 from nas.resources import find_space
 from nas.space import SearchSpace, load_space
 from nas.strategies import Strategy, make_strategy
@@ -42,29 +43,30 @@ class Plan:
             require_ray()
         info = peek(experiment.dataset)
         space = load_space(experiment.space, input_shape=info.input_shape, classes=info.classes)
-        strategy = make_strategy(experiment.strategy, space, experiment.budget.budget())
+        strategy = make_strategy(experiment.strategy, space, experiment.budget.budget(), experiment.costs)
         return cls(
             experiment=experiment,
             info=info,
             space=space,
             strategy=strategy,
-            early_stopping=make_early_stopping(experiment.early_stopping, experiment.training.epochs),
+            early_stopping=make_early_stopping(experiment.early_stopping, experiment.training.epochs, experiment.costs),
             space_text=find_space(experiment.space).read_text(encoding="utf-8"),
         )
 
-    @property
-    def limits(self) -> tuple[int, int]:
-        """Parameters of the smallest and the largest network that can be proposed."""
-        budget = self.experiment.budget
-        smallest = max(self.space.fewest_parameters, budget.min_parameters or 0)
-        most = self.space.most_parameters
-        return smallest, most if budget.max_parameters is None else min(most, budget.max_parameters)
+    def limits(self, cost: str) -> tuple[float, float]:
+        """What the cheapest and the dearest network that can be proposed may cost."""
+        budget = self.experiment.budget.budget()
+        least, most = LATENCIES if cost == LATENCY else self.space.counts(cost)
+        if cost in PARAMETERS:
+            least = max(least, budget.min_parameters or 0)
+        limit = getattr(budget, f"max_{cost}")
+        return least, most if limit is None else max(least, min(most, limit))
 
     def facts(self, command: str = "") -> SearchFacts:
         """What is kept of the plan, and of the machine and the versions that it is about to run with."""
         from nas.tuning.story import machine, versions
 
-        smallest, largest = self.limits
+        smallest, largest = map(int, self.limits("parameters"))
         return SearchFacts(
             command=command,
             machine=machine(),
@@ -74,4 +76,5 @@ class Plan:
             labels=self.info.labels,
             smallest=smallest,
             largest=largest,
+            limits={name: self.limits(name) for name in self.experiment.costs},
         )

@@ -99,7 +99,7 @@ def _run_trials(
     observers: tuple[Observer, ...],
     time_is_over: Callable[[], bool],
 ) -> None:
-    from nas.tuning.oracle import FAILURES, StrategyOracle
+    from nas.tuning.oracle import StrategyOracle
     from nas.tuning.parents import nearest
     from nas.tuning.tuner import ArchitectureTuner
 
@@ -111,21 +111,18 @@ def _run_trials(
         max_trials=experiment.trials,
         seed=experiment.seed,
         should_stop=time_is_over,
-        find_parent=partial(nearest, plan.space) if experiment.inherit else None,
+        find_parent=partial(nearest, plan.space, experiment.costs) if experiment.inherit else None,
     )
     ArchitectureTuner(
         oracle=oracle,
         executor=executor,
         folder=folder,
         observers=observers,
-        seed=experiment.seed,
+        experiment=experiment,
         should_stop=time_is_over,
     ).search()
     if oracle.failure:
-        raise SearchError(
-            f"{FAILURES} trials in a row failed, the last with: {oracle.failure.rstrip('.')}. Mend that and run the "
-            f"same command again: everything that finished is kept."
-        )
+        raise SearchError(oracle.failure)
     if oracle.exhausted:
         logger.warning("all %d architectures inside the budget were tried", len(oracle.records))
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
 from nas.config import ExperimentConfig
+from nas.objectives import Objectives
 from nas.pareto import ParetoFront, hypervolume
 from nas.strategies.early_stopping import make_early_stopping
 from nas.trial import TrialRecord, TrialStatus
@@ -42,8 +44,15 @@ class Search:
 
     @property
     def front(self) -> ParetoFront[TrialRecord]:
-        """Of validation accuracy against parameters."""
-        return ParetoFront.of(self.trials)
+        """Of validation accuracy against the search's costs: parameters, if it names no other."""
+        return ParetoFront.of(self.trials, self.objectives.costs)
+
+    @property
+    def objectives(self) -> Objectives:
+        """What the search is after."""
+        limits = self.facts.limits or {"parameters": (self.facts.smallest, self.facts.largest)}
+        budget = getattr(self.experiment.budget, f"max_{next(iter(limits))}")
+        return Objectives(limits=limits, budget=budget)
 
     @property
     def finished(self) -> bool:
@@ -52,23 +61,23 @@ class Search:
 
     def is_done(self, experiment: ExperimentConfig) -> bool:
         """Whether nothing is left to do if this is asked for, which may have more trials or another final stage."""
-        early_stopping = make_early_stopping(experiment.early_stopping, experiment.training.epochs)
+        early_stopping = make_early_stopping(experiment.early_stopping, experiment.training.epochs, experiment.costs)
         records = self.trials
         return (
-            sum(1 for record in records if record.status is not TrialStatus.RUNNING) >= experiment.trials
+            _ended(records) >= experiment.trials
             and early_stopping.promote(records, more=False) is None
-            and not missing(records, experiment.final, experiment.seed)
+            and not missing(records, experiment)
         )
 
     @property
     def ended_trials(self) -> int:
-        """How many trials have ended, failed ones and stopped ones included."""
-        return sum(1 for trial in self.trials if trial.status is not TrialStatus.RUNNING)
+        """How many trials have ended, failed ones and stopped ones included; not those that were refused."""
+        return _ended(self.trials)
 
     @property
     def hypervolume(self) -> float:
-        """Share in [0, 1] of (log parameters, accuracy) that the front dominates, under the search's budget."""
-        return hypervolume(self.trials, smallest=self.facts.smallest, largest=self.facts.largest)
+        """Share in [0, 1] of (log costs, accuracy) that the front dominates, under the search's budget."""
+        return hypervolume(self.trials, self.objectives.limits)
 
     def best(self, max_parameters: int | None = None) -> TrialRecord:
         """The most accurate point of the front with at most so many parameters.
@@ -168,8 +177,7 @@ class Search:
             experiment=self.facts.dataset,
             name=self.name,
             search_id=search_id(self.folder.path),
-            limits=(self.facts.smallest, self.facts.largest),
-            max_parameters=self.experiment.budget.max_parameters,
+            objectives=self.objectives,
             story=self.story(),
         )
 
@@ -181,8 +189,7 @@ class Search:
             [trial for trial in self.trials if trial.status is not TrialStatus.RUNNING],
             name=self.name,
             story=self.story(),
-            limits=(self.facts.smallest, self.facts.largest),
-            max_parameters=self.experiment.budget.max_parameters,
+            objectives=self.objectives,
             finished=self.finished,
         )
 
@@ -208,3 +215,7 @@ class Search:
 
     def __repr__(self) -> str:
         return f"Search({self.name!r}, {len(self.trials)} trials)"
+
+
+def _ended(trials: Sequence[TrialRecord]) -> int:
+    return sum(1 for trial in trials if trial.status not in (TrialStatus.RUNNING, TrialStatus.REFUSED))

@@ -8,6 +8,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 from nas import __version__
+from nas.objectives import COSTS
 from nas.quantity import short_count
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ def story_of(experiment: ExperimentConfig, facts: SearchFacts, space_text: str) 
     told = {
         "Data": f"{facts.dataset}, {size}, {len(facts.labels)} classes",
         "Space": f"{experiment.space}, {short_count(facts.smallest)} to {short_count(facts.largest)} parameters",
+        "Objectives": f"{', '.join(COSTS[name] for name in experiment.costs)} low, validation accuracy high"
+        + (", latency measured on this machine's CPU, one image at a time" if experiment.measures_latency else ""),
         "Budget": str(experiment.budget.budget()),
         "Strategy": f"{experiment.strategy}, {experiment.trials:,} trials{early}, seed {experiment.seed}{limit}",
         "Training": f"{training.epochs} epochs, batches of {training.batch_size}, {training.optimizer}, "

@@ -11,7 +11,9 @@ from typing import Any, Protocol
 
 import keras_tuner
 
+from nas.config import ExperimentConfig
 from nas.errors import NasError
+from nas.objectives import LATENCY
 from nas.pareto import ParetoFront
 from nas.training import load_weights, save_weights
 from nas.trial import TrialRecord, TrialStatus
@@ -67,14 +69,14 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
         executor: Executor,
         folder: SearchFolder,
         observers: tuple[Observer, ...],
-        seed: int,
+        experiment: ExperimentConfig,
         should_stop: Callable[[], bool],
     ) -> None:
         self.executor, self.folder, self.observers = executor, folder, observers
-        self.seed, self.should_stop = seed, should_stop
+        self.experiment, self.should_stop = experiment, should_stop
         self._outcomes: dict[str, Outcome] = {}
         self._running: dict[int, _Running] = {}
-        self._front = ParetoFront.of(oracle.records.values())
+        self._front = ParetoFront.of(oracle.records.values(), experiment.costs)
         super().__init__(oracle=oracle, directory=str(folder.runs_dir), project_name=folder.name)
 
     def _populate_initial_space(self) -> None:
@@ -119,8 +121,7 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
         record = self._record_of(outcome)
         if outcome.result is not None and outcome.result.checkpoint is not None:
             write_atomically(self.folder.checkpoint(record.number), outcome.result.checkpoint)
-        # A point that has left the front never comes back: no need to look at all trials after each.
-        self._front = ParetoFront.of([*self._front, record])
+        self._front = self._front.adding(record)
         on_front = {point.number for point in self._front}
         if outcome.result is not None and record.number in on_front:
             save_weights(self.folder.weights(record.number), record.architecture, outcome.result.weights)
@@ -168,10 +169,12 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
         return Task(
             number=record.number,
             architecture=record.architecture.to_json(),
-            seed=trial_seed(self.seed, record.number),
+            seed=trial_seed(self.experiment.seed, record.number),
             epochs=oracle.early_stopping.target(len(record.curve)),
             checkpoint=checkpoint.read_bytes() if record.curve and checkpoint.is_file() else None,
             parent=None if record.parent is None else self._parent(record.parent),
+            measure_latency=self.experiment.measures_latency and LATENCY not in record.metrics,
+            max_latency_ms=self.experiment.budget.max_latency_ms,
         )
 
     def _parent(self, number: int) -> Parent:
@@ -206,10 +209,11 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
     def _record_of(self, outcome: Outcome) -> TrialRecord:
         running = self._running[outcome.number]
         if outcome.result is None:
+            latency = outcome.refused_latency_ms
             return replace(
                 running.record,
-                status=TrialStatus.FAILED,
-                metrics={},
+                status=TrialStatus.FAILED if latency is None else TrialStatus.REFUSED,
+                metrics={} if latency is None else {LATENCY: latency},
                 curves={},
                 duration_seconds=running.record.duration_seconds + time.monotonic() - running.started,
                 reason=outcome.reason,
@@ -219,7 +223,7 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
         return replace(
             running.record,
             status=TrialStatus.COMPLETED if result.checkpoint is None else TrialStatus.STOPPED,
-            metrics=result.metrics,
+            metrics={**running.record.metrics, **result.metrics},
             curves=result.curves,
             duration_seconds=running.record.duration_seconds + result.duration_seconds,
         )
@@ -238,7 +242,7 @@ def weights_of(folder: SearchFolder, record: TrialRecord) -> Path:
     path = folder.weights(record.number)
     if path.is_file():
         return path
-    kept = ", ".join(str(point.number) for point in ParetoFront.of(folder.trials()))
+    kept = ", ".join(str(point.number) for point in ParetoFront.of(folder.trials(), folder.experiment().costs))
     raise NasError(
         f"the weights of trial {record.number} were not kept: only trials on the front keep them; choose one of {kept}"
     )

@@ -149,3 +149,21 @@ def test_an_unknown_name_is_refused():
 
 def test_the_table_has_genes_that_not_every_row_has():
     assert {len(row.genes) for row in make_table().rows} == {3, 4}
+
+
+def test_several_costs_one_of_them_measured(name):
+    """Proposals stay new, whatever is to be low; the model of latency may not be asked before it was measured."""
+    space, budget = decisions_space(), Budget(max_parameters=150, max_latency_ms=3.0)
+    strategy = make_strategy(name, space, budget, ("macs", "latency_ms", "activation_bytes"))
+    history = []
+    for number in range(26):
+        (found,) = strategy.propose(history, 1, random.Random(number))
+        latency = found.count.macs / 1_000
+        slow = replace(trial(number, found), status=TrialStatus.REFUSED, metrics={"latency_ms": latency})
+        fast = trial(number, found, pretend(found))
+        fast = replace(fast, metrics={**fast.metrics, "latency_ms": latency})
+        history.append(slow if latency > 3 else fast)
+    assert len({each.architecture.id for each in history}) == 26
+    assert all(budget.admits(each.architecture.count) for each in history)
+    running = replace(history[-1], number=26, status=TrialStatus.RUNNING, metrics={})
+    assert strategy.propose([*history[:-1], running], 2, random.Random(0))

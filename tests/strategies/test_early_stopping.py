@@ -28,6 +28,9 @@ class Some:
     def val_accuracy(self):
         return max(self.curve)
 
+    def cost(self, name):
+        return getattr(self, name)
+
 
 def some(*sizes_and_accuracies, epochs=1):
     return [

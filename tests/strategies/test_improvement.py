@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from nas.pareto import hypervolume
 from nas.strategies.improvement import expected_improvement, stairs
 
 
@@ -15,40 +16,90 @@ def area(points, smallest, largest, reference):
     return (levels - reference).mean() * (largest - smallest)
 
 
+def column(*sizes):
+    """Log-costs of networks with a single cost."""
+    return np.array(sizes, dtype=float)[:, None]
+
+
+LARGEST = np.array([4.0])
+
+
 def test_the_stairs_are_the_front_by_hand():
-    sizes, accuracies = np.array([2.0, 1.0, 3.0, 2.0]), np.array([0.5, 0.4, 0.45, 0.3])
-    front = stairs(sizes, accuracies, smallest=0.0, largest=4.0, reference=0.1)
-    assert front.edges.tolist() == [0.0, 1.0, 2.0, 4.0]
+    sizes, accuracies = column(2, 1, 3, 2), np.array([0.5, 0.4, 0.45, 0.3])
+    front = stairs(sizes, accuracies, largest=LARGEST, reference=0.1)
+    assert [edges.tolist() for edges in front.edges] == [[-np.inf, 1.0, 2.0, 4.0]]
     assert front.levels.tolist() == [0.1, 0.4, 0.5]
 
 
+def test_two_costs_make_a_grid_by_hand():
+    costs = np.array([[1.0, 3.0], [2.0, 1.0], [2.0, 3.0], [3.0, 3.0]])
+    front = stairs(costs, np.array([0.4, 0.3, 0.35, 0.6]), largest=np.array([4.0, 4.0]), reference=0.1)
+    assert [edges.tolist() for edges in front.edges] == [[-np.inf, 1.0, 2.0, 3.0, 4.0], [-np.inf, 1.0, 3.0, 4.0]]
+    # Rows: below 1, 1 to 2, 2 to 3, from 3; columns: below 1, 1 to 3, from 3.
+    assert front.levels.tolist() == [[0.1, 0.1, 0.1], [0.1, 0.1, 0.4], [0.1, 0.3, 0.4], [0.1, 0.3, 0.6]]
+
+
 def test_points_below_the_reference_are_worth_nothing():
-    front = stairs(np.array([1.0]), np.array([0.05]), smallest=0.0, largest=4.0, reference=0.1)
+    front = stairs(column(1), np.array([0.05]), largest=LARGEST, reference=0.1)
     assert front.levels.tolist() == [0.1]
 
 
 def test_a_certain_candidate_adds_exactly_its_area():
-    front = stairs(np.array([1.0, 2.0]), np.array([0.4, 0.5]), smallest=0.0, largest=4.0, reference=0.1)
+    front = stairs(column(1, 2), np.array([0.4, 0.5]), largest=LARGEST, reference=0.1)
     # From size 1.5: 0.05 above 0.4 up to 2, nothing above 0.5.
-    value = expected_improvement(front, np.array([1.5]), np.array([0.45]), np.array([1e-9]))
+    value = expected_improvement(front, column(1.5), np.array([0.45]), np.array([1e-9]))
     assert value == pytest.approx([0.5 * 0.05])
+
+
+def test_a_certain_candidate_adds_exactly_its_volume():
+    front = stairs(
+        np.array([[1.0, 3.0], [2.0, 1.0]]), np.array([0.4, 0.3]), largest=np.array([4.0, 4.0]), reference=0.1
+    )
+    # From (1.5, 2): 0.5 x 1 of 0.25 above the reference, then 2 x 1 of 0.05 above 0.3, nothing above 0.4.
+    value = expected_improvement(front, np.array([[1.5, 2.0]]), np.array([0.35]), np.array([1e-9]))
+    assert value == pytest.approx([0.5 * 0.25 + 2 * 0.05])
 
 
 def test_it_is_the_mean_improvement_over_many_draws():
     rng = np.random.default_rng(0)
     points = [(0.7, 0.3), (1.4, 0.5), (2.5, 0.8)]
-    limits = {"smallest": 0.5, "largest": 3.0, "reference": 0.1}
     sizes, accuracies = np.array(points).T
-    front = stairs(sizes, accuracies, **limits)
+    front = stairs(sizes[:, None], accuracies, largest=np.array([3.0]), reference=0.1)
     before = area(points, 0.5, 3.0, 0.1)
     for size, mean, deviation in [(0.6, 0.2, 0.1), (1.0, 0.6, 0.2), (2.0, 0.3, 0.3), (2.9, 0.9, 0.05)]:
         draws = rng.normal(mean, deviation, 1_000)
         wanted = np.mean([area([*points, (size, draw)], 0.5, 3.0, 0.1) - before for draw in draws])
-        value = expected_improvement(front, np.array([size]), np.array([mean]), np.array([deviation]))
+        value = expected_improvement(front, column(size), np.array([mean]), np.array([deviation]))
         assert value[0] == pytest.approx(wanted, rel=0.15, abs=1e-3)
 
 
+@pytest.mark.parametrize("costs", [1, 2, 3])
+def test_it_is_what_the_hypervolume_gains(costs):
+    """A certain candidate's value, by the reports' hypervolume, which is computed another way."""
+    rng = np.random.default_rng(costs)
+    names = ("parameters", "macs", "activation_bytes")[:costs]
+    limits = dict.fromkeys(names, (1.0, 10.0))
+    width = np.log(10.0) ** costs
+
+    class Point:
+        completed, macs = True, 0
+
+        def __init__(self, number, logs, accuracy):
+            self.number, self.logs, self.val_accuracy = number, dict(zip(names, logs, strict=True)), accuracy
+
+        def cost(self, name):
+            return np.exp(self.logs[name])
+
+    for _ in range(20):
+        logs, accuracies = rng.uniform(0, np.log(10.0), (9, costs)), rng.uniform(0, 1, 9)
+        points = [Point(number, *pair) for number, pair in enumerate(zip(logs, accuracies, strict=True))]
+        front = stairs(logs[:8], accuracies[:8], largest=np.log(np.full(costs, 10.0)), reference=0.0)
+        value = expected_improvement(front, logs[8:], accuracies[8:], np.array([1e-9]))
+        gain = hypervolume(points, limits) - hypervolume(points[:8], limits)
+        assert value[0] == pytest.approx(gain * width, abs=1e-7)
+
+
 def test_of_equal_beliefs_the_smaller_network_is_worth_more():
-    front = stairs(np.array([1.0]), np.array([0.4]), smallest=0.0, largest=4.0, reference=0.1)
-    values = expected_improvement(front, np.array([0.5, 1.0, 2.0, 4.0]), np.full(4, 0.5), np.full(4, 0.1))
+    front = stairs(column(1), np.array([0.4]), largest=LARGEST, reference=0.1)
+    values = expected_improvement(front, column(0.5, 1, 2, 4), np.full(4, 0.5), np.full(4, 0.1))
     assert values[0] > values[1] > values[2] > values[3] == 0

@@ -5,6 +5,7 @@ import uuid
 
 import pytest
 
+from nas.objectives import Objectives
 from nas.tracking import SearchRun, Store
 
 
@@ -30,6 +31,5 @@ def search(store):
         experiment='a/b\'c "d" %',
         name="x'; -- `y`",
         search_id=uuid.uuid4().hex,
-        limits=(10, 10_000),
-        max_parameters=10_000,
+        objectives=Objectives(limits={"parameters": (10, 10_000)}, budget=10_000),
     )

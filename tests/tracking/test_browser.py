@@ -182,7 +182,7 @@ def test_several_searches_in_one_chart(browser, searched, server):
     search, _ = searched
     first = search.tracking_run(server.url)
     second = SearchRun(
-        store=first.store, experiment=first.experiment, name="other's", search_id="1" * 32, limits=first.limits
+        store=first.store, experiment=first.experiment, name="other's", search_id="1" * 32, objectives=first.objectives
     )
     sync(second, search.trials, description={})
     browser.open(comparison_url_of(server, [first, second]))

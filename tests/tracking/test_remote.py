@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from nas.errors import NasError
+from nas.objectives import Objectives
 from nas.tracking import SearchRun, Store, sync
 from nas.tracking.ui import remote_url, serve
 from tests.tracking.examples import artifact, read_runs, trial
@@ -62,7 +63,8 @@ def guarded(tmp_path_factory):
 @pytest.fixture
 def search(guarded, tmp_path):
     store = Store.resolve(tmp_path, guarded)
-    return SearchRun(store=store, experiment="digits", name="x", search_id="0" * 32, limits=(10, 10_000))
+    objectives = Objectives(limits={"parameters": (10, 10_000)})
+    return SearchRun(store=store, experiment="digits", name="x", search_id="0" * 32, objectives=objectives)
 
 
 def test_without_a_password_the_reason_is_one_line(search, monkeypatch):

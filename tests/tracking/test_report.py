@@ -4,12 +4,15 @@ from html.parser import HTMLParser
 
 import pytest
 
+from nas.objectives import Objectives
 from nas.pareto import ParetoFront
 from nas.tracking import Story
 from nas.tracking.report import report_html
 from tests.tracking.examples import failed, random_trials, trial
 
 STORY = Story(facts={"Data": "<script>alert(1)</script>"}, command="nas search 'x' && y", files={"a.yaml": "</pre><b>"})
+
+OBJECTIVES = Objectives(limits={"parameters": (10, 10_000)})
 
 
 class Page(HTMLParser):
@@ -40,13 +43,13 @@ class Page(HTMLParser):
 
 
 def report(records, **changes):
-    return report_html(records, **{"name": 'a/b\'c "d" <i>', "story": STORY, "limits": (10, 10_000)} | changes)
+    return report_html(records, **{"name": 'a/b\'c "d" <i>', "story": STORY, "objectives": OBJECTIVES} | changes)
 
 
 @pytest.mark.parametrize("count", [0, 1, 40])
-@pytest.mark.parametrize("max_parameters", [None, 1_000])
-def test_the_page_is_whole_whatever_there_is_to_show(count, max_parameters):
-    page = Page(report(random_trials(count), max_parameters=max_parameters))
+@pytest.mark.parametrize("budget", [None, 1_000])
+def test_the_page_is_whole_whatever_there_is_to_show(count, budget):
+    page = Page(report(random_trials(count), objectives=Objectives(limits={"parameters": (10, 10_000)}, budget=budget)))
     assert page.problems == []
     identities = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
     assert len(identities) == len(set(identities))

@@ -73,9 +73,11 @@ import logging, os, sqlite3, sys
 from pathlib import Path
 root = logging.getLogger()
 before = root.level, list(root.handlers)
+from nas.objectives import Objectives
 from nas.tracking import SearchRun, Store, sync
+objectives = Objectives(limits={"parameters": (1, 2)})
 store = Store.resolve(Path("runs"))
-search = SearchRun(store=store, experiment="e", name="n", search_id=sys.argv[1], limits=(1, 2))
+search = SearchRun(store=store, experiment="e", name="n", search_id=sys.argv[1], objectives=objectives)
 sync(search, [], description={}, status="RUNNING" if int(sys.argv[1]) else "FINISHED")
 assert before == (root.level, root.handlers)
 assert sqlite3.connect("runs/mlflow.db").execute("PRAGMA journal_mode").fetchone() == ("wal",)

@@ -58,10 +58,10 @@ def test_it_fits_into_mlflow_however_long_the_front_and_the_story_are():
 
 def test_test_scores_are_marked_as_what_they_are():
     metrics = {"val_accuracy": 0.9, "test_accuracy": 0.88, "test_accuracy_std": 0.0123, "test_seeds": 3}
-    text = front_markdown([trial(0, 0.9, metrics=metrics), trial(1, 0.95)], {})
+    text = front_markdown(ParetoFront((trial(0, 0.9, metrics=metrics), trial(1, 0.95))), {})
     assert "| test accuracy |" in text
     assert "88.00% ± 1.23 (3 seeds)" in text
-    assert "test accuracy" not in front_markdown([trial(1, 0.95)], {})
+    assert "test accuracy" not in front_markdown(ParetoFront((trial(1, 0.95),)), {})
 
 
 def test_the_search_run_keeps_its_files_and_writes_them_once(search, monkeypatch):

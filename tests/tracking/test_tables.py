@@ -27,6 +27,8 @@ def test_rows_by_hand():
         "architecture_id": FRONT.points[1].architecture.id,
         "parameters": 458,
         "macs": 64 * 9 * 16 + 16 * 16 * 8 + 80,
+        "activation_bytes": 4 * (64 * 16 + 16 * 16),
+        "latency_ms": None,
         "val_accuracy": 0.9,
         "val_loss": None,
         "test_accuracy": 0.875,
@@ -52,7 +54,7 @@ def test_csv_reads_back():
         ("3", "0.8", ""),
         ("5", "0.9", "0.875"),
     ]
-    assert front_csv([]) == "trial\n"
+    assert front_csv(ParetoFront()) == "trial\n"
 
 
 def test_markdown_links_and_starts_with_the_best():

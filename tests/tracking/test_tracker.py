@@ -31,7 +31,7 @@ def away(search):
         experiment=search.experiment,
         name=search.name,
         search_id=search.search_id,
-        limits=search.limits,
+        objectives=search.objectives,
     )
 
 
@@ -272,7 +272,7 @@ def test_two_searches_of_one_name_do_not_mix(search):
         experiment=search.experiment,
         name=search.name,
         search_id="0" * 32,
-        limits=search.limits,
+        objectives=search.objectives,
     )
     sync(search, [trial(0, 0.9)], description=DESCRIPTION)
     assert sync(other, [trial(0, 0.9)], description=DESCRIPTION) == 1
@@ -295,8 +295,3 @@ def test_numbers_survive_a_file_store_out_of_reach(search, monkeypatch):
     assert "nas.files_missing" not in children[0].data.tags | parent.data.tags
     assert artifact(search, children[0], "architecture.json").startswith(b"{")
     assert artifact(search, parent, "front.png").startswith(b"\x89PNG")
-
-
-def test_limits_out_of_order_are_refused_at_once(store):
-    with pytest.raises(NasError, match="must not exceed its largest"):
-        SearchRun(store=store, experiment="e", name="n", search_id="0" * 32, limits=(2, 1))

@@ -8,7 +8,7 @@ import pytest
 from nas.tracking import publishing, sync, views
 from tests.tracking.examples import random_trials, read_runs
 
-VIEWS = views.search_views("0" * 32, 'a/b\'s "search" | `x`')
+VIEWS = views.search_views("0" * 32, 'a/b\'s "search" | `x`', "parameters")
 
 
 def experiment_of(search):
@@ -39,9 +39,9 @@ def test_what_is_no_view_is_none(value):
 
 
 def test_views_are_the_same_whenever_they_are_made_and_differ_between_searches():
-    assert views.search_views("0" * 32, "x") == views.search_views("0" * 32, "x")
-    keys = [view.key for name in "xy" for view in views.search_views("0" * 32, name)]
-    keys += [view.key for view in views.search_views("1" * 32, "x")]
+    assert views.search_views("0" * 32, "x", "parameters") == views.search_views("0" * 32, "x", "parameters")
+    keys = [view.key for name in "xy" for view in views.search_views("0" * 32, name, "parameters")]
+    keys += [view.key for view in views.search_views("1" * 32, "x", "parameters")]
     assert len(set(keys)) == 9
 
 
@@ -67,7 +67,7 @@ def test_a_search_publishes_its_views_once(search, monkeypatch):
     sync(search, records, description={})
     client, experiment = experiment_of(search)
     published = {key: value for key, value in experiment.tags.items() if key.startswith(views.TAG)}
-    wanted = views.search_views(search.search_id, search.name)
+    wanted = views.search_views(search.search_id, search.name, "parameters")
     assert {key: views.decode(value)[0] for key, value in published.items()} == {v.tag: v.state for v in wanted}
 
     from mlflow import MlflowClient
@@ -82,7 +82,7 @@ def test_a_search_publishes_its_views_once(search, monkeypatch):
 def test_a_damaged_view_is_mended_and_keeps_its_age(search):
     sync(search, random_trials(2), description={})
     client, experiment = experiment_of(search)
-    first, second, _ = views.search_views(search.search_id, search.name)
+    first, second, _ = views.search_views(search.search_id, search.name, "parameters")
     client.set_experiment_tag(experiment.experiment_id, first.tag, "cut off")
     old = views.encode(second, version=(3, 14), created_ms=0, now_ms=0)
     client.set_experiment_tag(experiment.experiment_id, second.tag, old)

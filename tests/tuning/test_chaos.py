@@ -94,7 +94,12 @@ def search(plan, runs_dir):
         )
         executor = StandIn()
         ArchitectureTuner(
-            oracle=oracle, executor=executor, folder=folder, observers=(), seed=0, should_stop=lambda: False
+            oracle=oracle,
+            executor=executor,
+            folder=folder,
+            observers=(),
+            experiment=plan.experiment,
+            should_stop=lambda: False,
         ).search()
         run_finals(plan.experiment, folder, executor, (), lambda: False)
 

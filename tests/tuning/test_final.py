@@ -7,6 +7,7 @@ import pytest
 
 from nas.config import FinalConfig
 from nas.datasets import load
+from nas.objectives import PARAMETERS
 from nas.tracking import tables
 from nas.tracking.views import QUIETED
 from nas.training import evaluate, train
@@ -79,10 +80,10 @@ def test_a_search_without_it_can_have_it_later(tmp_path):
 
 def test_some_of_a_front_are_its_ends_and_the_lonely_ones(tested):
     front = tested.front.points
-    assert candidates(tested.trials, FinalConfig(top="all-front")) == list(front)
-    assert candidates(tested.trials, FinalConfig(top=99)) == list(front)
+    assert candidates(tested.trials, FinalConfig(top="all-front"), PARAMETERS) == list(front)
+    assert candidates(tested.trials, FinalConfig(top=99), PARAMETERS) == list(front)
     if len(front) > 2:
-        assert candidates(tested.trials, FinalConfig(top=2)) == [front[0], front[-1]]
+        assert candidates(tested.trials, FinalConfig(top=2), PARAMETERS) == [front[0], front[-1]]
 
 
 def test_mlflow_and_the_front_show_it(tested):

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from nas.architecture import Architecture
 from nas.cli.app import app
 from nas.errors import NasError
+from nas.objectives import PARAMETERS
 from nas.pareto import ParetoFront
 from nas.training import TrainingResult
 from nas.trial import TrialRecord, TrialStatus
@@ -45,12 +46,12 @@ def test_the_nearest_is_on_the_front_and_differs_in_the_fewest_decisions():
     near, others = several[0], [other for other in several if distance(other) > distance(several[0])]
     # The larger the better: all of them are on the front.
     records = [completed(n, a, 0.5 + a.count.parameters / 1e6) for n, a in enumerate([*others[:9], near])]
-    assert nearest(space, child, records) == 9
+    assert nearest(space, PARAMETERS, child, records) == 9
     failed = [*records[:9], TrialRecord(number=9, architecture=near, status=TrialStatus.FAILED)]
-    assert nearest(space, child, failed) in range(9)
-    assert nearest(space, child, []) is None
+    assert nearest(space, PARAMETERS, child, failed) in range(9)
+    assert nearest(space, PARAMETERS, child, []) is None
     running = TrialRecord(number=0, architecture=near, status=TrialStatus.RUNNING)
-    assert nearest(space, child, [running]) is None
+    assert nearest(space, PARAMETERS, child, [running]) is None
 
 
 def test_every_trial_but_the_first_has_a_parent_on_the_front_of_its_time(inherited):

@@ -65,7 +65,12 @@ def test_a_crash_is_tried_once_more_and_a_failure_is_not(tmp_path, times, crashe
     )
     executor = Crashing(times, crashed=crashed)
     ArchitectureTuner(
-        oracle=oracle, executor=executor, folder=folder, observers=(), seed=0, should_stop=lambda: False
+        oracle=oracle,
+        executor=executor,
+        folder=folder,
+        observers=(),
+        experiment=plan.experiment,
+        should_stop=lambda: False,
     ).search()
     assert executor.submitted == {0: 1, 1: tries, 2: 1}
     ended = folder.trials()
