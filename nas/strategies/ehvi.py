@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, final
 
 from nas.pareto import ParetoFront, pareto_rank
-from nas.space.protocol import AnyCandidate
-from nas.strategies.accuracy_model import AccuracyModel, Encoder
+from nas.space.protocol import AnyCandidate, Genes, Space
+from nas.strategies.accuracy_model import AccuracyModel, Encoder, Fitted, fit_model
 from nas.strategies.base import Strategy, Tried, register
 from nas.strategies.improvement import Stairs, expected_improvement, stairs
 from nas.strategies.learning_curve import Expected, expected
@@ -32,6 +32,12 @@ MUTANTS, CROSSED, FRESH = 100, 60, 40
 REFINED, BEST = 60, 5
 """Further candidates: neighbors of the best ones so far, and how many those are."""
 
+FIT_AGAIN = 1.2
+"""Kernel, noise and warping are fitted again when there are this many times as many trials as the last time."""
+
+CONDITION_MOST = 1_000
+"""Trials that predictions take into account."""
+
 REFERENCE = 0.1
 """Quantile of the observed accuracies that is worth nothing."""
 
@@ -44,6 +50,9 @@ class EhviStrategy(Strategy[AnyCandidate]):
     The front that is to be improved is the one at the model's mean, so that one lucky training does not fix it. Running
     trials count as if they had ended as expected.
     """
+
+    _fitted: tuple[object, Fitted] | None = None
+    """What was fitted last, and to what."""
 
     def propose(self, history: Sequence[Tried[AnyCandidate]], count: int, rng: random.Random) -> list[AnyCandidate]:
         known = expected(history)
@@ -73,6 +82,19 @@ class EhviStrategy(Strategy[AnyCandidate]):
             return self._best(outlook, seen, rng)
 
         return collect(self.space, self.budget, history, count, rng, idea)
+
+    def fitted(self, known: Sequence[Expected[AnyCandidate]]) -> Fitted:
+        """Kernel, noise and warping, fitted to so many of the first of these trials that many proposals share them.
+
+        How many follows from the length alone, and what was fitted is remembered only to save time: after a restart
+        the same trials give the same again.
+        """
+        first = known[: fit_length(len(known))]
+        content = [(trial.architecture.id, trial.val_accuracy, trial.deviation) for trial in first]
+        if self._fitted is None or self._fitted[0] != content:
+            observations = observed(self.space, most_telling(first))
+            self._fitted = content, fit_model(self.encoder, *observations)
+        return self._fitted[1]
 
     @cached_property
     def encoder(self) -> Encoder:
@@ -122,30 +144,26 @@ class Outlook(Generic[AnyCandidate]):
         import numpy as np
 
         self.space, budget = strategy.space, strategy.budget
-        trials = most_telling(trials)
+        fitted = strategy.fitted(trials)
+        trials = most_telling(trials)[:CONDITION_MOST]
         self.known = [trial.architecture for trial in trials]
-        self.model = AccuracyModel(
-            strategy.encoder,
-            [self.space.encode(known) for known in self.known],
-            np.array([trial.val_accuracy for trial in trials]),
-            np.array([trial.deviation for trial in trials]),
-        )
+        self.model = AccuracyModel(strategy.encoder, *observed(self.space, trials), fitted)
         self.reference = float(np.quantile(self.model.targets, REFERENCE))
         largest = self.space.most_parameters
         if budget.max_parameters is not None:
             largest = min(largest, budget.max_parameters)
         smallest = max(self.space.fewest_parameters, budget.min_parameters or 0)
         self.limits = _log(smallest), max(_log(largest), _log(smallest))
-        observed = [trial.architecture for trial in ParetoFront.of(trials)]
+        front = [trial.architecture for trial in ParetoFront.of(trials)]
         self.imagine(running)
-        believed = self._believed(self._means())
-        self.front = list({found.id: found for found in [*observed, *believed]}.values())
+        believed = self._believed(self.model.believed)
+        self.front = list({found.id: found for found in [*front, *believed]}.values())
 
     def imagine(self, candidates: Sequence[AnyCandidate]) -> None:
         """Go on as if these had been trained and were as good as expected."""
         self.model.imagine([self.space.encode(found) for found in candidates])
         self.known = [*self.known, *candidates]
-        self.stairs = self._stairs(self._means())
+        self.stairs = self._stairs(self.model.believed)
 
     def improvements(self, candidates: Sequence[AnyCandidate]) -> list[float]:
         """Expected hypervolume improvement of each, over log-parameters and warped accuracy."""
@@ -156,10 +174,6 @@ class Outlook(Generic[AnyCandidate]):
         means, deviations = self.model.predict([self.space.encode(found) for found in candidates])
         sizes = np.array([_log(found.count.parameters) for found in candidates])
         return [float(value) for value in expected_improvement(self.stairs, sizes, means, deviations)]
-
-    def _means(self) -> Vector:
-        """What the model believes of everything that is known; that is less noisy than what was observed."""
-        return self.model.means([self.space.encode(found) for found in self.known])
 
     def _stairs(self, means: Vector) -> Stairs:
         import numpy as np
@@ -176,6 +190,29 @@ class Outlook(Generic[AnyCandidate]):
             if means[place] > highest:
                 highest = means[place]
                 yield self.known[place]
+
+
+def fit_length(known: int) -> int:
+    """How many of so many trials kernel, noise and warping are fitted to.
+
+    >>> [fit_length(known) for known in (10, 11, 12, 14, 15, 100)]
+    [10, 10, 12, 12, 14, 88]
+    """
+    length = START
+    while length * FIT_AGAIN <= known:
+        length = math.floor(length * FIT_AGAIN)
+    return length
+
+
+def observed(
+    space: Space[AnyCandidate], trials: Sequence[Expected[AnyCandidate]]
+) -> tuple[list[Genes], Vector, Vector]:
+    """What a model learns from: genes, accuracies, their standard deviations."""
+    import numpy as np
+
+    genes = [space.encode(trial.architecture) for trial in trials]
+    accuracies = np.array([trial.val_accuracy for trial in trials])
+    return genes, accuracies, np.array([trial.deviation for trial in trials])
 
 
 def most_telling(trials: Sequence[Expected[AnyCandidate]]) -> list[Expected[AnyCandidate]]:
