@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, final
 
 from nas.architecture.arithmetic import Shape
@@ -17,6 +18,8 @@ from nas.errors import NasError
 
 FORMAT = 1
 """Version of the JSON form."""
+
+_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class ArchitectureError(NasError):
@@ -110,14 +113,14 @@ class Architecture:
         return self._id
 
     def _identify(self) -> str:
-        layers: list[Any] = []
+        layers: list[str] = []
         offset, incoming = 0, -1
         for trace in self.traces:
-            for *layer, inputs in trace.key:
-                layers.append([*layer, [incoming if index == -1 else index + offset for index in inputs]])
+            if trace.key:
+                layers.append(_spelled(trace.key, offset, incoming))
             incoming = incoming if trace.output == -1 else trace.output + offset
             offset += len(trace.key)
-        text = json.dumps([self.input_shape, layers], separators=(",", ":"))
+        text = f"[{_json(self.input_shape)},[{','.join(layers)}]]"
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
     def nodes(self) -> Iterator[tuple[str, Node]]:
@@ -152,7 +155,7 @@ class Architecture:
 
     def to_json(self) -> str:
         """One line; `from_json` gives an equal architecture."""
-        return json.dumps(self.to_dict(), separators=(",", ":"))
+        return _json(self.to_dict())
 
     @classmethod
     def from_dict(cls, data: Any) -> Architecture:
@@ -211,6 +214,13 @@ class Architecture:
         for position, block in enumerate(self.blocks, start=1):
             x = block.build(x, name=f"{position:02d}_{block.kind}", momentum=batch_norm_momentum)
         return keras.Model(image, x, name=f"architecture_{self.id}")
+
+
+@lru_cache(maxsize=1 << 14)
+def _spelled(key: tuple[tuple[Any, ...], ...], offset: int, incoming: int) -> str:
+    """The layers of a block in its place in the network. Kept: networks share most of their blocks."""
+    layers = ([*layer, [incoming if index == -1 else index + offset for index in inputs]] for *layer, inputs in key)
+    return ",".join(map(_json, layers))
 
 
 def _short(block: Block, trace: Trace) -> str:

@@ -41,9 +41,9 @@ class State(NamedTuple):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Step:
-    """One decision.
+    """One decision at one state; it equals nothing but itself, so that what is known of it is found at once.
 
     Attributes:
         group: steps of one group compete first, so that a kind with many options is not more likely than one with few.
@@ -110,7 +110,8 @@ class Decisions:
 
     def choices(self, state: State) -> list[Choice]:
         """The same steps, each with what it can lead to."""
-        self.reach(state)
+        if state not in self._choices:
+            self.reach(state)
         return self._choices.get(state, [])
 
     def states(self) -> Iterable[State]:

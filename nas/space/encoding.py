@@ -20,6 +20,10 @@ KEPT = 20_000
 """Architectures whose paths are remembered."""
 
 
+Key = tuple[tuple[Any, ...], ...]
+"""What a block computes: `nas.architecture.graph.Trace.key`."""
+
+
 class EncodingError(NasError):
     """An architecture that the space cannot produce."""
 
@@ -30,7 +34,10 @@ class Encoding:
 
     def __init__(self, decisions: Decisions) -> None:
         self.decisions = decisions
-        self._of_steps: dict[tuple[Any, ...], Genes] = {}
+        self._of_steps: dict[Step, Genes] = {}
+        self._shared: dict[tuple[Any, ...], Genes] = {}
+        self._keys: dict[State, set[Key | None]] = {}
+        self._ways: dict[tuple[State, Key | None], list[Step]] = {}
         self._of_architectures: dict[Architecture, tuple[list[tuple[State, Step]], Genes]] = {}
 
     def genes(self, architecture: Architecture) -> Genes:
@@ -69,22 +76,18 @@ class Encoding:
         dead: set[tuple[State, int]] = set()
         places = [start]
         path: list[tuple[State, Step]] = []
-        open_ways = [iter(decisions.choices(decisions.start))]
+        keys: list[Key | None] = [*(trace.key for trace in traces), None]
+        open_ways = [iter(self._ways_to(decisions.start, keys[0]))]
         while open_ways:
             state, done = places[-1]
             if decisions.is_end(state) and done == len(traces):
                 return path
-            for choice in open_ways[-1]:
-                step = choice.step
-                ahead = done
-                if step.trace is not None:
-                    if done == len(traces) or step.trace.key != traces[done].key:
-                        continue
-                    ahead += 1
+            for step in open_ways[-1]:
+                ahead = done + (step.trace is not None)
                 if (step.to, ahead) not in dead:
                     path.append((state, step))
                     places.append((step.to, ahead))
-                    open_ways.append(iter(decisions.choices(step.to)))
+                    open_ways.append(iter(self._ways_to(step.to, keys[ahead])))
                     break
             else:
                 dead.add(places.pop())
@@ -95,13 +98,41 @@ class Encoding:
             f"the space it was started with"
         )
 
+    def _ways_to(self, state: State, key: Key | None) -> list[Step]:
+        """The steps from a state that make this block, and those that make none and lead to where it can be made.
+
+        Args:
+            state: not an end.
+            key: of the block; None for nothing more to make.
+        """
+        known = self._ways.get((state, key))
+        if known is None:
+            known = self._ways[state, key] = [
+                step
+                for step in self.decisions.steps(state)
+                if (self._offers(step.to, key) if step.trace is None else step.trace.key == key)
+            ]
+        return known
+
+    def _offers(self, state: State, key: Key | None) -> bool:
+        """Whether the next step may make this block, or make none; an end offers nothing more to make."""
+        if self.decisions.is_end(state):
+            return key is None
+        if state not in self._keys:
+            steps = self.decisions.steps(state)
+            self._keys[state] = {None if step.trace is None else step.trace.key for step in steps}
+        return not self._keys[state].isdisjoint((key, None))
+
     def of_step(self, state: State, step: Step) -> Genes:
         """What one step decides, by name."""
-        # The shape of the map is no decision: the same step on another map has the same genes.
-        key = (state[:-1], step.stage, step.block, step.to[:-1])
-        known = self._of_steps.get(key)
+        known = self._of_steps.get(step)
         if known is None:
-            known = self._of_steps[key] = self._stage(state, step) if state.repeats == 0 else self._block(state, step)
+            # The shape of the map is no decision: the same step on another map has the same genes.
+            key = (state[:-1], step.stage, step.block, step.to[:-1])
+            known = self._shared.get(key)
+            if known is None:
+                known = self._shared[key] = self._stage(state, step) if state.repeats == 0 else self._block(state, step)
+            self._of_steps[step] = known
         return known
 
     def _stage(self, state: State, step: Step) -> Genes:

@@ -94,10 +94,8 @@ class Variation:
 
     def _nearest(self, state: State, possible: Sequence[Choice], genes: Genes, rng: random.Random) -> Step:
         """The step with the most of the wished decisions."""
-        scores = [
-            sum(genes.get(name) == value for name, value in self.encoding.of_step(state, choice.step).items())
-            for choice in possible
-        ]
+        wished, of_step = genes.items(), self.encoding.of_step
+        scores = [len(wished & of_step(state, choice.step).items()) for choice in possible]
         best = max(scores)
         if best == 0:
             return self._changed(possible, rng)

@@ -23,9 +23,6 @@ MIDDLE_POWER = 2.0
 FIT_MOST = 150
 """Observations from which settings are fitted."""
 
-CONDITION_MOST = 1_000
-"""Observations that predictions take into account."""
-
 
 class Warping(NamedTuple):
     """Standardize, raise to a power (Yeo and Johnson, 2000), standardize again. Increasing, so that fronts stay fronts.
@@ -91,42 +88,51 @@ class Encoder:
         return rows
 
 
+class Fitted(NamedTuple):
+    """What explains some observations best, and holds for more of the same space."""
+
+    settings: Settings
+    warping: Warping
+
+
 @final
 class AccuracyModel:
     """A Gaussian process on warped accuracies; kernel, noise and warping are those that explain the data best.
 
     Args:
         encoder: of the space.
-        genes: of the observed architectures, the most important ones first: if they are very many, the last are left
-            out.
+        genes: of the observed architectures.
         accuracies: observed, one each.
         deviations: standard deviation of each accuracy beside the noise that all have, such as that of one which is
             only expected; none if left out.
+        fitted: the kernel, noise and warping; those that explain these observations best if left out.
     """
 
     def __init__(
-        self, encoder: Encoder, genes: Sequence[Genes], accuracies: Vector, deviations: Vector | None = None
+        self,
+        encoder: Encoder,
+        genes: Sequence[Genes],
+        accuracies: Vector,
+        deviations: Vector | None = None,
+        fitted: Fitted | None = None,
     ) -> None:
         import numpy as np
 
-        features = encoder(genes[:CONDITION_MOST])
-        self.encoder, self.accuracies = encoder, accuracies[:CONDITION_MOST]
-        deviations = np.zeros_like(self.accuracies) if deviations is None else deviations[:CONDITION_MOST]
-        settings, self.warping = _fitted(
-            features[:FIT_MOST], self.accuracies[:FIT_MOST], deviations[:FIT_MOST], encoder.gene_of
-        )
-        self.targets = self.warping(self.accuracies)
-        self._process = Process(
-            features, self.targets, encoder.gene_of, settings, self.warping.variances(self.accuracies, deviations)
-        )
+        deviations = np.zeros_like(accuracies) if deviations is None else deviations
+        self.encoder = encoder
+        settings, self.warping = fitted or fit_model(encoder, genes, accuracies, deviations)
+        self.targets = self.warping(accuracies)
+        variances = self.warping.variances(accuracies, deviations)
+        self._process = Process(encoder(genes), self.targets, encoder.gene_of, settings, variances)
+
+    @property
+    def believed(self) -> Vector:
+        """Mean of the warped accuracy of each architecture that was observed or imagined, in order."""
+        return self._process.believed
 
     def predict(self, genes: Sequence[Genes]) -> tuple[Vector, Vector]:
         """Mean and standard deviation of the warped accuracy, without the noise of one training."""
         return self._process.predict(self.encoder(genes))
-
-    def means(self, genes: Sequence[Genes]) -> Vector:
-        """The means alone."""
-        return self._process.means(self.encoder(genes))
 
     def imagine(self, genes: Sequence[Genes]) -> None:
         """From now on as if these architectures had been observed to be as good as they are believed to be."""
@@ -134,10 +140,14 @@ class AccuracyModel:
             self._process = self._process.imagining(self.encoder(genes))
 
 
-def _fitted(
-    features: Matrix, accuracies: Vector, deviations: Vector, gene_of: Sequence[int]
-) -> tuple[Settings, Warping]:
-    """The kernel is fitted, then the warping is chosen with that kernel, then the kernel is fitted to it."""
+def fit_model(encoder: Encoder, genes: Sequence[Genes], accuracies: Vector, deviations: Vector) -> Fitted:
+    """What explains observations best; the arguments are those of `AccuracyModel`, the most important first.
+
+    The kernel is fitted, then the warping is chosen with that kernel, then the kernel is fitted to it. Time grows with
+    the cube of the observations: from `FIT_MOST` on, more are left out.
+    """
+    accuracies, deviations = accuracies[:FIT_MOST], deviations[:FIT_MOST]
+    features, gene_of = encoder(genes[:FIT_MOST]), encoder.gene_of
     middle = Warping.of(accuracies, MIDDLE_POWER)
     settings = fit(features, middle(accuracies), gene_of, middle.variances(accuracies, deviations))
 
@@ -149,7 +159,7 @@ def _fitted(
     best = max((Warping.of(accuracies, power) for power in POWERS), key=likelihood)
     if best != middle:
         settings = fit(features, best(accuracies), gene_of, best.variances(accuracies, deviations), start=settings)
-    return settings, best
+    return Fitted(settings, best)
 
 
 def _power(values: Vector, power: float) -> Vector:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Generic, final
 
 from nas.objectives import LATENCY, PARAMETERS
 from nas.pareto import ParetoFront, pareto_rank
-from nas.space.protocol import AnyCandidate
-from nas.strategies.accuracy_model import AccuracyModel, Encoder
+from nas.space.protocol import AnyCandidate, Genes, Space
+from nas.strategies.accuracy_model import AccuracyModel, Encoder, Fitted, fit_model
 from nas.strategies.base import Strategy, Tried, register
 from nas.strategies.cost_model import CostModel, log_cost
 from nas.strategies.improvement import expected_improvement, non_dominated, stairs
@@ -34,6 +34,12 @@ MUTANTS, CROSSED, FRESH = 100, 60, 40
 REFINED, BEST = 60, 5
 """Further candidates: neighbors of the best ones so far, and how many those are."""
 
+FIT_AGAIN = 1.2
+"""Kernel, noise and warping are fitted again when there are this many times as many trials as the last time."""
+
+CONDITION_MOST = 1_000
+"""Trials that predictions take into account."""
+
 REFERENCE = 0.1
 """Quantile of the observed accuracies that is worth nothing."""
 
@@ -47,6 +53,9 @@ class EhviStrategy(Strategy[AnyCandidate]):
     trials count as if they had ended as expected. Latency is known of measured networks and predicted for candidates;
     what will probably exceed its limit is worth less.
     """
+
+    _fitted: tuple[object, Fitted] | None = None
+    """What was fitted last, and to what."""
 
     def propose(self, history: Sequence[Tried[AnyCandidate]], count: int, rng: random.Random) -> list[AnyCandidate]:
         known = expected(history)
@@ -83,6 +92,19 @@ class EhviStrategy(Strategy[AnyCandidate]):
             return self._best(outlook, seen, rng)
 
         return collect(self.space, self.budget, history, count, rng, idea)
+
+    def fitted(self, known: Sequence[Expected[AnyCandidate]]) -> Fitted:
+        """Kernel, noise and warping, fitted to so many of the first of these trials that many proposals share them.
+
+        How many follows from the length alone, and what was fitted is remembered only to save time: after a restart
+        the same trials give the same again.
+        """
+        first = known[: fit_length(len(known))]
+        content = [(trial.architecture.id, trial.val_accuracy, trial.deviation) for trial in first]
+        if self._fitted is None or self._fitted[0] != content:
+            observations = observed(self.space, most_telling(first, self.costs))
+            self._fitted = content, fit_model(self.encoder, *observations)
+        return self._fitted[1]
 
     @cached_property
     def encoder(self) -> Encoder:
@@ -134,22 +156,18 @@ class Outlook(Generic[AnyCandidate]):
 
         self.space, self.budget = strategy.space, strategy.budget
         self.cost_model = CostModel(self.space, strategy.encoder, strategy.costs, measured)
-        trials = most_telling(trials, strategy.costs)
+        fitted = strategy.fitted(trials)
+        trials = most_telling(trials, strategy.costs)[:CONDITION_MOST]
         self.known = [trial.architecture for trial in trials]
-        self.model = AccuracyModel(
-            strategy.encoder,
-            [self.space.encode(known) for known in self.known],
-            np.array([trial.val_accuracy for trial in trials]),
-            np.array([trial.deviation for trial in trials]),
-        )
+        self.model = AccuracyModel(strategy.encoder, *observed(self.space, trials), fitted)
         self.reference = float(np.quantile(self.model.targets, REFERENCE))
         self.costs = np.array([[log_cost(trial.cost(name)) for name in strategy.costs] for trial in trials])
         seen = zip(strategy.costs, self.costs.T, strict=True)
         self.largest = np.array([self._largest(name, column) for name, column in seen])
-        observed = [trial.architecture for trial in ParetoFront.of(trials, strategy.costs)]
+        front = [trial.architecture for trial in ParetoFront.of(trials, strategy.costs)]
         self.imagine(running)
-        believed = self._believed(self._means())
-        self.front = list({found.id: found for found in [*observed, *believed]}.values())
+        believed = self._believed(self.model.believed)
+        self.front = list({found.id: found for found in [*front, *believed]}.values())
 
     def imagine(self, candidates: Sequence[AnyCandidate]) -> None:
         """Go on as if these had been trained and were as good as expected."""
@@ -159,8 +177,7 @@ class Outlook(Generic[AnyCandidate]):
             self.model.imagine([self.space.encode(found) for found in candidates])
             self.known = [*self.known, *candidates]
             self.costs = np.concatenate([self.costs, self.cost_model(candidates)])
-        means = self._means()
-        self.stairs = stairs(self.costs, means, largest=self.largest, reference=self.reference)
+        self.stairs = stairs(self.costs, self.model.believed, largest=self.largest, reference=self.reference)
 
     def improvements(self, candidates: Sequence[AnyCandidate]) -> list[float]:
         """Expected hypervolume improvement of each, over log-costs and warped accuracy."""
@@ -172,10 +189,6 @@ class Outlook(Generic[AnyCandidate]):
             values *= self.cost_model.is_fast(candidates, self.budget.max_latency_ms)
         return [float(value) for value in values]
 
-    def _means(self) -> Vector:
-        """What the model believes of everything that is known; that is less noisy than what was observed."""
-        return self.model.means([self.space.encode(found) for found in self.known])
-
     def _believed(self, means: Vector) -> Iterable[AnyCandidate]:
         """The front at the model's means."""
         return (self.known[place] for place in non_dominated(self.costs, means))
@@ -186,6 +199,29 @@ class Outlook(Generic[AnyCandidate]):
         if name == PARAMETERS[0]:
             limit = min(self.space.most_parameters, limit or math.inf)
         return float(seen.max()) if limit is None else log_cost(limit)
+
+
+def fit_length(known: int) -> int:
+    """How many of so many trials kernel, noise and warping are fitted to.
+
+    >>> [fit_length(known) for known in (10, 11, 12, 14, 15, 100)]
+    [10, 10, 12, 12, 14, 88]
+    """
+    length = START
+    while length * FIT_AGAIN <= known:
+        length = math.floor(length * FIT_AGAIN)
+    return length
+
+
+def observed(
+    space: Space[AnyCandidate], trials: Sequence[Expected[AnyCandidate]]
+) -> tuple[list[Genes], Vector, Vector]:
+    """What a model learns from: genes, accuracies, their standard deviations."""
+    import numpy as np
+
+    genes = [space.encode(trial.architecture) for trial in trials]
+    accuracies = np.array([trial.val_accuracy for trial in trials])
+    return genes, accuracies, np.array([trial.deviation for trial in trials])
 
 
 def most_telling(

@@ -62,7 +62,8 @@ class Process:
         self.features, self.targets, self.gene_of, self.settings = features, targets, gene_of, settings
         self.variances = variances
         covariance = self._covariance(features, features)
-        covariance[np.diag_indices_from(covariance)] += np.exp(settings.noise) + JITTER + variances
+        self.noise = np.exp(settings.noise) + JITTER + variances
+        covariance[np.diag_indices_from(covariance)] += self.noise
         self.factor = np.linalg.cholesky(covariance)
         solved = cho_solve((self.factor, True), np.stack([targets, np.ones(len(targets))], axis=1))
         self.mean = float(solved[:, 0].sum() / solved[:, 1].sum())
@@ -74,6 +75,12 @@ class Process:
         import numpy as np
 
         return float(-0.5 * (self.targets - self.mean) @ self.solved - np.log(np.diag(self.factor)).sum())
+
+    @property
+    def believed(self) -> Vector:
+        """The means at the observations themselves: what is left of each when its noise is taken away."""
+        result: Vector = self.targets - self.noise * self.solved
+        return result
 
     def predict(self, features: Matrix) -> tuple[Vector, Vector]:
         """Mean and standard deviation of what is true, noise left out."""

@@ -139,3 +139,18 @@ def test_imagined_results_change_no_mean_and_make_the_model_surer():
     after, surer = model.predict([rows[40].genes])
     assert after == pytest.approx(mean, abs=1e-3)
     assert surer < deviation
+
+
+def test_what_is_believed_of_observations_is_what_would_be_predicted():
+    space = table_space()
+    rows = space.table.rows
+    deviations = np.array([0.0, 0.05] * 6)
+    model = AccuracyModel(
+        Encoder(space.genes()),
+        [row.genes for row in rows[:12]],
+        np.array([row.observations[0] for row in rows[:12]]),
+        deviations,
+    )
+    model.imagine([row.genes for row in rows[40:42]])
+    means, _ = model.predict([row.genes for row in [*rows[:12], *rows[40:42]]])
+    assert model.believed == pytest.approx(means, abs=1e-9)

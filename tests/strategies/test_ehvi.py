@@ -6,7 +6,8 @@ from statistics import fmean
 from nas.architecture import Budget
 from nas.benchmark.replay import replay
 from nas.benchmark.score import Truth
-from nas.strategies import make_strategy
+from nas.strategies import ehvi, make_strategy
+from nas.strategies.accuracy_model import fit_model
 from nas.strategies.early_stopping import make_early_stopping
 from nas.strategies.ehvi import Outlook, most_telling
 from nas.strategies.learning_curve import expected
@@ -63,6 +64,35 @@ def test_running_trials_count_as_if_they_had_ended_as_expected():
         # Neither is proposed again, but only what runs tells about its neighbors.
         differ += after(rows, TrialStatus.RUNNING) != after(rows, TrialStatus.FAILED)
     assert differ >= 2
+
+
+def test_what_a_strategy_remembers_changes_no_proposal():
+    space = table_space()
+    rows = random.Random(0).sample(space.table.rows, 31)
+    history = [trial(number, row, row.accuracy) for number, row in enumerate(rows)]
+    # Number 4 ends late: what was fitted without it does not hold any more.
+    late = [*history[:4], trial(4, rows[4], status=TrialStatus.RUNNING), *history[5:]]
+    remembering = make_strategy("ehvi", space, Budget())
+    for length, trials in [(11, late), (12, late), (13, late), *((length, history) for length in range(13, 31))]:
+        seen = trials[:length]
+        fresh = make_strategy("ehvi", space, Budget())
+        for count in (1, 2):
+            (*_, remembered), (*_, proposed) = (
+                strategy.propose(seen, count, random.Random(length)) for strategy in (remembering, fresh)
+            )
+            assert remembered.id == proposed.id
+        assert remembering.fitted(expected(seen)).settings.noise == fresh.fitted(expected(seen)).settings.noise
+
+
+def test_kernel_and_noise_are_fitted_again_only_after_many_trials(monkeypatch):
+    fits = []
+    monkeypatch.setattr(ehvi, "fit_model", lambda *given: fits.append(len(given[1])) or fit_model(*given))
+    space = table_space()
+    strategy = make_strategy("ehvi", space, Budget())
+    history = [trial(number, row, row.accuracy) for number, row in enumerate(space.table.rows[:40])]
+    for length in range(10, 41):
+        strategy.propose(history[:length], 1, random.Random(0))
+    assert fits == [10, 12, 14, 16, 19, 22, 26, 31, 37]
 
 
 def test_a_model_of_limited_size_knows_the_best_and_some_of_all():
