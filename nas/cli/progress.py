@@ -31,6 +31,7 @@ class Progress:
     ) -> None:
         self.trials, self.epochs, self.time_limit, self.costs = trials, epochs, time_limit, costs
         self.records = {record.number: record for record in known if record.status is not TrialStatus.RUNNING}
+        self.front = ParetoFront.of(self.records.values(), costs)
         self.kept = self.done
         self.started = time.monotonic()
         self.first = 0.0
@@ -67,8 +68,8 @@ class Progress:
     def on_trial_end(self, record: TrialRecord) -> None:
         self.records[record.number] = record
         if record.completed:
-            on_front = record.number in {point.number for point in ParetoFront.of(self.records.values(), self.costs)}
-            mark, style = ("front", "green") if on_front else ("", "")
+            self.front = self.front.adding(record)
+            mark, style = ("front", "green") if record in self.front.points else ("", "")
             outcome = f"{record.val_accuracy:7.2%}  {mark:5}"
         elif record.status is TrialStatus.STOPPED:
             outcome, style = f"{record.val_accuracy:7.2%}  stopped at epoch {len(record.curve)}/{self.epochs}", "dim"
@@ -105,11 +106,10 @@ class Progress:
     def _refresh(self) -> None:
         if self.live is None:
             return
-        front = ParetoFront.of(self.records.values(), self.costs)
         done = self.done
-        parts = [f"{done}/{self.trials} trials", f"{len(front)} on the front"]
-        if len(front):
-            best = front.best()
+        parts = [f"{done}/{self.trials} trials", f"{len(self.front)} on the front"]
+        if self.front.points:
+            best = self.front.best()
             parts.append(f"best {best.val_accuracy:.2%} at {short_count(best.cost(self.costs[0]))}")
         elapsed = time.monotonic() - self.started
         parts.append(f"{_clock(elapsed)} so far")

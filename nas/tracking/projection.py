@@ -10,7 +10,7 @@ from typing import Literal
 
 from nas.objectives import COSTS, Objectives
 from nas.pareto import ParetoFront, hypervolume, pareto_rank
-from nas.tracking import figures, runs, tables, views
+from nas.tracking import figures, page, runs, tables, views
 from nas.tracking.publishing import publish
 from nas.tracking.report import report_html
 from nas.tracking.store import Store
@@ -106,8 +106,8 @@ class Projection:
     @property
     def url(self) -> str | None:
         """Where a browser finds this search; `None` for a store without a server."""
-        root = views.ui_root(self._search.store.uri)
-        return None if root is None else views.view_url(root, self._experiment_id, self._views[0])
+        root = page.ui_root(self._search.store.uri)
+        return None if root is None else page.view_url(root, self._experiment_id, self._views[0])
 
     def bring_up(self, records: Sequence[TrialRecord], status: RunStatus = "RUNNING") -> None:
         """Write every trial that is not there, the front's tags, the progress, and at the end its pictures.
@@ -210,14 +210,14 @@ class Projection:
     def _note(self, records: Sequence[TrialRecord], status: RunStatus) -> str:
         front = ParetoFront.of(records, self._search.objectives.costs)
         members = [point.number for point in front if point.number in self._trials]
-        links = {n: views.run_url("", self._experiment_id, self._trials[n].run_id).lstrip("/") for n in members}
+        links = {n: page.run_url("", self._experiment_id, self._trials[n].run_id).lstrip("/") for n in members}
         return search_note(
             self._search.story,
             front,
             trials=len(records),
             hypervolume=hypervolume(front, self._search.objectives.limits),
             running=status == "RUNNING",
-            views=[(view.label, views.view_url("", self._experiment_id, view).lstrip("/")) for view in self._views],
+            views=[(view.label, page.view_url("", self._experiment_id, view).lstrip("/")) for view in self._views],
             links=links,
             picture=f"get-artifact?path=front.svg&run_uuid={self._parent.run_id}" if status != "RUNNING" else "",
         )

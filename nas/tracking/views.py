@@ -1,31 +1,21 @@
-"""Saved views of MLflow's run page: what `nas ui` opens. Pure: states and addresses, nothing is sent.
+"""Saved views of MLflow's run page: what `nas ui` opens. Pure: states, nothing is sent.
 
-MLflow documents none of this; the tests drive a browser through the installed version's page. Whatever is not known to
-work gets the plain page of runs with a filter in its address.
+MLflow documents none of this; the tests drive a browser through the installed version's page.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import json
-import re
 import uuid
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, final
-from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 from nas.objectives import COSTS, LATENCY
 from nas.tracking.runs import PARETO, RANK, SEARCH_ID, log_metric
 
 TAG = "mlflow.sharedViewState."
 """Prefix of an experiment's tag that holds a view; the view's key follows."""
-
-NAMED = (3, 15)  # from here on a view has a name, and the page lists it
-_PACKED = (2, 18)  # the oldest page that unpacks states
-_PLAIN_BELOW = 4  # a major version that nobody has tried
 
 
 @final
@@ -93,87 +83,6 @@ def comparison_view(names: Sequence[str], run_ids: Sequence[str], axis: str) -> 
         sections=(("Fronts, one color a search", 1, 500, (_log_scatter(axis),)), _PROGRESS),
         columns=(_tag("nas.search"), *_COLUMNS),
     )
-
-
-def parse_version(text: str) -> tuple[int, int] | None:
-    """Major and minor of a version.
-
-    >>> parse_version("3.17.2"), parse_version("3.18.0rc1"), parse_version("unknown")
-    ((3, 17), (3, 18), None)
-    """
-    found = re.match(r"(\d+)\.(\d+)", text.strip())
-    return (int(found[1]), int(found[2])) if found else None
-
-
-def can_show(version: tuple[int, int] | None) -> bool:
-    """Whether the page of this MLflow is known to open a published view."""
-    return version is not None and version >= _PACKED and version[0] < _PLAIN_BELOW
-
-
-def encode(view: View, *, version: tuple[int, int], created_ms: int, now_ms: int) -> str:
-    """The tag's value, as the page of this MLflow reads it: about 1.5 kB, where 5,000 characters fit.
-
-    Args:
-        view: what to show.
-        version: major and minor of the MLflow that serves the page.
-        created_ms: when it was first published.
-        now_ms: the time.
-    """
-    text = json.dumps(view.state, separators=(",", ":"))
-    packed = "deflate;" + base64.b64encode(zlib.compress(text.encode(), 9)).decode()
-    if version < NAMED:
-        return packed
-    return json.dumps({"name": view.name[:200], "createdAt": created_ms, "updatedAt": now_ms, "state": packed})
-
-
-def decode(value: str) -> tuple[dict[str, Any], int] | None:
-    """State and time of creation from a tag's value; `None` for anything that is no view."""
-    try:
-        created = 0
-        if value.startswith("{"):
-            envelope = json.loads(value)
-            created, value = int(envelope.get("createdAt", 0)), envelope.get("state", value)
-        if value.startswith("deflate;"):
-            value = zlib.decompress(base64.b64decode(value.removeprefix("deflate;"))).decode()
-        state = json.loads(value)
-    except (ValueError, TypeError, AttributeError, zlib.error):
-        return None
-    return (state, created) if isinstance(state, dict) else None
-
-
-def ui_root(uri: str) -> str | None:
-    """Where a browser finds the UI of a tracking server, without user and password; `None` if that is not known.
-
-    >>> ui_root("https://me:secret@host:5000/mlflow/"), ui_root("sqlite:////tmp/mlflow.db"), ui_root("databricks")
-    ('https://host:5000/mlflow', None, None)
-    """
-    parts = urlsplit(uri)
-    if parts.scheme not in ("http", "https"):
-        return None
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
-
-
-def view_url(root: str, experiment_id: str, view: View) -> str:
-    """The page that opens on a published view; `root` may be "" for a link inside MLflow."""
-    query = {"workflowType": "machine_learning", "compareRunsMode": view.mode, "viewStateShareKey": view.key}
-    return f"{root}/#/experiments/{experiment_id}/runs?{urlencode(query)}"
-
-
-def plain_url(root: str, experiment_id: str, view: View) -> str:
-    """The page of runs with the view's filter and order in the address, for a page that may not know views."""
-    query = {
-        "workflowType": "machine_learning",
-        "compareRunsMode": "TABLE",
-        "searchFilter": view.state["searchFilter"],
-        "orderByKey": view.state["orderByKey"],
-        "orderByAsc": "true",
-    }
-    return f"{root}/#/experiments/{experiment_id}/runs?{urlencode(query, quote_via=quote)}"
-
-
-def run_url(root: str, experiment_id: str, run_id: str) -> str:
-    return f"{root}/#/experiments/{experiment_id}/runs/{run_id}?workflowType=machine_learning"
 
 
 def _metric(name: str) -> str:
