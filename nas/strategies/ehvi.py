@@ -12,7 +12,7 @@ from nas.pareto import ParetoFront, pareto_rank
 from nas.space.protocol import AnyCandidate, Genes, Space
 from nas.strategies.accuracy_model import AccuracyModel, Encoder, Fitted, fit_model
 from nas.strategies.base import Strategy, Tried, register
-from nas.strategies.improvement import Stairs, expected_improvement, stairs
+from nas.strategies.improvement import Stairs, Worth, expected_improvement, stairs
 from nas.strategies.learning_curve import Expected, expected
 from nas.strategies.proposals import collect
 from nas.strategies.threads import one_thread
@@ -40,6 +40,9 @@ CONDITION_MOST = 1_000
 
 REFERENCE = 0.1
 """Quantile of the observed accuracies that is worth nothing."""
+
+KNOTS = 49
+"""Accuracies from there to 1 between which the warping is taken to be linear when improvements are computed."""
 
 
 @final
@@ -147,8 +150,11 @@ class Outlook(Generic[AnyCandidate]):
         fitted = strategy.fitted(trials)
         trials = most_telling(trials)[:CONDITION_MOST]
         self.known = [trial.architecture for trial in trials]
-        self.model = AccuracyModel(strategy.encoder, *observed(self.space, trials), fitted)
-        self.reference = float(np.quantile(self.model.targets, REFERENCE))
+        genes, accuracies, deviations = observed(self.space, trials)
+        self.model = AccuracyModel(strategy.encoder, genes, accuracies, deviations, fitted)
+        gained = np.linspace(np.quantile(accuracies, REFERENCE), 1.0, KNOTS)
+        self.worth = Worth(self.model.warping(gained), gained)
+        self.reference = float(self.worth.knots[0])
         largest = self.space.most_parameters
         if budget.max_parameters is not None:
             largest = min(largest, budget.max_parameters)
@@ -166,14 +172,14 @@ class Outlook(Generic[AnyCandidate]):
         self.stairs = self._stairs(self.model.believed)
 
     def improvements(self, candidates: Sequence[AnyCandidate]) -> list[float]:
-        """Expected hypervolume improvement of each, over log-parameters and warped accuracy."""
+        """Expected hypervolume improvement of each, over log-parameters and accuracy."""
         import numpy as np
 
         if not candidates:
             return []
         means, deviations = self.model.predict([self.space.encode(found) for found in candidates])
         sizes = np.array([_log(found.count.parameters) for found in candidates])
-        return [float(value) for value in expected_improvement(self.stairs, sizes, means, deviations)]
+        return [float(value) for value in expected_improvement(self.stairs, sizes, means, deviations, self.worth)]
 
     def _stairs(self, means: Vector) -> Stairs:
         import numpy as np

@@ -42,24 +42,45 @@ def stairs(sizes: Vector, accuracies: Vector, *, smallest: float, largest: float
     return Stairs(np.array([*edges, largest]), np.array(levels))
 
 
-def expected_improvement(front: Stairs, sizes: Vector, means: Vector, deviations: Vector) -> Vector:
-    """By how much each candidate is expected to raise the area under the stairs: exact, in closed form.
+class Worth(NamedTuple):
+    """What is gained by an accuracy as a model sees it: linear between knots, and nothing more beyond the last.
+
+    Attributes:
+        knots: ascending; the first is the reference.
+        values: at the knots, ascending.
+    """
+
+    knots: Vector
+    values: Vector
+
+
+def expected_improvement(front: Stairs, sizes: Vector, means: Vector, deviations: Vector, worth: Worth) -> Vector:
+    """By how much each candidate is expected to raise the area under the stairs, which are as high as they are worth.
 
     A network of known size raises every step from its size on to its accuracy, if that is higher. Over a step of width
-    w and level h it is expected to add w * E[max(accuracy - h, 0)], which a normal distribution gives in closed form.
+    w and level h it is expected to add w * E[max(worth(accuracy) - worth(h), 0)]. Between two knots this grows by the
+    slope there times what the accuracy is expected to exceed the lower by, less that for the upper, which a normal
+    distribution gives in closed form.
 
     Args:
         front: what is to be improved.
         sizes: log-parameters of the candidates.
         means: of their accuracies, which are normally distributed.
         deviations: standard deviations of the same, positive.
+        worth: of an accuracy.
     """
     import numpy as np
     from scipy.special import ndtr
 
     left = np.maximum(front.edges[:-1], sizes[:, None])
     widths = np.maximum(front.edges[1:] - left, 0.0)
-    z = (means[:, None] - front.levels) / deviations[:, None]
+    knots = np.union1d(front.levels, worth.knots)
+    slopes = np.diff(np.interp(knots, *worth)) / np.diff(knots)
+    z = (means[:, None] - knots) / deviations[:, None]
     density = np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi)
-    result: Vector = (widths * (z * ndtr(z) + density)).sum(axis=1) * deviations
+    exceeded = (z * ndtr(z) + density) * deviations[:, None]
+    # Nothing above the last knot; above each other what its own piece and all higher ones add.
+    gains = np.zeros_like(exceeded)
+    gains[:, :-1] = np.cumsum((slopes * (exceeded[:, :-1] - exceeded[:, 1:]))[:, ::-1], axis=1)[:, ::-1]
+    result: Vector = (widths * gains[:, np.searchsorted(knots, front.levels)]).sum(axis=1)
     return result
