@@ -14,7 +14,7 @@ from nas.space.protocol import AnyCandidate, Genes, Space
 from nas.strategies.accuracy_model import AccuracyModel, Encoder, Fitted, fit_model
 from nas.strategies.base import Strategy, Tried, register
 from nas.strategies.cost_model import CostModel, log_cost
-from nas.strategies.improvement import expected_improvement, non_dominated, stairs
+from nas.strategies.improvement import Worth, expected_improvement, non_dominated, stairs
 from nas.strategies.learning_curve import Expected, expected
 from nas.strategies.proposals import collect
 from nas.strategies.threads import one_thread
@@ -42,6 +42,9 @@ CONDITION_MOST = 1_000
 
 REFERENCE = 0.1
 """Quantile of the observed accuracies that is worth nothing."""
+
+KNOTS = 49
+"""Accuracies from there to 1 between which the warping is taken to be linear when improvements are computed."""
 
 
 @final
@@ -159,8 +162,10 @@ class Outlook(Generic[AnyCandidate]):
         fitted = strategy.fitted(trials)
         trials = most_telling(trials, strategy.costs)[:CONDITION_MOST]
         self.known = [trial.architecture for trial in trials]
-        self.model = AccuracyModel(strategy.encoder, *observed(self.space, trials), fitted)
-        self.reference = float(np.quantile(self.model.targets, REFERENCE))
+        genes, accuracies, deviations = observed(self.space, trials)
+        self.model = AccuracyModel(strategy.encoder, genes, accuracies, deviations, fitted)
+        gained = np.linspace(np.quantile(accuracies, REFERENCE), 1.0, KNOTS)
+        self.worth = Worth(self.model.warping(gained), gained)
         self.costs = np.array([[log_cost(trial.cost(name)) for name in strategy.costs] for trial in trials])
         seen = zip(strategy.costs, self.costs.T, strict=True)
         self.largest = np.array([self._largest(name, column) for name, column in seen])
@@ -177,14 +182,16 @@ class Outlook(Generic[AnyCandidate]):
             self.model.imagine([self.space.encode(found) for found in candidates])
             self.known = [*self.known, *candidates]
             self.costs = np.concatenate([self.costs, self.cost_model(candidates)])
-        self.stairs = stairs(self.costs, self.model.believed, largest=self.largest, reference=self.reference)
+        self.stairs = stairs(
+            self.costs, self.model.believed, largest=self.largest, reference=float(self.worth.knots[0])
+        )
 
     def improvements(self, candidates: Sequence[AnyCandidate]) -> list[float]:
-        """Expected hypervolume improvement of each, over log-costs and warped accuracy."""
+        """Expected hypervolume improvement of each, over log-costs and accuracy."""
         if not candidates:
             return []
         means, deviations = self.model.predict([self.space.encode(found) for found in candidates])
-        values = expected_improvement(self.stairs, self.cost_model(candidates), means, deviations)
+        values = expected_improvement(self.stairs, self.cost_model(candidates), means, deviations, self.worth)
         if self.budget.max_latency_ms is not None:
             values *= self.cost_model.is_fast(candidates, self.budget.max_latency_ms)
         return [float(value) for value in values]

@@ -67,27 +67,48 @@ def non_dominated(costs: Array, accuracies: Array) -> list[int]:
     return front
 
 
-def expected_improvement(front: Stairs, costs: Array, means: Array, deviations: Array) -> Array:
-    """By how much each candidate is expected to raise the volume under the stairs: exact, in closed form.
+class Worth(NamedTuple):
+    """What is gained by an accuracy as a model sees it: linear between knots, and nothing more beyond the last.
+
+    Attributes:
+        knots: ascending; the first is the reference.
+        values: at the knots, ascending.
+    """
+
+    knots: Array
+    values: Array
+
+
+def expected_improvement(front: Stairs, costs: Array, means: Array, deviations: Array, worth: Worth) -> Array:
+    """By how much each candidate is expected to raise the volume under the stairs, which are as high as they are worth.
 
     A network of known costs raises every cell from its costs on to its accuracy, if that is higher. Over a cell of
-    volume v and level h it is expected to add v * E[max(accuracy - h, 0)], which a normal distribution gives in closed
-    form; cells of one level share it.
+    volume v and level h it is expected to add v * E[max(worth(accuracy) - worth(h), 0)]; cells of one level share that.
+    Between two knots it grows by the slope there times what the accuracy is expected to exceed the lower by, less that
+    for the upper, which a normal distribution gives in closed form.
 
     Args:
         front: what is to be improved.
         costs: logarithms, a row a candidate, a column a cost.
         means: of their accuracies, which are normally distributed.
         deviations: standard deviations of the same, positive.
+        worth: of an accuracy.
     """
     import numpy as np
     from scipy.special import ndtr
 
     levels, level_of = np.unique(front.levels, return_inverse=True)
     level_of = level_of.reshape(front.levels.shape)
-    z = (means[:, None] - levels) / deviations[:, None]
+    knots = np.union1d(levels, worth.knots)
+    slopes = np.diff(np.interp(knots, *worth)) / np.diff(knots)
+    z = (means[:, None] - knots) / deviations[:, None]
     density = np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi)
-    gains = (z * ndtr(z) + density) * deviations[:, None]
+    exceeded = (z * ndtr(z) + density) * deviations[:, None]
+    # Nothing above the last knot; above each other what its own piece and all higher ones add.
+    pieces = slopes * (exceeded[:, :-1] - exceeded[:, 1:])
+    gains = np.zeros_like(exceeded)
+    gains[:, :-1] = np.cumsum(pieces[:, ::-1], axis=1)[:, ::-1]
+    gains = gains[:, np.searchsorted(knots, levels)]
     result = np.zeros(len(means))
     step = max(1, CELLS // level_of.size)
     for start in range(0, len(means), step):

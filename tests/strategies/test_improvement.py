@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from nas.pareto import hypervolume
-from nas.strategies.improvement import expected_improvement, stairs
+from nas.strategies.improvement import Worth, expected_improvement, stairs
+
+LINEAR = Worth(np.array([0.0, 9.0]), np.array([0.0, 9.0]))
+"""An accuracy is worth itself."""
 
 
 def area(points, smallest, largest, reference):
@@ -47,7 +50,7 @@ def test_points_below_the_reference_are_worth_nothing():
 def test_a_certain_candidate_adds_exactly_its_area():
     front = stairs(column(1, 2), np.array([0.4, 0.5]), largest=LARGEST, reference=0.1)
     # From size 1.5: 0.05 above 0.4 up to 2, nothing above 0.5.
-    value = expected_improvement(front, column(1.5), np.array([0.45]), np.array([1e-9]))
+    value = expected_improvement(front, column(1.5), np.array([0.45]), np.array([1e-9]), LINEAR)
     assert value == pytest.approx([0.5 * 0.05])
 
 
@@ -56,7 +59,7 @@ def test_a_certain_candidate_adds_exactly_its_volume():
         np.array([[1.0, 3.0], [2.0, 1.0]]), np.array([0.4, 0.3]), largest=np.array([4.0, 4.0]), reference=0.1
     )
     # From (1.5, 2): 0.5 x 1 of 0.25 above the reference, then 2 x 1 of 0.05 above 0.3, nothing above 0.4.
-    value = expected_improvement(front, np.array([[1.5, 2.0]]), np.array([0.35]), np.array([1e-9]))
+    value = expected_improvement(front, np.array([[1.5, 2.0]]), np.array([0.35]), np.array([1e-9]), LINEAR)
     assert value == pytest.approx([0.5 * 0.25 + 2 * 0.05])
 
 
@@ -69,7 +72,7 @@ def test_it_is_the_mean_improvement_over_many_draws():
     for size, mean, deviation in [(0.6, 0.2, 0.1), (1.0, 0.6, 0.2), (2.0, 0.3, 0.3), (2.9, 0.9, 0.05)]:
         draws = rng.normal(mean, deviation, 1_000)
         wanted = np.mean([area([*points, (size, draw)], 0.5, 3.0, 0.1) - before for draw in draws])
-        value = expected_improvement(front, column(size), np.array([mean]), np.array([deviation]))
+        value = expected_improvement(front, column(size), np.array([mean]), np.array([deviation]), LINEAR)
         assert value[0] == pytest.approx(wanted, rel=0.15, abs=1e-3)
 
 
@@ -94,12 +97,30 @@ def test_it_is_what_the_hypervolume_gains(costs):
         logs, accuracies = rng.uniform(0, np.log(10.0), (9, costs)), rng.uniform(0, 1, 9)
         points = [Point(number, *pair) for number, pair in enumerate(zip(logs, accuracies, strict=True))]
         front = stairs(logs[:8], accuracies[:8], largest=np.log(np.full(costs, 10.0)), reference=0.0)
-        value = expected_improvement(front, logs[8:], accuracies[8:], np.array([1e-9]))
+        value = expected_improvement(front, logs[8:], accuracies[8:], np.array([1e-9]), LINEAR)
         gain = hypervolume(points, limits) - hypervolume(points[:8], limits)
         assert value[0] == pytest.approx(gain * width, abs=1e-7)
 
 
 def test_of_equal_beliefs_the_smaller_network_is_worth_more():
     front = stairs(column(1), np.array([0.4]), largest=LARGEST, reference=0.1)
-    values = expected_improvement(front, column(0.5, 1, 2, 4), np.full(4, 0.5), np.full(4, 0.1))
+    values = expected_improvement(front, column(0.5, 1, 2, 4), np.full(4, 0.5), np.full(4, 0.1), LINEAR)
     assert values[0] > values[1] > values[2] > values[3] == 0
+
+
+def test_improvement_is_counted_in_what_accuracies_are_worth():
+    # As a model sees it that spreads the good: 0.8 to 0.9 is worth as much as 0.4 to 0.8; 1 is the highest accuracy.
+    worth = Worth(np.array([0.0, 0.4, 0.8, 1.0]), np.array([0.0, 0.8, 0.9, 1.0]))
+    front = stairs(column(1), np.array([0.2]), largest=LARGEST, reference=0.0)
+
+    def value(mean, deviation, size=2.0):
+        return expected_improvement(front, column(size), np.array([mean]), np.array([deviation]), worth)[0]
+
+    # From size 2 to 4 above 0.2, which is worth 0.4.
+    assert [value(mean, 1e-9) for mean in (0.1, 0.3, 0.4, 0.6, 1.0, 3.0)] == pytest.approx(
+        [0.0, 2 * 0.2, 2 * 0.4, 2 * 0.45, 2 * 0.6, 2 * 0.6]
+    )
+    gained = np.interp(np.random.default_rng(0).normal(0.5, 0.3, 200_000), *worth)
+    above_reference, above_point = gained.mean(), np.maximum(gained - 0.4, 0).mean()
+    assert value(0.5, 0.3) == pytest.approx(2 * above_point, rel=0.01)
+    assert value(0.5, 0.3, size=0.5) == pytest.approx(0.5 * above_reference + 3 * above_point, rel=0.01)
