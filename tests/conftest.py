@@ -1,8 +1,9 @@
-"""What several packages' tests share: one small real search."""
+"""What several packages' tests share: one small real search, and stores that cost nothing to create."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 
 import pytest
@@ -13,6 +14,25 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.pop("MLFLOW_TRACKING_URI", None)
 # A shell's background job ignores Ctrl-C, and so would every process that a test starts and interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def stores_are_copies(tmp_path_factory):
+    """In this process each MLflow store is a copy of the first: MLflow needs two seconds to create one."""
+    from nas.tracking import store
+
+    create = store._create_sqlite
+    template = tmp_path_factory.mktemp("store") / "mlflow.db"
+
+    def copy(path):
+        if not path.exists():
+            create(template)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(template, path)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "_create_sqlite", copy)
+        yield
 
 
 @pytest.fixture(scope="session")
