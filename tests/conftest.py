@@ -15,6 +15,30 @@ os.environ.pop("MLFLOW_TRACKING_URI", None)
 # A shell's background job ignores Ctrl-C, and so would every process that a test starts and interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+SLOWEST = (
+    "tests/tuning/test_chaos.py",
+    "tests/tuning/test_early_stopping.py",
+    "tests/tuning/test_search.py",
+    "tests/tuning/test_contract.py",
+    "tests/tuning/test_final.py",
+    "tests/training/test_compiled.py",
+    "tests/cli/test_commands.py",
+    "tests/tracking/test_browser.py",
+    "tests/datasets/test_idx.py",
+    "tests/tuning/test_parents.py",
+    "tests/cli/test_tracking_commands.py",
+    "tests/training/test_inheritance.py",
+    "tests/training/test_devices.py",
+    "tests/training/test_checkpoint.py",
+    "tests/tuning/test_jax_search.py",
+)
+"""Whole files go to the workers of `make test`: these first, so that none of them is left to one worker at the end."""
+
+
+def pytest_collection_modifyitems(items):
+    places = {name: place for place, name in enumerate(SLOWEST)}
+    items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(places)))
+
 
 @pytest.fixture(scope="session", autouse=True)
 def stores_are_copies(tmp_path_factory):

@@ -149,7 +149,10 @@ def test_slots_work_at_the_same_time(name, executors):
 
 
 def test_a_worker_imports_what_training_needs_and_not_what_happens_to_be_installed(executors):
-    process = psutil.Process(executors("workers")._slots[0].process.pid)
+    executor = executors("workers")
+    executor.submit(0, task(0))
+    assert outcome_of(executor).result is not None
+    process = psutil.Process(executor._slots[0].process.pid)
     loaded = {part for library in process.memory_maps() for part in library.path.split("/")}
     assert "tensorflow" in loaded
     assert not {"sklearn", "pandas", "matplotlib", "jaxlib"} & loaded
