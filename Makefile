@@ -9,7 +9,7 @@ search: $(VENV)/.installed  ## search the embedded digits, print the front
 	$(BIN)/nas search digits
 
 test: $(VENV)/.installed-test lint  ## the whole test suite
-	$(BIN)/python -m pytest -n auto --dist loadfile --ignore=tests/tuning/test_ray_nodes.py
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --ignore=tests/tuning/test_ray_nodes.py
 	$(BIN)/python -m pytest tests/tuning/test_ray_nodes.py
 
 lint: $(VENV)/.installed-test  ## ruff and mypy

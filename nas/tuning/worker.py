@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
@@ -69,6 +71,22 @@ def start(setup: Setup, epochs: Connection) -> None:
     epochs.send(None)  # ready
 
 
+_UNUSED = {"jax", "matplotlib", "pandas", "sklearn"}
+"""What TensorFlow and Keras import where it is installed, and training never needs: 3 of 7 seconds, 290 of 850 MB."""
+
+
+@contextmanager
+def _without(names: set[str]) -> Iterator[None]:
+    """As if these were not installed; those that are imported already stay."""
+    hidden = names - sys.modules.keys()
+    sys.modules |= dict.fromkeys(hidden)  # type: ignore[arg-type]  # None is what Python looks for
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
+
+
 def start_tensorflow(place: Place, threads: int) -> None:
     """Import it, and Keras, for a place, with that many threads for its operations; 0 leaves it to TensorFlow."""
     os.environ |= place.environment()
@@ -76,7 +94,8 @@ def start_tensorflow(place: Place, threads: int) -> None:
         os.environ["OMP_NUM_THREADS"] = str(threads)
     from nas.training import import_tensorflow
 
-    import_tensorflow(place.runtime)
+    with _without(_UNUSED - {place.runtime}):
+        import_tensorflow(place.runtime)
     if threads:
         import tensorflow as tf
 

@@ -182,6 +182,7 @@ def test_search_prints_progress_on_stderr_and_the_front_on_stdout(run, tmp_path)
 
 def test_a_baseline_is_searched_at_the_same_cost_and_compared(run, tmp_path):
     arguments = ["search", "digits", *FAST, "--strategy", "local", "--baseline", "random", "--runs-dir", tmp_path]
+    arguments += ["--space", ROOT / "tests" / "tuning" / "quick.yaml"]
     arguments += ["--early-stopping", "pareto-asha", "--epochs", "3", "--trials", "4"]
     code, out, _ = run(*arguments)
     assert code == 0

@@ -105,7 +105,7 @@ def test_a_model_that_cannot_be_read_is_one_line(run, finished_search, tmp_path)
 def test_a_reference_network_is_a_search_of_one_trial(run, tmp_path):
     """8x8 digits are padded to 32x32; the experiment's budget of 20,000 was not meant for it."""
     arguments = ["search", "digits", "--space", "reference/lenet5", "--epochs", "3", "--runs-dir", tmp_path]
-    arguments += ["--set", "final.seeds=0"]
+    arguments += ["--set", "final.seeds=0", "--workers", "0"]
     code, out, err = run(*arguments)
     assert code == 0
     assert "reference/lenet5 is one network: one trial, without the experiment's budget" in err

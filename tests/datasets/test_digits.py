@@ -46,17 +46,24 @@ def test_are_one_channel_of_8x8_whatever_the_folder_options_say(tfds_dir):
 
 
 def test_two_processes_prepare_at_once(tmp_path):
+    """This one and another, which is started before they begin."""
+    import tensorflow_datasets  # noqa: F401
+
+    config = DatasetConfig(name="digits", data_dir=str(tmp_path))
     code = (
+        "import sklearn.datasets, tensorflow_datasets;"
         "from nas.config import DatasetConfig; from nas.datasets import load;"
+        "print(input('ready '), flush=True);"
         f"print(len(load(DatasetConfig(name='digits', data_dir={str(tmp_path)!r})).train))"
     )
-    both = [
-        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
-    for process in both:
-        out, err = process.communicate(timeout=120)
-        assert out == "1150\n", err
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    other = subprocess.Popen([sys.executable, "-c", code], **pipes, text=True)
+    other.stdin.write("go\n")
+    other.stdin.flush()
+    assert other.stdout.readline() == "ready go\n"
+    assert len(load(config).train) == 1150
+    out, err = other.communicate(timeout=120)
+    assert out == "1150\n", err
     assert sorted(path.name for path in tmp_path.iterdir() if path.name != "downloads") == ["digits"]
 
 

@@ -48,7 +48,8 @@ def searched(server, tmp_path_factory):
 
     runs_dir = tmp_path_factory.mktemp("runs")
     arguments = ["search", "digits", "--space", "tiny", "--strategy", "random", "--max-params", "3000"]
-    arguments += ["--trials", "5", "--epochs", "1", "--workers", "0", "--runs-dir", str(runs_dir)]
+    arguments += ["--trials", "5", "--epochs", "1", "--workers", "0", "--set", "final.seeds=0", "--runs-dir"]
+    arguments.append(str(runs_dir))
     said = io.StringIO()
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(said):
         assert main([*arguments, "--tracking-uri", server.url]) == 0, said.getvalue()

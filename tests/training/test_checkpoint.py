@@ -5,13 +5,26 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from nas.architecture import Architecture
+from nas.architecture.blocks import BLOCKS
 from nas.config import AugmentationConfig, TrainingConfig
 from nas.errors import NasError
 from nas.training import train
 from nas.training.checkpoint import Checkpoint
-from tests.training.test_compiled import with_dropout
+from tests.training.conftest import digits_data
 
 TRAINING = TrainingConfig(epochs=4, optimizer="adamw", weight_decay=0.01, augmentation=AugmentationConfig(shift=1))
+
+
+@pytest.fixture(scope="module")
+def data():
+    return digits_data(train_images=320)  # five batches
+
+
+def with_dropout():
+    """And with batch normalization; the fewer layers, the sooner they are traced."""
+    blocks = (BLOCKS["conv"](filters=8), BLOCKS["global_pool"](classes=10, units=(16,), dropout=0.2))
+    return Architecture(input_shape=(8, 8, 1), blocks=blocks)
 
 
 @pytest.mark.parametrize("loop", ["compiled", "fit"])

@@ -104,7 +104,8 @@ def test_two_mirrored_devices_train_like_one():
     Two networks of different sizes, one after the other, as in a search.
     """
     code = """
-        import json
+        import json, sys
+        sys.modules |= dict.fromkeys(("jax", "matplotlib", "pandas"))  # what Keras imports if it is there
         from nas.training.quiet import import_tensorflow
         import_tensorflow()
         import tensorflow as tf
@@ -117,11 +118,11 @@ def test_two_mirrored_devices_train_like_one():
         from tests.training.conftest import digits_data, small_network
 
         data = digits_data(train_images=512)  # in one batch: its order then does not matter
-        config = TrainingConfig(epochs=4, batch_size=512, learning_rate=1e-2)
+        config = TrainingConfig(epochs=2, batch_size=512, learning_rate=1e-2)
         out = {"validation_images": len(data.validation)}
         two = ("CPU:0", "CPU:1")
         for kind, names in (("none", two[:1]), ("none", two), ("batch", two)):
-            network = small_network(normalization=kind)
+            network = small_network(normalization=kind, filters=4)
             result = train(network, data, config, seed=0, devices=over("cpu", names))
             scored = evaluate(network, result.weights, data.validation)
             out[f"{kind}{len(names)}"] = {"curves": result.curves, "metrics": result.metrics, "scored": scored}
@@ -141,7 +142,8 @@ def test_two_mirrored_devices_train_like_one():
 
 def test_start_up_noise_is_hidden_and_everything_else_is_not():
     code = """
-        import os, warnings
+        import os, sys
+        sys.modules |= dict.fromkeys(("jax", "matplotlib", "pandas", "sklearn"))  # what Keras imports if it is there
         from nas.training import quiet
         real = quiet._import
         def loud():
@@ -158,7 +160,9 @@ def test_start_up_noise_is_hidden_and_everything_else_is_not():
 
 def test_a_user_who_asks_for_the_log_gets_it():
     code = """
-        import os
+        import os, sys, types
+        # Of Keras, only what it is asked: which backend it has.
+        sys.modules["keras"] = types.SimpleNamespace(backend=types.SimpleNamespace(backend=lambda: "tensorflow"))
         from nas.training import quiet
         quiet._import = lambda: os.write(2, b"I0000 00:00:1795301414.243937    3794 port.cc:153] oneDNN\\n")
         quiet.import_tensorflow()

@@ -148,14 +148,14 @@ def test_slots_work_at_the_same_time(name, executors):
     assert max(together) == 2
 
 
-@pytest.mark.parametrize("name", PROCESSES)
-def test_a_hanging_trial_is_ended(name, executors, monkeypatch):
-    executor = executors(name)
-    monkeypatch.setattr(executor, "_timeout", 0.01)
-    executor.submit(0, task(6, filters=512))
-    outcome = outcome_of(executor)
-    assert outcome.crashed
-    assert outcome.reason == "the trial took longer than trial_timeout (0.01 s)"
+def test_a_worker_imports_what_training_needs_and_not_what_happens_to_be_installed(executors):
+    executor = executors("workers")
+    executor.submit(0, task(0))
+    assert outcome_of(executor).result is not None
+    process = psutil.Process(executor._slots[0].process.pid)
+    loaded = {part for library in process.memory_maps() for part in library.path.split("/")}
+    assert "tensorflow" in loaded
+    assert not {"sklearn", "pandas", "matplotlib", "jaxlib"} & loaded
 
 
 @pytest.mark.parametrize("name", PROCESSES)
@@ -179,10 +179,20 @@ def test_a_killed_process_costs_only_its_trial(name, executors):
 
 
 @pytest.mark.parametrize("name", PROCESSES)
-def test_closing_ends_what_runs(name, executors):
-    """The last one: the executors are closed afterwards."""
+def test_a_hanging_trial_is_ended(name, executors, monkeypatch):
     executor = executors(name)
-    executor.submit(0, task(0, filters=512))
+    monkeypatch.setattr(executor, "_timeout", 0.01)
+    executor.submit(0, task(6, filters=512))
+    outcome = outcome_of(executor)
+    assert outcome.crashed
+    assert outcome.reason == "the trial took longer than trial_timeout (0.01 s)"
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_closing_ends_what_runs(name, executors):
+    """The last one: the executors are closed afterwards. On the slot whose process still lives: starting takes long."""
+    executor = executors(name)
+    executor.submit(1, task(0, filters=512))
     deadline = time.monotonic() + 60
     while not processes(executor) and time.monotonic() < deadline:
         assert executor.next_outcome(0.1, lambda event: None) is None

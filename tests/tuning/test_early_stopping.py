@@ -8,7 +8,7 @@ from nas.trial import TrialStatus
 from nas.tuning import Search, run
 from tests.tuning.test_search import Watcher, plan
 
-EARLY = {"early_stopping": "pareto-asha", "trials": 6, "training.epochs": 4}
+EARLY = {"early_stopping": "pareto-asha", "trials": 4, "training.epochs": 3}
 
 
 @pytest.fixture(scope="module")
@@ -22,14 +22,14 @@ def events(search):
 
 def test_every_trial_stops_at_a_rung_or_is_trained_in_full(stopped):
     assert stopped.finished
-    assert len(stopped.trials) == 6
+    assert len(stopped.trials) == 4
     for trial in stopped.trials:
         full = trial.status is TrialStatus.COMPLETED
-        assert len(trial.curve) == 4 if full else len(trial.curve) == 1
+        assert len(trial.curve) == 3 if full else len(trial.curve) == 1
         assert trial.val_accuracy == max(trial.curve)
     assert {trial.status for trial in stopped.trials} <= {TrialStatus.COMPLETED, TrialStatus.STOPPED}
     assert any(event.get("status") == "STOPPED" for event in events(stopped))
-    assert all(len(point.curve) == 4 for point in stopped.front)
+    assert all(len(point.curve) == 3 for point in stopped.front)
 
 
 def test_trials_go_on_while_others_start(stopped):
@@ -73,7 +73,7 @@ def test_interrupted_trials_go_on_from_their_rung(stopped, tmp_path):
     left = Search("digits", tmp_path).trial(number)
     assert (left.status, len(left.curve)) == (TrialStatus.RUNNING, 1)
     done = run(plan(**EARLY), runs_dir=tmp_path, observers=(watcher,))
-    assert [event[2] for event in watcher.told if event[:2] == ("epoch", number)] == [2, 3, 4]
+    assert [event[2] for event in watcher.told if event[:2] == ("epoch", number)] == [2, 3]
     assert [(trial.status, trial.curve) for trial in done.trials] == [
         (trial.status, trial.curve) for trial in stopped.trials
     ]
@@ -85,11 +85,11 @@ def test_workers_stop_and_go_on_too(stopped, tmp_path):
 
 
 def test_more_trials_may_let_stopped_ones_go_on(tmp_path):
-    some = run(plan(**EARLY | {"trials": 3}), runs_dir=tmp_path)
-    assert len(some.trials) == 3
-    more = run(plan(**EARLY), runs_dir=tmp_path)
+    some = run(plan(**EARLY | {"trials": 2}), runs_dir=tmp_path)
+    assert len(some.trials) == 2
+    more = run(plan(**EARLY | {"trials": 3}), runs_dir=tmp_path)
     assert more.finished
-    assert len(more.trials) == 6
+    assert len(more.trials) == 3
 
 
 def test_mlflow_shows_a_trial_that_went_on_as_a_whole_one(stopped):
@@ -97,7 +97,7 @@ def test_mlflow_shows_a_trial_that_went_on_as_a_whole_one(stopped):
     client = search.store.connect()
     experiment = client.get_experiment_by_name(search.experiment)
     found = client.search_runs([experiment.experiment_id], "tags.`nas.role` = 'trial'")
-    assert len(found) == 6
+    assert len(found) == 4
     for shown in found:
         trial = stopped.trial(int(shown.data.tags["nas.trial"]))
         assert shown.data.tags["stopped_early"] == str(not trial.completed).lower()

@@ -15,7 +15,7 @@ from nas.tuning import Search, run
 from nas.tuning.final import candidates, final_seeds
 from tests.tuning.test_search import Watcher, plan
 
-SETTINGS = {"trials": 4, "training.epochs": 2, "final.seeds": 2}
+SETTINGS = {"trials": 3, "training.epochs": 2, "final.seeds": 2}
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +73,8 @@ def test_workers_score_too(tested, tmp_path):
 
 
 def test_a_search_without_it_can_have_it_later(tmp_path):
-    run(plan(**SETTINGS | {"final.seeds": 0, "trials": 2}), runs_dir=tmp_path)
-    done = run(plan(**SETTINGS | {"trials": 2}), runs_dir=tmp_path)
+    run(plan(**SETTINGS | {"final.seeds": 0, "trials": 1}), runs_dir=tmp_path)
+    done = run(plan(**SETTINGS | {"trials": 1}), runs_dir=tmp_path)
     assert all(len(point.finals) == 2 for point in done.front)
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -18,10 +19,12 @@ from nas.trial import TrialStatus
 from nas.tuning import Plan, Search, SearchError, SearchFolder, run, searches
 from nas.yaml_file import FileError
 
+QUICK = str(Path(__file__).with_name("quick.yaml"))
+
 
 def plan(**overrides):
     """A small experiment; in this process unless told otherwise, as a worker takes seconds to start."""
-    settings = {"space": "tiny", "strategy": "random", "budget.max_parameters": 3000, "trials": 2, "training.epochs": 1}
+    settings = {"space": QUICK, "strategy": "random", "budget.max_parameters": 3000, "trials": 2, "training.epochs": 1}
     return Plan.of(load_experiment(find_experiment("digits"), settings | {"workers": 0, "final.seeds": 0} | overrides))
 
 
@@ -135,7 +138,7 @@ def test_workers_train_what_the_search_itself_would(tmp_path, finished_search):
         trials=3,
         epochs=2,
         runs_dir=tmp_path,
-        settings={"workers": 2},
+        settings={"workers": 2, "final.seeds": 0},
     )
     expected = finished_search.trials
     assert [trial.architecture.id for trial in done.trials] == [trial.architecture.id for trial in expected]
