@@ -192,13 +192,13 @@ def test_a_hanging_trial_is_ended(name, executors, monkeypatch):
 def test_closing_ends_what_runs(name, executors):
     """The last one: the executors are closed afterwards. On the slot whose process still lives: starting takes long."""
     executor = executors(name)
-    executor.submit(1, task(0, filters=512))
+    executor.submit(1, task(0, filters=4096))  # for longer than is waited below
     deadline = time.monotonic() + 60
     while not processes(executor) and time.monotonic() < deadline:
         assert executor.next_outcome(0.1, lambda event: None) is None
     running = processes(executor)
     executor.close()
     executor.close()  # as often as one likes
-    ended, alive = psutil.wait_procs(running.values(), timeout=10)
+    ended, alive = psutil.wait_procs(running.values(), timeout=3)
     assert len(ended) == 1
     assert not alive
