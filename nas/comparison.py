@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, final
 
 from nas.errors import NasError
@@ -79,37 +79,12 @@ class Comparison:
         return sum(1 for owner, _ in self.joint if owner == name)
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class _Owned:
-    """A trial of one of several searches, whose numbers are not unique."""
-
-    trial: TrialRecord
-    owner: str
-    number: int
-    completed: bool = True
-
-    @property
-    def parameters(self) -> int:
-        return self.trial.parameters
-
-    @property
-    def macs(self) -> int:
-        return self.trial.macs
-
-    @property
-    def val_accuracy(self) -> float:
-        return self.trial.val_accuracy
-
-    def cost(self, name: str) -> float:
-        return self.trial.cost(name)
-
-
 def _joint(fronts: Mapping[str, ParetoFront[TrialRecord]], costs: tuple[str, ...]) -> Iterable[tuple[str, TrialRecord]]:
     """The front of all together; of points equal in everything, the one of the search that was named first."""
     points = [(name, point) for name, front in fronts.items() for point in front]
-    owned = [_Owned(point, name, place) for place, (name, point) in enumerate(points)]
-    return ((found.owner, found.trial) for found in ParetoFront.of(owned, costs))
+    # Numbers of different searches' trials are the same.
+    renumbered = [replace(point, number=place) for place, (_, point) in enumerate(points)]
+    return (points[found.number] for found in ParetoFront.of(renumbered, costs))
 
 
 def _stretches(fronts: Mapping[str, ParetoFront[TrialRecord]], cost: str) -> Iterable[Stretch]:
