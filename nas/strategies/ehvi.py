@@ -216,7 +216,7 @@ def fit_length(known: int) -> int:
     """
     length = START
     while length * FIT_AGAIN <= known:
-        length = math.floor(length * FIT_AGAIN)
+        length = max(length + 1, math.floor(length * FIT_AGAIN))
     return length
 
 
