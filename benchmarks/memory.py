@@ -13,6 +13,7 @@ import argparse
 import os
 import tempfile
 import time
+from contextlib import suppress
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -46,8 +47,10 @@ class Watch:
             return
         children = {}
         for child in psutil.Process().children():
-            if "resource_tracker" not in " ".join(child.cmdline()):
-                children[child.pid] = megabytes(child)
+            # A worker that is just being replaced has no memory any more.
+            with suppress(psutil.NoSuchProcess):
+                if "resource_tracker" not in " ".join(child.cmdline()):
+                    children[child.pid] = megabytes(child)
         self.processes |= set(children)
         self.parent.append(megabytes(psutil.Process()))
         self.workers += children.values()

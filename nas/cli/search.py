@@ -222,6 +222,7 @@ def _print_plan(plan: Plan) -> None:
         f"{space.fewest_parameters:,} to {space.most_parameters:,} parameters",
         markup=False,
     )
+    output.print(f"wanted    high val_accuracy, low {', '.join(experiment.costs)}")
     output.print(f"budget    {experiment.budget.budget()}")
     output.print(f"strategy  {experiment.strategy}, {experiment.trials} trials of {experiment.training.epochs} epochs")
     output.print("first proposals:")
