@@ -6,8 +6,9 @@
 All search `mixed` for networks of at most 20,000 parameters, with the same optimizer, learning rate and batches, until
 160 epochs are spent: 20 full trainings of 8. Keras Tuner's tuners are told the limit as `max_model_size` and train with
 Keras' `fit`, as their guides show it. The hypervolume is that of `nas front`, of validation accuracies; only networks
-that were trained in full count. Wasted are trials on a network that is too large, whether it was trained or refused,
-and on one that had been tried before.
+that were trained in full count. The best accuracy is that of the best network within the limit, whatever its size.
+Wasted are trials on a network that is too large, whether it was trained or refused, and on one that had been tried
+before.
 """
 
 from __future__ import annotations
@@ -37,14 +38,14 @@ TRAINING = TrainingConfig(epochs=8, batch_size=64, learning_rate=0.01)
 TRIALS = 20
 EPOCHS = TRIALS * TRAINING.epochs
 
-OURS = "nas: ehvi, pareto-asha"
+OURS = {"nas: ehvi": "none", "nas: ehvi, pareto-asha": "pareto-asha"}
 TUNERS = {
     "Keras Tuner RandomSearch": "RandomSearch",
     "Keras Tuner BayesianOptimization": "BayesianOptimization",
     "Keras Tuner Hyperband": "Hyperband",
 }
 STARTED = 50
-"""Trials of ours: most are left after an epoch or two, so that they take about as many epochs as 20 in full."""
+"""Trials with early stopping: most are left after an epoch or two, so that they take about the epochs of 20 in full."""
 
 ENOUGH = 10_000
 """Keras Tuner wants limits of its own."""
@@ -82,8 +83,8 @@ class Log:
         return {name: getattr(self, name) for name in names}
 
 
-def search_ours(seed: int) -> Log:
-    """`ehvi` proposes, `pareto-asha` decides who goes on; one after the other."""
+def search_ours(stopping: str, seed: int) -> Log:
+    """`ehvi` proposes, early stopping decides who goes on; one after the other."""
     from nas.datasets import load
     from nas.strategies import make_strategy
     from nas.strategies.early_stopping import make_early_stopping
@@ -91,12 +92,13 @@ def search_ours(seed: int) -> Log:
 
     data = load(DatasetConfig(name="digits"))
     strategy = make_strategy("ehvi", digits_space(), BUDGET)
-    early_stopping = make_early_stopping("pareto-asha", TRAINING.epochs)
+    early_stopping = make_early_stopping(stopping, TRAINING.epochs)
     history: list[TrialRecord] = []
     checkpoints: dict[int, bytes | None] = {}
     log = Log()
+    most = TRIALS if stopping == "none" else STARTED
     while True:
-        more = len(history) < STARTED
+        more = len(history) < most
         number = early_stopping.promote(history, more=more)
         if number is not None:
             architecture, trained = history[number].architecture, len(history[number].curve)
@@ -208,7 +210,7 @@ def run_all(seeds: int, log: Path) -> dict[str, list[Any]]:
     log.parent.mkdir(parents=True, exist_ok=True)
     lines = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
     for seed in range(seeds):
-        for name in (OURS, *TUNERS):
+        for name in (*OURS, *TUNERS):
             if any((line["search"], line["seed"]) == (name, seed) for line in lines):
                 continue
             print(f"{name}, seed {seed}", file=sys.stderr, flush=True)
@@ -220,7 +222,7 @@ def run_all(seeds: int, log: Path) -> dict[str, list[Any]]:
                 file.flush()
                 os.fsync(file.fileno())
     return {
-        name: [line for line in lines if line["search"] == name and line["seed"] < seeds] for name in (OURS, *TUNERS)
+        name: [line for line in lines if line["search"] == name and line["seed"] < seeds] for name in (*OURS, *TUNERS)
     }
 
 
@@ -272,14 +274,14 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--log", type=Path, default=Path("runs/live_digits.jsonl"))
     parser.add_argument("--plot", type=Path, default=HERE.parent / "docs" / "images" / "live-digits.png")
-    parser.add_argument("--search", choices=[OURS, *TUNERS], help=argparse.SUPPRESS)
+    parser.add_argument("--search", choices=[*OURS, *TUNERS], help=argparse.SUPPRESS)
     parser.add_argument("--seed", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.search is not None:
         # What Keras Tuner prints is not for the parent.
         out, sys.stdout = sys.stdout, sys.stderr
-        ours = given.search == OURS
-        log = search_ours(given.seed) if ours else search_keras_tuner(TUNERS[given.search], given.seed)
+        ours = OURS.get(given.search)
+        log = search_keras_tuner(TUNERS[given.search], given.seed) if ours is None else search_ours(ours, given.seed)
         print(json.dumps(log.as_json()), file=out)
         return
     runs = run_all(given.seeds, given.log)
@@ -288,16 +290,22 @@ def main() -> None:
     draw(curves, given.plot)
     print(f"hypervolume after so many epochs, mean of {given.seeds} seeds ± standard error; trials, mean of a search")
     marks = [EPOCHS // 4, EPOCHS // 2, EPOCHS]
-    print(f"{'':34}" + "".join(f"{mark:>16}" for mark in marks) + "   epochs  trials  too large  repeated")
+    heads = "".join(f"{mark:>16}" for mark in marks)
+    print(f"{'':34}{heads}   best accuracy  epochs  trials  too large  repeated")
     for name, each in curves.items():
         cells = []
         for mark in marks:
             values = [values[mark - 1] for values in each]
             error = stdev(values) / len(values) ** 0.5 if len(values) > 1 else 0.0
             cells.append(f"{fmean(values):.3f} ± {error:.3f}")
+        most = BUDGET.max_parameters or 0
+        best = fmean(max(accuracy for _, size, accuracy in run["points"] if size <= most) for run in runs[name])
         counted = [fmean(run[key] for run in runs[name]) for key in ("epochs", "trials", "oversized", "repeated")]
         print(
-            f"{name:34}" + "".join(f"{cell:>16}" for cell in cells) + "{:9.0f}{:8.1f}{:11.1f}{:10.1f}".format(*counted)
+            f"{name:34}"
+            + "".join(f"{cell:>16}" for cell in cells)
+            + f"{best:16.3f}"
+            + "{:8.0f}{:8.1f}{:11.1f}{:10.1f}".format(*counted)
         )
 
 
