@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import final
 
 from nas.errors import NasError
+from nas.quantity import short_count
 
 ACCURACY = "val_accuracy"
 
@@ -19,6 +21,9 @@ COSTS = {"parameters": "parameters", "macs": "MACs", "activation_bytes": "activa
 PARAMETERS = ("parameters",)
 """What networks cost if nothing else is said."""
 
+COUNTS = tuple(name for name in COSTS if name != LATENCY)
+"""Those that are known before anything is trained."""
+
 LATENCIES = 0.001, 1_000.0
 """Milliseconds between which latency counts in hypervolumes: nobody knows a network's before it was measured."""
 
@@ -29,8 +34,8 @@ class Objectives:
     """The costs of a search, and what they are measured against.
 
     Attributes:
-        limits: by cost, what the cheapest and the dearest network of the search may cost; hypervolumes are taken
-            between them. The first cost is the horizontal axis of charts.
+        limits: by cost, between which values hypervolumes are taken: no network of the search costs less, and none more
+            than the upper one counts. The first cost is the horizontal axis of charts.
         budget: the most that a network may have of the first cost; None for no limit.
     """
 
@@ -85,4 +90,18 @@ def cost_text(name: str, value: float) -> str:
     >>> cost_text("macs", 12_345), cost_text("latency_ms", 0.61234)
     ('12,345', '0.612')
     """
-    return f"{value:.3g}" if name == LATENCY else f"{value:,.0f}"
+    return f"{value:.3g}" if name == LATENCY and value < 100 else f"{value:,.0f}"
+
+
+def short_cost(name: str, value: float) -> str:
+    """A cost where there is little room.
+
+    >>> short_cost("parameters", 8_412), short_cost("latency_ms", 0.61234)
+    ('8.41k', '0.612 ms')
+    """
+    return cost_in_words(name, value) if name == LATENCY else short_count(value)
+
+
+def log_cost(cost: float) -> float:
+    """The natural logarithm; what is next to nothing costs a thousandth."""
+    return math.log(max(cost, 1e-3))

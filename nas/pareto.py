@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Generic, Protocol, TypeVar
 
 from nas.errors import NasError
-from nas.objectives import PARAMETERS
+from nas.objectives import PARAMETERS, log_cost
 
 
 class Scored(Protocol):
@@ -96,13 +96,13 @@ class ParetoFront(Generic[Trial]):
             raise NasError(_EMPTY)
         axis = self.costs[0]
         first, last = self.points[0], self.best()
-        width = _log(last.cost(axis)) - _log(first.cost(axis))
+        width = log_cost(last.cost(axis)) - log_cost(first.cost(axis))
         height = last.val_accuracy - first.val_accuracy
 
         def above_chord(point: Trial) -> float:
             if not width or not height:
                 return 0.0
-            share_of_width = (_log(point.cost(axis)) - _log(first.cost(axis))) / width
+            share_of_width = (log_cost(point.cost(axis)) - log_cost(first.cost(axis))) / width
             return round((point.val_accuracy - first.val_accuracy) / height - share_of_width, 12)
 
         return max(self.points, key=above_chord)
@@ -139,13 +139,9 @@ def pareto_rank(records: Iterable[Scored], costs: Iterable[str] = PARAMETERS) ->
 _EMPTY = "The Pareto front is empty because no trial has completed; see why the trials failed, or run more."
 
 
-def _log(cost: float) -> float:
-    return math.log10(max(cost, 1e-3))
-
-
 def _share(cost: float, low: float, high: float) -> float:
     """Where a cost lies between its limits, in [0, 1]."""
-    return max(0.0, (_log(cost) - _log(low)) / (_log(high) - _log(low)))
+    return max(0.0, (log_cost(cost) - log_cost(low)) / (log_cost(high) - log_cost(low)))
 
 
 def _volume(corners: Sequence[tuple[Sequence[float], float]]) -> float:

@@ -20,7 +20,7 @@ class TrialStatus(StrEnum):
     """At a rung of early stopping; it may go on later."""
     COMPLETED = "COMPLETED"
     REFUSED = "REFUSED"
-    """Over a limit that only a measurement shows, such as latency; it was not trained."""
+    """Over a limit that only a measurement shows, which is latency; it was not trained."""
     FAILED = "FAILED"
 
 
@@ -115,7 +115,7 @@ def incomplete(records: Iterable[TrialRecord]) -> str:
     statuses = [record.status for record in records]
     words = {
         TrialStatus.FAILED: "failed",
-        TrialStatus.REFUSED: "refused as too slow",
+        TrialStatus.REFUSED: "refused",
         TrialStatus.STOPPED: "stopped early",
     }
     return ", ".join(f"{count:,} {text}" for status, text in words.items() if (count := statuses.count(status)))

@@ -29,7 +29,7 @@ CORE = {"architecture", "errors", "objectives", "quantity"}
 ALLOWED = {
     # part: the parts of nas that it may import beside itself
     "errors": set(),
-    "objectives": {"errors"},
+    "objectives": {"errors", "quantity"},
     "quantity": set(),
     "yaml_file": {"errors"},
     "resources": {"errors", "yaml_file"},

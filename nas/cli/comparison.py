@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas.cli.terminal import TableFormat, command, errors, output
 from nas.errors import NasError
+from nas.objectives import LATENCY
 
 if TYPE_CHECKING:
     from nas.comparison import Comparison, Stretch
@@ -49,10 +50,12 @@ def compare(searches: list[Search]) -> Comparison:
     if len(data) > 1:
         told = ", ".join(f"{search.name}: {search.facts.dataset}" for search in searches)
         raise NasError(f"only searches on the same images can be compared; received {told}")
-    wanted = {search.experiment.objectives for search in searches}
-    if len(wanted) > 1:
+    if len({search.experiment.objectives for search in searches}) > 1:
         told = "; ".join(f"{search.name}: {', '.join(search.experiment.objectives)}" for search in searches)
         raise NasError(f"only searches with the same objectives can be compared; received {told}")
+    if LATENCY in searches[0].experiment.costs and len({search.facts.machine for search in searches}) > 1:
+        told = "; ".join(f"{search.name}: {search.facts.machine}" for search in searches)
+        raise NasError(f"latencies can be compared if they were measured on one machine; received {told}")
     each = [search.objectives.limits for search in searches]
     limits = {name: (min(of[name][0] for of in each), max(of[name][1] for of in each)) for name in each[0]}
     return Comparison.of({search.name: search.trials for search in searches}, limits=limits)

@@ -47,7 +47,7 @@ def _searches(runs_dir: Path) -> list[tuple[str, str]]:
     for name in searches(runs_dir):
         search = Search(name, runs_dir)
         state = "finished" if search.finished else "unfinished"
-        rows.append((name, f"{state}, {len(search.trials)} trials, {len(search.front)} on the front"))
+        rows.append((name, f"{state}, {search.ended_trials} trials, {len(search.front)} on the front"))
     return rows
 
 

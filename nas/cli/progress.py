@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.text import Text
 
 from nas.cli.terminal import errors
-from nas.objectives import LATENCY, PARAMETERS, cost_text, unit
+from nas.objectives import LATENCY, PARAMETERS, cost_text, short_cost, unit
 from nas.pareto import ParetoFront
 from nas.quantity import short_count
 from nas.trial import TrialRecord, TrialStatus
@@ -110,7 +110,7 @@ class Progress:
         parts = [f"{done}/{self.trials} trials", f"{len(self.front)} on the front"]
         if self.front.points:
             best = self.front.best()
-            parts.append(f"best {best.val_accuracy:.2%} at {short_count(best.cost(self.costs[0]))}")
+            parts.append(f"best {best.val_accuracy:.2%} at {short_cost(self.costs[0], best.cost(self.costs[0]))}")
         elapsed = time.monotonic() - self.started
         parts.append(f"{_clock(elapsed)} so far")
         if done > self.kept:

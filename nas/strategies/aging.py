@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import final
 
+from nas.objectives import log_cost
 from nas.space.protocol import AnyCandidate
 from nas.strategies.base import Strategy, Tried, register
-from nas.strategies.cost_model import log_cost
 from nas.strategies.learning_curve import expected
 from nas.strategies.proposals import collect, first_new
 

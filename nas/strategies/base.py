@@ -59,8 +59,8 @@ class Tried(Protocol[CandidateOut]):
 class Strategy(ABC, Generic[AnyCandidate]):
     """Ask and tell over a space: what to try next, given everything that was tried.
 
-    A strategy keeps no state between calls: the same history and the same random numbers give the same proposals, so
-    that a search that was killed goes on as if it had not been.
+    A strategy keeps nothing between calls that would change a proposal: the same history and the same random numbers
+    give the same proposals, so that a search that was killed goes on as if it had not been.
 
     Args:
         space: what may be proposed.

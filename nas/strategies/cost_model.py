@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, final
 
-from nas.objectives import LATENCY
+from nas.objectives import COUNTS, LATENCY, log_cost
 from nas.space.protocol import AnyCandidate, Candidate, Space
 from nas.strategies.accuracy_model import Encoder
 
@@ -14,8 +13,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     Array = np.ndarray[Any, np.dtype[np.float64]]
-
-COUNTS = ("parameters", "macs", "activation_bytes")
 
 RIDGE = 1.0
 """Weight of the prior that a decision adds nothing to what the counts say, in observations."""
@@ -96,8 +93,3 @@ def _log_counts(candidates: Sequence[Candidate], name: str) -> Array:
     import numpy as np
 
     return np.array([log_cost(getattr(candidate.count, name)) for candidate in candidates])
-
-
-def log_cost(cost: float) -> float:
-    """The logarithm; what is next to nothing costs a thousandth."""
-    return math.log(max(cost, 1e-3))

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, final
 
-from nas.objectives import LATENCY, PARAMETERS
+from nas.objectives import LATENCY, PARAMETERS, log_cost
 from nas.pareto import ParetoFront, pareto_rank
 from nas.space.protocol import AnyCandidate, Genes, Space
 from nas.strategies.accuracy_model import AccuracyModel, Encoder, Fitted, fit_model
 from nas.strategies.base import Strategy, Tried, register
-from nas.strategies.cost_model import CostModel, log_cost
+from nas.strategies.cost_model import CostModel
 from nas.strategies.improvement import Worth, expected_improvement, non_dominated, stairs
 from nas.strategies.learning_curve import Expected, expected
 from nas.strategies.proposals import collect
@@ -201,11 +201,15 @@ class Outlook(Generic[AnyCandidate]):
         return (self.known[place] for place in non_dominated(self.costs, means))
 
     def _largest(self, name: str, seen: Vector) -> float:
-        """Logarithm of the highest cost that counts: the limit, or what the dearest network so far had."""
-        limit = getattr(self.budget, f"max_{name}")
-        if name == PARAMETERS[0]:
-            limit = min(self.space.most_parameters, limit or math.inf)
-        return float(seen.max()) if limit is None else log_cost(limit)
+        """Logarithm of the highest cost that counts.
+
+        Of parameters that is the budget or the largest network. Of other costs nobody knows what networks inside the
+        whole budget have, so that it is twice what the dearest one so far had, as long as the limit allows.
+        """
+        limit = getattr(self.budget, f"max_{name}") or math.inf
+        if name in PARAMETERS:
+            return log_cost(min(self.space.most_parameters, limit))
+        return min(float(seen.max()) + math.log(2), log_cost(limit))
 
 
 def fit_length(known: int) -> int:

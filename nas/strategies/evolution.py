@@ -7,11 +7,10 @@ import random
 from collections.abc import Sequence
 from typing import TypeVar, final
 
-from nas.objectives import PARAMETERS
+from nas.objectives import PARAMETERS, log_cost
 from nas.pareto import Scored, pareto_rank
 from nas.space.protocol import AnyCandidate
 from nas.strategies.base import Strategy, Tried, register
-from nas.strategies.cost_model import log_cost
 from nas.strategies.learning_curve import expected
 from nas.strategies.proposals import collect, first_new
 

@@ -14,10 +14,9 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Generic, Literal, final
 
 from nas.architecture import Budget
-from nas.objectives import PARAMETERS
+from nas.objectives import PARAMETERS, log_cost
 from nas.space.protocol import AnyCandidate, Genes, Space
 from nas.strategies.base import Strategy, StrategyError, Tried, register
-from nas.strategies.cost_model import log_cost
 from nas.strategies.learning_curve import expected
 from nas.strategies.proposals import collect
 
@@ -30,7 +29,7 @@ ASKS = 30
 POPULATION = 20
 """Of NSGA-II; Optuna's default of 50 learns too slowly for a hundred trials."""
 
-Objectives = tuple[float, ...]
+Values = tuple[float, ...]
 """Accuracy, which is maximized, and the logarithm of each cost, which is minimized."""
 
 
@@ -48,7 +47,7 @@ class OptunaTpeStrategy(Strategy[AnyCandidate]):
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
 
-        def study(trials: Sequence[tuple[Genes, Objectives]]) -> optuna.Study:
+        def study(trials: Sequence[tuple[Genes, Values]]) -> optuna.Study:
             with warnings.catch_warnings():
                 # `multivariate` is marked experimental.
                 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -75,7 +74,7 @@ class OptunaNsga2Strategy(Strategy[AnyCandidate]):
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
 
-        def study(trials: Sequence[tuple[Genes, Objectives]]) -> optuna.Study:
+        def study(trials: Sequence[tuple[Genes, Values]]) -> optuna.Study:
             sampler = optuna.samplers.NSGAIISampler(population_size=POPULATION, seed=rng.getrandbits(32))
             made = optuna.create_study(directions=peer.directions, sampler=sampler)
             for number, (genes, values) in enumerate(trials):
@@ -104,7 +103,7 @@ class _Peer(Generic[AnyCandidate]):
             name: optuna.distributions.CategoricalDistribution(values) for name, values in choices.items()
         }
 
-    def trial(self, genes: Genes, values: Objectives | None = None) -> optuna.trial.FrozenTrial:
+    def trial(self, genes: Genes, values: Values | None = None) -> optuna.trial.FrozenTrial:
         """A trial as if Optuna had proposed it; it runs until there are values."""
         import optuna
 
@@ -121,13 +120,13 @@ class _Peer(Generic[AnyCandidate]):
         history: Sequence[Tried[AnyCandidate]],
         count: int,
         rng: random.Random,
-        study_of: Callable[[Sequence[tuple[Genes, Objectives]]], optuna.Study],
+        study_of: Callable[[Sequence[tuple[Genes, Values]]], optuna.Study],
     ) -> list[AnyCandidate]:
         import optuna
 
         space, budget = self.space, self.budget
         known = expected(history)
-        told: dict[str, Objectives] = {
+        told: dict[str, Values] = {
             trial.architecture.id: (trial.val_accuracy, *(log_cost(trial.cost(name)) for name in self.costs))
             for trial in known
         }

@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from nas.objectives import COSTS
+from nas.objectives import COSTS, LATENCY, short_cost
 from nas.quantity import short_count
 from nas.tracking.chart import FrontChart
 
@@ -74,7 +74,7 @@ def front_figure(records: Iterable[TrialRecord], *, title: str, objectives: Obje
         figure.add_vline(
             x=budget,
             line={"color": _MUTED, "dash": "dash", "width": 1},
-            annotation={"text": f"budget {short_count(budget)}", "font": {"color": _MUTED}},
+            annotation={"text": f"budget {short_cost(axis, budget)}", "font": {"color": _MUTED}},
         )
     figure.update_layout(
         template="plotly_white",
@@ -84,7 +84,7 @@ def front_figure(records: Iterable[TrialRecord], *, title: str, objectives: Obje
             "title": COSTS[axis],
             "type": "log",
             "range": [math.log10(x) for x in chart.x_range],
-            "tickformat": "~s",
+            "tickformat": "~g" if axis == LATENCY else "~s",
             "dtick": "D2" if chart.x_range[1] / chart.x_range[0] < 300 else 1,
         },
         yaxis={"title": "validation accuracy", "tickformat": "~%", "range": list(chart.y_range)},
@@ -122,7 +122,7 @@ def _drawn(records: Iterable[TrialRecord], title: str, objectives: Objectives, f
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
     chart = FrontChart.of(records, objectives)
     axis, budget = objectives.axis, objectives.budget
@@ -133,8 +133,9 @@ def _drawn(records: Iterable[TrialRecord], title: str, objectives: Objectives, f
     axes.set_xscale("log")
     axes.set_xlim(*chart.x_range)
     axes.set_ylim(*chart.y_range)
-    wide = chart.x_range[1] / chart.x_range[0] > 300
-    axes.xaxis.set_major_locator(LogLocator(10, subs=(1.0,) if wide else (1.0, 2.0, 5.0)))
+    span = chart.x_range[1] / chart.x_range[0]
+    ticks = LogLocator(10, subs=(1.0,) if span > 300 else (1.0, 2.0, 5.0)) if span > 4 else MaxNLocator(6)
+    axes.xaxis.set_major_locator(ticks)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_count(value)))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g}%"))
@@ -166,7 +167,7 @@ def _drawn(records: Iterable[TrialRecord], title: str, objectives: Objectives, f
         for point in labels.values():
             left = point.cost(axis) < chart.x_range[0] ** 0.7 * chart.x_range[1] ** 0.3
             axes.annotate(
-                f"{point.val_accuracy:.1%} with {short_count(point.cost(axis))}",
+                f"{point.val_accuracy:.1%} with {short_cost(axis, point.cost(axis))}",
                 (point.cost(axis), point.val_accuracy),
                 xytext=(6 if left else -8, 6),
                 textcoords="offset points",
@@ -179,7 +180,7 @@ def _drawn(records: Iterable[TrialRecord], title: str, objectives: Objectives, f
     if budget:
         axes.axvline(budget, color=_MUTED, linestyle=(0, (4, 3)), linewidth=1)
         axes.annotate(
-            f"budget {short_count(budget)}",
+            f"budget {short_cost(axis, budget)}",
             (budget, 0.02),
             xycoords=("data", "axes fraction"),
             xytext=(4, 0),

@@ -194,8 +194,9 @@ class Projection:
 
     def _write_progress(self, records: Sequence[TrialRecord], status: RunStatus) -> None:
         steps = []
-        # One that was stopped early may come again, as a full one.
-        full = [record for record in records if record.status is not TrialStatus.STOPPED]
+        # One that was stopped early may come again, as a full one; one that was refused does not count.
+        left_out = (TrialStatus.STOPPED, TrialStatus.REFUSED)
+        full = [record for record in records if record.status not in left_out]
         for record in full[self._progress_steps :]:
             self._progress = self._progress.adding(record)
             self._progress_steps += 1

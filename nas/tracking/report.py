@@ -90,7 +90,7 @@ def _header(
     if front.points:
         best = front.best()
         numbers["Best validation accuracy"] = f"{best.val_accuracy:.2%}"
-        numbers["with parameters"] = f"{best.parameters:,}"
+        numbers[f"with {COSTS[objectives.axis]}"] = cost_text(objectives.axis, best.cost(objectives.axis))
         numbers["Hypervolume"] = f"{hypervolume(front, objectives.limits):.3f}"
     shown = "".join(f"<div><dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd></div>" for k, v in numbers.items())
     about = " · ".join(story.facts[k] for k in ("About", "Data", "Budget", "Strategy") if story.facts.get(k))

@@ -152,12 +152,16 @@ def _ticks(low: float, high: float, most: int) -> list[float]:
 
 
 def _log_ticks(low: float, high: float, most: int) -> list[float]:
-    """Powers of ten, and twice and five times them where there is room.
+    """Powers of ten, and twice and five times them where there is room; round numbers where there are hardly any.
 
     >>> _log_ticks(150, 25_000, 7), _log_ticks(150, 25_000, 4)
     ([200.0, 500.0, 1000.0, 2000.0, 5000.0, 10000.0, 20000.0], [1000.0, 10000.0])
+    >>> _log_ticks(0.31, 0.48, 4)
+    [0.35, 0.4, 0.45]
     """
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     found = [n * 10.0**p for p in powers for n in (1, 2, 5) if low <= n * 10.0**p <= high]
     tens = [value for value in found if math.log10(value) % 1 < 1e-9]
+    if len(found) < 2:
+        return _ticks(low, high, most)
     return found if len(found) <= most or len(tens) < 2 else tens

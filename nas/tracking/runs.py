@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from nas.architecture.diagram import diagram
-from nas.objectives import COSTS
+from nas.objectives import COSTS, log_cost
 from nas.quantity import short_count
 from nas.tracking.figures import DOMINATED_COLOR, FAILED_COLOR, FRONT_COLOR
 from nas.tracking.tables import test_score
@@ -22,6 +22,8 @@ TRIAL = "nas.trial"
 """Tag: the trial's number. With `nas.search_id` it is the key under which a trial is written once."""
 STOPPED = "stopped_early"
 """Tag: whether the trial ended at a rung, so that its accuracy is not that of a full training."""
+REFUSED = "refused"
+"""Tag: whether the trial was over a limit that only a measurement shows, so that it was not trained."""
 EPOCHS = "epochs"
 """Metric: that were trained."""
 INHERITED = "inherited_from"
@@ -82,6 +84,7 @@ def trial_content(record: TrialRecord, *, search_id: str) -> RunContent:
         ROLE: "trial",
         TRIAL: str(record.number),
         STOPPED: str(record.status is TrialStatus.STOPPED).lower(),
+        REFUSED: str(record.status is TrialStatus.REFUSED).lower(),
         "mlflow.source.name": "nas",
     }
     if record.parent is not None:
@@ -97,7 +100,7 @@ def trial_content(record: TrialRecord, *, search_id: str) -> RunContent:
         tags |= {"nas.reason": reason, NOTE: f"**Failed:** {reason}" + (f"\n\n{log[-4_000:]}" if log else "")}
     for name in COSTS:
         if name in metrics:
-            metrics[log_metric(name)] = math.log10(max(metrics[name], 1e-3))
+            metrics[log_metric(name)] = log_cost(metrics[name]) / math.log(10)
     return RunContent(
         name=run_name(record),
         status="FAILED" if record.status is TrialStatus.FAILED else "FINISHED",

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, final
 
+from nas.objectives import COSTS, cost_in_words
 from nas.tracking.tables import front_markdown
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ def search_note(
     state = f"{trials:,} trial{'s' * (trials != 1)}{' so far' * running}, {len(front)} on the Pareto front"
     if front.points:
         best = front.best()
-        state += f"; the best has {best.val_accuracy:.2%} validation accuracy with {best.parameters:,} parameters"
+        cost = cost_in_words(front.costs[0], best.cost(front.costs[0]))
+        state += f"; the best has {best.val_accuracy:.2%} validation accuracy with {cost}"
         state += f"; hypervolume {hypervolume:.3f}"
     made = [f"- **{plain(heading)}:** {plain(value)}" for heading, value in story.facts.items() if value]
     if story.command:
@@ -71,7 +73,7 @@ def search_note(
     if story.files:
         made += ["", f"Its files are among the artifacts: {', '.join(map(plain, story.files))}."]
     how = "\n".join(["### How it was made", "", *made])[:3_000] if made else ""
-    image = f"![The Pareto front: validation accuracy against parameters]({picture})" if picture else ""
+    image = f"![The Pareto front: validation accuracy against {COSTS[front.costs[0]]}]({picture})" if picture else ""
     around = "\n\n".join(part for part in (head, f"{state}.", image, "### The front", how) if part)
     table = front_markdown(front, links, limit=NOTE_LIMIT - len(around) - 100) if front.points else ""
     parts = (head, f"{state}.", image, f"### The front\n\n{table}" if table else "", how)

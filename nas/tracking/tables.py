@@ -111,7 +111,7 @@ def costs_in_words(record: TrialRecord, objectives: Objectives) -> str:
     return ", ".join(cost_in_words(name, record.cost(name)) for name in objectives.costs)
 
 
-NOISE_NOTE = "No better than a smaller network on the front, given how far trainings of one network differ"
+NOISE_NOTE = "No better than a cheaper network on the front, given how far trainings of one network differ"
 """Of a point whose test score is marked."""
 
 

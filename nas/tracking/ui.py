@@ -128,9 +128,12 @@ def comparison_url_of(server: Server, searches: Sequence[SearchRun]) -> str:
     """The page with the fronts of several searches in one chart.
 
     Raises:
-        NasError: they are not in one MLflow experiment, or one of them is not in the store.
+        NasError: they are not in one MLflow experiment, have other objectives, or one of them is not in the store.
     """
     first = searches[0]
+    if len({search.objectives.costs for search in searches}) > 1:
+        told = "; ".join(f"{search.name}: {', '.join(search.objectives.costs)}" for search in searches)
+        raise NasError(f"only searches with the same objectives can be compared; received {told}")
     if {search.experiment for search in searches} != {first.experiment}:
         names = ", ".join(sorted({repr(search.experiment) for search in searches}))
         raise NasError(

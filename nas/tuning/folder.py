@@ -34,6 +34,10 @@ FREE_TO_CHANGE = {
 """Settings that a search may go on with after they changed: they say where trials run, and how many."""
 
 
+WHERE = {"engine", "ray_address", "workers", "device"}
+"""Of these, what latency depends on: a search that measures it keeps to them, so that all of its trials compare."""
+
+
 class SearchError(NasError):
     """A search that cannot be started, continued or found."""
 
@@ -148,12 +152,13 @@ class SearchFolder:
         Raises:
             SearchError: naming the settings that differ.
         """
+        free = FREE_TO_CHANGE - (WHERE if experiment.measures_latency else set())
         old = json.loads(self.experiment().model_dump_json())
         new = json.loads(experiment.model_dump_json())
         changed = [
             f"{key} was {json.dumps(old[key])}, is {json.dumps(new[key])}"
             for key in old
-            if key not in FREE_TO_CHANGE and old[key] != new[key]
+            if key not in free and old[key] != new[key]
         ]
         if not changed and self.space_text() != space_text:
             changed = [f"the file of the space {experiment.space!r} has changed"]

@@ -62,6 +62,7 @@ class StrategyOracle(keras_tuner.Oracle):  # type: ignore[misc]
         self.exhausted = False
         self.records: dict[int, TrialRecord] = {}
         self._ids: dict[int, str] = {}
+        self._ended: list[TrialRecord] = []
         for record in journal.read():
             self._restore(record)
 
@@ -112,6 +113,7 @@ class StrategyOracle(keras_tuner.Oracle):  # type: ignore[misc]
         """Keep the outcome of a trial; call it before Keras Tuner's `end_trial`."""
         self.journal.end(record)
         self._keep(record)
+        self._ended.append(record)
 
     def _keep(self, record: TrialRecord) -> None:
         self.records[record.number] = record
@@ -121,8 +123,11 @@ class StrategyOracle(keras_tuner.Oracle):  # type: ignore[misc]
 
     @property
     def failure(self) -> str:
-        """Why it makes no sense to go on, in a sentence; "" if it does."""
-        ended = [record for record in self.records.values() if record.status is not TrialStatus.RUNNING]
+        """Why it makes no sense to go on, in a sentence; "" if it does.
+
+        Trials of an earlier run do not count: what was wrong then may have been mended.
+        """
+        ended = self._ended
         if _all_are(ended[-FAILURES:], FAILURES, TrialStatus.FAILED):
             return (
                 f"{FAILURES} trials in a row failed, the last with: {ended[-1].reason.rstrip('.')}. Mend that and run "

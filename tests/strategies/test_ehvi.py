@@ -12,7 +12,7 @@ from nas.strategies.early_stopping import make_early_stopping
 from nas.strategies.ehvi import Outlook, most_telling
 from nas.strategies.learning_curve import expected
 from nas.trial import TrialStatus
-from tests.strategies.examples import make_table, table_space, trial
+from tests.strategies.examples import decisions_space, make_table, table_space, trial
 
 
 def test_it_needs_fewer_trials_than_chance():
@@ -102,3 +102,19 @@ def test_a_model_of_limited_size_knows_the_best_and_some_of_all():
     assert sorted(each.number for each in telling) == list(range(len(trials)))
     best = max(trials, key=lambda each: each.val_accuracy)
     assert best.number in [each.number for each in telling[:30]]
+
+
+def test_what_is_dearer_than_everything_so_far_is_worth_something():
+    space, rng = decisions_space(), random.Random(0)
+    found = sorted({each.id: each for each in (space.sample(rng) for _ in range(200))}.values(), key=macs)
+    known, dearer = found[:14], next(each for each in found[14:] if macs(each) > macs(found[13]))
+    assert macs(dearer) < 2 * macs(known[-1])
+    history = [trial(number, each, 0.5 + number / 100) for number, each in enumerate(known)]
+    outlook = Outlook(make_strategy("ehvi", space, Budget(), ("macs",)), expected(history), [])
+    assert outlook.improvements([dearer])[0] > 0
+    limited = make_strategy("ehvi", space, Budget(max_macs=macs(known[-1])), ("macs",))
+    assert Outlook(limited, expected(history), []).improvements([dearer])[0] == 0
+
+
+def macs(architecture):
+    return architecture.count.macs
