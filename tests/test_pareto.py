@@ -47,7 +47,7 @@ def beats(a, b):
     return key_a[0] <= key_b[0] and key_a[1] <= key_b[1]
 
 
-def peel(records):
+def peel(records, beats=beats):
     left = [r for r in records if r.completed and not math.isnan(r.val_accuracy)]
     ranks, rank = {}, 0
     while left:
@@ -87,13 +87,7 @@ def beats_in_both(a, b):
 
 @given(random_trials)
 def test_ranks_with_two_costs_are_the_definition_peeled(records):
-    left = [r for r in records if r.completed and not math.isnan(r.val_accuracy)]
-    ranks, rank = {}, 0
-    while left:
-        layer = [r for r in left if not any(beats_in_both(other, r) for other in left)]
-        ranks |= {r.number: rank for r in layer}
-        left = [r for r in left if r not in layer]
-        rank += 1
+    ranks = peel(records, beats_in_both)
     assert pareto_rank(records, COSTS) == ranks
     front = ParetoFront.of(records, COSTS)
     assert {p.number for p in front} == {n for n, rank in ranks.items() if rank == 0}

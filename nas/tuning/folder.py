@@ -50,7 +50,7 @@ class SearchFacts(BaseModel):
         input_shape: `(height, width, channels)`.
         labels: one a class.
         smallest, largest: parameters of the smallest and of the largest network that can be proposed.
-        limits: by cost, in the order of the objectives, what the cheapest and the dearest network may cost.
+        limits: by cost, in the order of the objectives, between which values hypervolumes are taken.
         command: the command line that asked for it last, or "".
         machine: what it ran on, in one line.
         versions: of the packages that shape the numbers.

@@ -54,7 +54,7 @@ class Plan:
         )
 
     def limits(self, cost: str) -> tuple[float, float]:
-        """What the cheapest and the dearest network that can be proposed may cost."""
+        """Between which values of a cost hypervolumes are taken: the space's extremes, or the budget's limits."""
         budget = self.experiment.budget.budget()
         least, most = LATENCIES if cost == LATENCY else self.space.counts(cost)
         if cost in PARAMETERS:

@@ -11,9 +11,28 @@ from tests.tuning.test_search import Watcher, plan
 EARLY = {"early_stopping": "pareto-asha", "trials": 4, "training.epochs": 3}
 
 
+class Rungs(Watcher):
+    """Remembers after each trial whose checkpoints were there, and who was stopped."""
+
+    def __init__(self, runs_dir):
+        super().__init__()
+        self.runs_dir, self.seen = runs_dir, []
+
+    def on_trial_end(self, record):
+        search = Search("digits", self.runs_dir)
+        kept = {int(path.stem) for path in (search.folder.path / "rungs").glob("*.npz")}
+        self.seen.append((kept, {trial.number for trial in search.trials if trial.status is TrialStatus.STOPPED}))
+
+
 @pytest.fixture(scope="module")
-def stopped(tmp_path_factory):
-    return run(plan(**EARLY), runs_dir=tmp_path_factory.mktemp("runs"))
+def watched(tmp_path_factory):
+    rungs = Rungs(tmp_path_factory.mktemp("runs"))
+    return run(plan(**EARLY), runs_dir=rungs.runs_dir, observers=(rungs,)), rungs
+
+
+@pytest.fixture(scope="module")
+def stopped(watched):
+    return watched[0]
 
 
 def events(search):
@@ -42,9 +61,10 @@ def test_trials_go_on_while_others_start(stopped):
             assert kinds.index(("start", number)) < kinds.index((kind, number))
 
 
-def test_checkpoints_are_kept_of_those_that_may_go_on(stopped):
-    kept = {int(path.stem) for path in (stopped.folder.path / "rungs").glob("*.npz")}
-    assert kept == {trial.number for trial in stopped.trials if trial.status is TrialStatus.STOPPED}
+def test_checkpoints_are_kept_of_those_that_may_go_on(watched):
+    seen = watched[1].seen
+    assert any(may_go_on for _, may_go_on in seen)
+    assert [kept for kept, _ in seen] == [may_go_on for _, may_go_on in seen]
 
 
 def test_a_trial_that_was_stopped_and_went_on_is_the_one_that_was_not(stopped, tmp_path):
