@@ -176,7 +176,8 @@ def _drawn(records: Iterable[TrialRecord], title: str, objectives: Objectives, f
                 fontweight="bold",
                 color=FRONT_COLOR,
             )
-        axes.legend(frameon=False, loc="upper left", labelcolor=_INK, fontsize=9)
+        # Above the plot: each corner inside may have points.
+        axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, labelcolor=_INK, fontsize=9)
     if budget:
         axes.axvline(budget, color=_MUTED, linestyle=(0, (4, 3)), linewidth=1)
         axes.annotate(

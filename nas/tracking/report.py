@@ -111,10 +111,12 @@ def _front(records: Sequence[TrialRecord], front: ParetoFront[TrialRecord], obje
         return _section("front", "Pareto front", "<p>No trial has completed.</p>")
     axis, most = objectives.axis, objectives.budget
     budget = f" The dashed line is the budget: {cost_in_words(axis, most)}." if most else ""
+    others = ", ".join(COSTS[name] for name in objectives.costs[1:])
+    below = f" What is on the front below the line is there for its {others}." if others else ""
     cheaper = "smaller" if objectives.costs == PARAMETERS else "cheaper"
     caption = (
         '<span class="key f"></span>Pareto front<span class="key d"></span>dominated. '
-        f"No trial is both {cheaper} and more accurate than one on the front.{budget}"
+        f"No trial is both {cheaper} and more accurate than one on the front.{below}{budget}"
     )
     tested = any("test_accuracy" in point.metrics for point in front)
     shown = shown_costs(objectives.costs)

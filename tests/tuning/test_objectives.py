@@ -58,7 +58,9 @@ def test_its_pages_show_the_objectives(measured, capsys, tmp_path):
     picture = tmp_path / "front.html"
     assert main(["front", measured.name, "--runs-dir", runs_dir, "--plot", str(picture)]) == 0
     assert "latency (ms)" in picture.read_text()
-    assert "latency (ms)" in measured.report()
+    report = measured.report()
+    assert "latency (ms)" in report
+    assert "What is on the front below the line is there for its MACs." in report
     assert "latency measured on this machine" in measured.story().facts["Objectives"]
 
 
