@@ -165,7 +165,8 @@ def _drawn(records: Iterable[TrialRecord], title: str, objectives: Objectives, f
             chart.front.best().number: chart.front.best(),
         }
         for point in labels.values():
-            left = point.cost(axis) < chart.x_range[0] ** 0.7 * chart.x_range[1] ** 0.3
+            # Left of a point the front leaves room, but for the labels of its first points.
+            left = point.cost(axis) < chart.x_range[0] ** 0.83 * chart.x_range[1] ** 0.17
             axes.annotate(
                 f"{point.val_accuracy:.1%} with {short_cost(axis, point.cost(axis))}",
                 (point.cost(axis), point.val_accuracy),
