@@ -17,6 +17,7 @@ from nas.cli.front import print_front
 from nas.cli.listing import complete_experiments
 from nas.cli.terminal import RUNS_DIR, MaxParams, RunsDir, TableFormat, TrackingUri, errors, output
 from nas.errors import NasError
+from nas.trial import TrialStatus
 
 if TYPE_CHECKING:
     from nas.tuning import Plan, Search
@@ -168,7 +169,8 @@ def _run(plan: Plan, runs_dir: Path, tracking_uri: str | None, fresh: bool) -> S
                 command=_command_line(),
             )
     except KeyboardInterrupt as interrupt:
-        kept = len(progress.records)
+        # Of the journal: the last trial may have ended there and not been shown yet.
+        kept = sum(1 for trial in folder.trials() if trial.status is not TrialStatus.RUNNING)
         again = shlex.join([sys.argv[0] if Path(sys.argv[0]).name == "nas" else "nas", *_without_fresh(sys.argv[1:])])
         errors.print(
             f"Interrupted; {kept} finished trials are kept. Go on with:\n  {again}", markup=False, soft_wrap=True
