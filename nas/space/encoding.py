@@ -24,6 +24,10 @@ Key = tuple[tuple[Any, ...], ...]
 """What a block computes: `nas.architecture.graph.Trace.key`."""
 
 
+Making = dict[str, dict[str, list[Step]]]
+"""By the name of a decision and what was decided: the steps that decide it so."""
+
+
 class EncodingError(NasError):
     """An architecture that the space cannot produce."""
 
@@ -38,6 +42,7 @@ class Encoding:
         self._shared: dict[tuple[Any, ...], Genes] = {}
         self._keys: dict[State, set[Key | None]] = {}
         self._ways: dict[tuple[State, Key | None], list[Step]] = {}
+        self._making: dict[State, Making] = {}
         self._of_architectures: dict[Architecture, tuple[list[tuple[State, Step]], Genes]] = {}
 
     def genes(self, architecture: Architecture) -> Genes:
@@ -84,9 +89,10 @@ class Encoding:
                 return path
             for step in open_ways[-1]:
                 ahead = done + (step.trace is not None)
-                if (step.to, ahead) not in dead:
+                place = (step.to, ahead)
+                if place not in dead:
                     path.append((state, step))
-                    places.append((step.to, ahead))
+                    places.append(place)
                     open_ways.append(iter(self._ways_to(step.to, keys[ahead])))
                     break
             else:
@@ -133,6 +139,16 @@ class Encoding:
             if known is None:
                 known = self._shared[key] = self._stage(state, step) if state.repeats == 0 else self._block(state, step)
             self._of_steps[step] = known
+        return known
+
+    def making(self, state: State) -> Making:
+        """What the steps from a state decide, turned around."""
+        known = self._making.get(state)
+        if known is None:
+            known = self._making[state] = {}
+            for step in self.decisions.steps(state):
+                for name, value in self.of_step(state, step).items():
+                    known.setdefault(name, {}).setdefault(value, []).append(step)
         return known
 
     def _stage(self, state: State, step: Step) -> Genes:

@@ -27,9 +27,13 @@ class Variation:
         """One decision changed; later ones are kept where they are still possible. None: nothing else fits."""
         path = self.encoding.path(architecture)
         genes = self.encoding.genes(architecture)
-        open_places = [place for place, (state, _) in enumerate(path) if len(self.decisions.choices(state)) > 1]
-        rng.shuffle(open_places)
-        for place in open_places[:TRIES]:
+        places = list(range(len(path)))
+        tries = 0
+        while places and tries < TRIES:
+            place = places.pop(int(rng.random() * len(places)))
+            if len(self.decisions.choices(path[place][0])) < 2:
+                continue
+            tries += 1
             kept = [step for _, step in path[:place]]
             found = self._follow(genes, rng, budget, kept, avoid=path[place][1])
             if found is not None:
@@ -94,12 +98,15 @@ class Variation:
 
     def _nearest(self, state: State, possible: Sequence[Choice], genes: Genes, rng: random.Random) -> Step:
         """The step with the most of the wished decisions."""
-        wished, of_step = genes.items(), self.encoding.of_step
-        scores = [len(wished & of_step(state, choice.step).items()) for choice in possible]
-        best = max(scores)
+        scores = dict.fromkeys([choice.step for choice in possible], 0)
+        for name, by_value in self.encoding.making(state).items():
+            for step in by_value.get(genes.get(name, ""), ()):
+                if step in scores:
+                    scores[step] += 1
+        best = max(scores.values())
         if best == 0:
             return self._changed(possible, rng)
-        return rng.choice([choice.step for choice, score in zip(possible, scores, strict=True) if score == best])
+        return rng.choice([step for step, score in scores.items() if score == best])
 
 
 def _place(name: str) -> str:

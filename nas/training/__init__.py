@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nas.training.devices import Devices, open_place, select_devices
 from nas.training.inheritance import Inheritance, inherit
-from nas.training.loop import train
+from nas.training.loop import clear_session, train
 from nas.training.machine import inspect_machine
 from nas.training.model import evaluate, probabilities, rebuild
 from nas.training.quiet import import_tensorflow
@@ -17,6 +17,7 @@ __all__ = [
     "TrainingDivergedError",
     "TrainingResult",
     "TrainingStoppedError",
+    "clear_session",
     "evaluate",
     "import_tensorflow",
     "inherit",

@@ -42,8 +42,8 @@ def train(
 ) -> TrainingResult:
     """Trains on `data.train`, scores each epoch on `data.validation`; never reads `data.test`.
 
-    The same seed gives the same training. It is set globally (Python, NumPy, TensorFlow), and Keras' session is
-    cleared afterwards: do not call this between building and training a model of your own.
+    The same seed gives the same training. It is set globally (Python, NumPy, TensorFlow): do not call this
+    between building and training a model of your own. Between many trainings call `clear_session`.
 
     Args:
         architecture: what to build.
@@ -80,31 +80,38 @@ def train(
     state = _resume(checkpoint, name, history)
     until = min(epochs or training.epochs, training.epochs)
     keras.utils.set_random_seed(seed)
-    try:
-        with precision(training.precision), devices.scope():
-            run = train_compiled if compiled else train_with_fit
-            left = run(
-                architecture,
-                data,
-                training,
-                seed=seed,
-                devices=devices,
-                history=history,
-                until=until,
-                state=state,
-                initial_weights=initial_weights,
-            )
-        kept = None if until == training.epochs else history.checkpoint(name, left)
-        return history.result(duration_seconds=time.monotonic() - started, checkpoint=kept)
-    finally:
-        policy = keras.config.dtype_policy()
-        keras.backend.clear_session()
-        keras.config.set_dtype_policy(policy)
-        if devices.runtime == "jax":
-            import jax
+    with precision(training.precision), devices.scope():
+        run = train_compiled if compiled else train_with_fit
+        left = run(
+            architecture,
+            data,
+            training,
+            seed=seed,
+            devices=devices,
+            history=history,
+            until=until,
+            state=state,
+            initial_weights=initial_weights,
+        )
+    kept = None if until == training.epochs else history.checkpoint(name, left)
+    return history.result(duration_seconds=time.monotonic() - started, checkpoint=kept)
 
-            # Compiled code of this network, 12 MB that nobody needs again.
-            jax.clear_caches()
+
+def clear_session() -> None:
+    """Drop what Keras keeps of the networks that were trained here.
+
+    It takes 10 to 20 ms, so that it is not done by `train`, whose result somebody waits for, but after it.
+    """
+    import keras
+
+    policy = keras.config.dtype_policy()
+    keras.backend.clear_session()
+    keras.config.set_dtype_policy(policy)
+    if keras.config.backend() == "jax":
+        import jax
+
+        # Compiled code of each network, 12 MB that nobody needs again.
+        jax.clear_caches()
 
 
 def _resume(checkpoint: bytes | None, loop: str, history: History) -> State | None:

@@ -132,7 +132,7 @@ class InProcess(Executor):
 
     def next_outcome(self, timeout_seconds: float, on_epoch: Callable[[Epoch], None]) -> Outcome | None:
         """Train the task to its end, or until `should_stop`."""
-        from nas.training import TrainingStoppedError
+        from nas.training import TrainingStoppedError, clear_session
 
         if self._task is None:
             return None
@@ -141,6 +141,8 @@ class InProcess(Executor):
             return attempt(0, task, self._data, self._training, self._devices, on_epoch, should_stop=self._should_stop)
         except TrainingStoppedError:
             return None
+        finally:
+            clear_session()
 
     def close(self) -> None:
         """Nothing runs between events."""

@@ -213,12 +213,15 @@ def _crash(running: _Running, error: Exception) -> Outcome:
 def train_here(setup: Setup, data: DatasetSpec, slot: int, task: Task) -> Iterator[Epoch | Outcome | None]:
     """The task, in a process on a node: None when it is ready, each epoch, and how it ended."""
     training, devices = _prepare(setup)
+    from nas.training import clear_session
+
     yield None
     events: queue.SimpleQueue[Epoch | Outcome | None] = queue.SimpleQueue()
 
     def work() -> None:
         try:
             events.put(attempt(slot, task, data, training, devices, events.put))
+            clear_session()
         finally:
             events.put(None)
 

@@ -112,6 +112,13 @@ def run(task: Task) -> tuple[Outcome, int]:
     return outcome, psutil.Process().memory_info().rss
 
 
+def clean_up() -> None:
+    """After each task, while the parent decides about the next."""
+    from nas.training import clear_session
+
+    clear_session()
+
+
 def _sender(epochs: Connection) -> Callable[[Epoch], None]:
     def send(event: Epoch) -> None:
         epochs.send(event)

@@ -146,6 +146,7 @@ class Workers(Executor):
             return
         try:
             slot.future = slot.pool.submit(worker.run, task)
+            slot.pool.submit(worker.clean_up)
         except BrokenProcessPool as error:
             slot.future = Future()
             slot.future.set_exception(error)
