@@ -72,10 +72,10 @@ class ParetoAsha(EarlyStopping):
     """Asynchronous successive halving (Li et al., 2020), ranked by non-dominated sorting (Schmucker et al., 2021).
 
     Costs are known, so a small network is never compared with a large one for accuracy alone: it goes on if no network
-    of at most its costs was better at the same epoch. When no new trials come, whatever may still belong to the
-    search's front goes on, the most promising first: a trial whose accuracy, as its curve lets expect it and one
-    standard deviation higher, would be above what full trainings of at most its costs came to. Ranks at a rung are
-    noisy, and a front is made of the few that they are wrong about.
+    of at most its costs was better at the same epoch. Then whatever may still belong to the search's front goes on, the
+    most promising first: a trial whose accuracy, as its curve lets expect it and one standard deviation higher, would
+    be above what trainings that were not stopped, of at most its costs, came to. Ranks at a rung are noisy, and a front is made of the few
+    that they are wrong about. That is not put off until no new trials come: a strategy learns most from full trainings.
     """
 
     name = "pareto-asha"
@@ -93,7 +93,7 @@ class ParetoAsha(EarlyStopping):
             best = survivors(there, len(there) // REDUCTION, self.costs)
             if (found := _first_waiting(best, trials, rung)) is not None:
                 return found
-        return None if more else _most_promising(trials, self.costs)
+        return _most_promising(trials, self.costs)
 
 
 @final
@@ -143,13 +143,14 @@ def _most_promising(trials: Sequence[Tried[Any]], costs: tuple[str, ...]) -> int
         return all(one.cost(name) <= other.cost(name) for name in costs)
 
     known = expected(trials)
-    full = [trial for trial in known if not trial.deviation]
     stopped = {trial.number for trial in trials if trial.status is TrialStatus.STOPPED}
+    # Those that go on now count as if they had ended as expected, so that many workers do not all go on at once.
+    ahead = [trial for trial in known if trial.number not in stopped]
     gains = [
         (
             trial.val_accuracy
             + trial.deviation
-            - max((other.val_accuracy for other in full if is_cheaper(other, trial)), default=0.0),
+            - max((other.val_accuracy for other in ahead if is_cheaper(other, trial)), default=0.0),
             -trial.number,
         )
         for trial in known

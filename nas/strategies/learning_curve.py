@@ -23,7 +23,7 @@ PRIOR_WEIGHT = 3.0
 """How many completed trials the prior counts for: that final errors are the present ones times one factor."""
 
 PRIOR_DEVIATION = 0.3
-"""Of the logarithm of a final error around what is expected, before any trial has shown it."""
+"""Of the logarithm of a final error around what is expected, before any trial has shown it; then worth one trial."""
 
 
 @final
@@ -110,7 +110,7 @@ class _Regression:
         self.covariance = np.linalg.inv(precision)
         self.slopes = self.covariance @ (centered.T @ gains)
         residuals = gains - centered @ self.slopes
-        self.variance = float(residuals @ residuals + PRIOR_WEIGHT * PRIOR_DEVIATION**2) / (len(seen) + PRIOR_WEIGHT)
+        self.variance = float(residuals @ residuals + PRIOR_DEVIATION**2) / (len(seen) + 1)
         self.seen = len(seen)
 
     def __call__(self, curve: Sequence[float]) -> tuple[float, float]:

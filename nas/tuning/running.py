@@ -137,23 +137,29 @@ def _start_tracker(search: Search, tracking_uri: str | None) -> Tracker:
 
 @final
 class _TrackerObserver:
-    """Passes ended trials to MLflow's thread."""
+    """Passes ended trials to MLflow's thread, when a worker trains again: until then the next proposal needs Python.
+
+    What it keeps at the end is among the trials that `Tracker.finish` is given.
+    """
 
     def __init__(self, tracker: Tracker) -> None:
         self.tracker = tracker
+        self._ended: list[TrialRecord] = []
         self._told = False
 
     def on_trial_begin(self, record: TrialRecord) -> None:
         """Nothing: a run is written once, when it has ended."""
 
     def on_epoch(self, record: TrialRecord, epoch: int, metrics: dict[str, float]) -> None:
-        """Nothing: the curves are written with the run."""
+        if self._ended:
+            self.tracker.update_front(self._ended)
+            self._ended = []
 
     def on_final(self, record: TrialRecord, done: int, total: int) -> None:
         self.tracker.log_trial(record)
 
     def on_trial_end(self, record: TrialRecord) -> None:
-        self.tracker.log_trial(record)
+        self._ended.append(record)
         if self.tracker.url and not self._told:
             logger.info("watch it at %s", self.tracker.url)
             self._told = True

@@ -60,16 +60,19 @@ def test_targets_follow_the_rungs():
     assert [asha.target(trained) for trained in (0, 1, 3)] == [1, 3, 10]
 
 
-def test_a_third_goes_on_and_a_small_network_is_not_ended_for_being_small():
-    asha = make_early_stopping("pareto-asha", 9)
-    # 0 beats 1 and 3 with fewer parameters; 2 is the least accurate and the smallest.
-    trials = some((100, 0.5), (200, 0.4), (10, 0.2), (300, 0.45), (400, 0.46), (500, 0.47))
-    assert asha.promote(trials[:2], more=True) is None
-    chosen = []
-    while (number := asha.promote(trials, more=True)) is not None:
+def all_that_go_on(trials, more=True):
+    """One after the other, until there is none."""
+    asha, trials, chosen = make_early_stopping("pareto-asha", 9), {trial.number: trial for trial in trials}, []
+    while (number := asha.promote(list(trials.values()), more=more)) is not None:
         chosen.append(number)
         trials[number] = replace(trials[number], status=TrialStatus.RUNNING)
-    assert sorted(chosen) == [0, 2]
+    return chosen
+
+
+def test_a_third_goes_on_and_a_small_network_is_not_ended_for_being_small():
+    # 0 beats the larger ones; 2 is the least accurate and the smallest.
+    trials = some((100, 0.9), (200, 0.4), (10, 0.2), (300, 0.45), (400, 0.46), (500, 0.47))
+    assert sorted(all_that_go_on(trials)) == [0, 2]
 
 
 def test_the_highest_rung_comes_first():
@@ -79,22 +82,21 @@ def test_the_highest_rung_comes_first():
         trials[number] = replace(trials[number], curve=(*trials[number].curve, 0.6, 0.7 - 0.1 * number))
     # At epoch 3 one of three may go on, at epoch 1 two of six, both of which have gone on before.
     assert asha.promote(trials, more=True) == 0
-    trials[0] = replace(trials[0], status=TrialStatus.RUNNING)
-    assert asha.promote(trials, more=True) is None
 
 
-def test_once_no_more_trials_come_whatever_may_be_on_the_front_goes_on():
-    asha = make_early_stopping("pareto-asha", 9)
+@pytest.mark.parametrize("more", [True, False])
+def test_whatever_may_be_on_the_front_goes_on(more):
     # Nothing is known of how curves go on but for one: an error's logarithm has a standard deviation of about 0.3.
     full = Some(9, 25, (0.8, 0.8, 0.8, 0.95), TrialStatus.COMPLETED)
     # Smaller than the full one; larger and hardly worse; larger and much worse.
-    trials = {0: Some(0, 20, (0.8,)), 1: Some(1, 30, (0.79,)), 2: Some(2, 30, (0.5,))}
-    chosen = []
-    while (number := asha.promote([full, *trials.values()], more=False)) is not None:
-        chosen.append(number)
-        trials[number] = replace(trials[number], status=TrialStatus.RUNNING)
-    assert set(chosen) == {0, 1}
-    assert asha.promote([full, Some(0, 20, (0.8,))], more=True) is None
+    trials = [full, Some(0, 20, (0.8,)), Some(1, 30, (0.79,)), Some(2, 30, (0.5,))]
+    assert sorted(all_that_go_on(trials, more)) == [0, 1]
+
+
+def test_those_that_go_on_already_are_what_others_must_exceed():
+    stopped = Some(1, 30, (0.5,))
+    assert all_that_go_on([stopped]) == [1]
+    assert all_that_go_on([Some(0, 20, (0.8,), TrialStatus.RUNNING), stopped]) == []
 
 
 def test_accuracies_are_compared_at_the_same_epoch():
