@@ -74,8 +74,9 @@ class ParetoAsha(EarlyStopping):
     Costs are known, so a small network is never compared with a large one for accuracy alone: it goes on if no network
     of at most its costs was better at the same epoch. Then whatever may still belong to the search's front goes on, the
     most promising first: a trial whose accuracy, as its curve lets expect it and one standard deviation higher, would
-    be above what trainings that were not stopped, of at most its costs, came to. Ranks at a rung are noisy, and a front is made of the few
-    that they are wrong about. That is not put off until no new trials come: a strategy learns most from full trainings.
+    be above what trainings that were not stopped, of at most its costs, came to. Ranks at a rung are noisy, and a front
+    is made of the few that they are wrong about. That is not put off until no new trials come: a strategy learns most
+    from full trainings.
     """
 
     name = "pareto-asha"
