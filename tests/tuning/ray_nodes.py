@@ -8,7 +8,7 @@ import pytest
 
 
 @contextmanager
-def two_nodes(auth_mode):
+def nodes(count, auth_mode):
     """Of one core each; `auth_mode` is "token" or "disabled"."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_AUTH_MODE", auth_mode)
@@ -19,17 +19,24 @@ def two_nodes(auth_mode):
         config = {"health_check_period_ms": 1000, "health_check_failure_threshold": 4}
         cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "_system_config": config})
         try:
-            cluster.add_node(num_cpus=1)
+            for _ in range(count - 1):
+                cluster.add_node(num_cpus=1)
             yield cluster
         finally:
             cluster.shutdown()
 
 
+def processes(node):
+    """All that a node runs."""
+    (raylet,) = node.all_processes["raylet"]
+    parent = psutil.Process(raylet.process.pid)
+    return [parent, *parent.children(recursive=True)]
+
+
 def on(node):
     """Processes that train on a node now, by the number of their trial: they are called what they do."""
-    (raylet,) = node.all_processes["raylet"]
     found = {}
-    for process in psutil.Process(raylet.process.pid).children(recursive=True):
+    for process in processes(node):
         with suppress(psutil.NoSuchProcess):
             name = re.match(r"ray::trial (\d+)", " ".join(process.cmdline()))
             if name:

@@ -15,7 +15,7 @@ from nas.training.place import Place
 from nas.tuning.execution import InProcess, Task
 from nas.tuning.shared_data import write_shared
 from nas.tuning.workers import Workers
-from tests.tuning.ray_nodes import on, two_nodes
+from tests.tuning.ray_nodes import nodes, on
 
 TRAINING = TrainingConfig(epochs=2, batch_size=64)
 PROCESSES = ("workers", pytest.param("ray", marks=pytest.mark.slow))
@@ -53,7 +53,7 @@ def data():
 @pytest.fixture(scope="module")
 def cluster():
     """Two nodes of one core on this machine, which ask for a token."""
-    with two_nodes("token") as made:
+    with nodes(2, "token") as made:
         from nas.tuning.ray_cluster import connected
 
         with connected(made.address, cores=1):

@@ -1,51 +1,61 @@
-"""A search on two Ray nodes, one of which is lost.
+"""A search on three Ray nodes, two of which are lost.
 
 Ray keeps state of earlier clusters in a process: `make test` runs this file in one of its own.
 """
 
 import json
+from contextlib import suppress
 
+import psutil
 import pytest
 
 import nas
 from nas.errors import NasError
 from nas.trial import TrialStatus
-from tests.tuning.ray_nodes import on, two_nodes
+from tests.tuning.ray_nodes import nodes, on, processes
 
 
 @pytest.fixture
 def open_cluster():
-    """Two nodes of one core which let in everybody."""
-    with two_nodes("disabled") as cluster:
+    """Three nodes of one core which let in everybody."""
+    with nodes(3, "disabled") as cluster:
         yield cluster
 
 
 class Saboteur:
-    """Takes a node away while it trains, once the other one has trained, too."""
+    """Once all nodes have trained, one of them is taken away and one freezes, both while they train."""
 
     def __init__(self, cluster):
-        self.cluster, self.removed, self.lost = cluster, False, set()
+        self.cluster, self.lost, self.frozen = cluster, set(), []
         self.seen = {node: set() for node in cluster.list_all_nodes()}
 
     def on_trial_begin(self, record):
         pass
 
     def on_epoch(self, record, epoch, metrics):
-        if self.removed:
+        if self.lost:
             return
         for node, seen in self.seen.items():
             seen |= set(on(node))
-        _, victim = self.seen
-        if all(self.seen.values()) and on(victim):
-            self.removed, self.lost = True, set(on(victim))
-            self.cluster.remove_node(victim, allow_graceful=False)
+        _, removed, freezing = self.seen
+        if all(self.seen.values()) and on(removed) and on(freezing):
+            self.lost = {*on(removed), *on(freezing)}
+            self.frozen = processes(freezing)
+            for process in self.frozen:
+                process.suspend()
+            self.cluster.remove_node(removed, allow_graceful=False)
 
     def on_trial_end(self, record):
         pass
 
+    def thaw(self):
+        for process in self.frozen:
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
+
 
 @pytest.mark.slow
-def test_a_node_is_lost_and_no_trial_is(open_cluster, tmp_path, monkeypatch, finished_search, caplog):
+def test_nodes_are_lost_and_no_trial_is(open_cluster, tmp_path, monkeypatch, finished_search, caplog):
     def search(*observers):
         return nas.search(
             "digits",
@@ -70,10 +80,13 @@ def test_a_node_is_lost_and_no_trial_is(open_cluster, tmp_path, monkeypatch, fin
         search()
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     saboteur = Saboteur(open_cluster)
-    done = search(saboteur)
-    assert saboteur.removed
-    (lost,) = saboteur.lost
-    assert f"trial {lost} runs again on another node" in caplog.text
+    try:
+        done = search(saboteur)
+    finally:
+        saboteur.thaw()
+    assert len(saboteur.lost) == 2
+    for lost in saboteur.lost:
+        assert f"trial {lost} runs again on another node" in caplog.text
     assert [trial.status for trial in done.trials] == [TrialStatus.COMPLETED] * 8
     assert {len(trial.curves["loss"]) for trial in done.trials} == {8}
     events = [json.loads(line) for line in done.folder.journal.path.read_text().splitlines()[1:]]
