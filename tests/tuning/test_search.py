@@ -15,6 +15,7 @@ from nas.datasets import DatasetError
 from nas.resources import find_experiment
 from nas.space import SpaceError
 from nas.strategies import StrategyError
+from nas.tracking import Tracker
 from nas.trial import TrialStatus
 from nas.tuning import Plan, Search, SearchError, SearchFolder, run, searches
 from nas.yaml_file import FileError
@@ -171,6 +172,25 @@ def test_two_processes_cannot_run_one_search(tmp_path):
 def test_a_tracking_server_that_is_away_stops_nothing(tmp_path, caplog):
     done = run(plan(trials=1), runs_dir=tmp_path, tracking_uri="http://127.0.0.1:9")
     assert len(done.front) == 1
+
+
+def test_mlflow_is_written_while_a_network_trains(tmp_path, monkeypatch):
+    watcher = Watcher()
+    update = Tracker.update_front
+
+    def told(self, records):
+        records = list(records)
+        watcher.told.append(("mlflow", *(record.number for record in records)))
+        update(self, records)
+
+    monkeypatch.setattr(Tracker, "update_front", told)
+    run(plan(trials=2), runs_dir=tmp_path, observers=(watcher,))
+    assert watcher.told == [
+        ("mlflow",),
+        *(("begin", 0), ("epoch", 0, 1), ("end", 0)),
+        *(("begin", 1), ("epoch", 1, 1), ("mlflow", 0), ("end", 1)),
+        ("mlflow", 0, 1),
+    ]
 
 
 def test_mlflow_is_written_once_the_data_are_read(tmp_path, monkeypatch):
