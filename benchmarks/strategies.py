@@ -20,6 +20,7 @@ import os
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict, replace
+from itertools import product
 from pathlib import Path
 from typing import Any, final
 
@@ -29,8 +30,8 @@ from nas.cli.bench import print_results
 
 OURS = ("random", "local", "evolution", "aging", "ehvi")
 PEERS = ("optuna-tpe", "optuna-nsga2", "optuna-tpe-ungated", "optuna-nsga2-ungated", "keras-tuner-random")
-SLOW = "keras-tuner-bayesian"
-"""Takes a second a proposal: it has fewer repeats."""
+SLOW, SLOW_TRIALS = "keras-tuner-bayesian", 50
+"""Takes seconds a proposal, the more the more trials there are: it has fewer repeats, and no more trials than that."""
 
 STOPPED = ("random", "evolution", "ehvi")
 EARLY_STOPPING = ("pareto-asha", "one-epoch-then-top-k")
@@ -73,19 +74,23 @@ class Runner:
         repeats: int | None = None,
         stopping: str = "none",
         budget: Budget | None = None,
+        most: int | None = None,
     ) -> list[Result]:
-        """A result a table and strategy; as many repeats as were asked for, at most `repeats`."""
+        """A result a table and strategy; repeats and trials as were asked for, at most `repeats` and `most`."""
         count = min(repeats or self.given.repeats, self.given.repeats)
-        return [self._result(table, strategy, count, stopping, budget) for table in tables for strategy in strategies]
+        trials = [trial for trial in self.trials if most is None or trial <= most] or self.trials[:1]
+        return [self._result(*pair, trials, count, stopping, budget) for pair in product(tables, strategies)]
 
-    def _result(self, table: str, strategy: str, repeats: int, stopping: str, budget: Budget | None) -> Result:
-        key = f"{table} {strategy} {stopping} {self.trials} {repeats} {budget}"
+    def _result(
+        self, table: str, strategy: str, trials: list[int], repeats: int, stopping: str, budget: Budget | None
+    ) -> Result:
+        key = f"{table} {strategy} {stopping} {trials} {repeats} {budget}"
         if key not in self.known:
             print(key, file=sys.stderr, flush=True)
             (result,) = run_bench(
                 [table],
                 [strategy],
-                trials=self.trials,
+                trials=trials,
                 repeats=repeats,
                 early_stopping=[stopping],
                 budget=budget,
@@ -115,7 +120,7 @@ def everything(given: argparse.Namespace) -> list[Result]:
         results += run(curves, STOPPED, stopping=stopping)
     results += run(curves, [HYPERBAND])
     limited = run(small, [*OURS, *PEERS], repeats=FEW, budget=SMALL)
-    results += run(singles, [SLOW], repeats=FEW)
+    results += run(singles, [SLOW], repeats=FEW, most=SLOW_TRIALS)
     results = with_means(sorted(results, key=lambda result: singles.index(result.table)), groups)
     means = with_means(limited, {"nasbench201": small})[len(limited) :] or limited
     return results + [replace(result, table="nasbench201, at most 118k") for result in means]

@@ -113,17 +113,19 @@ def print_results(results: Sequence[Result]) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("table", no_wrap=True)
     table.add_column("strategy", no_wrap=True)
-    headings = [f"{count} trials" for count in results[0].trials]
+    counts = sorted({count for result in results for count in result.trials})
+    headings = [f"{count} trials" for count in counts]
     for heading in (*headings, *(["tried", "trainings"] if stopped else []), "repeats", "infeasible", "seconds"):
         table.add_column(heading, justify="right", no_wrap=True)
     last = None
     for result in results:
+        shares = dict(zip(result.trials, zip(result.shares, result.errors, strict=True), strict=True))
         if last not in (None, result.table):
             table.add_section()
         table.add_row(
             "" if result.table == last else result.table,
             result.name,
-            *(f"{share:.3f} ± {error:.3f}" for share, error in zip(result.shares, result.errors, strict=True)),
+            *("{:.3f} ± {:.3f}".format(*shares[count]) if count in shares else "" for count in counts),
             *([f"{result.tried:.0f}", f"{result.trainings:.1f}"] if stopped else []),
             f"{result.repeats:.1f}",
             f"{result.infeasible:.1f}",
