@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import Any, ClassVar, final
 
 from nas.objectives import PARAMETERS
+from nas.pareto import ParetoFront
 from nas.strategies.base import StrategyError, Tried
 from nas.strategies.evolution import survivors
 from nas.strategies.learning_curve import Expected, expected
@@ -146,12 +147,12 @@ def _most_promising(trials: Sequence[Tried[Any]], costs: tuple[str, ...]) -> int
     known = expected(trials)
     stopped = {trial.number for trial in trials if trial.status is TrialStatus.STOPPED}
     # Those that go on now count as if they had ended as expected, so that many workers do not all go on at once.
-    ahead = [trial for trial in known if trial.number not in stopped]
+    front = ParetoFront.of((trial for trial in known if trial.number not in stopped), costs)
     gains = [
         (
             trial.val_accuracy
             + trial.deviation
-            - max((other.val_accuracy for other in ahead if is_cheaper(other, trial)), default=0.0),
+            - max((other.val_accuracy for other in front if is_cheaper(other, trial)), default=0.0),
             -trial.number,
         )
         for trial in known
