@@ -45,7 +45,7 @@ TUNERS = {
     "Keras Tuner Hyperband": "Hyperband",
 }
 STARTED = 50
-"""Trials with early stopping: most are left after an epoch or two, so that they take about the epochs of 20 in full."""
+"""Trials with early stopping, at most: the epochs end before them."""
 
 ENOUGH = 10_000
 """Keras Tuner wants limits of its own."""
