@@ -88,7 +88,7 @@ def search_ours(stopping: str, seed: int) -> Log:
     from nas.datasets import load
     from nas.strategies import make_strategy
     from nas.strategies.early_stopping import make_early_stopping
-    from nas.training import train
+    from nas.training import clear_session, train
 
     data = load(DatasetConfig(name="digits"))
     strategy = make_strategy("ehvi", digits_space(), BUDGET)
@@ -114,6 +114,7 @@ def search_ours(stopping: str, seed: int) -> Log:
             log.begin(architecture)
         checkpoint = checkpoints.pop(number, None)
         result = train(architecture, data, TRAINING, seed=seed, epochs=target, checkpoint=checkpoint)
+        clear_session()
         checkpoints[number] = result.checkpoint
         full = target == TRAINING.epochs
         record = TrialRecord(

@@ -64,7 +64,7 @@ def train_all(found: list[Architecture], log: Path, limit: int | None) -> dict[K
     # These networks are too small to share, and a second core is somebody else's. Before TensorFlow is loaded.
     os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
     from nas.datasets import load
-    from nas.training import evaluate, train
+    from nas.training import clear_session, evaluate, train
 
     data = load(DatasetConfig(name="digits"))
     done = recorded(log)
@@ -75,6 +75,7 @@ def train_all(found: list[Architecture], log: Path, limit: int | None) -> dict[K
     with log.open("a", encoding="utf-8") as file:
         for number, (network, seed) in enumerate(todo, start=1):
             result = train(network, data, TRAINING, seed=seed)
+            clear_session()
             line = {
                 "id": network.id,
                 "seed": seed,

@@ -111,7 +111,7 @@ def contend(name: str, trials: int, epochs: int) -> None:
     os.dup2(2, 1)  # what Keras Tuner prints is not for the parent
     from nas.config import DatasetConfig, TrainingConfig
     from nas.datasets import load
-    from nas.training import import_tensorflow, train
+    from nas.training import clear_session, import_tensorflow, train
 
     import_tensorflow()
     import tensorflow as tf
@@ -129,6 +129,7 @@ def contend(name: str, trials: int, epochs: int) -> None:
         for number, architecture in enumerate([first, *architectures]):
             turns.next()
             train(architecture, data, config, seed=number, loop="fit" if name == "fit" else "compiled")
+            clear_session()
     turns.end()
 
 

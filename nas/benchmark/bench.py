@@ -13,7 +13,7 @@ from statistics import fmean, stdev
 from typing import final
 
 from nas.architecture import Budget
-from nas.benchmark.peers import PEERS_THAT_STOP, make_contestant
+from nas.benchmark.peers import PEERS, PEERS_THAT_STOP, make_contestant
 from nas.benchmark.replay import Run, replay
 from nas.benchmark.score import Truth
 from nas.benchmark.table_space import TableSpace
@@ -158,9 +158,11 @@ def bench(
 
 
 def _pairs(strategy: str, early_stopping: Sequence[str]) -> list[tuple[str, str]]:
-    """A strategy with each kind of early stopping; one that has its own has that alone."""
+    """A strategy with each kind of early stopping; a peer as it comes, which is told of a trial once, with its own."""
     if strategy in PEERS_THAT_STOP:
         return [(strategy, PEERS_THAT_STOP[strategy])]
+    if strategy in PEERS:
+        return [(strategy, NONE)]
     return [(strategy, stopping) for stopping in early_stopping]
 
 

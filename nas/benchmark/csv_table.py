@@ -45,8 +45,12 @@ def parse_table(text: str, name: str) -> Table:
     Raises:
         TableError: a column is missing, or the line of the first mistake.
     """
-    lines = csv.reader(io.StringIO(text))
-    header = [column.strip() for column in next(lines, [])]
+    found = csv.reader(io.StringIO(text))
+    try:
+        first, *lines = [(found.line_num, cells) for cells in found] or [(0, [])]
+    except csv.Error as error:
+        raise TableError(f"the table {name!r}, line {found.line_num}: {error}; give a CSV file") from None
+    header = [column.strip() for column in first[1]]
     missing = [column for column in REQUIRED if column not in header]
     if missing:
         raise TableError(
@@ -57,7 +61,7 @@ def parse_table(text: str, name: str) -> Table:
     if repeated:
         raise TableError(f"the table {name!r} has the column {repeated[0]!r} twice; keep one")
     reader = _Reader(name, header)
-    return Table(name=name, rows=tuple(reader.row(lines.line_num, cells) for cells in lines if any(cells)))
+    return Table(name=name, rows=tuple(reader.row(number, cells) for number, cells in lines if any(cells)))
 
 
 @final

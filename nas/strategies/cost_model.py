@@ -54,7 +54,8 @@ class CostModel(Generic[AnyCandidate]):
         self.covariance = np.linalg.inv(centered.T @ centered + RIDGE * np.eye(features.shape[1]))
         self.slopes = self.covariance @ (centered.T @ gains)
         residuals = gains - centered @ self.slopes
-        self.variance = float(residuals @ residuals + PRIOR_DEVIATION**2) / (len(measured) + 1)
+        # The prior counts for one network, and the mean was taken from them.
+        self.variance = float(residuals @ residuals + PRIOR_DEVIATION**2) / len(measured)
 
     def __call__(self, candidates: Sequence[AnyCandidate]) -> Array:
         """A row a candidate, a column a cost; of a latency that was not measured, what is expected."""

@@ -16,7 +16,7 @@ from nas.strategies.learning_curve import Expected, expected
 from nas.trial import TrialStatus
 
 REDUCTION = 3
-"""Of the trials that reach a rung about one in this many goes on; the next rung is this many times as far."""
+"""Of the trials that reach a rung at least one in this many goes on; the next rung is this many times as far."""
 
 RUNGS = 3
 """At most, the full training included: more of them earn little."""
@@ -140,26 +140,25 @@ def reached(trials: Sequence[Tried[Any]], rung: int) -> list[Expected[Any]]:
 
 def _most_promising(trials: Sequence[Tried[Any]], costs: tuple[str, ...]) -> int | None:
     """The stopped trial that may exceed the front by most, or None."""
-
-    def is_cheaper(one: Tried[Any], other: Tried[Any]) -> bool:
-        return all(one.cost(name) <= other.cost(name) for name in costs)
+    import numpy as np
 
     known = expected(trials)
-    stopped = {trial.number for trial in trials if trial.status is TrialStatus.STOPPED}
+    numbers = {trial.number for trial in trials if trial.status is TrialStatus.STOPPED}
+    stopped = [trial for trial in known if trial.number in numbers]
+    if not stopped:
+        return None
     # Those that go on now count as if they had ended as expected, so that many workers do not all go on at once.
-    front = ParetoFront.of((trial for trial in known if trial.number not in stopped), costs)
-    gains = [
-        (
-            trial.val_accuracy
-            + trial.deviation
-            - max((other.val_accuracy for other in front if is_cheaper(other, trial)), default=0.0),
-            -trial.number,
-        )
-        for trial in known
-        if trial.number in stopped
-    ]
-    gain, number = max(gains, default=(0.0, 0))
-    return -number if gain > 0 else None
+    front = ParetoFront.of((trial for trial in known if trial.number not in numbers), costs)
+    front_costs, own_costs = (
+        np.array([[trial.cost(name) for name in costs] for trial in those]).reshape(-1, 1, len(costs))
+        for those in (front, stopped)
+    )
+    is_cheaper = (front_costs <= own_costs.transpose(1, 0, 2)).all(axis=2)
+    accuracies = np.array([trial.val_accuracy for trial in front]).reshape(-1, 1)
+    to_exceed = np.where(is_cheaper, accuracies, 0.0).max(axis=0, initial=0.0)
+    gains = np.array([trial.val_accuracy + trial.deviation for trial in stopped]) - to_exceed
+    best = int(gains.argmax())
+    return stopped[best].number if gains[best] > 0 else None
 
 
 def _first_waiting(best: Sequence[Tried[Any]], trials: Sequence[Tried[Any]], rung: int) -> int | None:

@@ -110,7 +110,8 @@ class _Regression:
         self.covariance = np.linalg.inv(precision)
         self.slopes = self.covariance @ (centered.T @ gains)
         residuals = gains - centered @ self.slopes
-        self.variance = float(residuals @ residuals + PRIOR_DEVIATION**2) / (len(seen) + 1)
+        # The prior counts for one trial, and the shift was taken from them.
+        self.variance = float(residuals @ residuals + PRIOR_DEVIATION**2) / max(len(seen), 1)
         self.seen = len(seen)
 
     def __call__(self, curve: Sequence[float]) -> tuple[float, float]:

@@ -234,3 +234,9 @@ def test_a_killed_process_is_said_in_one_sentence(path, monkeypatch):
     monkeypatch.setattr(bench, "ProcessPoolExecutor", Killed)
     with pytest.raises(bench.BenchError, match="a process of the benchmark was killed after 1 of 2 runs; run it again"):
         run_bench([str(path)], ["random"], trials=[2], repeats=2, processes=1)
+
+
+def test_peers_as_they_come_stop_as_they_do_themselves():
+    names = ["random", "keras-tuner-random", "keras-tuner-hyperband"]
+    results = run_bench(["naap440"], names, trials=[2], repeats=1, early_stopping=["pareto-asha"])
+    assert [result.early_stopping for result in results] == ["pareto-asha", "none", "hyperband"]

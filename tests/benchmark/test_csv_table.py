@@ -46,6 +46,10 @@ def test_without_single_trainings_the_accuracy_is_observed():
             "g,parameters,accuracy\na,1,0.5\nb,2,nan\n",
             "'t', line 3: `accuracy` must be a number from 0 to 1; received 'nan'",
         ),
+        (
+            f"g,parameters,accuracy\n{'a' * 200_000},1,0.5\n",
+            "'t', line 2: field larger than field limit",
+        ),
         ("g,parameters,accuracy\na,1,91.5\n", "'t', line 2: `accuracy` must be a number from 0 to 1; received '91.5'"),
         ("g,parameters,accuracy\na,1,\n", "'t', line 2: `accuracy` must be a number from 0 to 1; received ''"),
         ("g,parameters,accuracy\na,1.5,0.5\n", "'t', line 2: `parameters` must be a whole number; received '1.5'"),

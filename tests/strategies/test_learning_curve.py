@@ -35,6 +35,14 @@ def test_without_a_full_training_a_stopped_trial_counts_as_it_is_and_is_uncertai
     assert found.deviation == pytest.approx(0.3 * 0.303)
 
 
+def test_one_full_training_says_nothing_of_how_much_others_differ():
+    full, stopped = Some(0, 100, (0.5, 0.7, 0.8), DONE), Some(1, 100, (0.5, 0.7))
+    _, found = expected([full, stopped])
+    assert found.val_accuracy == pytest.approx(0.8, abs=0.001)
+    # Both may be off by the prior deviation.
+    assert found.deviation == pytest.approx(0.3 * 2**0.5 * 0.203, rel=0.01)
+
+
 def test_failed_and_untrained_trials_are_left_out():
     assert expected([Some(0, 100, (0.5,), TrialStatus.FAILED), Some(1, 100, (), TrialStatus.RUNNING)]) == []
 
