@@ -3,7 +3,8 @@
     python benchmarks/scale.py                                  # 10,000 trials, 1,000 workers: some minutes
     python benchmarks/scale.py --trials 1000 --workers 50       # a quick look
 
-* Proposals: each strategy is asked for one architecture, after histories of several lengths.
+* Proposals: each strategy is asked for one architecture, after histories of several lengths, and early stopping who
+  goes on, when a third of the trials is at each of its rungs.
 * The search: the real oracle, tuner and journal drive simulated workers. Their clock is simulated: a trial takes a
   minute or so of it, and the search's own work takes the processor time that it takes here. A worker that has to wait
   for the search while that is busy with others is idle; the share of time that workers train is what is left.
@@ -23,6 +24,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from nas.architecture import Architecture, Budget
 from nas.space import load_space
 from nas.strategies import STRATEGIES, make_strategy
+from nas.strategies.early_stopping import make_early_stopping
 from nas.trial import TrialRecord, TrialStatus
 from nas.tuning.execution import Epoch, Executor, Outcome, Task
 
@@ -156,6 +159,22 @@ def proposals(records: list[TrialRecord]) -> None:
             last = statistics.median(took)
             row += f"{last:>10.3f}"
         print(f"{name:14}{row}", flush=True)
+    stopping = make_early_stopping("pareto-asha", EPOCHS)
+    lengths_of_curves = [random.Random(record.number).choice(stopping.rungs) for record in records]
+    stopped = [cut(record, epochs) for record, epochs in zip(records, lengths_of_curves, strict=True)]
+    row = ""
+    for length in lengths:
+        begin = time.process_time()
+        stopping.promote(stopped[:length], more=True)
+        row += f"{time.process_time() - begin:>10.3f}"
+    print(f"{'who goes on':14}{row}", flush=True)
+
+
+def cut(record: TrialRecord, epochs: int) -> TrialRecord:
+    """A trial that was left after so many of its epochs, which may be all of them."""
+    curve = tuple(record.val_accuracy * (1 - 0.7**epoch) for epoch in range(1, epochs + 1))
+    status = TrialStatus.COMPLETED if epochs == EPOCHS else TrialStatus.STOPPED
+    return replace(record, status=status, metrics={"val_accuracy": max(curve)}, curves={"val_accuracy": curve})
 
 
 def search(trials: int, workers: int, strategy: str) -> None:
