@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -110,9 +111,22 @@ class Executor(ABC):
         """End everything at once; what still runs is lost."""
 
 
+def too_long(limit_seconds: float) -> str:
+    """The reason of a trial that was ended because of it, whatever the executor."""
+    return f"the trial took longer than trial_timeout ({limit_seconds:g} s)"
+
+
 @final
 class InProcess(Executor):
-    """One slot in this process: for debugging, and for a trial over several devices."""
+    """One slot in this process: for debugging, and for a trial over several devices.
+
+    Args:
+        data: on which every trial is trained.
+        training: how every trial is trained.
+        devices: what it is trained on.
+        should_stop: asked within each epoch whether the search shall end.
+        timeout_seconds: a trial that takes longer is ended within its next steps; None for no limit.
+    """
 
     slots = 1
 
@@ -123,24 +137,34 @@ class InProcess(Executor):
         training: TrainingConfig,
         devices: Devices,
         should_stop: Callable[[], bool],
+        timeout_seconds: float | None = None,
     ) -> None:
         self._data, self._training, self._devices, self._should_stop = data, training, devices, should_stop
+        self._timeout = timeout_seconds
         self._task: Task | None = None
 
     def submit(self, slot: int, task: Task) -> None:
         self._task = task
 
     def next_outcome(self, timeout_seconds: float, on_epoch: Callable[[Epoch], None]) -> Outcome | None:
-        """Train the task to its end, or until `should_stop`."""
+        """Train the task to its end, or until `should_stop`, or for as long as it may take."""
         from nas.training import TrainingStoppedError, clear_session
 
         if self._task is None:
             return None
         task, self._task = self._task, None
+        started = time.monotonic()
+
+        def must_end() -> bool:
+            late = self._timeout is not None and time.monotonic() - started > self._timeout
+            return late or self._should_stop()
+
         try:
-            return attempt(0, task, self._data, self._training, self._devices, on_epoch, should_stop=self._should_stop)
+            return attempt(0, task, self._data, self._training, self._devices, on_epoch, should_stop=must_end)
         except TrainingStoppedError:
-            return None
+            if self._timeout is None or self._should_stop():
+                return None
+            return Outcome(slot=0, number=task.number, reason=too_long(self._timeout), crashed=True)
         finally:
             clear_session()
 
@@ -205,7 +229,13 @@ def attempt(
 def failure(slot: int, number: int, error: Exception) -> Outcome:
     """What an exception means for its trial: a sentence of ours is an outcome, anything else a crash."""
     ours = isinstance(error, NasError)
-    text = str(error).strip().splitlines()
-    reason = str(error) if ours else f"{type(error).__name__}: {text[0] if text else 'no message'}"
     log = "" if ours else "".join(traceback.format_exception(error))
-    return Outcome(slot=slot, number=number, reason=reason, log=log, crashed=not ours)
+    return Outcome(slot=slot, number=number, reason=one_line(error), log=log, crashed=not ours)
+
+
+def one_line(error: Exception) -> str:
+    """What went wrong, for a reader who does not want the traceback."""
+    if isinstance(error, NasError):
+        return str(error)
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0] if text else 'no message'}"

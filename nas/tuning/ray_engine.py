@@ -17,7 +17,7 @@ from nas.config import TrainingConfig
 from nas.errors import NasError
 from nas.training.place import Place
 from nas.tuning.accelerators import share_bytes
-from nas.tuning.execution import Epoch, Executor, Outcome, Task, attempt, failure
+from nas.tuning.execution import Epoch, Executor, Outcome, Task, attempt, failure, too_long
 from nas.tuning.ray_cluster import Resources, nodes, room
 from nas.tuning.worker import start_tensorflow
 from nas.tuning.workers import TRIALS_A_PROCESS
@@ -194,7 +194,7 @@ class RayTasks(Executor):
             if running.started is not None and running.started < oldest:
                 ray.cancel(stream, force=True)
                 del self._running[stream]
-                reason = f"the trial took longer than trial_timeout ({self._timeout:g} s)"
+                reason = too_long(self._timeout)
                 return Outcome(slot=running.slot, number=running.task.number, reason=reason, crashed=True)
         return None
 

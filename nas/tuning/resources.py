@@ -88,7 +88,13 @@ def make_executor(
         # Devices first: reading the data starts TensorFlow, and then they are fixed.
         devices = select_devices(experiment.device, most=experiment.gpus_per_trial)
         data = load(experiment.dataset)
-        yield InProcess(data=data, training=experiment.training, devices=devices, should_stop=should_stop)
+        yield InProcess(
+            data=data,
+            training=experiment.training,
+            devices=devices,
+            should_stop=should_stop,
+            timeout_seconds=experiment.trial_timeout,
+        )
         return
     found = find_accelerators(experiment)
     check(experiment, found.kind)

@@ -22,7 +22,7 @@ from typing import final
 from nas.config import TrainingConfig
 from nas.training.place import Place
 from nas.tuning import worker
-from nas.tuning.execution import Epoch, Executor, Outcome, Task
+from nas.tuning.execution import Epoch, Executor, Outcome, Task, too_long
 from nas.tuning.worker import Setup
 
 logger = logging.getLogger(__name__)
@@ -176,7 +176,7 @@ class Workers(Executor):
         if not slot.future.done():
             late = self._timeout is not None and slot.ready and time.monotonic() - slot.started > self._timeout
             if late and not slot.reason and slot.process is not None:
-                slot.reason = f"the trial took longer than trial_timeout ({self._timeout:g} s)"
+                slot.reason = too_long(self._timeout or 0)
                 slot.process.kill()
             return
         task, future = slot.task, slot.future

@@ -178,7 +178,7 @@ def test_a_killed_process_costs_only_its_trial(name, executors):
     assert outcome_of(executor).result is not None
 
 
-@pytest.mark.parametrize("name", PROCESSES)
+@pytest.mark.parametrize("name", ALL)
 def test_a_hanging_trial_is_ended(name, executors, monkeypatch):
     executor = executors(name)
     monkeypatch.setattr(executor, "_timeout", 0.01)
