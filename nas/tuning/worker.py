@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from nas.config import TrainingConfig
 from nas.training.place import Place
-from nas.tuning.execution import Epoch, Outcome, Task, attempt
+from nas.tuning.execution import Epoch, Outcome, Task, attempt, one_line
 
 if TYPE_CHECKING:
     from nas.datasets import DatasetSpec
@@ -56,7 +57,17 @@ _state: list[_State] = []
 
 
 def start(setup: Setup, epochs: Connection) -> None:
-    """Set the process up; called once, before its first task."""
+    """Set the process up; called once, before its first task. Tells True if it is ready, or why it is not."""
+    try:
+        _set_up(setup, epochs)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the parent shall know
+        traceback.print_exc()
+        epochs.send(f"the worker process did not start: {one_line(error)}")
+        os._exit(1)  # what has half started might wait for ever
+    epochs.send(True)
+
+
+def _set_up(setup: Setup, epochs: Connection) -> None:
     _redirect_stderr(setup.log)
     # Ctrl-C goes to the whole group of processes; the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -68,7 +79,6 @@ def start(setup: Setup, epochs: Connection) -> None:
     devices = open_place(setup.place)
     training = TrainingConfig.model_validate_json(setup.training)
     _state.append(_State(setup=setup, training=training, data=read_shared(setup.data), devices=devices, epochs=epochs))
-    epochs.send(None)  # ready
 
 
 _UNUSED = {"jax", "matplotlib", "pandas", "sklearn"}

@@ -33,6 +33,9 @@ TRIALS_A_PROCESS = 40
 MEMORY_BYTES = 2 * 2**30
 """And earlier if it has grown by this since its first trial; the libraries of a GPU alone may take more."""
 
+START_SECONDS = 300.0
+"""That a process may take from its first task until it is ready; some seconds are usual."""
+
 POLL_SECONDS = 0.2
 """Between looks at trials that may have taken too long."""
 
@@ -53,7 +56,7 @@ class _Slot:
     first_bytes: int = 0
     """Its memory after its first trial."""
     reason: str = ""
-    """Why we killed it, if we did."""
+    """Why it could not start, or why we killed it, if that is known."""
 
 
 @final
@@ -84,27 +87,17 @@ class Workers(Executor):
         self._outcomes: deque[Outcome] = deque()
         self._woken, self._wake_up = multiprocessing.Pipe(duplex=False)
         text = training.model_dump_json()
-        self._slots = [
-            _Slot(
-                Setup(
-                    slot=slot,
-                    data=data,
-                    training=text,
-                    threads=threads,
-                    place=place,
-                    log=logs / f"worker-{slot}.log",
-                )
-            )
-            for slot, place in enumerate(places)
-        ]
+        self._slots: list[_Slot] = []
+        for number, place in enumerate(places):
+            log = logs / f"worker-{number}.log"
+            setup = Setup(slot=number, data=data, training=text, threads=threads, place=place, log=log)
+            self._slots.append(_Slot(setup))
         for slot in self._slots:
             self._start(slot)
 
     def submit(self, slot: int, task: Task) -> None:
         place = self._slots[slot]
-        if place.pool is None:
-            self._start(place)
-        place.task, place.started, place.reason = task, time.monotonic(), ""
+        place.task, place.started = task, time.monotonic()
         place.trials += 1
         self._send(place, task)
 
@@ -134,7 +127,7 @@ class Workers(Executor):
         context = multiprocessing.get_context("spawn")
         receive, send = context.Pipe(duplex=False)
         slot.pool = ProcessPoolExecutor(1, mp_context=context, initializer=worker.start, initargs=(slot.setup, send))
-        slot.epochs, slot.ready, slot.trials, slot.first_bytes = receive, False, 0, 0
+        slot.epochs, slot.ready, slot.trials, slot.first_bytes, slot.reason = receive, False, 0, 0, ""
         before = set(multiprocessing.active_children())
         with _without_main():
             slot.pool.submit(os.getpid)  # an executor starts its process with its first task
@@ -159,46 +152,66 @@ class Workers(Executor):
             self._wake_up.send_bytes(b".")
 
     def _receive(self, slot: _Slot, on_epoch: Callable[[Epoch], None]) -> None:
-        """Epochs of a slot, and that its process is ready."""
-        with suppress(EOFError, OSError):
-            while slot.epochs is not None and slot.epochs.poll():
+        """Epochs of a slot, and that its process is ready, cannot start, or is dead."""
+        while slot.epochs is not None:
+            try:
+                if not slot.epochs.poll():
+                    return
                 event = slot.epochs.recv()
-                if isinstance(event, Epoch):
-                    on_epoch(event)
-                else:
-                    # Its start-up is not the trial's time.
-                    slot.ready, slot.started = True, time.monotonic()
+            except (EOFError, OSError):
+                # The pipe of a dead process would wake us all the time.
+                slot.epochs.close()
+                slot.epochs = None
+                if slot.task is None and slot.ready:
+                    self._replace(slot)
+                return
+            if isinstance(event, Epoch):
+                on_epoch(event)
+            elif isinstance(event, str):
+                slot.reason = event
+            else:
+                # Its start-up is not the trial's time.
+                slot.ready, slot.started = True, time.monotonic()
 
     def _check(self, slot: _Slot, on_epoch: Callable[[Epoch], None]) -> None:
         """Whether the slot's trial has ended, by itself or with its process, or must be ended."""
         if slot.future is None or slot.task is None:
             return
         if not slot.future.done():
-            late = self._timeout is not None and slot.ready and time.monotonic() - slot.started > self._timeout
-            if late and not slot.reason and slot.process is not None:
-                slot.reason = too_long(self._timeout or 0)
-                slot.process.kill()
+            self._end_if_late(slot)
             return
+        self._receive(slot, on_epoch)
         task, future = slot.task, slot.future
         slot.future = slot.task = None
         error = future.exception()
         if error is not None:
             reason = slot.reason or "the worker process died, killed by the system (out of memory?) or by a crash"
             log = _tail(slot.setup.log)
-            self._stop(slot)
             self._outcomes.append(
                 Outcome(slot=slot.setup.slot, number=task.number, reason=reason, log=log, crashed=True)
             )
+            self._replace(slot)
             return
         outcome, memory_bytes = future.result()
-        self._receive(slot, on_epoch)
         self._outcomes.append(outcome)
         slot.first_bytes = slot.first_bytes or memory_bytes
-        if slot.trials >= TRIALS_A_PROCESS or memory_bytes - slot.first_bytes > MEMORY_BYTES:
-            logger.debug(
-                "worker %d is replaced after %d trials, %d MB", slot.setup.slot, slot.trials, memory_bytes >> 20
-            )
-            self._stop(slot)
+        used_up = slot.trials >= TRIALS_A_PROCESS or memory_bytes - slot.first_bytes > MEMORY_BYTES
+        # It may also have been killed for being late, or died of itself, just when it was done.
+        if used_up or slot.reason or slot.epochs is None:
+            self._replace(slot)
+
+    def _end_if_late(self, slot: _Slot) -> None:
+        limit = self._timeout if slot.ready else START_SECONDS
+        if limit is None or slot.reason or slot.process is None or time.monotonic() - slot.started <= limit:
+            return
+        slot.reason = too_long(limit) if slot.ready else f"the worker process did not start within {limit:g} s"
+        slot.process.kill()
+
+    def _replace(self, slot: _Slot) -> None:
+        """At once, so that it starts while the parent decides about the next trial."""
+        logger.debug("worker %d is replaced after %d trials", slot.setup.slot, slot.trials)
+        self._stop(slot)
+        self._start(slot)
 
     def _stop(self, slot: _Slot) -> None:
         if slot.process is not None:
