@@ -27,7 +27,7 @@ from nas.tuning.worker import Setup
 
 logger = logging.getLogger(__name__)
 
-TRIALS_A_PROCESS = 40
+TRIALS_A_PROCESS = 100
 """A process is replaced after that many: Keras and TensorFlow keep some memory of every model they built."""
 
 MEMORY_BYTES = 2 * 2**30
