@@ -14,6 +14,15 @@ if TYPE_CHECKING:
     from nas.architecture import Architecture
 
 
+def seven_figures(value: float) -> float:
+    """What is measured, as a trial has it: all that float32 has, and short when it is written.
+
+    Numbers are rounded before anybody reads them. Rounded later, on their way to the disk, they would no longer be
+    equal after a restart where they were before, and the search would go on as another one.
+    """
+    return float(f"{value:.7g}")
+
+
 class TrialStatus(StrEnum):
     RUNNING = "RUNNING"
     STOPPED = "STOPPED"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from nas.config import FinalConfig
 from nas.pareto import ParetoFront
 from nas.strategies.evolution import survivors
-from nas.trial import FinalTraining, TrialRecord
+from nas.trial import FinalTraining, TrialRecord, seven_figures
 from nas.tuning.execution import Epoch, Executor, Outcome, Task, trial_seed
 
 if TYPE_CHECKING:
@@ -93,8 +93,8 @@ def run_finals(
             continue
         training = FinalTraining(
             seed=seed,
-            val_accuracy=outcome.result.metrics["val_accuracy"],
-            test_accuracy=outcome.result.metrics["test_accuracy"],
+            val_accuracy=seven_figures(outcome.result.metrics["val_accuracy"]),
+            test_accuracy=seven_figures(outcome.result.metrics["test_accuracy"]),
         )
         folder.journal.final(number, training)
         trials[number] = trials[number].with_final(training)

@@ -23,7 +23,7 @@ class JournalError(NasError):
 
 @final
 class Journal:
-    """One JSON object a line; the first says what the file is.
+    """One JSON object a line; the first says what the file is. Numbers are read back to the last bit.
 
     A line counts once it ends. A process that is killed while it writes leaves at most one unfinished last line, which
     the next one removes; any other damage is an error, never a silent restart.
@@ -86,9 +86,9 @@ class Journal:
                 "event": "end",
                 "trial": record.number,
                 "status": record.status.value,
-                "metrics": {name: _rounded(value) for name, value in record.metrics.items()},
-                "curves": {name: [_rounded(value) for value in values] for name, values in record.curves.items()},
-                "duration_seconds": round(record.duration_seconds, 3),
+                "metrics": record.metrics,
+                "curves": record.curves,
+                "duration_seconds": record.duration_seconds,
                 "reason": record.reason,
                 "log": record.log,
             }
@@ -101,8 +101,8 @@ class Journal:
                 "event": "final",
                 "trial": trial,
                 "seed": training.seed,
-                "val_accuracy": _rounded(training.val_accuracy),
-                "test_accuracy": _rounded(training.test_accuracy),
+                "val_accuracy": training.val_accuracy,
+                "test_accuracy": training.test_accuracy,
             }
         )
 
@@ -165,11 +165,6 @@ def _ended(running: TrialRecord, event: Mapping[str, Any]) -> TrialRecord:
         log=event["log"],
         parent=running.parent,
     )
-
-
-def _rounded(value: float) -> float:
-    """Seven figures: all that float32 has."""
-    return float(f"{value:.7g}")
 
 
 class _errors:  # noqa: N801 - used as a verb: `with _errors(path)`

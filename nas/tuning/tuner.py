@@ -16,7 +16,7 @@ from nas.errors import NasError
 from nas.objectives import LATENCY
 from nas.pareto import ParetoFront
 from nas.training import load_weights, save_weights
-from nas.trial import TrialRecord, TrialStatus
+from nas.trial import TrialRecord, TrialStatus, seven_figures
 from nas.tuning.execution import Epoch, Executor, Outcome, Parent, Task, trial_seed
 from nas.tuning.folder import SearchFolder
 from nas.tuning.journal import write_atomically
@@ -213,19 +213,20 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
             return replace(
                 running.record,
                 status=TrialStatus.FAILED if latency is None else TrialStatus.REFUSED,
-                metrics={} if latency is None else {LATENCY: latency},
+                metrics={} if latency is None else {LATENCY: seven_figures(latency)},
                 curves={},
-                duration_seconds=running.record.duration_seconds + time.monotonic() - running.started,
+                duration_seconds=round(running.record.duration_seconds + time.monotonic() - running.started, 3),
                 reason=outcome.reason,
                 log=outcome.log,
             )
         result = outcome.result
+        measured = {name: seven_figures(value) for name, value in result.metrics.items()}
         return replace(
             running.record,
             status=TrialStatus.COMPLETED if result.checkpoint is None else TrialStatus.STOPPED,
-            metrics={**running.record.metrics, **result.metrics},
-            curves=result.curves,
-            duration_seconds=running.record.duration_seconds + result.duration_seconds,
+            metrics={**running.record.metrics, **measured},
+            curves={name: tuple(map(seven_figures, values)) for name, values in result.curves.items()},
+            duration_seconds=round(running.record.duration_seconds + result.duration_seconds, 3),
         )
 
     def _tell(self, event: str, *arguments: Any) -> None:

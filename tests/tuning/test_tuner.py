@@ -1,10 +1,12 @@
 """What the tuner makes of outcomes, whichever executor they come from."""
 
+import random
 from collections import Counter
 
 import numpy as np
 import pytest
 
+from nas.architecture import Architecture
 from nas.config import load_experiment
 from nas.resources import find_experiment
 from nas.training import TrainingResult
@@ -46,6 +48,65 @@ class Crashing(Executor):
         pass
 
 
+class Counting(Executor):
+    """Trains nothing; an accuracy is so many of 288 images, as on the real digits, and many are equal."""
+
+    slots = 1
+
+    def submit(self, slot, task):
+        self.task = task
+
+    def next_outcome(self, timeout_seconds, on_epoch):
+        draws = random.Random(Architecture.from_json(self.task.architecture).id)
+        curve = tuple(draws.randint(250, 256) / 288 for _ in range(EPOCHS))
+        result = TrainingResult(
+            metrics={"val_accuracy": max(curve), "val_loss": draws.random()},
+            curves={"val_accuracy": curve},
+            weights=[np.zeros(3, np.float32)],
+            best_epoch=1,
+            epochs=EPOCHS,
+            duration_seconds=draws.random(),
+        )
+        return Outcome(slot=0, number=self.task.number, result=result)
+
+    def close(self):
+        pass
+
+
+def searched(folder, plan, executor, trials):
+    """As `nas.tuning.run` does it, but for MLflow and the final stage; the oracle at its end."""
+    folder.create(plan.experiment, plan.space_text, plan.facts())
+    oracle = StrategyOracle(
+        strategy=plan.strategy, early_stopping=plan.early_stopping, journal=folder.journal, max_trials=trials, seed=0
+    )
+    ArchitectureTuner(
+        oracle=oracle,
+        executor=executor,
+        folder=folder,
+        observers=(),
+        experiment=plan.experiment,
+        should_stop=lambda: False,
+    ).search()
+    return oracle
+
+
+def planned(strategy="random", **settings):
+    settings = {"space": "tiny", "strategy": strategy, "budget.max_parameters": 3000, "trials": 3} | settings
+    settings |= {"training.epochs": EPOCHS, "early_stopping": "none"}
+    return Plan.of(load_experiment(find_experiment("digits"), settings))
+
+
+def test_a_search_that_goes_on_reads_the_numbers_that_it_had(tmp_path):
+    """Were they rounded on their way to the disk alone, equal accuracies would be unequal after a restart."""
+    plan = planned("evolution")
+    whole, cut = SearchFolder(tmp_path / "whole", "digits"), SearchFolder(tmp_path / "cut", "digits")
+    in_memory = searched(whole, plan, Counting(), 60).records
+    assert list(in_memory.values()) == whole.trials()
+    for trials in (25, 40, 60):
+        searched(cut, plan, Counting(), trials)
+    assert [trial.architecture.id for trial in cut.trials()] == [trial.architecture.id for trial in whole.trials()]
+
+
 @pytest.mark.parametrize(
     ("times", "crashed", "tries", "status"),
     [
@@ -55,23 +116,9 @@ class Crashing(Executor):
     ],
 )
 def test_a_crash_is_tried_once_more_and_a_failure_is_not(tmp_path, times, crashed, tries, status):
-    settings = {"space": "tiny", "strategy": "random", "budget.max_parameters": 3000, "trials": 3}
-    settings |= {"training.epochs": EPOCHS, "early_stopping": "none"}
-    plan = Plan.of(load_experiment(find_experiment("digits"), settings))
     folder = SearchFolder(tmp_path, "digits")
-    folder.create(plan.experiment, plan.space_text, plan.facts())
-    oracle = StrategyOracle(
-        strategy=plan.strategy, early_stopping=plan.early_stopping, journal=folder.journal, max_trials=3, seed=0
-    )
     executor = Crashing(times, crashed=crashed)
-    ArchitectureTuner(
-        oracle=oracle,
-        executor=executor,
-        folder=folder,
-        observers=(),
-        experiment=plan.experiment,
-        should_stop=lambda: False,
-    ).search()
+    searched(folder, planned(), executor, 3)
     assert executor.submitted == {0: 1, 1: tries, 2: 1}
     ended = folder.trials()
     assert [trial.status for trial in ended] == [TrialStatus.COMPLETED, status, TrialStatus.COMPLETED]
