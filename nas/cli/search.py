@@ -170,7 +170,8 @@ def _run(plan: Plan, runs_dir: Path, tracking_uri: str | None, fresh: bool) -> S
             )
     except KeyboardInterrupt as interrupt:
         # Of the journal: the last trial may have ended there and not been shown yet.
-        kept = sum(1 for trial in folder.trials() if trial.status is not TrialStatus.RUNNING)
+        known = folder.trials() if folder.exists else []
+        kept = sum(1 for trial in known if trial.status is not TrialStatus.RUNNING)
         again = shlex.join([sys.argv[0] if Path(sys.argv[0]).name == "nas" else "nas", *_without_fresh(sys.argv[1:])])
         errors.print(
             f"Interrupted; {kept} finished trials are kept. Go on with:\n  {again}", markup=False, soft_wrap=True

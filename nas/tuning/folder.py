@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from nas.config import ExperimentConfig
 from nas.errors import NasError
 from nas.trial import TrialRecord
-from nas.tuning.journal import Journal, write_atomically
+from nas.tuning.durable import write_atomically
+from nas.tuning.journal import Journal, JournalError
 
 FREE_TO_CHANGE = {
     "description",
@@ -95,6 +96,8 @@ class SearchFolder:
     def create(self, experiment: ExperimentConfig, space_text: str, facts: SearchFacts) -> None:
         """Write what a search is before its first trial; `experiment.json` comes last and makes it one.
 
+        From then on a journal that is missing is an error: a search that goes on gets no new one.
+
         Raises:
             SearchError: the runs directory cannot be written.
         """
@@ -105,6 +108,8 @@ class SearchFolder:
                 f"cannot write to the runs directory {self.runs_dir}: {error.strerror}; make it writable, or "
                 f"give another one with --runs-dir"
             ) from None
+        if not self.exists:
+            self.journal.create()
         write_atomically(self.path / "space.yaml", space_text)
         write_atomically(self.path / "facts.json", facts.model_dump_json(indent=2) + "\n")
         write_atomically(self.path / "experiment.json", experiment.model_dump_json(indent=2) + "\n")
@@ -145,6 +150,21 @@ class SearchFolder:
 
     def trials(self) -> list[TrialRecord]:
         return self.journal.read()
+
+    def check_whole(self) -> None:
+        """Refuse to go on without trials that the journal has lost, such as by a cut between two lines.
+
+        Raises:
+            JournalError: it does not know a trial that has left weights or a checkpoint.
+        """
+        known = len(self.trials())
+        files = (*self.weights(0).parent.glob("*.npz"), *self.checkpoint(0).parent.glob("*.npz"))
+        lost = [path for path in files if path.stem.isdigit() and int(path.stem) >= known]
+        if lost:
+            raise JournalError(
+                f"{self.journal.path} has lost trials: it knows {known}, and there is {min(lost)}; restore the "
+                f"journal from a backup, or start over with --fresh"
+            )
 
     def check_same(self, experiment: ExperimentConfig, space_text: str) -> None:
         """Refuse to continue a search as another one.

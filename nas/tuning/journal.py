@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, final
@@ -12,13 +12,16 @@ from typing import Any, final
 from nas.architecture import Architecture, ArchitectureError
 from nas.errors import NasError
 from nas.trial import FinalTraining, TrialRecord, TrialStatus
+from nas.tuning.durable import keeping, write_atomically
 
 FORMAT = 1
 """Version of the journal's lines."""
 
+_RESTORE = "restore the file from a backup, or start over with --fresh"
+
 
 class JournalError(NasError):
-    """A journal that cannot be read or written."""
+    """A journal that is damaged, or from a newer version."""
 
 
 @final
@@ -32,11 +35,16 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    def create(self) -> None:
+        """Make an empty one, unless there is one."""
+        if not self.path.exists():
+            write_atomically(self.path, json.dumps({"format": FORMAT, "kind": "nas trials"}) + "\n")
+
     def read(self) -> list[TrialRecord]:
         """Every trial in the order of its start; one that started and did not end is RUNNING.
 
         Raises:
-            JournalError: the file is damaged or from a newer version.
+            JournalError: the file is missing, damaged or from a newer version.
         """
         trials: dict[int, TrialRecord] = {}
         for number, line in enumerate(self._lines(), start=1):
@@ -65,8 +73,7 @@ class Journal:
                     trials[event["trial"]] = _ended(trials[event["trial"]], event)
             except (ValueError, KeyError, TypeError, AttributeError, ArchitectureError) as error:
                 raise JournalError(
-                    f"line {number} of {self.path} is damaged ({type(error).__name__}: {error}); restore the file from "
-                    f"a backup, or remove that line, or start over with --fresh"
+                    f"line {number} of {self.path} is damaged ({type(error).__name__}: {error}); {_RESTORE}"
                 ) from None
         return list(trials.values())
 
@@ -108,40 +115,39 @@ class Journal:
 
     def repair(self) -> None:
         """Remove an unfinished last line; call it once, holding the search's lock, before writing."""
-        if not self.path.exists():
-            return
         content = self._bytes()
         whole = content.rfind(b"\n") + 1
         if whole < len(content):
-            with _errors(self.path), self.path.open("rb+") as file:
+            with keeping(self.path), self.path.open("rb+") as file:
                 file.truncate(whole)
                 os.fsync(file.fileno())
 
     def _append(self, event: Mapping[str, Any]) -> None:
-        with _errors(self.path):
-            new = not self.path.exists() or self.path.stat().st_size == 0
-            lines = [json.dumps(event, separators=(",", ":"), allow_nan=False)]
-            if new:
-                lines.insert(0, json.dumps({"format": FORMAT, "kind": "nas trials"}))
-            before = 0 if new else self.path.stat().st_size
+        line = json.dumps(event, separators=(",", ":"), allow_nan=False)
+        with keeping(self.path):
+            before = self.path.stat().st_size
             with self.path.open("ab") as file:
                 try:
-                    file.write("".join(f"{line}\n" for line in lines).encode())
+                    file.write(f"{line}\n".encode())
                     file.flush()
                     os.fsync(file.fileno())
                 except OSError:
                     # A full disk may have taken half a line.
                     os.truncate(self.path, before)
                     raise
-            if new:
-                _sync_folder(self.path.parent)
 
     def _bytes(self) -> bytes:
-        with _errors(self.path):
+        try:
             return self.path.read_bytes()
+        except OSError as error:
+            raise JournalError(f"cannot read {self.path}: {error.strerror or error}; {_RESTORE}") from None
 
-    def _lines(self) -> Iterable[bytes]:
-        return self._bytes().split(b"\n")[:-1] if self.path.exists() else ()
+    def _lines(self) -> list[bytes]:
+        """Those that have ended, of which the first is there."""
+        lines = self._bytes().split(b"\n")[:-1]
+        if not lines:
+            raise JournalError(f"{self.path} has not even its first line; {_RESTORE}")
+        return lines
 
     def _check_header(self, event: Mapping[str, Any]) -> None:
         if event.get("kind") != "nas trials":
@@ -165,45 +171,3 @@ def _ended(running: TrialRecord, event: Mapping[str, Any]) -> TrialRecord:
         log=event["log"],
         parent=running.parent,
     )
-
-
-class _errors:  # noqa: N801 - used as a verb: `with _errors(path)`
-    """Turn what the file system refuses into one line."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, OSError):
-            raise JournalError(
-                f"cannot keep the search's state in {self.path}: {error.strerror or error}; everything that finished "
-                f"is kept; free space or make the folder writable, then run the same command again"
-            ) from None
-
-
-def write_atomically(path: Path, content: str | bytes) -> None:
-    """Replace a file as a whole, durably.
-
-    Raises:
-        JournalError: the file system refuses.
-    """
-    temporary = path.with_name(f".{path.name}.new")
-    with _errors(path):
-        path.parent.mkdir(exist_ok=True)
-        with temporary.open("wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

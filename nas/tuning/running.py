@@ -64,6 +64,7 @@ def run(
             folder.check_same(experiment, plan.space_text)
         folder.create(experiment, plan.space_text, plan.facts(command))
         folder.journal.repair()
+        folder.check_whole()
         search = Search(experiment.name, runs_dir)
         limit = experiment.time_limit
 

@@ -17,9 +17,9 @@ from nas.objectives import LATENCY
 from nas.pareto import ParetoFront
 from nas.training import load_weights, save_weights
 from nas.trial import TrialRecord, TrialStatus, seven_figures
+from nas.tuning.durable import write_atomically
 from nas.tuning.execution import Epoch, Executor, Outcome, Parent, Task, trial_seed
 from nas.tuning.folder import SearchFolder
-from nas.tuning.journal import write_atomically
 from nas.tuning.oracle import StrategyOracle
 
 logger = logging.getLogger(__name__)

@@ -85,6 +85,7 @@ def search(plan, runs_dir):
     with folder.locked():
         folder.create(plan.experiment, plan.space_text, plan.facts())
         folder.journal.repair()
+        folder.check_whole()
         oracle = StrategyOracle(
             strategy=plan.strategy,
             early_stopping=plan.early_stopping,

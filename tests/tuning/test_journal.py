@@ -1,18 +1,20 @@
 """The journal keeps what ended, whatever happens to the process."""
 
 import json
-import os
 
 import pytest
 
 from nas.trial import TrialRecord, TrialStatus
-from nas.tuning.journal import Journal, JournalError, write_atomically
+from nas.tuning.durable import StateError
+from nas.tuning.journal import Journal, JournalError
 from tests.tracking.examples import architecture, failed, trial
 
 
 @pytest.fixture
 def journal(tmp_path):
-    return Journal(tmp_path / "trials.jsonl")
+    made = Journal(tmp_path / "trials.jsonl")
+    made.create()
+    return made
 
 
 def fill(journal):
@@ -31,16 +33,48 @@ def test_reads_back_what_was_written(journal):
     assert third == TrialRecord(number=2, architecture=architecture(8), status=TrialStatus.RUNNING)
 
 
-def test_an_absent_journal_is_empty(journal):
+def test_a_new_journal_is_empty_and_is_made_once(journal):
     assert journal.read() == []
+    fill(journal)
+    journal.create()
+    assert len(journal.read()) == 3
+
+
+@pytest.mark.parametrize("use", [Journal.read, Journal.repair])
+def test_an_absent_journal_is_an_error(tmp_path, use):
+    with pytest.raises(JournalError, match=r"cannot read .*trials.jsonl: No such file.*; restore the file from a back"):
+        use(Journal(tmp_path / "trials.jsonl"))
+
+
+def test_nothing_is_written_to_a_journal_that_was_removed(journal):
+    fill(journal)
+    journal.path.unlink()
+    with pytest.raises(StateError, match=r"cannot keep the search's state in .*: No such file or directory"):
+        journal.resume(0)
+    assert not journal.path.exists()
+
+
+@pytest.mark.parametrize("kept", [0, 20])
+def test_a_journal_without_a_first_line_is_an_error(journal, kept):
+    journal.path.write_bytes(journal.path.read_bytes()[:kept])
+    journal.repair()
+    with pytest.raises(JournalError, match=r"trials.jsonl has not even its first line; restore the file .* or start"):
+        journal.read()
+
+
+def test_a_journal_without_its_header_is_an_error(journal):
+    fill(journal)
+    journal.path.write_bytes(journal.path.read_bytes().split(b"\n", 1)[1])
+    with pytest.raises(JournalError, match=r"line 1 of .*this is no journal of nas"):
+        journal.read()
 
 
 def test_every_cut_leaves_the_ended_trials(journal, tmp_path):
-    """A kill may cut the file at any byte."""
+    """A kill may cut the file at any byte after the header, which is written as a whole."""
     fill(journal)
     whole = journal.path.read_bytes()
     ends = [position for position, byte in enumerate(whole) if byte == ord("\n")]
-    for cut in range(len(whole) + 1):
+    for cut in range(ends[0] + 1, len(whole) + 1):
         journal.path.write_bytes(whole[:cut])
         journal.repair()
         kept = journal.read()
@@ -91,29 +125,10 @@ def test_another_file_is_no_journal(journal):
         journal.read()
 
 
-@pytest.fixture
-def full_disk(monkeypatch):
-    """fsync fails as it does on a full disk, after half of the line was taken."""
-
-    def refuse(descriptor):
-        raise OSError(28, "No space left on device")
-
-    return lambda: monkeypatch.setattr(os, "fsync", refuse)
-
-
 def test_a_full_disk_is_one_line_and_loses_nothing(journal, full_disk):
     fill(journal)
     before = journal.path.read_bytes()
     full_disk()
-    with pytest.raises(JournalError, match=r"cannot keep the search's state in .*: No space left on device"):
+    with pytest.raises(StateError, match=r"cannot keep the search's state in .*: No space left on device"):
         journal.end(trial(2, 0.5, filters=8))
     assert journal.path.read_bytes() == before
-
-
-def test_a_file_is_replaced_as_a_whole(tmp_path, full_disk):
-    path = tmp_path / "a.json"
-    write_atomically(path, "old")
-    full_disk()
-    with pytest.raises(JournalError, match="No space left on device"):
-        write_atomically(path, "new")
-    assert path.read_text() == "old"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -17,7 +18,8 @@ from nas.space import SpaceError
 from nas.strategies import StrategyError
 from nas.tracking import Tracker
 from nas.trial import TrialStatus
-from nas.tuning import Plan, Search, SearchError, SearchFolder, run, searches
+from nas.tuning import Plan, Search, SearchError, SearchFolder, durable, run, searches
+from nas.tuning.journal import JournalError
 from nas.yaml_file import FileError
 
 QUICK = str(Path(__file__).with_name("quick.yaml"))
@@ -249,6 +251,51 @@ def test_a_damaged_experiment_is_said(tmp_path):
     (tmp_path / "digits" / "experiment.json").write_text('{"name": "digits"')
     with pytest.raises(SearchError, match=r"experiment.json cannot be read .*restore it from a backup"):
         Search("digits", tmp_path)
+
+
+@pytest.mark.parametrize("content", [None, b"", b'{"format": 1'])
+def test_a_journal_that_is_gone_is_no_new_search(finished_search, tmp_path, content):
+    shutil.copytree(finished_search.folder.path, tmp_path / "digits")
+    path = tmp_path / "digits" / "trials.jsonl"
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(JournalError, match=r"trials.jsonl.*; restore the file from a backup, or start over with --f"):
+        run(Plan.of(finished_search.experiment), runs_dir=tmp_path)
+
+
+def test_a_journal_that_was_cut_between_lines_is_no_shorter_search(finished_search, tmp_path):
+    folder = SearchFolder(tmp_path, "digits")
+    shutil.copytree(finished_search.folder.path, folder.path)
+    folder.check_whole()
+    first = min(point.number for point in finished_search.front)
+    lines = folder.journal.path.read_bytes().splitlines(keepends=True)
+    # A kill after the weights and before the end of the trial leaves its start.
+    folder.journal.path.write_bytes(b"".join(lines[: 2 + 2 * 2]))
+    folder.check_whole()
+    folder.journal.path.write_bytes(b"".join(lines[: 1 + 2 * first]))
+    with pytest.raises(JournalError, match=rf"has lost trials: it knows {first}, and there is .*{first}\.npz; restore"):
+        run(Plan.of(finished_search.experiment), runs_dir=tmp_path)
+
+
+@pytest.mark.parametrize("written", [0, 1, 2, 3])
+def test_a_search_that_was_killed_while_it_was_made_starts(tmp_path, monkeypatch, written):
+    made, folder = plan(trials=1), SearchFolder(tmp_path, "digits")
+    files = iter(range(written))
+
+    def write(path, content):
+        if next(files, None) is None:
+            raise KeyboardInterrupt
+        durable.write_atomically(path, content)
+
+    with monkeypatch.context() as patch:
+        for module in (nas.tuning.folder, nas.tuning.journal):
+            patch.setattr(module, "write_atomically", write)
+        with pytest.raises(KeyboardInterrupt):
+            folder.create(made.experiment, made.space_text, made.facts())
+    assert not folder.exists
+    folder.create(made.experiment, made.space_text, made.facts())
+    assert folder.trials() == []
 
 
 def test_weights_of_a_dominated_trial_are_not_there(tmp_path, finished_search):

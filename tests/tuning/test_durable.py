@@ -1,0 +1,14 @@
+"""A file is there as a whole or not at all."""
+
+import pytest
+
+from nas.tuning.durable import StateError, write_atomically
+
+
+def test_a_file_is_replaced_as_a_whole(tmp_path, full_disk):
+    path = tmp_path / "a.json"
+    write_atomically(path, "old")
+    full_disk()
+    with pytest.raises(StateError, match="No space left on device"):
+        write_atomically(path, "new")
+    assert path.read_text() == "old"
