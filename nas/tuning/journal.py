@@ -53,6 +53,9 @@ class Journal:
                 if number == 1:
                     self._check_header(event)
                 elif event["event"] == "start":
+                    if event["trial"] != len(trials):
+                        # Keras Tuner numbers a trial by how many there are.
+                        raise ValueError(f"trial {event['trial']} starts where trial {len(trials)} would")
                     architecture = Architecture.from_dict(event["architecture"])
                     trials[event["trial"]] = TrialRecord(
                         number=event["trial"],
@@ -160,7 +163,7 @@ class Journal:
 
 
 def _ended(running: TrialRecord, event: Mapping[str, Any]) -> TrialRecord:
-    return TrialRecord(
+    record = TrialRecord(
         number=running.number,
         architecture=running.architecture,
         status=TrialStatus(event["status"]),
@@ -171,3 +174,6 @@ def _ended(running: TrialRecord, event: Mapping[str, Any]) -> TrialRecord:
         log=event["log"],
         parent=running.parent,
     )
+    if record.completed and "val_accuracy" not in record.metrics:
+        raise ValueError("a trial was completed without a val_accuracy")
+    return record

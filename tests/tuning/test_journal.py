@@ -100,8 +100,13 @@ def test_writing_goes_on_after_a_cut(journal):
     [
         ("{", r"line 3 of .*trials.jsonl is damaged \(JSONDecodeError"),
         ('{"event":"end","trial":9}', r"line 3 of .* is damaged \(KeyError"),
-        ('{"event":"start","trial":0,"architecture":{}}', r"line 3 of .* is damaged \(ArchitectureError"),
+        ('{"event":"start","trial":1,"architecture":{}}', r"line 3 of .* is damaged \(ArchitectureError"),
         ("[]", r"line 3 of .* is damaged \(TypeError"),
+        (
+            '{"event":"end","trial":0,"status":"COMPLETED","metrics":{"val_loss":1},"curves":{},'
+            '"duration_seconds":1,"reason":"","log":""}',
+            r"line 3 of .* is damaged \(ValueError: a trial was completed without a val_accuracy\)",
+        ),
     ],
 )
 def test_damage_is_an_error_and_never_a_restart(journal, line, message):
@@ -109,7 +114,17 @@ def test_damage_is_an_error_and_never_a_restart(journal, line, message):
     lines = journal.path.read_text().splitlines()
     lines[2] = line
     journal.path.write_text("\n".join(lines) + "\n")
-    with pytest.raises(JournalError, match=message + r".*restore the file from a backup.*--fresh"):
+    with pytest.raises(JournalError, match=message + r".*; restore the file from a backup, or start over with --fresh"):
+        journal.read()
+
+
+@pytest.mark.parametrize(("removed", "line"), [((1, 2), 2), ((3, 4), 4)])
+def test_a_removed_trial_is_an_error(journal, removed, line):
+    """Keras Tuner would give the number of another trial once more."""
+    fill(journal)
+    lines = journal.path.read_text().splitlines(keepends=True)
+    journal.path.write_text("".join(line for number, line in enumerate(lines) if number not in removed))
+    with pytest.raises(JournalError, match=rf"line {line} of .*: trial \d starts where trial \d would"):
         journal.read()
 
 
