@@ -12,8 +12,10 @@ def sync(name: Name, tracking_uri: TrackingUri = None, runs_dir: RunsDir = RUNS_
     from nas.tuning import Search
 
     search = Search(name, runs_dir)
-    run = search.tracking_run(tracking_uri)
-    added = bring_up(
-        run, search.trials, description=search.description(), status="FINISHED" if search.finished else "KILLED"
-    )
+    # One process at a time may write a search's runs.
+    with search.folder.locked():
+        run = search.tracking_run(tracking_uri)
+        added = bring_up(
+            run, search.trials, description=search.description(), status="FINISHED" if search.finished else "KILLED"
+        )
     output.print(f"{added} trials of {name!r} were added to {run.store.label}", markup=False, soft_wrap=True)

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -202,6 +203,15 @@ def test_sync_adds_what_mlflow_misses(run, runs_dir, tmp_path):
     code, out, _ = run("sync", "digits", "--runs-dir", runs_dir, "--tracking-uri", elsewhere)
     assert (code, out) == (0, f"3 trials of 'digits' were added to {elsewhere}\n")
     assert run("sync", "digits", "--runs-dir", runs_dir, "--tracking-uri", elsewhere)[1].startswith("0 trials")
+
+
+def test_sync_waits_for_the_search_to_end(run, runs_dir, finished_search, tmp_path):
+    elsewhere = f"sqlite:///{tmp_path / 'other.db'}"
+    with finished_search.folder.locked():
+        code, out, err = run("sync", "digits", "--runs-dir", runs_dir, "--tracking-uri", elsewhere)
+    assert (code, out) == (1, "")
+    assert f"Error: the search 'digits' is being run by process {os.getpid()}; wait for it" in err
+    assert not (tmp_path / "other.db").exists()
 
 
 def test_space_stats_show_sample_check(run):
