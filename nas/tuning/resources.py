@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from nas.config import ExperimentConfig
@@ -105,10 +104,12 @@ def make_executor(
         free_bytes=_free_bytes(),
         trials=experiment.trials,
     )
-    with tempfile.TemporaryDirectory(prefix=".data-", dir=folder.path) as shared:
-        write_shared(load(experiment.dataset), Path(shared))
+    # Always the same, under the search's lock: a killed search leaves one copy of the data at most.
+    shared = folder.path / ".data"
+    try:
+        write_shared(load(experiment.dataset), shared)
         executor = Workers(
-            data=Path(shared),
+            data=shared,
             training=experiment.training,
             places=allocation.places,
             threads=allocation.threads,
@@ -119,6 +120,8 @@ def make_executor(
             yield executor
         finally:
             executor.close()
+    finally:
+        shutil.rmtree(shared, ignore_errors=True)
 
 
 @contextmanager

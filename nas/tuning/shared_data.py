@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 from nas.datasets import DatasetInfo, DatasetSpec, Split
+from nas.errors import NasError
 
 _SPLITS = ("train", "validation", "test")
 
 
 def write_shared(data: DatasetSpec, folder: Path) -> None:
-    """Write the splits as plain `.npy` files."""
+    """Write the splits as plain `.npy` files, in place of what a killed process may have left in the folder.
+
+    Raises:
+        NasError: the folder cannot take them.
+    """
     import numpy as np
 
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in _SPLITS:
-        split: Split = getattr(data, name)
-        np.save(folder / f"{name}-images.npy", split.images)
-        np.save(folder / f"{name}-labels.npy", split.labels)
+    splits: dict[str, Split] = {name: getattr(data, name) for name in _SPLITS}
     info = {"name": data.info.name, "input_shape": data.info.input_shape, "labels": data.info.labels}
-    (folder / "info.json").write_text(json.dumps(info), encoding="utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, split in splits.items():
+            np.save(folder / f"{name}-images.npy", split.images)
+            np.save(folder / f"{name}-labels.npy", split.labels)
+        (folder / "info.json").write_text(json.dumps(info), encoding="utf-8")
+    except OSError as error:
+        megabytes = -(-sum(split.images.nbytes for split in splits.values()) // 10**6)
+        raise NasError(
+            f"cannot share the data set with the worker processes: {folder} does not take its {megabytes:,} MB "
+            f"({error.strerror or error}); everything that finished is kept; free space or make the folder writable, "
+            f"then run the same command again"
+        ) from None
 
 
 def read_shared(folder: Path) -> DatasetSpec:

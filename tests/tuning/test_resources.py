@@ -1,11 +1,17 @@
 """How many trials run at once, on what, and on which data."""
 
+import errno
+import shutil
+
+import numpy as np
 import pytest
 
-from nas.config import DatasetConfig
+from nas.config import DatasetConfig, load_experiment
 from nas.datasets import load
 from nas.errors import NasError
+from nas.resources import find_experiment
 from nas.training.place import Place
+from nas.tuning import Plan, SearchFolder, run
 from nas.tuning.resources import Allocation, allocate
 from nas.tuning.shared_data import read_shared, write_shared
 
@@ -21,11 +27,13 @@ def data():
 @pytest.fixture(scope="module")
 def shared(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("shared")
+    (folder / "left-by-a-killed-search.npy").touch()
     write_shared(data, folder)
     return folder
 
 
 def test_shared_data_are_the_same_data(data, shared):
+    assert len(list(shared.iterdir())) == 7  # without what was there before
     mapped = read_shared(shared)
     assert mapped.info == data.info
     for name in ("train", "validation", "test"):
@@ -58,3 +66,42 @@ def test_allocation(wanted, places, cores, memory, trials, expected):
 def test_more_workers_than_gpus_are_refused():
     with pytest.raises(NasError, match=r"each worker has GPUs.* at most 1 workers on this machine .*; received 2"):
         allocate(2, places=(gpu("0"),), cores=4, free_bytes=GIB, trials=5)
+
+
+class Full:
+    """A disk with room for the first file alone."""
+
+    def __init__(self, save):
+        self.save, self.files = save, 0
+
+    def __call__(self, path, array):
+        self.files += 1
+        if self.files > 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self.save(path, array)
+
+
+def test_a_disk_that_is_full_of_data_stops_a_search_that_can_go_on(finished_search, tmp_path, monkeypatch):
+    shutil.copytree(finished_search.folder.runs_dir, tmp_path, dirs_exist_ok=True)
+    folder = SearchFolder(tmp_path, "digits")
+    left = folder.path / ".data"
+    journal = folder.journal.path.read_bytes()
+
+    def go_on():
+        settings = {"space": "tiny", "strategy": "random", "budget.max_parameters": 3000, "trials": 4}
+        settings |= {"training.epochs": 2, "final.seeds": 0, "workers": 1}
+        return run(Plan.of(load_experiment(find_experiment("digits"), settings)), runs_dir=tmp_path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "save", Full(np.save))
+        with pytest.raises(NasError) as caught:
+            go_on()
+    assert str(caught.value) == (
+        f"cannot share the data set with the worker processes: {left} does not take its 1 MB (No space left on "
+        f"device); everything that finished is kept; free space or make the folder writable, then run the same command "
+        f"again"
+    )
+    assert not left.exists()
+    assert folder.journal.path.read_bytes() == journal
+    assert [trial.completed for trial in go_on().trials] == [True] * 4
+    assert not left.exists()
