@@ -14,6 +14,9 @@ from nas import __version__
 from nas.training import nvidia
 from nas.training.inquiry import LIMIT_SECONDS, PROBE, ask, ask_tpu
 
+_CGROUP = Path("/sys/fs/cgroup")
+"""What Linux grants this container, in its current form (version 2)."""
+
 _PACKAGES = ("tensorflow", "keras", "keras-tuner", "mlflow", "tensorflow-datasets", "jax", "libtpu", "tensorflow-tpu")
 
 
@@ -55,7 +58,7 @@ def inspect_machine(
         "versions": {"python": platform.python_version(), "nas": __version__} | versions,
         "machine": {
             "system": f"{platform.system()} {platform.machine()}",
-            "usable_cpus": _usable_cpus(),
+            "usable_cpus": usable_cpus(),
             "memory_bytes": _memory_bytes(),
         },
         "probe": {"ok": not reason, "reason": reason},
@@ -90,9 +93,28 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _usable_cpus() -> int:
-    """Those this process may run on, which in a container are fewer than the machine's."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def usable_cpus() -> int:
+    """Those this process may run on, at least 1; in a container they are fewer than the machine's, or quota of them."""
+    affinity = getattr(os, "sched_getaffinity", None)  # not on macOS
+    cpus = len(affinity(0)) if affinity else os.cpu_count() or 1
+    try:
+        quota, period = map(int, (_CGROUP / "cpu.max").read_text().split())
+    except (OSError, ValueError):  # not in a container, or "max"
+        return cpus
+    return max(1, min(cpus, quota // period))
+
+
+def free_bytes() -> int:
+    """Memory that can still be taken, of the machine's and of the container's; pages of files give way."""
+    import psutil
+
+    free = int(psutil.virtual_memory().available)
+    limit = _memory_limit()
+    if limit is None:
+        return free
+    used = int((_CGROUP / "memory.current").read_text())
+    statistics = dict(line.split() for line in (_CGROUP / "memory.stat").read_text().splitlines())
+    return max(0, min(free, limit - used + int(statistics["inactive_file"])))
 
 
 def _memory_bytes() -> int | None:
@@ -101,10 +123,14 @@ def _memory_bytes() -> int | None:
         total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError, AttributeError):
         return None
+    return min(total, _memory_limit() or total)
+
+
+def _memory_limit() -> int | None:
     try:
-        return min(total, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+        return int((_CGROUP / "memory.max").read_text())
     except (OSError, ValueError):  # not in a container, or "max"
-        return total
+        return None
 
 
 def _disk(runs_dir: Path) -> dict[str, Any]:

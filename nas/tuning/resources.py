@@ -6,10 +6,11 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from nas.config import ExperimentConfig
 from nas.errors import NasError
+from nas.training.machine import free_bytes, usable_cpus
 from nas.training.place import Place
 from nas.tuning.accelerators import check, find_accelerators, places, virtual
 from nas.tuning.execution import Executor, InProcess
@@ -17,8 +18,15 @@ from nas.tuning.folder import SearchFolder
 from nas.tuning.shared_data import write_shared
 from nas.tuning.workers import Workers
 
+if TYPE_CHECKING:
+    from nas.datasets import DatasetSpec
+
 WORKER_BYTES = 2**30
-"""Memory that a worker on the CPU is given."""
+"""Memory that a worker on the CPU is given, beside its copy of the data."""
+
+
+_SHARED = ("cpu", "jax-cpu")
+"""Kinds of places that take any number of workers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,33 +43,45 @@ class Allocation:
 
 
 def allocate(
-    workers: int | Literal["auto"], *, places: tuple[Place, ...], cores: int, free_bytes: int, trials: int
+    workers: int | Literal["auto"],
+    *,
+    places: tuple[Place, ...],
+    cores: int,
+    free_bytes: int,
+    data_bytes: int,
+    trials: int,
 ) -> Allocation:
     """One worker a place; on the CPU one a physical core, with one thread, as far as the memory goes.
 
     Two processes of one thread train small networks 1.6 times as fast as one of two threads.
 
     Args:
-        workers: as the user wants it, at least 1.
+        workers: as the user wants it, at least 1, and no more than `check_workers` lets through.
         places: of `accelerators.places`.
         cores: physical ones that this process may use.
         free_bytes: of memory.
+        data_bytes: that each worker copies.
         trials: that are still to come.
+    """
+    if places[0].kind in _SHARED:
+        fit = free_bytes // (WORKER_BYTES + data_bytes)
+        slots = max(1, min(cores, fit, trials)) if workers == "auto" else workers
+        return Allocation(places=places * slots, threads=max(1, cores // slots))
+    return Allocation(places=places[: min(len(places), trials) if workers == "auto" else workers])
+
+
+def check_workers(workers: int | Literal["auto"], places: tuple[Place, ...]) -> None:
+    """Before the data are read, which may take long.
 
     Raises:
         NasError: more workers than places.
     """
-    if places[0].kind in ("cpu", "jax-cpu"):
-        slots = max(1, min(cores, free_bytes // WORKER_BYTES, trials)) if workers == "auto" else workers
-        return Allocation(places=places * slots, threads=max(1, cores // slots))
-    slots = min(len(places), trials) if workers == "auto" else workers
-    if slots > len(places):
+    if places[0].kind not in _SHARED and workers != "auto" and workers > len(places):
         kind = places[0].kind.upper()
         raise NasError(
             f"each worker has {kind}s, or a share of one, to itself: at most {len(places)} workers on this machine "
-            f"(gpus_per_trial, trials_per_gpu); received {slots}"
+            f"(gpus_per_trial, trials_per_gpu); received {workers}"
         )
-    return Allocation(places=places[:slots])
 
 
 @contextmanager
@@ -97,17 +117,22 @@ def make_executor(
         return
     found = find_accelerators(experiment)
     check(experiment, found.kind)
+    dealt = places(found, per_trial=experiment.gpus_per_trial, trials_per_gpu=experiment.trials_per_gpu)
+    check_workers(experiment.workers, dealt)
+    data = load(experiment.dataset)
     allocation = allocate(
         experiment.workers,
-        places=places(found, per_trial=experiment.gpus_per_trial, trials_per_gpu=experiment.trials_per_gpu),
+        places=dealt,
         cores=_cores(),
-        free_bytes=_free_bytes(),
+        free_bytes=free_bytes(),
+        data_bytes=_copied_bytes(data),
         trials=experiment.trials,
     )
     # Always the same, under the search's lock: a killed search leaves one copy of the data at most.
     shared = folder.path / ".data"
     try:
-        write_shared(load(experiment.dataset), shared)
+        write_shared(data, shared)
+        del data  # the workers have them
         executor = Workers(
             data=shared,
             training=experiment.training,
@@ -169,11 +194,13 @@ def _cores() -> int:
     """Physical cores that this process may use."""
     import psutil
 
-    usable = len(psutil.Process().cpu_affinity())
-    return max(1, min(usable, psutil.cpu_count(logical=False) or usable))
+    usable = usable_cpus()
+    return min(usable, psutil.cpu_count(logical=False) or usable)
 
 
-def _free_bytes() -> int:
-    import psutil
+def _copied_bytes(data: DatasetSpec) -> int:
+    """What each worker keeps of the data as tensors; larger data stay in the files that all workers share."""
+    from nas.training.compiled import LARGEST_DATA_BYTES
 
-    return int(psutil.virtual_memory().available)
+    size = data.train.images.nbytes + data.validation.images.nbytes
+    return size if size <= LARGEST_DATA_BYTES else 0

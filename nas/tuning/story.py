@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from importlib import metadata
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from nas import __version__
 from nas.objectives import COSTS
 from nas.quantity import short_count
+from nas.training.machine import usable_cpus
 
 if TYPE_CHECKING:
     from nas.config import ExperimentConfig
@@ -58,8 +58,7 @@ def story_of(experiment: ExperimentConfig, facts: SearchFacts, space_text: str) 
 
 def machine() -> str:
     """This machine in one line, without starting TensorFlow."""
-    affinity = getattr(os, "sched_getaffinity", None)  # not on macOS
-    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    cores = usable_cpus()
     return f"{platform.system()} {platform.machine()}, {cores} processor cores, Python {platform.python_version()}"
 
 

@@ -1,10 +1,12 @@
 import json
 import re
 import sys
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
-from nas.training import inquiry, inspect_machine, nvidia
+from nas.training import inquiry, inspect_machine, machine, nvidia
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +105,43 @@ def test_the_real_probe_of_a_tpu_ends_with_a_reason_where_there_is_none(monkeypa
     found, why = inquiry.ask_tpu("jax")
     assert found == {}
     assert re.search(r"JAX failed to start \(exit status 1\): .*tpu", why)
+
+
+@pytest.fixture
+def container(tmp_path, monkeypatch):
+    """On a machine of 8 cores with 16 GiB free."""
+    monkeypatch.setattr(machine, "_CGROUP", tmp_path)
+    monkeypatch.setattr(machine.os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=16 * 2**30))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("200000 100000", 2), ("50000 100000", 1), ("1600000 100000", 8), ("max 100000", 8), (None, 8)],
+)
+def test_a_container_has_a_quota_of_processors(container, text, expected):
+    if text is not None:
+        (container / "cpu.max").write_text(text + "\n")
+    assert machine.usable_cpus() == expected
+
+
+def test_processors_are_counted_where_a_process_is_not_tied_to_some(container, monkeypatch):
+    monkeypatch.delattr(machine.os, "sched_getaffinity")
+    monkeypatch.setattr(machine.os, "cpu_count", lambda: 4)
+    assert machine.usable_cpus() == 4
+
+
+def test_a_container_has_what_its_limit_leaves_and_pages_of_files_give_way(container):
+    assert machine.free_bytes() == 16 * 2**30
+    (container / "memory.max").write_text("max\n")
+    assert machine.free_bytes() == 16 * 2**30
+    (container / "memory.max").write_text(f"{4 * 2**30}\n")
+    (container / "memory.current").write_text(f"{3 * 2**30}\n")
+    (container / "memory.stat").write_text(f"anon {2 * 2**30}\ninactive_file {2**30}\n")
+    assert machine.free_bytes() == 2 * 2**30
+    (container / "memory.max").write_text(f"{64 * 2**30}\n")
+    assert machine.free_bytes() == 16 * 2**30
 
 
 def test_a_runs_folder_that_does_not_exist_yet_is_looked_up_at_its_parent(tmp_path):

@@ -10,9 +10,10 @@ from nas.config import DatasetConfig, load_experiment
 from nas.datasets import load
 from nas.errors import NasError
 from nas.resources import find_experiment
+from nas.training import compiled
 from nas.training.place import Place
 from nas.tuning import Plan, SearchFolder, run
-from nas.tuning.resources import Allocation, allocate
+from nas.tuning.resources import Allocation, _copied_bytes, allocate, check_workers
 from nas.tuning.shared_data import read_shared, write_shared
 
 GIB = 2**30
@@ -41,31 +42,43 @@ def test_shared_data_are_the_same_data(data, shared):
         assert (getattr(mapped, name).labels == getattr(data, name).labels).all()
 
 
+def test_a_worker_copies_what_it_trains_on_unless_that_is_too_large(data, monkeypatch):
+    size = data.train.images.nbytes + data.validation.images.nbytes
+    assert _copied_bytes(data) == size > 0
+    monkeypatch.setattr(compiled, "LARGEST_DATA_BYTES", size - 1)
+    assert _copied_bytes(data) == 0
+
+
 def gpu(name):
     return Place(kind="gpu", visible=(name,))
 
 
 @pytest.mark.parametrize(
-    ("wanted", "places", "cores", "memory", "trials", "expected"),
+    ("wanted", "places", "cores", "memory", "data_bytes", "trials", "expected"),
     [
-        ("auto", (CPU,), 4, 64 * GIB, 20, Allocation(places=(CPU,) * 4, threads=1)),
-        ("auto", (CPU,), 4, 2 * GIB, 20, Allocation(places=(CPU,) * 2, threads=2)),
-        ("auto", (CPU,), 4, 64 * GIB, 3, Allocation(places=(CPU,) * 3, threads=1)),
-        ("auto", (CPU,), 4, 0, 20, Allocation(places=(CPU,), threads=4)),
-        (2, (CPU,), 8, 64 * GIB, 20, Allocation(places=(CPU,) * 2, threads=4)),
-        (8, (CPU,), 2, 64 * GIB, 20, Allocation(places=(CPU,) * 8, threads=1)),
-        ("auto", (gpu("0"), gpu("1")), 4, 64 * GIB, 20, Allocation(places=(gpu("0"), gpu("1")))),
-        ("auto", (gpu("0"), gpu("1")), 4, 64 * GIB, 1, Allocation(places=(gpu("0"),))),
-        (1, (gpu("3"), gpu("5")), 4, 64 * GIB, 20, Allocation(places=(gpu("3"),))),
+        ("auto", (CPU,), 4, 64 * GIB, 0, 20, Allocation(places=(CPU,) * 4, threads=1)),
+        ("auto", (CPU,), 4, 2 * GIB, 0, 20, Allocation(places=(CPU,) * 2, threads=2)),
+        ("auto", (CPU,), 4, 7 * GIB, GIB, 20, Allocation(places=(CPU,) * 3, threads=1)),
+        ("auto", (CPU,), 4, 64 * GIB, 0, 3, Allocation(places=(CPU,) * 3, threads=1)),
+        ("auto", (CPU,), 4, 0, 0, 20, Allocation(places=(CPU,), threads=4)),
+        (2, (CPU,), 8, 64 * GIB, 0, 20, Allocation(places=(CPU,) * 2, threads=4)),
+        (8, (CPU,), 2, 64 * GIB, 0, 20, Allocation(places=(CPU,) * 8, threads=1)),
+        ("auto", (gpu("0"), gpu("1")), 4, 64 * GIB, 0, 20, Allocation(places=(gpu("0"), gpu("1")))),
+        ("auto", (gpu("0"), gpu("1")), 4, 64 * GIB, 0, 1, Allocation(places=(gpu("0"),))),
+        (1, (gpu("3"), gpu("5")), 4, 64 * GIB, 0, 20, Allocation(places=(gpu("3"),))),
     ],
 )
-def test_allocation(wanted, places, cores, memory, trials, expected):
-    assert allocate(wanted, places=places, cores=cores, free_bytes=memory, trials=trials) == expected
+def test_allocation(wanted, places, cores, memory, data_bytes, trials, expected):
+    allocation = allocate(wanted, places=places, cores=cores, free_bytes=memory, data_bytes=data_bytes, trials=trials)
+    assert allocation == expected
 
 
 def test_more_workers_than_gpus_are_refused():
     with pytest.raises(NasError, match=r"each worker has GPUs.* at most 1 workers on this machine .*; received 2"):
-        allocate(2, places=(gpu("0"),), cores=4, free_bytes=GIB, trials=5)
+        check_workers(2, (gpu("0"),))
+    check_workers(2, (gpu("0"), gpu("1")))
+    check_workers(2, (CPU,))
+    check_workers("auto", (gpu("0"),))
 
 
 class Full:
