@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from nas.errors import NasError
+from nas.tuning.workers import TRIALS_A_PROCESS
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ Resources = Mapping[str, float]
 
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    # A frozen node is given up after 20 s; Ray's own settings wait for it for ever.
+    # A frozen node is given up after half a minute; Ray's own settings wait for it for ever.
     "RAY_grpc_client_keepalive_time_ms": "10000",
     "RAY_grpc_client_keepalive_timeout_ms": "10000",
 }
@@ -145,6 +146,14 @@ def share(
         while room(nodes, {"CPU": need["CPU"] + 1}) >= workers:
             need = {"CPU": need["CPU"] + 1}
     return need, workers
+
+
+def trials_a_process(need: Resources) -> int:
+    """How many trials a process may train, one after the other.
+
+    One, if it needs a GPU or a chip: Ray may give the next trial another one, and TensorFlow stays on the first.
+    """
+    return TRIALS_A_PROCESS if set(need) == {"CPU"} else 1
 
 
 def _text(resources: Resources) -> str:

@@ -18,9 +18,8 @@ from nas.errors import NasError
 from nas.training.place import Place
 from nas.tuning.accelerators import share_bytes
 from nas.tuning.execution import Epoch, Executor, Outcome, Task, attempt, failure, too_long
-from nas.tuning.ray_cluster import Resources, nodes, room
+from nas.tuning.ray_cluster import Resources, nodes, room, trials_a_process
 from nas.tuning.worker import start_tensorflow
-from nas.tuning.workers import TRIALS_A_PROCESS
 
 if TYPE_CHECKING:
     from nas.datasets import DatasetSpec
@@ -119,7 +118,7 @@ class RayTasks(Executor):
             num_gpus=need.get("GPU", 0),
             resources={name: amount for name, amount in need.items() if name not in ("CPU", "GPU")},
             max_retries=0,
-            max_calls=TRIALS_A_PROCESS,
+            max_calls=trials_a_process(need),
             scheduling_strategy="SPREAD",
         )(train_here)
 

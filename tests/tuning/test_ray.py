@@ -10,7 +10,8 @@ import pytest
 import nas
 from nas.errors import NasError
 from nas.tuning import ray_cluster
-from nas.tuning.ray_cluster import connected, require_ray, room, share
+from nas.tuning.ray_cluster import connected, require_ray, room, share, trials_a_process
+from nas.tuning.workers import TRIALS_A_PROCESS
 
 GPU_NODES = [{"CPU": 8.0, "GPU": 2.0}, {"CPU": 4.0, "GPU": 1.0}, {"CPU": 2.0}]
 
@@ -32,6 +33,12 @@ GPU_NODES = [{"CPU": 8.0, "GPU": 2.0}, {"CPU": 4.0, "GPU": 1.0}, {"CPU": 2.0}]
 def test_what_a_trial_gets(nodes, device, workers, need, slots):
     assert share(nodes, device=device, workers=workers, trials=20) == (need, slots)
     assert workers == 50 or room(nodes, need) >= slots
+
+
+def test_a_process_with_an_accelerator_trains_once():
+    assert trials_a_process({"CPU": 2.0}) == TRIALS_A_PROCESS > 1
+    assert trials_a_process({"CPU": 1.0, "GPU": 0.5}) == 1
+    assert trials_a_process({"CPU": 1.0, "TPU": 4.0}) == 1
 
 
 def test_what_no_node_has_is_refused_with_the_numbers():
