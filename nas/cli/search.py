@@ -117,7 +117,8 @@ def _complete(plan: Plan, runs_dir: Path, tracking_uri: str | None, fresh: bool)
         folder.check_same(plan.experiment, plan.space_text)
         ended = Search(folder.name, runs_dir)
         if ended.is_done(plan.experiment):
-            errors.print(f"The search {folder.name!r} is finished; --trials N adds trials, --fresh starts over.")
+            more = "its space is used up" if folder.journal.exhausted else "--trials N adds trials"
+            errors.print(f"The search {folder.name!r} is finished; {more}, --fresh starts over.")
             print_front(ended, runs_dir)
             return ended
     done = _run(plan, runs_dir, tracking_uri, fresh)

@@ -70,6 +70,8 @@ class Journal:
                         test_accuracy=float(event["test_accuracy"]),
                     )
                     trials[event["trial"]] = trials[event["trial"]].with_final(training)
+                elif event["event"] == "exhausted":
+                    continue
                 elif event["event"] == "continue":
                     trials[event["trial"]] = replace(trials[event["trial"]], status=TrialStatus.RUNNING)
                 else:
@@ -79,6 +81,15 @@ class Journal:
                     f"line {number} of {self.path} is damaged ({type(error).__name__}: {error}); {_RESTORE}"
                 ) from None
         return list(trials.values())
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether every architecture of the space inside the budget has been tried."""
+        return _line({"event": "exhausted"}) in self._lines()
+
+    def exhaust(self) -> None:
+        """Nothing is left to propose, now and whenever the search goes on: neither its space nor its budget change."""
+        self._append({"event": "exhausted"})
 
     def start(self, trial: int, architecture: Architecture, parent: int | None = None) -> None:
         """A trial is about to run, with the weights of an earlier one if there is a parent."""
@@ -126,12 +137,11 @@ class Journal:
                 os.fsync(file.fileno())
 
     def _append(self, event: Mapping[str, Any]) -> None:
-        line = json.dumps(event, separators=(",", ":"), allow_nan=False)
         with keeping(self.path):
             before = self.path.stat().st_size
             with self.path.open("ab") as file:
                 try:
-                    file.write(f"{line}\n".encode())
+                    file.write(_line(event) + b"\n")
                     file.flush()
                     os.fsync(file.fileno())
                 except OSError:
@@ -160,6 +170,10 @@ class Journal:
                 f"{self.path} was written by a newer version (format {event['format']}, this one reads {FORMAT}); "
                 f"upgrade keras-nas"
             )
+
+
+def _line(event: Mapping[str, Any]) -> bytes:
+    return json.dumps(event, separators=(",", ":"), allow_nan=False).encode()
 
 
 def _ended(running: TrialRecord, event: Mapping[str, Any]) -> TrialRecord:

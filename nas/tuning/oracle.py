@@ -59,7 +59,7 @@ class StrategyOracle(keras_tuner.Oracle):  # type: ignore[misc]
         self.strategy, self.early_stopping = strategy, early_stopping
         self.journal, self.search_seed = journal, seed
         self.should_stop, self.find_parent = should_stop, find_parent
-        self.exhausted = False
+        self.exhausted = journal.exhausted
         self.records: dict[int, TrialRecord] = {}
         self._ids: dict[int, str] = {}
         self._ended: list[TrialRecord] = []
@@ -68,12 +68,13 @@ class StrategyOracle(keras_tuner.Oracle):  # type: ignore[misc]
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """The next proposal; a trial's random numbers depend on the seed and its number alone."""
-        if self._ends():
+        if self._ends() or self.exhausted:
             return {"status": "STOPPED"}
         number = int(trial_id)
         rng = random.Random(f"{self.search_seed}/{number}")
         proposals = self.strategy.propose(list(self.records.values()), 1, rng)
         if not proposals:
+            self.journal.exhaust()
             self.exhausted = True
             return {"status": "STOPPED"}
         return {"status": "RUNNING", "values": {ARCHITECTURE: proposals[0].to_json()}}

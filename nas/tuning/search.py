@@ -56,15 +56,17 @@ class Search:
 
     @property
     def finished(self) -> bool:
-        """Whether every trial that was asked for has ended, and none that was stopped shall go on."""
+        """Whether every trial that was asked for, or that there can be, has ended, and none shall go on."""
         return self.is_done(self.experiment)
 
     def is_done(self, experiment: ExperimentConfig) -> bool:
         """Whether nothing is left to do if this is asked for, which may have more trials or another final stage."""
         early_stopping = make_early_stopping(experiment.early_stopping, experiment.training.epochs, experiment.costs)
+        exhausted = self.folder.journal.exhausted
         records = self.trials
+        running = any(record.status is TrialStatus.RUNNING for record in records)
         return (
-            _ended(records) >= experiment.trials
+            (_ended(records) >= experiment.trials or (exhausted and not running))
             and early_stopping.promote(records, more=False) is None
             and not missing(records, experiment)
         )

@@ -133,6 +133,24 @@ def test_an_exhausted_space_ends_the_search(tmp_path, caplog):
     space.write_text("stem: [{conv: {filters: [2, 3]}}]\nhead: global_pool\n")
     done = run(plan(space=str(space), trials=9), runs_dir=tmp_path)
     assert len(done.trials) == 2
+    assert "all 2 architectures inside the budget were tried" in caplog.text
+    assert done.finished
+    # More trials find nothing else, and nothing is written again.
+    lines = done.folder.journal.path.read_text()
+    assert run(plan(space=str(space), trials=12), runs_dir=tmp_path).finished
+    assert done.folder.journal.path.read_text() == lines
+
+
+def test_a_search_whose_space_is_used_up_is_not_finished_while_a_trial_is_open(finished_search, tmp_path):
+    folder = SearchFolder(tmp_path, "digits")
+    shutil.copytree(finished_search.folder.path, folder.path)
+    search = Search("digits", tmp_path)
+    more = search.experiment.model_copy(update={"trials": 9})
+    assert not search.is_done(more)
+    folder.journal.exhaust()
+    assert search.is_done(more)
+    folder.journal.resume(2)
+    assert not search.is_done(more)
 
 
 def test_workers_train_what_the_search_itself_would(tmp_path, finished_search):

@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -73,6 +74,25 @@ class Counting(Executor):
         pass
 
 
+class Slow(Counting):
+    """Two slots, and each trial is looked at in vain first."""
+
+    slots = 2
+
+    def __init__(self):
+        self.tasks, self.looked = {}, 0
+
+    def submit(self, slot, task):
+        self.tasks[slot] = task
+
+    def next_outcome(self, timeout_seconds, on_epoch):
+        self.looked += 1
+        if self.looked % 2:
+            return None
+        slot, self.task = self.tasks.popitem()
+        return replace(super().next_outcome(timeout_seconds, on_epoch), slot=slot)
+
+
 def searched(folder, plan, executor, trials):
     """As `nas.tuning.run` does it, but for MLflow and the final stage; the oracle at its end."""
     folder.create(plan.experiment, plan.space_text, plan.facts())
@@ -105,6 +125,25 @@ def test_a_search_that_goes_on_reads_the_numbers_that_it_had(tmp_path):
     for trials in (25, 40, 60):
         searched(cut, plan, Counting(), trials)
     assert [trial.architecture.id for trial in cut.trials()] == [trial.architecture.id for trial in whole.trials()]
+
+
+def test_a_space_that_is_used_up_is_searched_no_more(tmp_path, monkeypatch):
+    """Neither while the last trials run, nor when the search goes on."""
+    space = tmp_path / "two.yaml"
+    space.write_text("stem: [{conv: {filters: [2, 3]}}]\nhead: global_pool\n")
+    plan, folder = planned(space=str(space), trials=9), SearchFolder(tmp_path, "digits")
+    asked = []
+    propose = type(plan.strategy).propose
+
+    def counted(self, history, count, rng):
+        asked.append(len(history))
+        return propose(self, history, count, rng)
+
+    monkeypatch.setattr(type(plan.strategy), "propose", counted)
+    for _ in range(2):
+        assert searched(folder, plan, Slow(), 9).exhausted
+        assert asked == [0, 1, 2]
+    assert len(folder.trials()) == 2
 
 
 @pytest.mark.parametrize(
