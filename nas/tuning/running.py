@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 CLOSE_SECONDS = 30.0
-"""How long the end of a search waits for MLflow."""
+"""How long the end of a search waits for MLflow, at most."""
+
+CLOSE_SECONDS_OVER = 3.0
+"""How far the end of a search may exceed its time limit to wait for MLflow."""
 
 
 def run(
@@ -83,11 +87,12 @@ def run(
                 interrupted = False
             finally:
                 tracker.finish(search.trials, status="KILLED" if interrupted else "FINISHED")
-                if not tracker.close(CLOSE_SECONDS):
+                left = math.inf if limit is None else limit - (time.monotonic() - started)
+                if not tracker.close(min(CLOSE_SECONDS, max(CLOSE_SECONDS_OVER, left))):
                     logger.warning(
-                        "%d trials are not in MLflow yet: %s Write them with: nas sync %s",
+                        "%d trials are not in MLflow yet: %s. Write them with: nas sync %s",
                         tracker.pending,
-                        tracker.problem,
+                        tracker.problem.rstrip("."),
                         search.name,
                     )
         return search
@@ -157,7 +162,9 @@ class _TrackerObserver:
             self._ended = []
 
     def on_final(self, record: TrialRecord, done: int, total: int) -> None:
-        self.tracker.log_trial(record)
+        """Along with the last trials of the search, as the epochs of a final training are not told."""
+        self.tracker.update_front([*self._ended, record])
+        self._ended = []
 
     def on_trial_end(self, record: TrialRecord) -> None:
         self._ended.append(record)

@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import shutil
+import socket
 import threading
 import time
 from pathlib import Path
@@ -211,6 +213,37 @@ def test_mlflow_is_written_while_a_network_trains(tmp_path, monkeypatch):
         *(("begin", 1), ("epoch", 1, 1), ("mlflow", 0), ("end", 1)),
         ("mlflow", 0, 1),
     ]
+
+
+def test_the_last_trials_are_in_mlflow_while_the_final_stage_runs(tmp_path, monkeypatch):
+    told = []
+    update = Tracker.update_front
+
+    def note(self, records):
+        records = list(records)
+        told.append([(record.number, len(record.finals)) for record in records])
+        update(self, records)
+
+    monkeypatch.setattr(Tracker, "update_front", note)
+    run(plan(trials=1, **{"final.seeds": 2}), runs_dir=tmp_path)
+    assert told == [[], [(0, 0), (0, 1)], [(0, 2)], [(0, 2)]]
+
+
+@pytest.fixture
+def silent_server():
+    """Accepts connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_a_server_that_never_answers_holds_up_no_time_limit(tmp_path, finished_search, silent_server, caplog):
+    began = time.monotonic()
+    run(plan(trials=500, time_limit=5), runs_dir=tmp_path, tracking_uri=silent_server)
+    assert time.monotonic() - began < 5 + 12
+    assert re.search(
+        r"trials are not in MLflow yet: MLflow at \S+ was not done in 3 seconds\. Write them with: nas sync digits",
+        caplog.text,
+    )
 
 
 def test_mlflow_is_written_once_the_data_are_read(tmp_path, monkeypatch):
