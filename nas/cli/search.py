@@ -71,7 +71,7 @@ def search(
     from nas.config import load_experiment
     from nas.resources import find_experiment
     from nas.tuning import Plan
-    from nas.tuning.baseline import baseline_plan
+    from nas.tuning.baseline import at_cost_of, baseline_plan
     from nas.tuning.one_network import one_network_settings
 
     if os.environ.get("KERAS_BACKEND") == "jax":
@@ -99,13 +99,15 @@ def search(
     if space is not None:
         overrides = one_network_settings(space) | overrides
     plan = Plan.of(load_experiment(find_experiment(experiment), overrides))
+    # Before anything runs: a mistake in it is not told after hours.
+    other = None if baseline is None else baseline_plan(plan.experiment, baseline)
     if dry_run:
         _print_plan(plan)
         return
     done = _complete(plan, runs_dir, tracking_uri, fresh)
-    if baseline is not None:
-        other = _complete(baseline_plan(done, baseline), runs_dir, tracking_uri, fresh)
-        print_comparison([done, other], TableFormat.table, runs_dir)
+    if other is not None:
+        compared = _complete(at_cost_of(done, other), runs_dir, tracking_uri, fresh)
+        print_comparison([done, compared], TableFormat.table, runs_dir)
 
 
 def _complete(plan: Plan, runs_dir: Path, tracking_uri: str | None, fresh: bool) -> Search:

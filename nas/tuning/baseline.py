@@ -3,30 +3,42 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
+from nas.errors import NasError
 from nas.tuning.plan import Plan
 
 if TYPE_CHECKING:
+    from nas.config import ExperimentConfig
     from nas.tuning.search import Search
 
 
-def baseline_plan(search: Search, strategy: str) -> Plan:
-    """A search with everything of a finished one but its strategy, trained for as many epochs in all.
+def baseline_plan(experiment: ExperimentConfig, strategy: str) -> Plan:
+    """A search with everything of another one but its strategy; `at_cost_of` says how many trials it has.
 
-    Early stopping and inherited weights are left out: they are a part of how the finished one spent its epochs.
+    Early stopping and inherited weights are left out: they are a part of how the other one spends its epochs.
 
     Raises:
-        NasError: there is no such strategy.
+        NasError: there is no such strategy, or the search cannot be called after it.
     """
-    experiment = search.experiment
+    changed = {"strategy": strategy, "early_stopping": "none", "inherit": False, "time_limit": None}
+    plan = Plan.of(experiment.model_copy(update=changed))
+    name = f"{experiment.name}-{strategy}"
+    try:
+        named = type(experiment).model_validate(plan.experiment.model_dump() | {"name": name})
+    except ValidationError as error:
+        raise NasError(
+            f"--baseline {strategy} is a search of the name {name!r}, which does not work "
+            f"({error.errors()[0]['msg']}); give a shorter --name"
+        ) from None
+    return replace(plan, experiment=named)
+
+
+def at_cost_of(search: Search, plan: Plan) -> Plan:
+    """The baseline, trained for as many epochs in all as a finished search."""
     epochs = sum(len(trial.curve) for trial in search.trials)
-    changed = {
-        "name": f"{experiment.name}-{strategy}",
-        "strategy": strategy,
-        "early_stopping": "none",
-        "inherit": False,
-        "trials": max(1, math.ceil(epochs / experiment.training.epochs)),
-        "time_limit": None,
-    }
-    return Plan.of(type(experiment).model_validate(experiment.model_dump() | changed))
+    trials = max(1, math.ceil(epochs / plan.experiment.training.epochs))
+    return replace(plan, experiment=plan.experiment.model_copy(update={"trials": trials}))

@@ -249,6 +249,11 @@ def test_doctor_says_what_would_be_used(run, tmp_path):
         ),
         (["search", "digits", "--space", "mixd"], "Error: there is no search space 'mixd' (did you mean 'mixed'?)"),
         (["search", "digits", "--strategy", "rnd"], "Error: there is no strategy 'rnd'"),
+        (["search", "digits", "--baseline", "randm"], "Error: there is no strategy 'randm' (did you mean 'random'?)"),
+        (
+            ["search", "digits", "--name", "n" * 95, "--baseline", "random"],
+            "-random', which does not work (String should have at most 100 characters); give a shorter --name",
+        ),
         (["search", "digits", "--device", "tpu", "--workers", "0"], "Error: workers: device 'tpu' trains in worker "),
         (
             ["search", "digits", "--max-params", "20q"],
