@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nas.tuning import Search
-    from nas.tuning.tuner import Observer
+    from nas.tuning.observer import Observer
 
 
 def search(

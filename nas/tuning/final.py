@@ -15,7 +15,7 @@ from nas.tuning.execution import Epoch, Executor, Outcome, Task, trial_seed
 if TYPE_CHECKING:
     from nas.config import ExperimentConfig
     from nas.tuning.folder import SearchFolder
-    from nas.tuning.tuner import Observer
+    from nas.tuning.observer import Observer
 
 logger = logging.getLogger(__name__)
 

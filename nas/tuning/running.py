@@ -19,7 +19,7 @@ from nas.tuning.search import Search
 if TYPE_CHECKING:
     from nas.tracking import Tracker
     from nas.tuning.execution import Executor
-    from nas.tuning.tuner import Observer
+    from nas.tuning.observer import Observer
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import keras_tuner
 
@@ -16,29 +16,15 @@ from nas.errors import NasError
 from nas.objectives import LATENCY
 from nas.pareto import ParetoFront
 from nas.training import load_weights, save_weights
+from nas.training.checkpoint import Checkpoint
 from nas.trial import TrialRecord, TrialStatus, seven_figures
-from nas.tuning.durable import write_atomically
+from nas.tuning.durable import keeping, write_atomically
 from nas.tuning.execution import Epoch, Executor, Outcome, Parent, Task, trial_seed
 from nas.tuning.folder import SearchFolder
+from nas.tuning.observer import Observer
 from nas.tuning.oracle import StrategyOracle
 
 logger = logging.getLogger(__name__)
-
-
-class Observer(Protocol):
-    """Who watches a search, such as a progress line."""
-
-    def on_trial_begin(self, record: TrialRecord) -> None:
-        """A trial starts."""
-
-    def on_epoch(self, record: TrialRecord, epoch: int, metrics: dict[str, float]) -> None:
-        """A trial has finished an epoch, from 1."""
-
-    def on_trial_end(self, record: TrialRecord) -> None:
-        """A trial has ended and is kept."""
-
-    def on_final(self, record: TrialRecord, done: int, total: int) -> None:
-        """A trial of the front was trained again in the final stage, as number `done` of `total`."""
 
 
 _LOOK_SECONDS = 0.2
@@ -127,14 +113,15 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
             save_weights(self.folder.weights(record.number), record.architecture, outcome.result.weights)
         oracle.finish(record)
         super().on_trial_end(trial)
-        if record.status is not TrialStatus.STOPPED:
-            self.folder.checkpoint(record.number).unlink(missing_ok=True)
         # A trial that is tried again, or goes on without its checkpoint, starts with its parent's weights once more.
         open_ones = (TrialStatus.RUNNING, TrialStatus.STOPPED)
         wanted = on_front | {other.parent for other in oracle.records.values() if other.status in open_ones}
-        for path in self.folder.weights(0).parent.glob("*.npz"):
-            if path.stem.isdigit() and int(path.stem) not in wanted:
-                path.unlink()
+        with keeping(self.folder.path):
+            if record.status is not TrialStatus.STOPPED:
+                self.folder.checkpoint(record.number).unlink(missing_ok=True)
+            for path in self.folder.weights(0).parent.glob("*.npz"):
+                if path.stem.isdigit() and int(path.stem) not in wanted:
+                    path.unlink()
         self._tell("on_trial_end", record)
 
     def load_model(self, trial: Any) -> Any:
@@ -165,17 +152,29 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
 
     def _task(self, record: TrialRecord) -> Task:
         oracle: StrategyOracle = self.oracle
-        checkpoint = self.folder.checkpoint(record.number)
         return Task(
             number=record.number,
             architecture=record.architecture.to_json(),
             seed=trial_seed(self.experiment.seed, record.number),
             epochs=oracle.early_stopping.target(len(record.curve)),
-            checkpoint=checkpoint.read_bytes() if record.curve and checkpoint.is_file() else None,
+            checkpoint=self._checkpoint(record) if record.curve else None,
             parent=None if record.parent is None else self._parent(record.parent),
             measure_latency=self.experiment.measures_latency and LATENCY not in record.metrics,
             max_latency_ms=self.experiment.budget.max_latency_ms,
         )
+
+    def _checkpoint(self, record: TrialRecord) -> bytes | None:
+        """What a trial left at its rung; None: it is gone, and nothing is lost but time."""
+        path = self.folder.checkpoint(record.number)
+        try:
+            content = path.read_bytes()
+            # Here, because what a worker logs stays with the worker.
+            Checkpoint.from_bytes(content)
+        except (OSError, NasError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            logger.warning("trial %d begins anew, as %s cannot be used: %s", record.number, path, reason)
+            return None
+        return content
 
     def _parent(self, number: int) -> Parent:
         oracle: StrategyOracle = self.oracle

@@ -22,6 +22,7 @@ from nas.config import load_experiment
 from nas.pareto import ParetoFront
 from nas.resources import find_experiment
 from nas.strategies.early_stopping import make_early_stopping
+from nas.training.checkpoint import Checkpoint
 from nas.training.result import TrainingResult
 from nas.trial import TrialStatus
 from nas.tuning import Plan, Search, SearchFolder
@@ -36,6 +37,10 @@ TRIALS = 25
 
 
 EPOCHS = 9
+
+
+def checkpoint(network, epochs):
+    return Checkpoint(loop=f"{network.id} {epochs}", state=(), curves={}, weights=[], best_epoch=1).to_bytes()
 
 
 class StandIn(Executor):
@@ -59,8 +64,8 @@ class StandIn(Executor):
         before = rungs.index(task.epochs) - 1
         if not task.test:
             # Killed between a checkpoint and its line in the journal, a trial finds the one that it is about to write.
-            left = [f"{network.id} {epochs}".encode() for epochs in (rungs[before], task.epochs)]
-            assert task.checkpoint in (left if before >= 0 else [None])
+            left = [(network, epochs) for epochs in (rungs[before], task.epochs)]
+            assert task.checkpoint in ([checkpoint(*each) for each in left] if before >= 0 else [None])
         draws = random.Random(f"{network.id} {task.seed}")
         curve = tuple(draws.random() for _ in range(task.epochs))
         accuracy = max(curve)
@@ -71,7 +76,7 @@ class StandIn(Executor):
             best_epoch=curve.index(accuracy) + 1,
             epochs=task.epochs,
             duration_seconds=0.0,
-            checkpoint=None if task.epochs == EPOCHS else f"{network.id} {task.epochs}".encode(),
+            checkpoint=None if task.epochs == EPOCHS else checkpoint(network, task.epochs),
         )
         return Outcome(slot=0, number=task.number, result=result)
 

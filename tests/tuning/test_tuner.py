@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +12,10 @@ from nas.architecture import Architecture
 from nas.config import load_experiment
 from nas.resources import find_experiment
 from nas.training import TrainingResult
+from nas.training.checkpoint import Checkpoint
 from nas.trial import TrialStatus
 from nas.tuning import Plan, SearchFolder
+from nas.tuning.durable import StateError
 from nas.tuning.execution import Executor, Outcome
 from nas.tuning.oracle import StrategyOracle
 from nas.tuning.tuner import ArchitectureTuner
@@ -74,6 +77,24 @@ class Counting(Executor):
         pass
 
 
+class Leaving(Counting):
+    """Leaves a checkpoint at each rung."""
+
+    def __init__(self):
+        self.tasks = []
+
+    def submit(self, slot, task):
+        super().submit(slot, task)
+        self.tasks.append(task)
+
+    def next_outcome(self, timeout_seconds, on_epoch):
+        outcome = super().next_outcome(timeout_seconds, on_epoch)
+        epochs = self.task.epochs
+        curves = {"val_accuracy": outcome.result.curves["val_accuracy"][:1] * epochs}
+        left = Checkpoint(loop="compiled", state=(), curves=curves, weights=[], best_epoch=1).to_bytes()
+        return replace(outcome, result=replace(outcome.result, curves=curves, checkpoint=None if epochs == 9 else left))
+
+
 class Slow(Counting):
     """Two slots, and each trial is looked at in vain first."""
 
@@ -111,9 +132,9 @@ def searched(folder, plan, executor, trials):
 
 
 def planned(strategy="random", **settings):
-    settings = {"space": "tiny", "strategy": strategy, "budget.max_parameters": 3000, "trials": 3} | settings
-    settings |= {"training.epochs": EPOCHS, "early_stopping": "none"}
-    return Plan.of(load_experiment(find_experiment("digits"), settings))
+    usual = {"space": "tiny", "strategy": strategy, "budget.max_parameters": 3000, "trials": 3}
+    usual |= {"training.epochs": EPOCHS, "early_stopping": "none"}
+    return Plan.of(load_experiment(find_experiment("digits"), usual | settings))
 
 
 def test_a_search_that_goes_on_reads_the_numbers_that_it_had(tmp_path):
@@ -144,6 +165,39 @@ def test_a_space_that_is_used_up_is_searched_no_more(tmp_path, monkeypatch):
         assert searched(folder, plan, Slow(), 9).exhausted
         assert asked == [0, 1, 2]
     assert len(folder.trials()) == 2
+
+
+@pytest.mark.parametrize("content", [None, b"", b"nothing"])
+def test_a_trial_whose_checkpoint_is_of_no_use_begins_anew(tmp_path, caplog, content):
+    plan, folder = (
+        planned(early_stopping="one-epoch-then-top-k", **{"training.epochs": 9}),
+        SearchFolder(tmp_path, "digits"),
+    )
+    searched(folder, plan, Leaving(), 9)
+    stopped = next(trial for trial in folder.trials() if trial.status is TrialStatus.STOPPED)
+    # As if it had gone on, and been killed.
+    folder.journal.resume(stopped.number)
+    path = folder.checkpoint(stopped.number)
+    executor = Leaving()
+    if content is None:
+        path.unlink()
+    else:
+        path.write_bytes(content)
+    searched(folder, plan, executor, 9)
+    assert (executor.tasks[0].number, executor.tasks[0].checkpoint) == (stopped.number, None)
+    (told,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert told.startswith(f"trial {stopped.number} begins anew, as {path} cannot be used: ")
+    assert all(trial.status is not TrialStatus.FAILED for trial in folder.trials())
+
+
+def test_a_folder_that_became_read_only_is_one_line(tmp_path, monkeypatch):
+    def refuse(self, missing_ok=False):
+        raise OSError(30, "Read-only file system")
+
+    plan, folder = planned(), SearchFolder(tmp_path, "digits")
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(StateError, match=r"cannot keep the search's state in .*digits: Read-only file system; .*free"):
+        searched(folder, plan, Counting(), 3)
 
 
 @pytest.mark.parametrize(
