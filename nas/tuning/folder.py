@@ -119,6 +119,7 @@ class SearchFolder:
 
         Raises:
             SearchError: there is no such search, or its file is damaged.
+            JournalError: it is from a newer version.
         """
         if not self.exists:
             known = ", ".join(searches(self.runs_dir)) or "none yet"
@@ -136,10 +137,18 @@ class SearchFolder:
     def _read(self, name: str, model: type[Model]) -> Model:
         try:
             return model.model_validate_json((self.path / name).read_text(encoding="utf-8"))
-        except (OSError, ValueError, ValidationError) as error:
-            reason = str(error).splitlines()[0]
+        except (OSError, ValueError) as error:
+            self.journal.check_version()
+            reason, newer = str(error).splitlines()[0], ""
+            if isinstance(error, ValidationError):
+                first = error.errors()[0]
+                key = ".".join(map(str, first["loc"]))
+                reason = f"{key}: {first['msg']}" if key else first["msg"]
+                if first["type"] == "extra_forbidden":
+                    reason, newer = f"unknown key {key!r}", "upgrade keras-nas if a newer version wrote the file, "
             raise SearchError(
-                f"{self.path / name} cannot be read ({reason}); restore it from a backup, or start over with --fresh"
+                f"{self.path / name} cannot be read ({reason}); {newer}restore it from a backup, or start over with "
+                f"--fresh"
             ) from None
 
     def space_text(self) -> str:

@@ -40,6 +40,14 @@ class Journal:
         if not self.path.exists():
             write_atomically(self.path, json.dumps({"format": FORMAT, "kind": "nas trials"}) + "\n")
 
+    def check_version(self) -> None:
+        """Of a search that is otherwise not understood, as a newer one may have more than this knows.
+
+        Raises:
+            JournalError: the journal is missing, or no journal, or from a newer version.
+        """
+        self._check_header(self._lines()[0])
+
     def read(self) -> list[TrialRecord]:
         """Every trial in the order of its start; one that started and did not end is RUNNING.
 
@@ -48,11 +56,12 @@ class Journal:
         """
         trials: dict[int, TrialRecord] = {}
         for number, line in enumerate(self._lines(), start=1):
+            if number == 1:
+                self._check_header(line)
+                continue
             try:
                 event = json.loads(line)
-                if number == 1:
-                    self._check_header(event)
-                elif event["event"] == "start":
+                if event["event"] == "start":
                     if event["trial"] != len(trials):
                         # Keras Tuner numbers a trial by how many there are.
                         raise ValueError(f"trial {event['trial']} starts where trial {len(trials)} would")
@@ -77,9 +86,7 @@ class Journal:
                 else:
                     trials[event["trial"]] = _ended(trials[event["trial"]], event)
             except (ValueError, KeyError, TypeError, AttributeError, ArchitectureError) as error:
-                raise JournalError(
-                    f"line {number} of {self.path} is damaged ({type(error).__name__}: {error}); {_RESTORE}"
-                ) from None
+                raise self._damaged(number, error) from None
         return list(trials.values())
 
     @property
@@ -162,14 +169,22 @@ class Journal:
             raise JournalError(f"{self.path} has not even its first line; {_RESTORE}")
         return lines
 
-    def _check_header(self, event: Mapping[str, Any]) -> None:
-        if event.get("kind") != "nas trials":
-            raise ValueError("this is no journal of nas")
-        if event["format"] > FORMAT:
+    def _check_header(self, line: bytes) -> None:
+        try:
+            header = json.loads(line)
+            if header.get("kind") != "nas trials":
+                raise ValueError("this is no journal of nas")
+            newer = header["format"] > FORMAT
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise self._damaged(1, error) from None
+        if newer:
             raise JournalError(
-                f"{self.path} was written by a newer version (format {event['format']}, this one reads {FORMAT}); "
+                f"{self.path} was written by a newer version (format {header['format']}, this one reads {FORMAT}); "
                 f"upgrade keras-nas"
             )
+
+    def _damaged(self, number: int, error: Exception) -> JournalError:
+        return JournalError(f"line {number} of {self.path} is damaged ({type(error).__name__}: {error}); {_RESTORE}")
 
 
 def _line(event: Mapping[str, Any]) -> bytes:

@@ -349,6 +349,18 @@ def test_a_search_that_was_killed_while_it_was_made_starts(tmp_path, monkeypatch
     assert folder.trials() == []
 
 
+@pytest.mark.parametrize("file", ["experiment.json", "facts.json"])
+def test_a_search_of_a_newer_version_is_said(finished_search, tmp_path, file):
+    shutil.copytree(finished_search.folder.path, tmp_path / "digits")
+    path, journal = tmp_path / "digits" / file, tmp_path / "digits" / "trials.jsonl"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"teacher": "big"}))
+    with pytest.raises(SearchError, match=rf"{file} cannot be read \(unknown key 'teacher'\); upgrade keras-nas if"):
+        Search("digits", tmp_path)
+    journal.write_text(journal.read_text().replace('"format": 1', '"format": 2'))
+    with pytest.raises(JournalError, match=r"written by a newer version .format 2, this one reads 1.; upgrade keras"):
+        Search("digits", tmp_path)
+
+
 def test_weights_of_a_dominated_trial_are_not_there(tmp_path, finished_search):
     front = {point.number for point in finished_search.front}
     dominated = [trial.number for trial in finished_search.trials if trial.number not in front]
