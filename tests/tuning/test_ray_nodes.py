@@ -35,11 +35,12 @@ class Saboteur:
     def on_epoch(self, record, epoch, metrics):
         if self.lost:
             return
+        now = {node: set(on(node)) for node in self.seen}
         for node, seen in self.seen.items():
-            seen |= set(on(node))
+            seen |= now[node]
         _, removed, freezing = self.seen
-        if all(self.seen.values()) and on(removed) and on(freezing):
-            self.lost = {*on(removed), *on(freezing)}
+        if all(self.seen.values()) and now[removed] and now[freezing]:
+            self.lost = {*now[removed], *now[freezing]}
             self.frozen = processes(freezing)
             for process in self.frozen:
                 process.suspend()
