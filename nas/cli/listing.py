@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from nas.cli.terminal import RUNS_DIR, RunsDir, output
+from nas.errors import NasError
 
 
 class Kind(StrEnum):
@@ -45,9 +46,13 @@ def _searches(runs_dir: Path) -> list[tuple[str, str]]:
 
     rows = []
     for name in searches(runs_dir):
-        search = Search(name, runs_dir)
-        state = "finished" if search.finished else "unfinished"
-        rows.append((name, f"{state}, {search.ended_trials} trials, {len(search.front)} on the front"))
+        try:
+            search = Search(name, runs_dir)
+            state = "finished" if search.finished else "unfinished"
+            rows.append((name, f"{state}, {search.ended_trials} trials, {len(search.front)} on the front"))
+        except NasError as error:
+            # The others are listed all the same.
+            rows.append((name, str(error)))
     return rows
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -84,6 +85,11 @@ class SearchFolder:
     @property
     def exists(self) -> bool:
         return (self.path / "experiment.json").is_file()
+
+    @property
+    def data(self) -> Path:
+        """Folder of the data as workers map them, while the search runs."""
+        return self.path / ".data"
 
     def weights(self, trial: int) -> Path:
         """Where the weights of a trial on the front are."""
@@ -202,6 +208,7 @@ class SearchFolder:
         number = 1
         while (target := self.runs_dir / f"{self.name}.{number}").exists():
             number += 1
+        shutil.rmtree(self.data, ignore_errors=True)  # of a search that was killed
         self.path.rename(target)
         return target
 

@@ -129,7 +129,7 @@ def make_executor(
         trials=experiment.trials,
     )
     # Always the same, under the search's lock: a killed search leaves one copy of the data at most.
-    shared = folder.path / ".data"
+    shared = folder.data
     try:
         write_shared(data, shared)
         del data  # the workers have them

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -144,6 +145,18 @@ def test_list(run, runs_dir, kind, expected):
     code, out, _ = run("list", kind, "--runs-dir", runs_dir)
     assert code == 0
     assert expected in out
+
+
+def test_a_damaged_search_does_not_hide_the_others(run, runs_dir, tmp_path):
+    for name in ("damaged", "digits"):
+        shutil.copytree(runs_dir / "digits", tmp_path / name)
+    (tmp_path / "damaged" / "trials.jsonl").write_text("")
+    code, out, _ = run("list", "searches", "--runs-dir", tmp_path)
+    assert code == 0
+    damaged, whole = out.splitlines()
+    assert damaged.startswith("damaged  ")
+    assert "has not even its first line; restore the file from a backup, or start over with --fresh" in damaged
+    assert whole.startswith("digits   finished, 3 trials, ")
 
 
 def test_search_dry_run_writes_nothing(run, tmp_path):

@@ -179,10 +179,12 @@ def test_settings_cannot_change_in_a_search(tmp_path):
 
 
 def test_fresh_sets_the_earlier_search_aside(tmp_path):
-    run(plan(trials=1), runs_dir=tmp_path)
+    folder = run(plan(trials=1), runs_dir=tmp_path).folder
+    folder.data.mkdir()  # as a kill leaves it
     again = run(plan(trials=1, seed=7), runs_dir=tmp_path, fresh=True)
     assert again.experiment.seed == 7
     assert searches(tmp_path) == ["digits", "digits.1"]
+    assert not SearchFolder(tmp_path, "digits.1").data.exists()
 
 
 def test_two_processes_cannot_run_one_search(tmp_path):
