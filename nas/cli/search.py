@@ -7,7 +7,6 @@ import shlex
 import signal
 import sys
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,6 +14,7 @@ import typer
 from nas.cli.comparison import print_comparison
 from nas.cli.front import print_front
 from nas.cli.listing import complete_experiments
+from nas.cli.signals import Signals, TerminatedError
 from nas.cli.terminal import RUNS_DIR, MaxParams, RunsDir, TableFormat, TrackingUri, errors, output
 from nas.errors import NasError
 from nas.trial import TrialStatus
@@ -160,7 +160,8 @@ def _run(plan: Plan, runs_dir: Path, tracking_uri: str | None, fresh: bool) -> S
         costs=experiment.costs,
         known=known,
     )
-    previous = signal.signal(signal.SIGTERM, _terminate)
+    signals = Signals()
+    previous = {number: signal.signal(number, signals.handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         with progress:
             return run(
@@ -168,7 +169,7 @@ def _run(plan: Plan, runs_dir: Path, tracking_uri: str | None, fresh: bool) -> S
                 runs_dir=runs_dir,
                 tracking_uri=tracking_uri,
                 fresh=fresh,
-                observers=(progress,),
+                observers=(signals, progress),
                 command=_command_line(),
             )
     except KeyboardInterrupt as interrupt:
@@ -179,24 +180,17 @@ def _run(plan: Plan, runs_dir: Path, tracking_uri: str | None, fresh: bool) -> S
         errors.print(
             f"Interrupted; {kept} finished trials are kept. Go on with:\n  {again}", markup=False, soft_wrap=True
         )
-        if isinstance(interrupt, _TerminatedError):
+        if isinstance(interrupt, TerminatedError):
             raise typer.Exit(128 + signal.SIGTERM) from None
         raise
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def _command_line() -> str:
     """As it was typed, to be shown with the results."""
     return shlex.join(["nas", *_without_fresh(sys.argv[1:])])
-
-
-class _TerminatedError(KeyboardInterrupt):
-    """By SIGTERM: the same as Ctrl-C, but for the exit code."""
-
-
-def _terminate(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler's signature
-    raise _TerminatedError
 
 
 def _without_fresh(arguments: list[str]) -> list[str]:

@@ -1,11 +1,13 @@
 """The command line is a contract: what goes where, exit codes, one line for each mistake."""
 
 import csv
+import gc
 import io
 import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -312,8 +314,6 @@ def test_debug_shows_the_traceback(run):
 
 @pytest.mark.slow
 def test_ctrl_c_prints_how_to_go_on(tmp_path):
-    import signal
-
     command = [sys.executable, "-c", "from nas.cli import run; run()", "search", "digits", *FAST]
     command += ["--trials", "50", "--runs-dir", str(tmp_path)]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
@@ -327,6 +327,28 @@ def test_ctrl_c_prints_how_to_go_on(tmp_path):
     assert "finished trials are kept. Go on with:\n  nas search digits --space tiny" in err
     assert "Traceback" not in err
     assert nas.Search("digits", tmp_path).ended_trials >= 1
+
+
+def test_a_ctrl_c_that_python_loses_ends_the_search_all_the_same(run, tmp_path, monkeypatch):
+    journal = tmp_path / "digits" / "trials.jsonl"
+    sent = []
+
+    def interrupt(phase, info):
+        if not sent and journal.exists() and '"end"' in journal.read_text():
+            sent.append(phase)
+            signal.raise_signal(signal.SIGINT)
+
+    lost = []
+    monkeypatch.setattr(sys, "unraisablehook", lost.append)
+    gc.callbacks.append(interrupt)
+    try:
+        code, _, err = run("search", "digits", *FAST, "--trials", "4", "--runs-dir", tmp_path)
+    finally:
+        gc.callbacks.remove(interrupt)
+    assert [each.exc_type for each in lost] == [KeyboardInterrupt]
+    assert code == 130
+    assert "finished trials are kept. Go on with:" in err
+    assert 1 <= nas.Search("digits", tmp_path).ended_trials < 4
 
 
 def test_keras_backend_jax_in_the_environment_trains_on_jax(run, monkeypatch):
