@@ -63,12 +63,11 @@ class Tracker:
         self.update_front(records)
         self._thread.start()
 
-    def log_trial(self, record: TrialRecord) -> None:
-        """Take a finished trial; returns at once. A trial passed again (with test scores, say) is updated."""
-        self.update_front((record,))
-
     def update_front(self, records: Iterable[TrialRecord]) -> None:
-        """Take finished trials, known ones or new; the front's tags follow from all that were ever passed."""
+        """Take finished trials; returns at once. The front's tags follow from all that were ever passed.
+
+        A trial that is passed again (with test scores, say) is updated.
+        """
         with self._changed:
             for record in records:
                 if record.status is TrialStatus.RUNNING:

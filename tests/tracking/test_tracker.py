@@ -40,7 +40,7 @@ def test_a_whole_search(search):
     tracker = Tracker(search)
     tracker.start(DESCRIPTION)
     for record in records:
-        tracker.log_trial(record)
+        tracker.update_front([record])
     tracker.finish()
     assert tracker.close()
     assert (tracker.pending, tracker.problem) == (0, "")
@@ -176,7 +176,7 @@ def test_every_trial_arrives_once_whatever_call_fails(search, monkeypatch, metho
     tracker.start(DESCRIPTION)
     records = [trial(0, 0.9, filters=16), trial(1, 0.8, filters=8), failed(2)]
     for record in records:
-        tracker.log_trial(record)
+        tracker.update_front([record])
     deadline = time.monotonic() + 20
     while tracker.pending and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -200,7 +200,7 @@ def test_a_server_that_is_away_costs_the_search_nothing(search):
     records = random_trials(20)
     started = time.monotonic()
     for record in records:
-        tracker.log_trial(record)
+        tracker.update_front([record])
     tracker.finish()
     assert time.monotonic() - started < 0.2
     assert not tracker.close(timeout=15)
@@ -223,7 +223,7 @@ def test_close_does_not_wait_longer_than_told(search, monkeypatch):
     monkeypatch.setattr(MlflowClient, "create_run", lambda *args, **kwargs: time.sleep(3))
     tracker = Tracker(search)
     tracker.start(DESCRIPTION)
-    tracker.log_trial(trial(0, 0.5))
+    tracker.update_front([trial(0, 0.5)])
     started = time.monotonic()
     assert not tracker.close(timeout=0.2)
     assert time.monotonic() - started < 2
@@ -234,7 +234,7 @@ def test_close_does_not_wait_longer_than_told(search, monkeypatch):
 def test_a_resumed_search_goes_on_in_the_same_runs(search):
     tracker = Tracker(search)
     tracker.start(DESCRIPTION)
-    tracker.log_trial(trial(0, 0.9, filters=4))
+    tracker.update_front([trial(0, 0.9, filters=4)])
     tracker.finish(status="KILLED")
     assert tracker.close()
     first, _ = read_runs(search)
@@ -243,7 +243,7 @@ def test_a_resumed_search_goes_on_in_the_same_runs(search):
     journal = [trial(0, 0.9, filters=4)]
     resumed = Tracker(search)
     resumed.start(DESCRIPTION | {"trials": "40"}, journal)
-    resumed.log_trial(trial(1, 0.8, filters=16))
+    resumed.update_front([trial(1, 0.8, filters=16)])
     assert resumed.close()
     parent, children = read_runs(search)
     assert parent.info.run_id == first.info.run_id
@@ -257,9 +257,9 @@ def test_a_resumed_search_goes_on_in_the_same_runs(search):
 def test_a_trial_passed_again_is_updated(search):
     tracker = Tracker(search)
     tracker.start(DESCRIPTION)
-    tracker.log_trial(trial(0, 0.9))
-    tracker.log_trial(trial(0, 0.9, metrics={"val_accuracy": 0.9, "test_accuracy": 0.88}))
-    tracker.log_trial(trial(1, 0.5, status=TrialStatus.RUNNING))
+    tracker.update_front([trial(0, 0.9)])
+    tracker.update_front([trial(0, 0.9, metrics={"val_accuracy": 0.9, "test_accuracy": 0.88})])
+    tracker.update_front([trial(1, 0.5, status=TrialStatus.RUNNING)])
     assert tracker.close()
     _, children = read_runs(search)
     assert children.keys() == {0}
