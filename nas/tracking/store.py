@@ -81,12 +81,20 @@ class Store:
 
     def experiment_id(self, client: MlflowClient, name: str) -> str:
         """The experiment of this name: found, brought back from the trash, or created."""
+        from mlflow.exceptions import MlflowException
+
         experiment = client.get_experiment_by_name(name)
         if experiment is None:
             # A folder of its own: without one, MLflow writes into the current directory.
             root = self.artifact_root
             location = None if root is None else (root / uuid.uuid4().hex).as_uri()
-            return str(client.create_experiment(name, artifact_location=location))
+            try:
+                return str(client.create_experiment(name, artifact_location=location))
+            except MlflowException as error:
+                experiment = client.get_experiment_by_name(name)
+                if error.error_code != "RESOURCE_ALREADY_EXISTS" or experiment is None:
+                    raise
+                # Another search created it in between.
         if experiment.lifecycle_stage != "active":
             client.restore_experiment(experiment.experiment_id)
         return str(experiment.experiment_id)

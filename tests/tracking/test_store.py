@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from mlflow.exceptions import MlflowException
 
 from nas.errors import NasError
 from nas.tracking import Store, search_id
@@ -66,6 +67,27 @@ def test_a_deleted_experiment_is_brought_back(store):
     client.delete_experiment(identity)
     assert store.experiment_id(client, "digits") == identity
     assert client.get_experiment(identity).lifecycle_stage == "active"
+
+
+def test_two_searches_that_create_one_experiment_at_once_share_it(store, monkeypatch):
+    client, other = store.connect(), store.connect()
+    look, seen = client.get_experiment_by_name, []
+
+    def overtaken(name):
+        found = look(name)
+        if not seen:
+            assert found is None
+            seen.append(store.experiment_id(other, name))
+        return found
+
+    monkeypatch.setattr(client, "get_experiment_by_name", overtaken)
+    assert [store.experiment_id(client, "digits")] == seen
+
+
+def test_an_experiment_that_cannot_be_created_is_an_error(store):
+    client = store.connect()
+    with pytest.raises(MlflowException, match="exceeds the maximum length"):
+        store.experiment_id(client, "e" * 501)
 
 
 _SEARCH = """
