@@ -6,9 +6,28 @@ import math
 import statistics
 from typing import TYPE_CHECKING
 
+from nas.pareto import ParetoFront
+
 if TYPE_CHECKING:
-    from nas.pareto import ParetoFront
     from nas.trial import TrialRecord
+
+
+def without_noise(front: ParetoFront[TrialRecord]) -> ParetoFront[TrialRecord]:
+    """The points that noise does not explain: what a search recommends. Before the final stage that is all of them."""
+    noise = explained_by_noise(front)
+    return ParetoFront(tuple(point for point in front if point.number not in noise), front.costs)
+
+
+def left_out(front: ParetoFront[TrialRecord]) -> str:
+    """A sentence on the points that noise explains; "" if there are none."""
+    noise = sorted(explained_by_noise(front))
+    if not noise:
+        return ""
+    trials = f"trial{'s' * (len(noise) > 1)} {', '.join(map(str, noise))}"
+    return (
+        f"Left out: {trials}; trained again, no better than a cheaper network on the front, given how far trainings of "
+        "one network differ."
+    )
 
 
 def explained_by_noise(front: ParetoFront[TrialRecord]) -> frozenset[int]:

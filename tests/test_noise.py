@@ -1,8 +1,10 @@
 """Points of a front that are there by luck."""
 
+from dataclasses import replace
+
 import pytest
 
-from nas.noise import explained_by_noise
+from nas.noise import explained_by_noise, left_out, without_noise
 from nas.pareto import ParetoFront
 from nas.trial import FinalTraining, TrialRecord, TrialStatus
 
@@ -30,6 +32,18 @@ def test_a_larger_network_must_be_better_by_more_than_one_standard_error():
     # 0.905 - 0.90 = 0.005 is less than sqrt(0 / 2 + 0.00045 / 2) = 0.015.
     # 0.92 - 0.90 = 0.02 is more than sqrt(0 / 2 + 0.0002 / 2) = 0.01.
     assert explained_by_noise(front_of(small, middle, large)) == {1}
+
+
+def test_what_is_left_is_the_front_and_says_what_is_not():
+    small, middle, large = point(0, 100, 0.90, 0.90), point(1, 200, 0.89, 0.92), point(2, 300, 0.91, 0.93)
+    front = front_of(small, middle, large)
+    assert list(without_noise(front)) == [small, large]
+    assert left_out(front) == (
+        "Left out: trial 1; trained again, no better than a cheaper network on the front, given how far trainings of "
+        "one network differ."
+    )
+    assert left_out(front_of(small, middle, replace(middle, number=7))).startswith("Left out: trials 1, 7; ")
+    assert left_out(front_of(small, large)) == ""
 
 
 def test_tiny_networks_that_differ_by_much_hide_no_difference_between_good_ones():

@@ -136,11 +136,11 @@ def print_front(
     from rich.markup import escape
     from rich.table import Table
 
-    from nas.noise import explained_by_noise
+    from nas.noise import left_out, without_noise
     from nas.objectives import COSTS, cost_text, shown_costs
-    from nas.tracking.tables import NOISE_NOTE, test_score
+    from nas.tracking.tables import test_score
 
-    points = search.front
+    points = without_noise(search.front)
     trials = search.trials
     others = incomplete(trials)
     output.print(
@@ -159,9 +159,8 @@ def print_front(
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("architecture", overflow="fold")
     lines = []
-    noise = explained_by_noise(points)
     for point in points:
-        test = [f"{test_score(point)}{' *' if point.number in noise else ''}"] if tested else []
+        test = [test_score(point)] if tested else []
         costs = [cost_text(name, point.cost(name)) for name in shown]
         cells = (str(point.number), *costs, f"{point.val_accuracy:.2%}", *test)
         lines.append((point.cost(points.costs[0]), "", (*cells, point.architecture.describe())))
@@ -173,8 +172,8 @@ def print_front(
     for _, style, cells in sorted(lines, key=lambda line: line[0]):
         table.add_row(*cells, style=style)
     output.print(table)
-    if noise:
-        output.print(f"*  {NOISE_NOTE}.", style="dim")
+    if note := left_out(search.front):
+        output.print(note, style="dim", soft_wrap=True)
     if not len(points):
         return
     best, name = points.best(), search.name

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from nas import __version__
 from nas.architecture.diagram import diagram
-from nas.noise import explained_by_noise
+from nas.noise import left_out, without_noise
 from nas.objectives import COSTS, PARAMETERS, cost_in_words, cost_text, shown_costs
 from nas.pareto import ParetoFront, hypervolume
 from nas.quantity import short_count
 from nas.tracking.report_charts import NARROW, WIDE, front_svg, line_svg, said
 from nas.tracking.report_style import STYLE
-from nas.tracking.tables import NOISE_NOTE, test_score
+from nas.tracking.tables import test_score
 from nas.trial import TrialRecord, TrialStatus, incomplete
 
 if TYPE_CHECKING:
@@ -125,10 +125,8 @@ def _front(records: Sequence[TrialRecord], front: ParetoFront[TrialRecord], obje
     ]  # fmt: skip
     head = "".join(f'<th scope="col"{_right(h != "architecture")}>{h}</th>' for h in heads)
     rows = []
-    noise = explained_by_noise(front)
-    for point in front:
-        mark = " *" if point.number in noise else ""
-        test = f'<td class="n">{html.escape(test_score(point))}{mark}</td>' if tested else ""
+    for point in without_noise(front):
+        test = f'<td class="n">{html.escape(test_score(point))}</td>' if tested else ""
         rows.append(
             f'<tr><th scope="row" class="n"><a href="#trial-{point.number}">{point.number}</a></th>'
             + "".join(f'<td class="n">{cost_text(name, point.cost(name))}</td>' for name in shown)
@@ -136,7 +134,7 @@ def _front(records: Sequence[TrialRecord], front: ParetoFront[TrialRecord], obje
             f'<td class="wide">{html.escape(point.architecture.describe())}</td></tr>'
         )
     note = "Test accuracy: mean ± standard deviation over training runs with different seeds." if tested else ""
-    note += f" *: {NOISE_NOTE[0].lower()}{NOISE_NOTE[1:]}." if noise else ""
+    note += f" {left_out(front)}"
     return _section(
         "front",
         "Pareto front",

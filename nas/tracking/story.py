@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, final
 
+from nas.noise import left_out, without_noise
 from nas.objectives import COSTS, cost_in_words
 from nas.tracking.tables import front_markdown
 
@@ -59,10 +60,11 @@ def search_note(
         links: address by trial number.
         picture: address of the front's picture, or "" if there is none yet.
     """
+    kept = without_noise(front)
     head = " · ".join(f"[{text}]({address})" for text, address in views)
-    state = f"{trials:,} trial{'s' * (trials != 1)}{' so far' * running}, {len(front)} on the Pareto front"
+    state = f"{trials:,} trial{'s' * (trials != 1)}{' so far' * running}, {len(kept)} on the Pareto front"
     if front.points:
-        best = front.best()
+        best = kept.best()
         cost = cost_in_words(front.costs[0], best.cost(front.costs[0]))
         state += f"; the best has {best.val_accuracy:.2%} validation accuracy with {cost}"
         state += f"; hypervolume {hypervolume:.3f}"
@@ -74,8 +76,9 @@ def search_note(
         made += ["", f"Its files are among the artifacts: {', '.join(map(plain, story.files))}."]
     how = "\n".join(["### How it was made", "", *made])[:3_000] if made else ""
     image = f"![The Pareto front: validation accuracy against {COSTS[front.costs[0]]}]({picture})" if picture else ""
+    how = "\n\n".join(part for part in (left_out(front), how) if part)
     around = "\n\n".join(part for part in (head, f"{state}.", image, "### The front", how) if part)
-    table = front_markdown(front, links, limit=NOTE_LIMIT - len(around) - 100) if front.points else ""
+    table = front_markdown(kept, links, limit=NOTE_LIMIT - len(around) - 100) if front.points else ""
     parts = (head, f"{state}.", image, f"### The front\n\n{table}" if table else "", how)
     return "\n\n".join(part for part in parts if part)
 

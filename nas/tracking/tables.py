@@ -111,10 +111,6 @@ def costs_in_words(record: TrialRecord, objectives: Objectives) -> str:
     return ", ".join(cost_in_words(name, record.cost(name)) for name in objectives.costs)
 
 
-NOISE_NOTE = "No better than a cheaper network on the front, given how far trainings of one network differ"
-"""Of a point whose test score is marked."""
-
-
 def test_score(record: TrialRecord) -> str:
     """Accuracy on the test images: the mean over training runs, their standard deviation and their number.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, final
 
 from nas.config import ExperimentConfig
+from nas.noise import without_noise
 from nas.objectives import Objectives
 from nas.pareto import ParetoFront, hypervolume
 from nas.strategies.early_stopping import make_early_stopping
@@ -82,12 +83,12 @@ class Search:
         return hypervolume(self.trials, self.objectives.limits)
 
     def best(self, max_parameters: int | None = None) -> TrialRecord:
-        """The most accurate point of the front with at most so many parameters.
+        """The most accurate point of the front with at most so many parameters that noise does not explain.
 
         Raises:
             NasError: there is none.
         """
-        return self.front.best(max_parameters)
+        return without_noise(self.front).best(max_parameters)
 
     def trial(self, number: int) -> TrialRecord:
         """One trial.

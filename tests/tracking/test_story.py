@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from nas.objectives import Objectives
 from nas.pareto import ParetoFront
 from nas.tracking import Story, sync
+from nas.tracking.report import report_html
 from nas.tracking.story import NOTE_LIMIT, search_note
 from nas.tracking.tables import front_markdown
+from nas.trial import FinalTraining
 from tests.tracking.examples import artifact, failed, random_trials, read_runs, trial
 
 STORY = Story(
@@ -62,6 +65,23 @@ def test_test_scores_are_marked_as_what_they_are():
     assert "| test accuracy |" in text
     assert "88.00% ± 1.23 (3 seeds)" in text
     assert "test accuracy" not in front_markdown(ParetoFront((trial(1, 0.95),)), {})
+
+
+def test_points_that_noise_explains_are_left_out():
+    points = []
+    for number, accuracies in enumerate([(0.90, 0.90), (0.89, 0.92)]):
+        point = trial(number, 0.9 + number / 20, filters=16 * (number + 1))
+        for seed, accuracy in enumerate(accuracies):
+            point = point.with_final(FinalTraining(seed=seed, val_accuracy=accuracy, test_accuracy=0.8))
+        points.append(point)
+    text = note(points)
+    assert "1 on the Pareto front; the best has 90.00% validation accuracy" in text
+    assert "95.00%" not in text
+    assert "Left out: trial 1; trained again, no better" in text
+    page = report_html(points, name="x", story=STORY, objectives=Objectives(limits={"parameters": (10, 10_000)}))
+    assert "Left out: trial 1; trained again, no better" in page
+    assert '<th scope="row" class="n"><a href="#trial-0">' in page
+    assert '<th scope="row" class="n"><a href="#trial-1">' not in page
 
 
 def test_the_search_run_keeps_its_files_and_writes_them_once(search, monkeypatch):

@@ -2,18 +2,24 @@
 
 import json
 import statistics
+from dataclasses import replace
+from operator import attrgetter
 
 import pytest
 
+from nas.cli.front import print_front
 from nas.config import FinalConfig
 from nas.datasets import load
 from nas.objectives import PARAMETERS
 from nas.tracking import tables
 from nas.tracking.views import QUIETED
 from nas.training import evaluate, train
+from nas.trial import FinalTraining
 from nas.tuning import Search, run
 from nas.tuning.final import candidates, final_seeds
 from tests.tuning.test_search import Watcher, plan
+
+by_parameters = attrgetter("parameters")
 
 SETTINGS = {"trials": 3, "training.epochs": 2, "final.seeds": 2}
 
@@ -104,6 +110,25 @@ def test_mlflow_and_the_front_show_it(tested):
     rows = json.loads(client_text(client, parent, "front.json"))["points"]
     assert [row["test_accuracy"] for row in rows] == pytest.approx([p.metrics["test_accuracy"] for p in tested.front])
     assert {row["explained_by_noise"] for row in rows} <= {True, False}
+
+
+def test_what_noise_explains_is_neither_shown_nor_exported(tested, tmp_path, monkeypatch, capsys):
+    small, large = sorted({t.parameters: replace(t, finals=()) for t in tested.trials}.values(), key=by_parameters)[:2]
+    small, large = (replace(t, metrics={"val_accuracy": a}) for t, a in ((small, 0.90), (large, 0.95)))
+    for seed, accuracies in enumerate([(0.90, 0.89), (0.90, 0.92)]):
+        small, large = (
+            t.with_final(FinalTraining(seed=seed, val_accuracy=a, test_accuracy=0.8))
+            for t, a in zip((small, large), accuracies, strict=True)
+        )
+    monkeypatch.setattr(Search, "trials", property(lambda search: [small, large]))
+    assert list(tested.front) == [small, large]
+    assert tested.best() == small
+    print_front(tested, tmp_path)
+    shown = capsys.readouterr().out
+    assert "1 of 2 trials" in shown
+    assert f"Left out: trial {large.number}; trained again, no better than a cheaper network on the front" in shown
+    assert f"{small.parameters:,}" in shown
+    assert f"{large.parameters:,}" not in shown
 
 
 def client_text(client, run, name):
