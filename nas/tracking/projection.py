@@ -126,20 +126,20 @@ class Projection:
             if known and rank and not ending:
                 rank = int(known.metrics.get(runs.RANK, rank)) or rank
             if known is None or self._shown.get(record.number) is not record:
-                self._write_trial(record, rank, step=len(records))
+                self._write_trial(record, rank)
                 self._shown[record.number] = record
             elif known.metrics.get(runs.RANK) != rank:
-                self._write_standing(known, record, rank, step=len(records))
+                self._write_standing(known, record, rank)
         self._write_progress(records, status)
         if ending:
             self._write_front(records)
             self._writer.set_status(self._parent, status)
 
-    def _write_standing(self, known: KnownRun, record: TrialRecord, rank: int | None, *, step: int) -> None:
+    def _write_standing(self, known: KnownRun, record: TrialRecord, rank: int | None) -> None:
         tags, metrics = runs.standing(record, rank, front_color=self._front_color)
         if rank == 0:
             tags |= self._write_network(known, record)
-        self._writer.write(known, tags=tags, metrics=metrics, step=step)
+        self._writer.write(known, tags=tags, metrics=metrics)
 
     def _write_network(self, known: KnownRun, record: TrialRecord) -> dict[str, str]:
         """The files of a trial that is on the front, once; the tags that say so."""
@@ -150,19 +150,21 @@ class Projection:
         note = runs.front_note(record, self._experiment_id, self._parent.run_id, known.run_id)
         return {runs.DRAWN: "true", runs.NOTE: note}
 
-    def _write_trial(self, record: TrialRecord, rank: int | None, *, step: int) -> None:
+    def _write_trial(self, record: TrialRecord, rank: int | None) -> None:
         content = runs.trial_content(record, search_id=self._search.search_id)
         known = self._trials.get(record.number)
+        # A trial that was stopped and went on says so no more.
+        reset = {runs.NOTE: ""} if known and known.tags.get(runs.STOPPED) == "true" else {}
         if known and known.status == content.status and FILES_MISSING not in known.tags:
-            # A trial that was stopped and went on has more of them now.
+            # It has more of them now.
             shown = known.metrics.get(runs.EPOCHS, 0)
             self._writer.write(known, points=[p for p in content.curves if p[1] > shown], at_ms=known.start_ms)
-            self._writer.write(known, tags=content.tags, params=content.params, metrics=content.metrics)
-            self._write_standing(known, record, rank, step=step)
+            self._writer.write(known, tags={**reset, **content.tags}, params=content.params, metrics=content.metrics)
+            self._write_standing(known, record, rank)
             return
         duration_ms = round(1_000 * record.duration_seconds)
         tags, metrics = runs.standing(record, rank, front_color=self._front_color)
-        tags |= content.tags
+        tags |= {**reset, **content.tags}
         if known is None:
             parent = {runs.PARENT: self._parent.run_id}
             known = self._writer.create(content.name, tags | parent, start_ms=_now_ms() - duration_ms)
@@ -171,14 +173,14 @@ class Projection:
             tags |= self._write_network(known, record)
         else:
             self._writer.write_files(known, runs.trial_files(record))
-        # With the run's start as their time, metrics of a write that was cut short are equal to these, and MLflow
-        # keeps equal ones once. The rank's step lets later ranks follow; other metrics stay at step 0.
+        # With the run's start as their time, points of a write that was cut short are equal to these, and MLflow keeps
+        # equal ones once.
         self._writer.write(
             known,
             tags=tags,
             params=content.params,
-            metrics=content.metrics,
-            points=(*content.curves, *((name, step, value) for name, value in metrics.items())),
+            metrics={**content.metrics, **metrics},
+            points=content.curves,
             at_ms=known.start_ms,
         )
         self._writer.set_status(known, content.status, end_ms=known.start_ms + duration_ms)

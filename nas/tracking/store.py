@@ -126,11 +126,12 @@ def search_id(folder: Path) -> str:
     path = folder / "search_id"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        try:
-            with path.open("x", encoding="ascii") as file:
-                file.write(f"{uuid.uuid4().hex}\n")
-        except FileExistsError:
-            pass
+        if not path.exists():
+            # Whole from the start: a kill must not leave an id of which half is written.
+            draft = folder / f".search_id.{uuid.uuid4().hex}"
+            draft.write_text(f"{uuid.uuid4().hex}\n", encoding="ascii")
+            _put_in_place(draft, path)
+            draft.unlink(missing_ok=True)
         found = path.read_text(encoding="utf-8").strip()
     except OSError as error:
         raise NasError(f"The search's id cannot be kept in {path}: {error.strerror or error}.") from error
@@ -158,16 +159,21 @@ def _create_sqlite(path: Path) -> None:
             connection.execute("PRAGMA journal_mode=WAL")
         finally:
             connection.close()
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass
-        except OSError:  # a file system without links
-            if not path.exists():
-                os.replace(draft, path)
+        _put_in_place(draft, path)
     finally:
         for leftover in path.parent.glob(f"{draft.name}*"):
             leftover.unlink(missing_ok=True)
+
+
+def _put_in_place(draft: Path, path: Path) -> None:
+    """Give a whole file its name, unless another process was first."""
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    except OSError:  # a file system without links
+        if not path.exists():
+            os.replace(draft, path)
 
 
 def _without_password(uri: str) -> str:

@@ -84,7 +84,6 @@ class RunWriter:
         params: Mapping[str, str] | None = None,
         metrics: Mapping[str, float] | None = None,
         points: Sequence[tuple[str, int, float]] = (),
-        step: int = 0,
         at_ms: int | None = None,
     ) -> None:
         """One batch with what the store does not have yet; no request if that is nothing.
@@ -93,19 +92,19 @@ class RunWriter:
             known: the run; brought up to date along with the store.
             tags: set where they differ.
             params: written where there is none, because MLflow's parameters never change.
-            metrics: latest values, written at `step` where they differ.
+            metrics: written where they differ, at step 0 and now: of one step, MLflow shows the latest value, and of
+                one moment the highest.
             points: (metric, step, value), written in any case.
-            step: of `metrics`.
-            at_ms: the time of all values; now, if None.
+            at_ms: the time of `points`; now, if None.
         """
         from mlflow.entities import Metric, Param, RunTag
 
-        now = time.time_ns() // 1_000_000 if at_ms is None else at_ms
+        now = time.time_ns() // 1_000_000
         new_tags = {k: v for k, v in (tags or {}).items() if known.tags.get(k) != v}
         new_params = {k: v for k, v in (params or {}).items() if k not in known.params}
         new_metrics = {k: v for k, v in (metrics or {}).items() if known.metrics.get(k) != v}
-        values = [Metric(k, float(v), now, step) for k, v in new_metrics.items()]
-        values += [Metric(k, float(v), now, at) for k, at, v in points]
+        values = [Metric(k, float(v), now, 0) for k, v in new_metrics.items()]
+        values += [Metric(k, float(v), now if at_ms is None else at_ms, step) for k, step, v in points]
         if not (new_tags or new_params or values):
             return
         for first in range(0, max(1, len(values)), _METRICS_A_BATCH):

@@ -10,6 +10,7 @@ import sys
 import time
 import traceback
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,7 @@ from nas.tuning.execution import Executor, Outcome
 from nas.tuning.final import run_finals
 from nas.tuning.oracle import StrategyOracle
 from nas.tuning.tuner import ArchitectureTuner
+from tests.tracking.examples import read_runs
 
 ROOT = Path(nas.__file__).parent.parent
 KILLS = 50
@@ -110,12 +112,12 @@ def search(plan, runs_dir):
         run_finals(plan.experiment, folder, executor, (), lambda: False)
 
 
-def killed_after(seconds, plan, runs_dir):
-    """Run in a process of its own and kill it; whether it was faster than that."""
+def killed_after(seconds, work):
+    """Work in a process of its own and kill it; whether it ended before that, by itself."""
     child = os.fork()
     if child == 0:
         try:
-            search(plan, runs_dir)
+            work()
         except BaseException:  # noqa: BLE001 - a forked child must never return into pytest
             traceback.print_exc()
             os._exit(1)
@@ -130,7 +132,7 @@ def killed_after(seconds, plan, runs_dir):
         _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
         return False
-    assert os.WEXITSTATUS(status) == 0, "the search itself failed; see its traceback above"
+    assert os.WEXITSTATUS(status) == 0, "the work itself failed; see its traceback above"
     return True
 
 
@@ -151,7 +153,7 @@ def test_kills_at_random_moments_change_nothing(tmp_path):
     while kills < KILLS:
         rounds += 1
         runs_dir = tmp_path / str(rounds)
-        while not killed_after(rng.uniform(0, usual_seconds / 2), plan, runs_dir):
+        while not killed_after(rng.uniform(0, usual_seconds / 2), partial(search, plan, runs_dir)):
             kills += 1
             assert kills < 10 * KILLS, "no round ever ends"
         done = Search("digits", runs_dir)
@@ -221,6 +223,8 @@ def test_real_training_survives_the_kill_of_its_worker_and_of_its_parent(tmp_pat
         assert trial.metrics["loss"] == pytest.approx(same.metrics["loss"], rel=0.02)
     lines = [json.loads(line) for line in done.folder.journal.path.read_text().splitlines()[1:]]
     assert Counter(line["trial"] for line in lines if line["event"] == "end") == {0: 1, 1: 1, 2: 1}
+    parent, runs = read_runs(done.tracking_run())
+    assert [parent.info.status, *(runs[number].info.status for number in range(3))] == ["FINISHED"] * 4
 
 
 @pytest.mark.slow
