@@ -15,7 +15,7 @@ from nas.cli.comparison import print_comparison
 from nas.cli.front import print_front
 from nas.cli.listing import complete_experiments
 from nas.cli.signals import Signals, TerminatedError
-from nas.cli.terminal import RUNS_DIR, MaxParams, RunsDir, TableFormat, TrackingUri, errors, output
+from nas.cli.terminal import RUNS_DIR, MaxParams, RunsDir, TableFormat, TrackingUri, command, errors, output
 from nas.errors import NasError
 from nas.trial import TrialStatus
 
@@ -121,12 +121,24 @@ def _complete(plan: Plan, runs_dir: Path, tracking_uri: str | None, fresh: bool)
         if ended.is_done(plan.experiment):
             more = "its space is used up" if folder.journal.exhausted else "--trials N adds trials"
             errors.print(f"The search {folder.name!r} is finished; {more}, --fresh starts over.")
+            _catch_up(ended, runs_dir, tracking_uri)
             print_front(ended, runs_dir)
             return ended
     done = _run(plan, runs_dir, tracking_uri, fresh)
     print_front(done, runs_dir, tracking_uri=tracking_uri)
     _print_address(done, tracking_uri)
     return done
+
+
+def _catch_up(search: Search, runs_dir: Path, tracking_uri: str | None) -> None:
+    """Write what MLflow misses of a finished search: its server was away, or the search was killed at the end."""
+    try:
+        search.sync(tracking_uri)
+    except NasError as error:
+        again = command(
+            "sync", search.name, *(["--tracking-uri", tracking_uri] if tracking_uri else []), runs_dir=runs_dir
+        )
+        errors.print(f"{str(error).rstrip('.')}. Write what is missing with: {again}", markup=False, soft_wrap=True)
 
 
 def _print_address(search: Search, tracking_uri: str | None) -> None:

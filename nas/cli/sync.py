@@ -8,14 +8,8 @@ from nas.cli.terminal import RUNS_DIR, RunsDir, TrackingUri, output
 
 def sync(name: Name, tracking_uri: TrackingUri = None, runs_dir: RunsDir = RUNS_DIR) -> None:
     """Bring MLflow up to date with a search, after its server was away or to fill another one."""
-    from nas.tracking import sync as bring_up
     from nas.tuning import Search
 
     search = Search(name, runs_dir)
-    # One process at a time may write a search's runs.
-    with search.folder.locked():
-        run = search.tracking_run(tracking_uri)
-        added = bring_up(
-            run, search.trials, description=search.description(), status="FINISHED" if search.finished else "KILLED"
-        )
-    output.print(f"{added} trials of {name!r} were added to {run.store.label}", markup=False, soft_wrap=True)
+    added, store = search.sync(tracking_uri), search.tracking_run(tracking_uri).store
+    output.print(f"{added} trials of {name!r} were added to {store.label}", markup=False, soft_wrap=True)

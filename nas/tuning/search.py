@@ -17,7 +17,7 @@ from nas.tuning.folder import SearchError, SearchFolder
 
 if TYPE_CHECKING:
     from nas.export import ExportReport
-    from nas.tracking import SearchRun, Story
+    from nas.tracking import RunStatus, SearchRun, Story
     from nas.tracking.registry import RegisteredModel
 
 
@@ -183,6 +183,22 @@ class Search:
             objectives=self.objectives,
             story=self.story(),
         )
+
+    def sync(self, tracking_uri: str | None = None) -> int:
+        """Bring MLflow up to date with the search, after its server was away, or to fill another one.
+
+        Returns:
+            How many trials were added.
+
+        Raises:
+            NasError: the store cannot be written, or another process holds the search.
+        """
+        from nas.tracking import sync
+
+        # One process at a time may write a search's runs.
+        with self.folder.locked():
+            status: RunStatus = "FINISHED" if self.finished else "KILLED"
+            return sync(self.tracking_run(tracking_uri), self.trials, description=self.description(), status=status)
 
     def report(self) -> str:
         """The search as one HTML page that needs no network."""

@@ -196,6 +196,23 @@ def test_search_prints_progress_on_stderr_and_the_front_on_stdout(run, tmp_path)
     assert "The search 'digits' is finished; --trials N adds trials, --fresh starts over." in err
 
 
+def test_a_finished_search_writes_what_mlflow_misses(run, tmp_path):
+    arguments = ("search", "digits", *FAST, "--runs-dir", tmp_path, "--tracking-uri")
+    code, out, err = run(*arguments, "http://127.0.0.1:9")
+    assert code == 0
+    assert "1 trials are not in MLflow yet" in err
+    # Still away: the front is shown, and how to write what is missing.
+    code, again, err = run(*arguments, "http://127.0.0.1:9")
+    assert (code, again) == (0, out)
+    assert (
+        "MLflow at http://127.0.0.1:9 does not answer (Connection refused). Write what is missing with: nas sync "
+        f"digits --tracking-uri http://127.0.0.1:9 --runs-dir {tmp_path}"
+    ) in err
+    there = f"sqlite:///{tmp_path / 'there.db'}"
+    assert run(*arguments, there)[:2] == (0, out)
+    assert run("sync", "digits", "--runs-dir", tmp_path, "--tracking-uri", there)[1].startswith("0 trials of 'digits'")
+
+
 def test_a_baseline_is_searched_at_the_same_cost_and_compared(run, tmp_path):
     arguments = ["search", "digits", *FAST, "--strategy", "local", "--baseline", "random", "--runs-dir", tmp_path]
     arguments += ["--space", ROOT / "tests" / "tuning" / "quick.yaml"]
