@@ -116,6 +116,11 @@ def too_long(limit_seconds: float) -> str:
     return f"the trial took longer than trial_timeout ({limit_seconds:g} s)"
 
 
+def not_started(limit_seconds: float) -> str:
+    """The reason of a trial whose process was not ready by then, whatever the executor."""
+    return f"the worker process did not start within {limit_seconds:g} s"
+
+
 @final
 class InProcess(Executor):
     """One slot in this process: for debugging, and for a trial over several devices.

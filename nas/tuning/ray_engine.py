@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import math
 import os
 import queue
 import threading
@@ -17,9 +18,10 @@ from nas.config import TrainingConfig
 from nas.errors import NasError
 from nas.training.place import Place
 from nas.tuning.accelerators import share_bytes
-from nas.tuning.execution import Epoch, Executor, Outcome, Task, attempt, failure, too_long
+from nas.tuning.execution import Epoch, Executor, Outcome, Task, attempt, failure, not_started, too_long
 from nas.tuning.ray_cluster import Resources, nodes, room, trials_a_process
 from nas.tuning.worker import start_tensorflow
+from nas.tuning.workers import START_SECONDS
 
 if TYPE_CHECKING:
     from nas.datasets import DatasetSpec
@@ -61,13 +63,15 @@ class _Running:
     """A task in a slot.
 
     Attributes:
-        started: when its process was ready, `time.monotonic()`; None before.
+        deadline: of what it does now, `time.monotonic()`; waiting for a node has none.
+        reason: of a trial that is ended then.
         lost: how many nodes it was on that are gone.
     """
 
     slot: int
     task: Task
-    started: float | None = None
+    deadline: float = math.inf
+    reason: str = ""
     lost: int = 0
 
 
@@ -103,7 +107,8 @@ class RayTasks(Executor):
         import ray
 
         self.slots = slots
-        self._timeout, self._need = timeout_seconds, need
+        self._timeout = math.inf if timeout_seconds is None else timeout_seconds
+        self._need = need
         self._setup = Setup(
             training=training.model_dump_json(),
             place=place,
@@ -144,13 +149,13 @@ class RayTasks(Executor):
         self._running.clear()
 
     def _start(self, running: _Running) -> None:
-        running.started = None
+        running.deadline = math.inf
         remote = self._remote.options(name=f"trial {running.task.number}")
         stream = remote.remote(self._setup, self._data, running.slot, running.task)
         self._running[stream] = running
 
     def _receive(self, stream: Any, on_epoch: Callable[[Epoch], None]) -> Outcome | None:
-        """What a trial tells: that it starts, an epoch, or its end."""
+        """What a trial tells: that its process starts or is ready, an epoch, or its end."""
         import ray
 
         running = self._running[stream]
@@ -169,7 +174,8 @@ class RayTasks(Executor):
             on_epoch(event)
         else:
             # Waiting for a node and the start of a process are not the trial's time.
-            running.started = time.monotonic()
+            limit, reason = (self._timeout, too_long) if event else (START_SECONDS, not_started)
+            running.deadline, running.reason = time.monotonic() + limit, reason(limit)
         return self._late()
 
     def _on_lost_node(self, running: _Running, error: Exception) -> Outcome | None:
@@ -186,15 +192,12 @@ class RayTasks(Executor):
         """End a trial that takes too long; its node may be frozen, so nobody waits for an answer."""
         import ray
 
-        if self._timeout is None:
-            return None
-        oldest = time.monotonic() - self._timeout
+        now = time.monotonic()
         for stream, running in self._running.items():
-            if running.started is not None and running.started < oldest:
+            if running.deadline < now:
                 ray.cancel(stream, force=True)
                 del self._running[stream]
-                reason = too_long(self._timeout)
-                return Outcome(slot=running.slot, number=running.task.number, reason=reason, crashed=True)
+                return Outcome(slot=running.slot, number=running.task.number, reason=running.reason, crashed=True)
         return None
 
 
@@ -209,12 +212,13 @@ def _crash(running: _Running, error: Exception) -> Outcome:
     return Outcome(slot=slot, number=number, reason=reason, log=str(error), crashed=True)
 
 
-def train_here(setup: Setup, data: DatasetSpec, slot: int, task: Task) -> Iterator[Epoch | Outcome | None]:
-    """The task, in a process on a node: None when it is ready, each epoch, and how it ended."""
+def train_here(setup: Setup, data: DatasetSpec, slot: int, task: Task) -> Iterator[Epoch | Outcome | bool]:
+    """The task, in a process on a node: whether it is ready, each epoch, and how it ended."""
+    yield False  # before what may hang: TensorFlow's start, the opening of a GPU
     training, devices = _prepare(setup)
     from nas.training import clear_session
 
-    yield None
+    yield True
     events: queue.SimpleQueue[Epoch | Outcome | None] = queue.SimpleQueue()
 
     def work() -> None:

@@ -22,7 +22,7 @@ from typing import final
 from nas.config import TrainingConfig
 from nas.training.place import Place
 from nas.tuning import worker
-from nas.tuning.execution import Epoch, Executor, Outcome, Task, too_long
+from nas.tuning.execution import Epoch, Executor, Outcome, Task, not_started, too_long
 from nas.tuning.worker import Setup
 
 logger = logging.getLogger(__name__)
@@ -204,7 +204,7 @@ class Workers(Executor):
         limit = self._timeout if slot.ready else START_SECONDS
         if limit is None or slot.reason or slot.process is None or time.monotonic() - slot.started <= limit:
             return
-        slot.reason = too_long(limit) if slot.ready else f"the worker process did not start within {limit:g} s"
+        slot.reason = too_long(limit) if slot.ready else not_started(limit)
         slot.process.kill()
 
     def _replace(self, slot: _Slot) -> None:

@@ -1,7 +1,9 @@
 """What every executor does: the same trial, the same result; a trial that goes wrong costs itself alone."""
 
+import ctypes
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -176,6 +178,36 @@ def test_a_killed_process_costs_only_its_trial(name, executors):
     assert outcomes[1].result is not None
     executor.submit(0, task(0))
     assert outcome_of(executor).result is not None
+
+
+@pytest.mark.slow
+def test_a_process_on_a_node_that_hangs_while_it_starts_is_ended(executors, monkeypatch):
+    """Three trials for two nodes: waiting for one is no start. See test_workers.py for the local processes."""
+
+    class Hanging(Place):
+        def environment(self):
+            ctypes.PyDLL(None).sleep(600)  # and no other thread of Python's runs meanwhile
+
+    executor = executors("ray")
+    numbers, outcomes, seen = {7, 8, 9}, {}, {}
+    with monkeypatch.context() as patch:
+        patch.setattr("nas.tuning.ray_engine.START_SECONDS", 2.0)
+        patch.setattr(executor, "_setup", replace(executor._setup, place=Hanging(kind="cpu")))
+        for number in numbers:
+            executor.submit(0, task(number))
+        deadline = time.monotonic() + 60
+        while len(outcomes) < 3 and time.monotonic() < deadline:
+            # That of an earlier trial may be cleaning up.
+            seen |= {number: process for number, process in processes(executor).items() if number in numbers}
+            outcome = executor.next_outcome(0.1, lambda epoch: None)
+            outcomes |= {outcome.number: outcome} if outcome else {}
+    assert set(outcomes) == set(seen) == numbers
+    for outcome in outcomes.values():
+        assert (outcome.slot, outcome.result, outcome.crashed) == (0, None, True)
+        assert outcome.reason == "the worker process did not start within 2 s"
+    ended, alive = psutil.wait_procs(seen.values(), timeout=10)
+    assert len(ended) == 3
+    assert not alive
 
 
 @pytest.mark.parametrize("name", ALL)
