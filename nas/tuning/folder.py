@@ -35,7 +35,6 @@ FREE_TO_CHANGE = {
 }
 """Settings that a search may go on with after they changed: they say where trials run, and how many."""
 
-
 WHERE = {"engine", "ray_address", "workers", "device"}
 """Of these, what latency depends on: a search that measures it keeps to them, so that all of its trials compare."""
 
@@ -84,7 +83,8 @@ class SearchFolder:
 
     @property
     def exists(self) -> bool:
-        return (self.path / "experiment.json").is_file()
+        """Whether there is a search: also one that has lost its experiment, not yet one that is half made."""
+        return (self.path / "experiment.json").is_file() or self.journal.has_trials
 
     @property
     def data(self) -> Path:
@@ -110,10 +110,7 @@ class SearchFolder:
         try:
             (self.path / "weights").mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise SearchError(
-                f"cannot write to the runs directory {self.runs_dir}: {error.strerror}; make it writable, or "
-                f"give another one with --runs-dir"
-            ) from None
+            raise self._unwritable(error) from None
         if not self.exists:
             self.journal.create()
         write_atomically(self.path / "space.yaml", space_text)
@@ -124,7 +121,7 @@ class SearchFolder:
         """What the search was started with.
 
         Raises:
-            SearchError: there is no such search, or its file is damaged.
+            SearchError: there is no such search, or its file is missing or damaged.
             JournalError: it is from a newer version.
         """
         if not self.exists:
@@ -146,6 +143,8 @@ class SearchFolder:
         except (OSError, ValueError) as error:
             self.journal.check_version()
             reason, newer = str(error).splitlines()[0], ""
+            if isinstance(error, FileNotFoundError):
+                reason = "it is gone, and a search goes on only as what it was started as"
             if isinstance(error, ValidationError):
                 first = error.errors()[0]
                 key = ".".join(map(str, first["loc"]))
@@ -156,6 +155,12 @@ class SearchFolder:
                 f"{self.path / name} cannot be read ({reason}); {newer}restore it from a backup, or start over with "
                 f"--fresh"
             ) from None
+
+    def _unwritable(self, error: OSError) -> SearchError:
+        return SearchError(
+            f"cannot write to the runs directory {self.runs_dir}: {error.strerror}; make it writable, or give another "
+            f"one with --runs-dir"
+        )
 
     def space_text(self) -> str:
         try:
@@ -223,10 +228,7 @@ class SearchFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             file = (self.path / "lock").open("a+", encoding="utf-8")
         except OSError as error:
-            raise SearchError(
-                f"cannot write to the runs directory {self.runs_dir}: {error.strerror}; make it writable, or "
-                f"give another one with --runs-dir"
-            ) from None
+            raise self._unwritable(error) from None
         with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -244,4 +246,5 @@ class SearchFolder:
 
 def searches(runs_dir: Path) -> list[str]:
     """Names of the searches in a runs directory."""
-    return sorted(path.parent.name for path in runs_dir.glob("*/experiment.json"))
+    files = (*runs_dir.glob("*/experiment.json"), *runs_dir.glob("*/trials.jsonl"))
+    return sorted(name for name in {path.parent.name for path in files} if SearchFolder(runs_dir, name).exists)

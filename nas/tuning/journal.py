@@ -90,6 +90,11 @@ class Journal:
         return list(trials.values())
 
     @property
+    def has_trials(self) -> bool:
+        """Whether more than its first line was written."""
+        return self.path.is_file() and self._bytes().count(b"\n") > 1
+
+    @property
     def exhausted(self) -> bool:
         """Whether every architecture of the space inside the budget has been tried."""
         return _line({"event": "exhausted"}) in self._lines()

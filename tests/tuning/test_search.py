@@ -306,6 +306,25 @@ def test_a_damaged_experiment_is_said(tmp_path):
         Search("digits", tmp_path)
 
 
+@pytest.mark.parametrize("settings", [{}, {"seed": 7}], ids=["the same", "another"])
+def test_trials_whose_experiment_is_gone_are_no_new_search(finished_search, tmp_path, settings):
+    folder = SearchFolder(tmp_path, "digits")
+    shutil.copytree(finished_search.folder.path, folder.path)
+    path = folder.path / "experiment.json"
+    path.unlink()
+    sentence = (
+        f"{path} cannot be read (it is gone, and a search goes on only as what it was started as); restore it from a "
+        f"backup, or start over with --fresh"
+    )
+    experiment = finished_search.experiment.model_copy(update=settings)
+    for use in (lambda: run(Plan.of(experiment), runs_dir=tmp_path), lambda: Search("digits", tmp_path)):
+        with pytest.raises(SearchError) as caught:
+            use()
+        assert str(caught.value) == sentence
+    assert searches(tmp_path) == ["digits"]
+    assert not path.exists()
+
+
 @pytest.mark.parametrize("content", [None, b"", b'{"format": 1'])
 def test_a_journal_that_is_gone_is_no_new_search(finished_search, tmp_path, content):
     shutil.copytree(finished_search.folder.path, tmp_path / "digits")
