@@ -140,12 +140,14 @@ def print_front(
     from nas.objectives import COSTS, cost_text, shown_costs
     from nas.tracking.tables import test_score
 
-    points = without_noise(search.front)
+    front = search.front
+    points = without_noise(front)
     trials = search.trials
     others = incomplete(trials)
     output.print(
-        f"Pareto front of {search.name!r}: {len(points)} of {len(trials)} trials"
+        f"Pareto front of {search.name!r}: {len(front)} of {len(trials)} trials"
         + (f" ({others})" if others else "")
+        + (f", {len(front) - len(points)} explained by noise" if len(points) < len(front) else "")
         + f", hypervolume {search.hypervolume:.3f}",
         style="bold",
         markup=False,
@@ -172,7 +174,7 @@ def print_front(
     for _, style, cells in sorted(lines, key=lambda line: line[0]):
         table.add_row(*cells, style=style)
     output.print(table)
-    if note := left_out(search.front):
+    if note := left_out(front):
         output.print(note, style="dim", soft_wrap=True)
     if not len(points):
         return

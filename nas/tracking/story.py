@@ -62,7 +62,8 @@ def search_note(
     """
     kept = without_noise(front)
     head = " · ".join(f"[{text}]({address})" for text, address in views)
-    state = f"{trials:,} trial{'s' * (trials != 1)}{' so far' * running}, {len(kept)} on the Pareto front"
+    state = f"{trials:,} trial{'s' * (trials != 1)}{' so far' * running}, {len(front)} on the Pareto front"
+    state += f" ({len(front) - len(kept)} explained by noise)" if len(kept) < len(front) else ""
     if front.points:
         best = kept.best()
         cost = cost_in_words(front.costs[0], best.cost(front.costs[0]))

@@ -75,7 +75,7 @@ def test_points_that_noise_explains_are_left_out():
             point = point.with_final(FinalTraining(seed=seed, val_accuracy=accuracy, test_accuracy=0.8))
         points.append(point)
     text = note(points)
-    assert "1 on the Pareto front; the best has 90.00% validation accuracy" in text
+    assert "2 on the Pareto front (1 explained by noise); the best has 90.00% validation accuracy" in text
     assert "95.00%" not in text
     assert "Left out: trial 1; trained again, no better" in text
     page = report_html(points, name="x", story=STORY, objectives=Objectives(limits={"parameters": (10, 10_000)}))

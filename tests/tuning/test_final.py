@@ -125,7 +125,7 @@ def test_what_noise_explains_is_neither_shown_nor_exported(tested, tmp_path, mon
     assert tested.best() == small
     print_front(tested, tmp_path)
     shown = capsys.readouterr().out
-    assert "1 of 2 trials" in shown
+    assert "2 of 2 trials, 1 explained by noise, hypervolume" in shown
     assert f"Left out: trial {large.number}; trained again, no better than a cheaper network on the front" in shown
     assert f"{small.parameters:,}" in shown
     assert f"{large.parameters:,}" not in shown
