@@ -52,6 +52,7 @@ ALLOWED = {
         "config",
         "datasets",
         "export",
+        "noise",
         "pareto",
         "resources",
         "space",
