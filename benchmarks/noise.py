@@ -1,7 +1,7 @@
 """What noise costs a search: what it tried, against what it chose among that by one training of each network.
 
-    python benchmarks/noise.py                           # the table digits-mixed: a few minutes on two cores
-    python benchmarks/noise.py --table naap440
+    python benchmarks/noise.py                                # the table digits-mixed: minutes on two cores
+    python benchmarks/noise.py --table nasbench201/cifar10    # pip install 'keras-nas[bench]'
 
 Shares of the true front's hypervolume, as `nas bench` has them, of
 
@@ -132,6 +132,9 @@ def main() -> None:
     given = parser.parse_args()
     if given.repeats < 2:
         parser.error("--repeats must be 2 or more: an error needs two runs")
+    rows = load(given.table).rows
+    if len(rows) <= TRIALS[-1] or not any(len(row.observations) > 1 for row in rows):
+        parser.error(f"--table needs more than {TRIALS[-1]} networks that were trained twice; {given.table} has not")
     print(describe(load(given.table)))
     print(f"share after {', '.join(map(str, TRIALS))} trials, mean and standard error over {given.repeats} runs")
     with ProcessPoolExecutor(given.processes) as processes:

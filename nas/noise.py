@@ -37,7 +37,7 @@ def explained_by_noise(front: ParetoFront[TrialRecord]) -> frozenset[int]:
     stays by more than one standard error of their difference (the one-standard-error rule of Breiman et al., 1984).
     Each point has its own variance, as trainings of tiny networks differ many times as much as those of good ones.
     Test accuracies have no say, so that they stay untouched by any choice. Points with fewer than two final trainings
-    are left out.
+    are not judged.
 
     Args:
         front: of the search.

@@ -17,6 +17,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SLOWEST = (
     "tests/tuning/test_chaos.py",
+    "tests/tracking/test_chaos.py",
     "tests/tuning/test_early_stopping.py",
     "tests/tuning/test_search.py",
     "tests/tuning/test_contract.py",

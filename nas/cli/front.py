@@ -12,6 +12,7 @@ import typer
 from nas.cli.listing import complete_searches
 from nas.cli.terminal import RUNS_DIR, RunsDir, TableFormat, command, errors, output
 from nas.errors import NasError
+from nas.noise import left_out, without_noise
 from nas.objectives import PARAMETERS
 from nas.trial import TrialRecord, incomplete
 
@@ -73,7 +74,7 @@ def front(
     rows = document["points"] if format is TableFormat.json else front_rows(points)
     if yours:
         rows = [{**row, "model": None, "dominated_by": None} for row in rows]
-        rows += [_row(rows[0] if rows else {}, model, search.front) for model in yours]
+        rows += [_row(rows[0] if rows else {}, model, without_noise(points)) for model in yours]
         rows.sort(key=lambda row: (row["parameters"], -row["val_accuracy"]))
     document["points"] = rows
     text = rows_csv(rows) if format is TableFormat.csv else json.dumps(document, indent=2, allow_nan=False) + "\n"
@@ -136,7 +137,6 @@ def print_front(
     from rich.markup import escape
     from rich.table import Table
 
-    from nas.noise import left_out, without_noise
     from nas.objectives import COSTS, cost_text, shown_costs
     from nas.tracking.tables import test_score
 

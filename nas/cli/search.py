@@ -121,8 +121,8 @@ def _complete(plan: Plan, runs_dir: Path, tracking_uri: str | None, fresh: bool)
         if ended.is_done(plan.experiment):
             more = "its space is used up" if folder.journal.exhausted else "--trials N adds trials"
             errors.print(f"The search {folder.name!r} is finished; {more}, --fresh starts over.")
-            _catch_up(ended, runs_dir, tracking_uri)
             print_front(ended, runs_dir)
+            _catch_up(ended, runs_dir, tracking_uri)
             return ended
     done = _run(plan, runs_dir, tracking_uri, fresh)
     print_front(done, runs_dir, tracking_uri=tracking_uri)
@@ -133,7 +133,7 @@ def _complete(plan: Plan, runs_dir: Path, tracking_uri: str | None, fresh: bool)
 def _catch_up(search: Search, runs_dir: Path, tracking_uri: str | None) -> None:
     """Write what MLflow misses of a finished search: its server was away, or the search was killed at the end."""
     try:
-        search.sync(tracking_uri)
+        search.sync(tracking_uri, finished=True)
     except NasError as error:
         again = command(
             "sync", search.name, *(["--tracking-uri", tracking_uri] if tracking_uri else []), runs_dir=runs_dir

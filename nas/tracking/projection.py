@@ -156,7 +156,7 @@ class Projection:
         # A trial that was stopped and went on says so no more.
         reset = {runs.NOTE: ""} if known and known.tags.get(runs.STOPPED) == "true" else {}
         if known and known.status == content.status and FILES_MISSING not in known.tags:
-            # It has more of them now.
+            # A trial that went on has more of its curve now.
             shown = known.metrics.get(runs.EPOCHS, 0)
             self._writer.write(known, points=[p for p in content.curves if p[1] > shown], at_ms=known.start_ms)
             self._writer.write(known, tags={**reset, **content.tags}, params=content.params, metrics=content.metrics)
@@ -197,8 +197,8 @@ class Projection:
     def _write_progress(self, records: Sequence[TrialRecord], status: RunStatus) -> None:
         steps = []
         # One that was stopped early may come again, as a full one; one that was refused does not count.
-        left_out = (TrialStatus.STOPPED, TrialStatus.REFUSED)
-        full = [record for record in records if record.status not in left_out]
+        partial = (TrialStatus.STOPPED, TrialStatus.REFUSED)
+        full = [record for record in records if record.status not in partial]
         for record in full[self._progress_steps :]:
             self._progress = self._progress.adding(record)
             self._progress_steps += 1

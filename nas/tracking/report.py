@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from nas import __version__
 from nas.architecture.diagram import diagram
-from nas.noise import left_out, without_noise
+from nas.noise import explained_by_noise, left_out, without_noise
 from nas.objectives import COSTS, PARAMETERS, cost_in_words, cost_text, shown_costs
 from nas.pareto import ParetoFront, hypervolume
 from nas.quantity import short_count
@@ -88,7 +88,7 @@ def _header(
     numbers = {"Trials": f"{len(records):,}{f', {others}' if others else ''}"}
     numbers["On the Pareto front"] = f"{len(front):,}"
     if front.points:
-        best = front.best()
+        best = without_noise(front).best()
         numbers["Best validation accuracy"] = f"{best.val_accuracy:.2%}"
         numbers[f"with {COSTS[objectives.axis]}"] = cost_text(objectives.axis, best.cost(objectives.axis))
         numbers["Hypervolume"] = f"{hypervolume(front, objectives.limits):.3f}"
@@ -167,7 +167,9 @@ def _progress(records: Sequence[TrialRecord], objectives: Objectives) -> str:
 
 def _networks(front: ParetoFront[TrialRecord], objectives: Objectives) -> str:
     parts = []
-    for number, point in enumerate(sorted(front, key=lambda point: -point.val_accuracy)):
+    noise = explained_by_noise(front)
+    ordered = sorted(front, key=lambda point: (point.number in noise, -point.val_accuracy))
+    for number, point in enumerate(ordered):
         drawing = ""
         if number < DRAWN:
             picture = diagram(point.architecture, f"trial {point.number}")
@@ -185,7 +187,8 @@ def _networks(front: ParetoFront[TrialRecord], objectives: Objectives) -> str:
         )
         parts.append(
             # The link's target is inside, because then the browser unfolds the element by itself.
-            f"<details{' open' * (not number)}><summary>{said(point, objectives).capitalize()}</summary>"
+            f"<details{' open' * (not number)}><summary>{said(point, objectives).capitalize()}"
+            f"{' (explained by noise)' * (point.number in noise)}</summary>"
             f'<p id="trial-{point.number}">{html.escape(about)}</p>{drawing}</details>'
         )
     if not parts:

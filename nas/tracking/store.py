@@ -129,9 +129,14 @@ def search_id(folder: Path) -> str:
         if not path.exists():
             # Whole from the start: a kill must not leave an id of which half is written.
             draft = folder / f".search_id.{uuid.uuid4().hex}"
-            draft.write_text(f"{uuid.uuid4().hex}\n", encoding="ascii")
-            _put_in_place(draft, path)
-            draft.unlink(missing_ok=True)
+            try:
+                with draft.open("w", encoding="ascii") as file:
+                    file.write(f"{uuid.uuid4().hex}\n")
+                    file.flush()
+                    os.fsync(file.fileno())
+                _put_in_place(draft, path)
+            finally:
+                draft.unlink(missing_ok=True)
         found = path.read_text(encoding="utf-8").strip()
     except OSError as error:
         raise NasError(f"The search's id cannot be kept in {path}: {error.strerror or error}.") from error

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+START_SECONDS = 300.0
+"""That a process may take from its first task until it is ready; some seconds are usual."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Parent:

@@ -238,9 +238,12 @@ class SearchFolder:
                 raise SearchError(
                     f"the search {self.name!r} is being run by process {holder}; wait for it, or give another --name"
                 ) from None
-            file.truncate(0)
-            file.write(f"{os.getpid()}\n")
-            file.flush()
+            try:
+                file.truncate(0)
+                file.write(f"{os.getpid()}\n")
+                file.flush()
+            except OSError as error:
+                raise self._unwritable(error) from None
             yield
 
 

@@ -18,10 +18,19 @@ from nas.config import TrainingConfig
 from nas.errors import NasError
 from nas.training.place import Place
 from nas.tuning.accelerators import share_bytes
-from nas.tuning.execution import Epoch, Executor, Outcome, Task, attempt, failure, not_started, too_long
+from nas.tuning.execution import (
+    START_SECONDS,
+    Epoch,
+    Executor,
+    Outcome,
+    Task,
+    attempt,
+    failure,
+    not_started,
+    too_long,
+)
 from nas.tuning.ray_cluster import Resources, nodes, room, trials_a_process
 from nas.tuning.worker import start_tensorflow
-from nas.tuning.workers import START_SECONDS
 
 if TYPE_CHECKING:
     from nas.datasets import DatasetSpec

@@ -184,8 +184,12 @@ class Search:
             story=self.story(),
         )
 
-    def sync(self, tracking_uri: str | None = None) -> int:
+    def sync(self, tracking_uri: str | None = None, *, finished: bool | None = None) -> int:
         """Bring MLflow up to date with the search, after its server was away, or to fill another one.
+
+        Args:
+            tracking_uri: of the store; the search's own if left out.
+            finished: whether nothing is left to do; left out, what the search was started with says so.
 
         Returns:
             How many trials were added.
@@ -197,7 +201,7 @@ class Search:
 
         # One process at a time may write a search's runs.
         with self.folder.locked():
-            status: RunStatus = "FINISHED" if self.finished else "KILLED"
+            status: RunStatus = "FINISHED" if (self.finished if finished is None else finished) else "KILLED"
             return sync(self.tracking_run(tracking_uri), self.trials, description=self.description(), status=status)
 
     def report(self) -> str:

@@ -22,7 +22,7 @@ from typing import final
 from nas.config import TrainingConfig
 from nas.training.place import Place
 from nas.tuning import worker
-from nas.tuning.execution import Epoch, Executor, Outcome, Task, not_started, too_long
+from nas.tuning.execution import START_SECONDS, Epoch, Executor, Outcome, Task, not_started, too_long
 from nas.tuning.worker import Setup
 
 logger = logging.getLogger(__name__)
@@ -32,9 +32,6 @@ TRIALS_A_PROCESS = 100
 
 MEMORY_BYTES = 2 * 2**30
 """And earlier if it has grown by this since its first trial; the libraries of a GPU alone may take more."""
-
-START_SECONDS = 300.0
-"""That a process may take from its first task until it is ready; some seconds are usual."""
 
 POLL_SECONDS = 0.2
 """Between looks at trials that may have taken too long."""

@@ -196,7 +196,8 @@ def test_search_prints_progress_on_stderr_and_the_front_on_stdout(run, tmp_path)
     assert "The search 'digits' is finished; --trials N adds trials, --fresh starts over." in err
 
 
-def test_a_finished_search_writes_what_mlflow_misses(run, tmp_path):
+def test_a_finished_search_writes_what_mlflow_misses(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     arguments = ("search", "digits", *FAST, "--runs-dir", tmp_path, "--tracking-uri")
     code, out, err = run(*arguments, "http://127.0.0.1:9")
     assert code == 0
@@ -211,6 +212,22 @@ def test_a_finished_search_writes_what_mlflow_misses(run, tmp_path):
     there = f"sqlite:///{tmp_path / 'there.db'}"
     assert run(*arguments, there)[:2] == (0, out)
     assert run("sync", "digits", "--runs-dir", tmp_path, "--tracking-uri", there)[1].startswith("0 trials of 'digits'")
+
+
+def test_a_search_that_has_enough_is_finished_in_mlflow_too(run, tmp_path):
+    """It was asked for more than it has: by its own word it is not finished, by the latest it is."""
+    arguments = ("search", "digits", *FAST, "--runs-dir", tmp_path)
+    assert run(*arguments)[0] == 0
+    path = nas.Search("digits", tmp_path).folder.path / "experiment.json"
+    path.write_text(path.read_text().replace('"trials": 1', '"trials": 2'))
+    search = nas.Search("digits", tmp_path)
+    assert not search.finished
+    assert "is finished" in run(*arguments)[2]
+    tracked = search.tracking_run()
+    client = tracked.store.connect()
+    experiment = client.get_experiment_by_name(tracked.experiment)
+    (parent,) = client.search_runs([experiment.experiment_id], "tags.`nas.role` = 'search'")
+    assert parent.info.status == "FINISHED"
 
 
 def test_a_baseline_is_searched_at_the_same_cost_and_compared(run, tmp_path):

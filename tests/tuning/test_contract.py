@@ -195,7 +195,7 @@ def test_a_process_on_a_node_that_hangs_while_it_starts_is_ended(executors, monk
         patch.setattr(executor, "_setup", replace(executor._setup, place=Hanging(kind="cpu")))
         for number in numbers:
             executor.submit(0, task(number))
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while len(outcomes) < 3 and time.monotonic() < deadline:
             # That of an earlier trial may be cleaning up.
             seen |= {number: process for number, process in processes(executor).items() if number in numbers}
@@ -225,7 +225,7 @@ def test_closing_ends_what_runs(name, executors):
     """The last one: the executors are closed afterwards. On the slot whose process still lives: starting takes long."""
     executor = executors(name)
     executor.submit(1, task(0, filters=4096))  # for longer than is waited below
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not processes(executor) and time.monotonic() < deadline:
         assert executor.next_outcome(0.1, lambda event: None) is None
     running = processes(executor)
