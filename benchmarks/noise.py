@@ -1,6 +1,6 @@
 """What noise costs a search: what it tried, against what it chose among that by one training of each network.
 
-    python benchmarks/noise.py                                # the table digits-mixed: minutes on two cores
+    python benchmarks/noise.py                                # the table digits-mixed: ten minutes on two cores
     python benchmarks/noise.py --table nasbench201/cifar10    # pip install 'keras-nas[bench]'
 
 Shares of the true front's hypervolume, as `nas bench` has them, of
@@ -127,7 +127,7 @@ def describe(table: Table) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--table", default="digits-mixed")
-    parser.add_argument("--repeats", type=int, default=20)
+    parser.add_argument("--repeats", type=int, default=50)
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args()
     if given.repeats < 2:
