@@ -115,8 +115,7 @@ def describe(table: Table) -> str:
     upper = front[len(front) // 2 :]
     steps = [high - low for low, high in pairwise(upper)]
     everywhere, best = (
-        fmean(square for row in those for square in [each**2 for each in deviations(row)]) ** 0.5
-        for those in (rows, rows[-len(rows) // 5 :])
+        fmean(each**2 for row in those for each in deviations(row)) ** 0.5 for those in (rows, rows[-len(rows) // 5 :])
     )
     return (
         f"{table.name}: a training deviates by {everywhere:.3f} (standard deviation; {best:.3f} among the best fifth); "

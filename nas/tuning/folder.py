@@ -222,11 +222,12 @@ class SearchFolder:
         """Hold the search alone; the lock ends with the process, however it ends.
 
         Raises:
-            SearchError: another process holds it.
+            SearchError: another process holds it, or the folder cannot be written.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            file = (self.path / "lock").open("a+", encoding="utf-8")
+            # Unbuffered: what a full disk refuses must not be written once more when the file is closed.
+            file = (self.path / "lock").open("a+b", buffering=0)
         except OSError as error:
             raise self._unwritable(error) from None
         with file:
@@ -234,14 +235,13 @@ class SearchFolder:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 file.seek(0)
-                holder = file.read().strip() or "unknown"
+                holder = file.read().decode(errors="replace").strip() or "unknown"
                 raise SearchError(
                     f"the search {self.name!r} is being run by process {holder}; wait for it, or give another --name"
                 ) from None
             try:
                 file.truncate(0)
-                file.write(f"{os.getpid()}\n")
-                file.flush()
+                file.write(f"{os.getpid()}\n".encode())
             except OSError as error:
                 raise self._unwritable(error) from None
             yield
