@@ -47,6 +47,7 @@ class Result:
         infeasible: trials on a network outside the budget, mean of a run.
         seconds: for one proposal, mean.
         exhausted: architectures tried if the table had no more, else None.
+        whole_table: share that a run would come to with all networks, one observation of each; mean of the runs.
     """
 
     table: str
@@ -61,6 +62,7 @@ class Result:
     infeasible: float
     seconds: float
     exhausted: int | None = None
+    whole_table: float = 1.0
 
     @property
     def name(self) -> str:
@@ -198,6 +200,7 @@ def _mean(results: Sequence[Result], table: str) -> Result:
         infeasible=fmean(result.infeasible for result in results),
         seconds=fmean(result.seconds for result in results),
         exhausted=None,
+        whole_table=fmean(result.whole_table for result in results),
     )
 
 
@@ -239,4 +242,5 @@ def _result(task: Task, runs: Sequence[Run]) -> Result:
         infeasible=fmean(run.infeasible for run in runs),
         seconds=fmean(run.seconds for run in runs),
         exhausted=max(ended) if ended else None,
+        whole_table=fmean(run.whole_table for run in runs),
     )

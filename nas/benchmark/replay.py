@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import final
 
 from nas.architecture import Budget
@@ -58,6 +59,8 @@ class Run:
         infeasible: trials on a network outside the budget.
         seconds: for one proposal, mean.
         exhausted: whether the strategy had no more proposals.
+        whole_table: the share that it would have come to with every network inside the budget. Below 1 as it sees one
+            noisy observation of each; a run that comes to more was lucky.
     """
 
     shares: tuple[float, ...]
@@ -67,6 +70,7 @@ class Run:
     infeasible: int
     seconds: float
     exhausted: bool
+    whole_table: float
 
 
 def replay(
@@ -136,18 +140,31 @@ def replay(
         infeasible=sum(trial.status is TrialStatus.FAILED for trial in history),
         seconds=seconds / max(len(history), 1),
         exhausted=exhausted,
+        whole_table=whole_table(truth, seed),
     )
+
+
+@lru_cache(maxsize=1_000)
+def whole_table(truth: Truth, seed: int) -> float:
+    """See `Run`."""
+    return _share(truth, [_in_full(row, number, seed) for number, row in enumerate(truth.rows)])
 
 
 def _trained(row: Row, number: int, target: int, early_stopping: EarlyStopping, seed: int) -> Replayed:
     """A row after `target` epochs, in a run that is told of one of its trainings."""
-    training = _training(row, seed)
-    curve = tuple(row.curves[training].values()) if row.curves else ()
+    full = _in_full(row, number, seed)
     if target == early_stopping.epochs:
-        return Replayed(number=number, architecture=row, val_accuracy=row.observations[training], curve=curve)
-    curve = curve[:target]
+        return full
+    curve = full.curve[:target]
     status = TrialStatus.STOPPED
     return Replayed(number=number, architecture=row, val_accuracy=max(curve), curve=curve, status=status)
+
+
+def _in_full(row: Row, number: int, seed: int) -> Replayed:
+    """A row after all epochs."""
+    training = _training(row, seed)
+    curve = tuple(row.curves[training].values()) if row.curves else ()
+    return Replayed(number=number, architecture=row, val_accuracy=row.observations[training], curve=curve)
 
 
 def _share(truth: Truth, history: Sequence[Replayed]) -> float:

@@ -28,6 +28,7 @@ def as_records(results: Sequence[Result]) -> list[dict[str, Any]]:
             "infeasible": result.infeasible,
             "seconds_per_proposal": round(result.seconds, 6),
             "exhausted": result.exhausted,
+            "whole_table": round(result.whole_table, 6),
         }
         for result in results
         for trials, share, error in zip(result.trials, result.shares, result.errors, strict=True)
@@ -59,11 +60,10 @@ def plot(results: Sequence[Result], path: Path) -> None:
     figure = Figure(figsize=(5 * columns, 4 * rows), layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False).flat
     for table, panel in zip(tables, panels, strict=False):
-        for result in results:
-            if result.table == table:
-                panel.errorbar(
-                    result.trials, result.shares, yerr=result.errors, label=result.name, marker="o", capsize=2
-                )
+        shown = [result for result in results if result.table == table]
+        for result in shown:
+            panel.errorbar(result.trials, result.shares, yerr=result.errors, label=result.name, marker="o", capsize=2)
+        panel.axhline(shown[0].whole_table, color="gray", linestyle=":", label="every network, one observation each")
         panel.set(title=table, xlabel="epochs, in full trainings", ylabel="share of the true front's hypervolume")
         panel.grid(alpha=0.3)
         panel.legend()

@@ -21,11 +21,11 @@ class Truth:
     """
 
     def __init__(self, table: Table, budget: Budget) -> None:
-        rows = [row for row in table.rows if budget.admits(row.count)]
-        accuracies = [row.accuracy for row in rows]
-        self.reference = quantiles(accuracies, n=10, method="inclusive")[0] if len(rows) > 1 else 0.0
-        self.largest = math.log10(max(row.parameters for row in rows))
-        self.area = self._area(rows)
+        self.rows = [row for row in table.rows if budget.admits(row.count)]
+        accuracies = [row.accuracy for row in self.rows]
+        self.reference = quantiles(accuracies, n=10, method="inclusive")[0] if len(self.rows) > 1 else 0.0
+        self.largest = math.log10(max(row.parameters for row in self.rows))
+        self.area = self._area(self.rows)
 
     def share(self, rows: Iterable[Row]) -> float:
         """Share in [0, 1] of the true front's hypervolume that rows reach with their mean accuracies."""

@@ -136,6 +136,11 @@ def print_results(results: Sequence[Result]) -> None:
     output.print(table)
     if stopped:
         output.print("With early stopping, n trials are the epochs of n full trainings; `trainings` is what was spent.")
+    for name, share in {result.table: result.whole_table for result in results}.items():
+        output.print(
+            f"{name}: {share:.3f} for a run of every network, of which it sees one noisy observation each",
+            markup=False,
+        )
     for result in results:
         if result.exhausted is not None:
             errors.print(f"{result.name} on {result.table}: all {result.exhausted:,} architectures tried", markup=False)

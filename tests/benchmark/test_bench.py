@@ -115,6 +115,25 @@ def test_observations_are_the_same_in_one_run_and_vary_over_runs(table):
     assert observed(table.rows[1], 3) == observed(table.rows[1], 3)
 
 
+def test_a_run_of_the_whole_table_may_be_misled_too():
+    # Of c, half of the runs see 0.4: it is as if b were better, and the area above b is lost.
+    noisy = parse_table(
+        "g,parameters,accuracy,accuracy_1,accuracy_2\na,10,0.1,0.1,0.1\nb,100,0.5,0.5,0.5\n"
+        "c,1000,0.6,0.4,0.8\nd,10000,0.2,0.2,0.2\n",
+        "noisy",
+    )
+    truth = Truth(noisy, Budget())
+    shares = {}
+    for seed in range(20):
+        every = listed(noisy, 0, 1, 2, 3)
+        run = replay(every, NoEarlyStopping(1), most=None, truth=truth, budget=Budget(), trials=[4], seed=seed)
+        assert run.whole_table == run.shares[0]
+        shares[observed(noisy.rows[2], seed)] = run.whole_table
+    lost = 0.1 * (4 - 3)
+    reference = 0.1 + 0.3 * (0.2 - 0.1)
+    assert shares == {0.8: 1.0, 0.4: pytest.approx(1 - lost / ((0.5 - reference) * 2 + lost))}
+
+
 def test_two_benches_give_the_same_numbers_on_any_number_of_processes(path):
     def numbers(processes):
         results = run_bench([str(path)], ["random", "local"], trials=[2, 4], repeats=3, processes=processes)
@@ -136,6 +155,7 @@ def test_means_over_tables(path, tmp_path):
     *results, mean = with_means(run_bench(tables, ["random"], trials=[2], repeats=4), {"both": tables})
     assert mean.table == "both (mean)"
     assert mean.shares[0] == pytest.approx((results[0].shares[0] + results[1].shares[0]) / 2)
+    assert mean.whole_table == pytest.approx((results[0].whole_table + results[1].whole_table) / 2)
     assert mean.errors[0] == pytest.approx(math.hypot(results[0].errors[0], results[1].errors[0]) / 2)
 
 
@@ -157,6 +177,9 @@ def test_the_command_prints_a_table(capsys, path):
     assert code == 0
     assert "Share of the true front's hypervolume" in out
     assert "2 trials" in out
+    assert "five.csv: 1.000 for a run of every network, of which it sees one noisy observation each" in " ".join(
+        out.split()
+    )
     assert f"random on {path}: all 5 architectures tried" in err
 
 
@@ -182,6 +205,7 @@ def test_the_command_draws(capsys, path, tmp_path):
     options = ("--table", path, "--strategies", "random", "--trials", "2,4", "--repeats", 2, "--plot", picture)
     assert run(capsys, *options)[0] == 0
     assert "random" in picture.read_text()
+    assert "every network" in picture.read_text()
 
 
 @pytest.mark.parametrize(
