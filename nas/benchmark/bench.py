@@ -46,8 +46,8 @@ class Result:
         repeats: trials on a network that had been tried, mean of a run.
         infeasible: trials on a network outside the budget, mean of a run.
         seconds: for one proposal, mean.
-        exhausted: architectures tried if the table had no more, else None.
         whole_table: share that a run would come to with all networks, one observation of each; mean of the runs.
+        exhausted: architectures tried if the table had no more, else None.
     """
 
     table: str
@@ -61,8 +61,8 @@ class Result:
     repeats: float
     infeasible: float
     seconds: float
+    whole_table: float
     exhausted: int | None = None
-    whole_table: float = 1.0
 
     @property
     def name(self) -> str:

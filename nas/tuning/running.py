@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import shlex
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -89,11 +90,12 @@ def run(
                 tracker.finish(search.trials, status="KILLED" if interrupted else "FINISHED")
                 left = math.inf if limit is None else limit - (time.monotonic() - started)
                 if not tracker.close(min(CLOSE_SECONDS, max(CLOSE_SECONDS_OVER, left))):
+                    there = ["--tracking-uri", tracking_uri] if tracking_uri else []
                     logger.warning(
-                        "%d trials are not in MLflow yet: %s. Write them with: nas sync %s",
+                        "%d trials are not in MLflow yet: %s. Write them with: %s",
                         tracker.pending,
                         tracker.problem.rstrip("."),
-                        search.name,
+                        shlex.join(["nas", "sync", search.name, "--runs-dir", str(runs_dir), *there]),
                     )
         return search
 
