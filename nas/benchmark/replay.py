@@ -102,15 +102,15 @@ def replay(
     history: list[Replayed] = []
     shares: list[float] = []
     epochs, seconds, exhausted = 0, 0.0, False
-    while not exhausted:
-        more = most is None or len(history) < most
+    while True:
+        more = not exhausted and (most is None or len(history) < most)
         started = time.perf_counter()
         number = early_stopping.promote(history, more=more)
         proposals: Sequence[Row] = ()
         if number is None and more:
             proposals = strategy.propose(history, 1, random.Random(f"{seed}/{len(history)}"))
+            exhausted = not proposals
         seconds += time.perf_counter() - started
-        exhausted = number is None and more and not proposals
         if number is not None:
             trained = len(history[number].curve)
             trial = _trained(history[number].architecture, number, early_stopping.target(trained), early_stopping, seed)
@@ -119,6 +119,9 @@ def replay(
             trial = _trained(proposals[0], len(history), early_stopping.target(0), early_stopping, seed)
             if not budget.admits(trial.architecture.count):
                 trial = replace(trial, status=TrialStatus.FAILED)
+        elif more:
+            # Without new trials others may go on.
+            continue
         else:
             break
         full = trial.status is not TrialStatus.STOPPED

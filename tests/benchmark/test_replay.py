@@ -8,7 +8,7 @@ from nas.benchmark.replay import replay
 from nas.benchmark.score import Truth
 from nas.cli import main
 from nas.strategies import Strategy
-from nas.strategies.early_stopping import EARLY_STOPPING, EarlyStopping
+from nas.strategies.early_stopping import EARLY_STOPPING, EarlyStopping, make_early_stopping
 from nas.trial import TrialStatus
 
 # Three epochs; c is the best and slow, a and b learn at once.
@@ -77,6 +77,14 @@ def test_the_last_count_is_where_the_epochs_end(table):
     result = run(table, [0, 1, 2, 3], Scripted((2, 0), (2, 1)), trials=[1, 2])
     assert (result.trainings, result.trials) == (2, 2)
     assert result.shares == (0.0, pytest.approx(Truth(table, Budget()).share([table.rows[1]])))
+
+
+def test_trials_go_on_when_there_is_no_new_one(table):
+    result = run(table, [0, 1, 2, 3], make_early_stopping("one-epoch-then-top-k", 3), trials=[1, 4, 9])
+    # An epoch each, then the best third in full: z, the smallest, and one more of the four.
+    assert (result.trials, result.exhausted) == (4, True)
+    assert result.trainings == pytest.approx((4 + 2 * 2) / 3)
+    assert result.shares[-1] > 0
 
 
 def test_a_network_outside_the_budget_costs_a_full_trial(table):
