@@ -19,6 +19,9 @@ from nas.space.protocol import Genes
 KEPT = 20_000
 """Architectures whose paths are remembered."""
 
+OF_STAGE = "stage"
+"""A block's filters if they are those of its stage, whatever these are."""
+
 
 Key = tuple[tuple[Any, ...], ...]
 """What a block computes: `nas.architecture.graph.Trace.key`."""
@@ -171,12 +174,15 @@ class Encoding:
         own = getattr(block, "filters", state.filters)
         alternatives = [each for each in stage.slots[state.slot] if each.kind == block.kind]
         for field in fields(block):
-            if field.name == "classes" or (field.name == "filters" and own == state.filters):
+            if field.name == "classes" or not any(field.name in each.options for each in alternatives):
                 continue
-            if not any(field.name in each.options for each in alternatives):
-                continue
-            filters = state.filters if field.name == "filters" else own
-            genes[f"{place}.{block.kind}.{field.name}"] = _spelled(alternatives, block, field.name, filters)
+            if field.name != "filters":
+                value = _spelled(alternatives, block, field.name, own)
+            elif own == state.filters:
+                value = OF_STAGE
+            else:
+                value = _spelled(alternatives, block, field.name, state.filters)
+            genes[f"{place}.{block.kind}.{field.name}"] = value
         return genes
 
     def all_genes(self) -> dict[str, tuple[str, ...]]:

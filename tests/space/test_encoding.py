@@ -60,6 +60,25 @@ def test_decisions_that_are_not_met_are_left_out(small):
     }
 
 
+def test_filters_of_the_stage_are_a_decision_where_a_block_may_have_its_own():
+    text = """
+input: 8x8x1
+classes: 2
+stages:
+  - {filters: [4, 8], choose: [conv: {filters: 24}, conv: {kernel: 1}, bottleneck: {squeeze: 1/2}]}
+head: global_pool
+"""
+    space = SearchSpace(parse_definition(text))
+    name = "stage1.1.0.conv.filters"
+    own, stages, other = (
+        architecture({"kind": "conv", "filters": 24, "kernel": 3}),
+        architecture({"kind": "conv", "filters": 8, "kernel": 1}),
+        architecture({"kind": "bottleneck", "filters": 8, "squeeze": 4}),
+    )
+    assert [space.encode(each).get(name) for each in (own, stages, other)] == ["24", "stage", None]
+    assert space.genes()[name] == ("", "24", "stage")
+
+
 def test_a_fraction_is_the_same_decision_for_all_filters(small):
     few = architecture({"kind": "bottleneck", "filters": 4, "squeeze": 2})
     many = architecture({"kind": "bottleneck", "filters": 8, "squeeze": 4})

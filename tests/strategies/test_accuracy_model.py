@@ -5,6 +5,7 @@ import random
 import numpy as np
 import pytest
 
+from nas.space import SearchSpace, parse_definition
 from nas.strategies.accuracy_model import AccuracyModel, Encoder, Warping
 from nas.strategies.process import NegativeLogDensity, Process, Settings, fit
 from tests.strategies.examples import decisions_space, make_table, table_space
@@ -26,6 +27,19 @@ def test_genes_that_neither_has_make_no_distance():
     distances = -np.log(covariance([conv1, conv3, pool, other]))
     assert distances[0] == pytest.approx([0, 0.4, 0.7 + 0.2, 0.7 + 0.2])
     assert distances[2, 3] == pytest.approx(0)
+
+
+def test_networks_that_differ_are_told_apart():
+    text = """
+input: 8x8x1
+classes: 2
+stages:
+  - {filters: 16, choose: [conv: {filters: [16, 32], kernel: [1, 3]}, pool: {size: 3, stride: 1}]}
+head: global_pool
+"""
+    space = SearchSpace(parse_definition(text))
+    networks = {found.id: space.encode(found) for found in space.architectures()}
+    assert len(np.unique(Encoder(space.genes())(list(networks.values())), axis=0)) == len(networks) == 5
 
 
 def test_the_kernel_is_positive_definite_on_conditional_genes():
