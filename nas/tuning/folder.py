@@ -233,6 +233,9 @@ class SearchFolder:
         with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                # Its holder may just have set the search aside, this lock with it.
+                if not os.path.samestat(os.fstat(file.fileno()), (self.path / "lock").stat()):
+                    raise BlockingIOError
             except OSError:
                 file.seek(0)
                 holder = file.read().decode(errors="replace").strip() or "unknown"

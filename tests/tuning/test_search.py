@@ -1,5 +1,6 @@
 """Searches on the real digits: run, killed, continued, refused."""
 
+import fcntl
 import json
 import os
 import re
@@ -193,6 +194,22 @@ def test_two_processes_cannot_run_one_search(tmp_path):
     folder = SearchFolder(tmp_path, "digits")
     with folder.locked(), pytest.raises(SearchError, match=rf"being run by process {os.getpid()}; wait for it"):
         run(plan(), runs_dir=tmp_path)
+
+
+def test_the_lock_of_a_search_that_was_set_aside_meanwhile_is_none(tmp_path, monkeypatch):
+    folder, lock = SearchFolder(tmp_path, "digits"), fcntl.flock
+
+    def late(file, flags):
+        # Another process, with --fresh, between the opening of the file and this.
+        monkeypatch.setattr(fcntl, "flock", lock)
+        with folder.locked():
+            folder.set_aside()
+        lock(file, flags)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with pytest.raises(SearchError, match=rf"being run by process {os.getpid()}; wait for it"), folder.locked():
+        pass
+    assert not folder.path.exists()
 
 
 def test_a_tracking_server_that_is_away_stops_nothing(tmp_path, caplog):
