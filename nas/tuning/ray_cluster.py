@@ -117,7 +117,7 @@ def share(
         nodes: of the cluster.
         device: that trains.
         workers: as the user wants it, at least 1.
-        trials: that are still to come.
+        trials: of the search.
         gpus_per_trial: GPUs, or TPU chips, that one trial takes.
         trials_per_gpu: how many share a GPU.
 

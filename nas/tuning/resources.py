@@ -61,7 +61,7 @@ def allocate(
         cores: physical ones that this process may use.
         free_bytes: of memory.
         data_bytes: that each worker copies.
-        trials: that are still to come.
+        trials: of the search.
     """
     if places[0].kind in _SHARED:
         fit = free_bytes // (WORKER_BYTES + data_bytes)
