@@ -38,7 +38,13 @@ TRAINING = TrainingConfig(epochs=8, batch_size=64, learning_rate=0.01)
 TRIALS = 20
 EPOCHS = TRIALS * TRAINING.epochs
 
-OURS = {"nas: ehvi": "none", "nas: ehvi, pareto-asha": "pareto-asha"}
+OURS = {
+    "nas: random": ("random", "none"),
+    "nas: ehvi": ("ehvi", "none"),
+    "nas: ehvi, pareto-asha": ("ehvi", "pareto-asha"),
+}
+"""Strategy and early stopping. The first trials of all are spread over sizes, which is all that `random` does."""
+
 TUNERS = {
     "Keras Tuner RandomSearch": "RandomSearch",
     "Keras Tuner BayesianOptimization": "BayesianOptimization",
@@ -83,15 +89,15 @@ class Log:
         return {name: getattr(self, name) for name in names}
 
 
-def search_ours(stopping: str, seed: int) -> Log:
-    """`ehvi` proposes, early stopping decides who goes on; one after the other."""
+def search_ours(name: str, stopping: str, seed: int) -> Log:
+    """A strategy proposes, early stopping decides who goes on; one after the other."""
     from nas.datasets import load
     from nas.strategies import make_strategy
     from nas.strategies.early_stopping import make_early_stopping
     from nas.training import clear_session, train
 
     data = load(DatasetConfig(name="digits"))
-    strategy = make_strategy("ehvi", digits_space(), BUDGET)
+    strategy = make_strategy(name, digits_space(), BUDGET)
     early_stopping = make_early_stopping(stopping, TRAINING.epochs)
     history: list[TrialRecord] = []
     checkpoints: dict[int, bytes | None] = {}
@@ -282,7 +288,7 @@ def main() -> None:
         # What Keras Tuner prints is not for the parent.
         out, sys.stdout = sys.stdout, sys.stderr
         ours = OURS.get(given.search)
-        log = search_keras_tuner(TUNERS[given.search], given.seed) if ours is None else search_ours(ours, given.seed)
+        log = search_keras_tuner(TUNERS[given.search], given.seed) if ours is None else search_ours(*ours, given.seed)
         print(json.dumps(log.as_json()), file=out)
         return
     runs = run_all(given.seeds, given.log)

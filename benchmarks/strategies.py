@@ -104,8 +104,8 @@ class Runner:
 
 
 def from_json(values: dict[str, Any]) -> Result:
-    lists: dict[str, Any] = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
-    return Result(**(values | lists))
+    runs = tuple(tuple(shares) for shares in values["runs"])
+    return Result(**(values | {"trials": tuple(values["trials"]), "runs": runs}))
 
 
 def everything(given: argparse.Namespace) -> list[Result]:

@@ -39,8 +39,7 @@ class Result:
         strategy: its name.
         early_stopping: its name.
         trials: counts at which the share was taken; with early stopping, as many full trainings' worth of epochs.
-        shares: of the true front's hypervolume, mean over the repeats.
-        errors: standard errors of these means.
+        runs: for each repeat, by seed, the shares of the true front's hypervolume at these counts.
         tried: trials that were started, mean of a run.
         trainings: epochs that were spent in all, in full trainings, mean of a run.
         repeats: trials on a network that had been tried, mean of a run.
@@ -54,8 +53,7 @@ class Result:
     strategy: str
     early_stopping: str
     trials: tuple[int, ...]
-    shares: tuple[float, ...]
-    errors: tuple[float, ...]
+    runs: tuple[tuple[float, ...], ...]
     tried: float
     trainings: float
     repeats: float
@@ -63,6 +61,17 @@ class Result:
     seconds: float
     whole_table: float
     exhausted: int | None = None
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """Mean over the repeats, one a count."""
+        return tuple(fmean(shares) for shares in zip(*self.runs, strict=True))
+
+    @property
+    def errors(self) -> tuple[float, ...]:
+        """Standard errors of these means; 0 for a single run."""
+        many = len(self.runs) > 1
+        return tuple(stdev(shares) / math.sqrt(len(shares)) if many else 0.0 for shares in zip(*self.runs, strict=True))
 
     @property
     def name(self) -> str:
@@ -187,13 +196,12 @@ def with_means(results: Sequence[Result], groups: Mapping[str, Sequence[str]]) -
 
 
 def _mean(results: Sequence[Result], table: str) -> Result:
-    count = len(results)
-    by_count = zip(*(result.errors for result in results), strict=True)
+    # Seed by seed: on tables of the same networks runs of one seed try much the same, so that their luck is one.
+    by_seed = zip(*(result.runs for result in results), strict=True)
     return replace(
         results[0],
         table=table,
-        shares=tuple(fmean(each) for each in zip(*(result.shares for result in results), strict=True)),
-        errors=tuple(math.sqrt(sum(error**2 for error in each)) / count for each in by_count),
+        runs=tuple(tuple(fmean(shares) for shares in zip(*runs, strict=True)) for runs in by_seed),
         tried=fmean(result.tried for result in results),
         trainings=fmean(result.trainings for result in results),
         repeats=fmean(result.repeats for result in results),
@@ -227,15 +235,13 @@ def _run_all(tasks: Sequence[Task], processes: int, on_run: Callable[[int, int],
 
 
 def _result(task: Task, runs: Sequence[Run]) -> Result:
-    by_count = list(zip(*(run.shares for run in runs), strict=True))
     ended = [run.trials for run in runs if run.exhausted]
     return Result(
         table=task.table,
         strategy=task.strategy,
         early_stopping=task.early_stopping,
         trials=task.trials,
-        shares=tuple(fmean(shares) for shares in by_count),
-        errors=tuple(stdev(shares) / math.sqrt(len(shares)) if len(shares) > 1 else 0.0 for shares in by_count),
+        runs=tuple(run.shares for run in runs),
         tried=fmean(run.trials for run in runs),
         trainings=fmean(run.trainings for run in runs),
         repeats=fmean(run.repeats for run in runs),

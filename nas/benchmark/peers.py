@@ -1,6 +1,6 @@
 """Optuna's samplers and Keras Tuner's oracles on a table, unchanged: what a search without our gate would have tried.
 
-They know no budget and keep state, so that they are no strategies of ours: they live in the benchmark. What they
+They have no gate and keep state, so that they are no strategies of ours: they live in the benchmark. What they
 propose is trained as it is, repeats and networks outside the budget included; both are counted. On a table that has not
 every combination the nearest row stands for one that is missing.
 """
@@ -23,6 +23,9 @@ from nas.trial import TrialStatus
 
 MOST_TRIALS = 1_000_000
 """Keras Tuner wants a limit; the benchmark has its own."""
+
+SIZE = "log10 parameters"
+"""Where Optuna's constraint finds the size of a trial."""
 
 
 @final
@@ -168,7 +171,10 @@ class HyperbandRungs(EarlyStopping):
 
 @final
 class OptunaPeer(Strategy[Row]):
-    """One of Optuna's samplers, by ask and tell; accuracy and log10 of the parameters are its objectives."""
+    """One of Optuna's samplers, by ask and tell; accuracy and log10 of the parameters are its objectives.
+
+    It is told the limit as Optuna has it: as a constraint, which is measured with a trial.
+    """
 
     def __init__(self, space: TableSpace, budget: Budget, sampler: str, options: Mapping[str, Any]) -> None:
         super().__init__(space, budget)
@@ -181,9 +187,13 @@ class OptunaPeer(Strategy[Row]):
 
         if self._study is None:
             optuna.logging.set_verbosity(optuna.logging.ERROR)
+            most = self.budget.max_parameters
+            limit = (
+                {} if most is None else {"constraints_func": lambda trial: [trial.user_attrs[SIZE] - math.log10(most)]}
+            )
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-                sampler = getattr(optuna.samplers, self.kind)(seed=rng.getrandbits(32), **self.options)
+                sampler = getattr(optuna.samplers, self.kind)(seed=rng.getrandbits(32), **self.options, **limit)
             self._study = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
         for trial, result in zip(self._trials, history, strict=False):
             self._study.tell(trial, [result.val_accuracy, math.log10(result.parameters)], skip_if_finished=True)
@@ -197,6 +207,7 @@ class OptunaPeer(Strategy[Row]):
             trial = self._study.ask(genes)
             self._trials.append(trial)
             proposals.append(self.space.build({name: value for name, value in trial.params.items() if value}, rng))
+            trial.set_user_attr(SIZE, math.log10(proposals[-1].parameters))
         return proposals
 
 

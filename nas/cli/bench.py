@@ -41,7 +41,8 @@ def bench(
     """Replay strategies on tables of measured networks, without training anything.
 
     Printed is the share of the true front's hypervolume (log10 parameters, accuracy) after so many trials, the mean of
-    all repeats and its standard error. Strategies see one noisy observation of each network; the score uses means.
+    all repeats and its standard error. Strategies see one observation of each network, one of its trainings where the
+    table has several; the score uses their mean.
 
     With early stopping the score is taken when the epochs of so many full trainings are spent, and the largest number
     is also the most trials that are started.
@@ -137,10 +138,7 @@ def print_results(results: Sequence[Result]) -> None:
     if stopped:
         output.print("With early stopping, n trials are the epochs of n full trainings; `trainings` is what was spent.")
     for name, share in {result.table: result.whole_table for result in results}.items():
-        output.print(
-            f"{name}: {share:.3f} for a run of every network, of which it sees one noisy observation each",
-            markup=False,
-        )
+        output.print(f"{name}: {share:.3f} for a run of every network, one observation each", markup=False)
     for result in results:
         if result.exhausted is not None:
             errors.print(f"{result.name} on {result.table}: all {result.exhausted:,} architectures tried", markup=False)
