@@ -19,6 +19,13 @@ from nas.yaml_file import FileError, YamlFile, dotted, load_yaml
 MOST_COSTS = 2
 """Fronts in more than three dimensions hold nearly every trial, and their hypervolumes take minutes."""
 
+_IN_WORDS = {
+    "string_pattern_mismatch": "a name is letters, digits, '.', '_' and '-', and begins with a letter or a digit",
+    "tuple_type": "must be a list",
+    "model_type": "must be a mapping of keys to values",
+}
+"""Pydantic's complaints that speak of Python."""
+
 Count = Annotated[int, BeforeValidator(parse_count)]
 Seconds = Annotated[float, BeforeValidator(parse_duration)]
 
@@ -202,8 +209,7 @@ def load_experiment(path: Path, overrides: Mapping[str, Any] | None = None) -> E
         raise file.error((), "an experiment is a mapping of keys to values; see docs/experiments.md")
     data = json.loads(json.dumps(file.data, default=str))
     data.setdefault("name", path.stem)
-    if isinstance(data.get("dataset"), str):
-        data["dataset"] = {"name": data["dataset"]}
+    _open_sections(data)
     for key, value in (overrides or {}).items():
         *parents, last = key.split(".")
         node = data
@@ -212,16 +218,26 @@ def load_experiment(path: Path, overrides: Mapping[str, Any] | None = None) -> E
             if not isinstance(node, dict):
                 raise FileError(f"--set {key}: {parent!r} has no keys of its own")
         node[last] = value
+        _open_sections(data)
     try:
         return ExperimentConfig.model_validate(data)
     except ValidationError as error:
         raise _first_mistake(error, file, overrides or {}) from None
 
 
+def _open_sections(data: dict[str, Any]) -> None:
+    """A data set by its name alone, and a section whose keys are all commented out, as mappings."""
+    if isinstance(data.get("dataset"), str):
+        data["dataset"] = {"name": data["dataset"]}
+    for section in ("budget", "training", "final"):
+        if section in data and data[section] is None:
+            data[section] = {}
+
+
 def _first_mistake(error: ValidationError, file: YamlFile, overrides: Mapping[str, Any]) -> FileError:
     """The first of pydantic's complaints as one line of ours."""
     mistake = error.errors()[0]
-    path = tuple(part for part in mistake["loc"])
+    path = mistake["loc"]
     message = mistake["msg"].removeprefix("Value error, ")
     if mistake["type"] == "extra_forbidden":
         known = _known_keys(path[:-1])
@@ -231,8 +247,14 @@ def _first_mistake(error: ValidationError, file: YamlFile, overrides: Mapping[st
     elif mistake["type"] == "missing":
         message = "is missing"
     elif mistake["type"] != "value_error":  # our own say what was received
-        message = f"{message[0].lower()}{message[1:]}; received {mistake['input']!r}"
-    if dotted(path) in overrides:
+        message = _IN_WORDS.get(mistake["type"], f"{message[0].lower()}{message[1:]}")
+        if isinstance(path[-1], str) and not path[-1].isidentifier():
+            # A number or a word may stand here: pydantic complains of each, and names the kind after the key.
+            path, word = path[:-1], error.errors()[1]["msg"].removeprefix("Input should be ")
+            message = f"{message}, or {word}"
+        message = f"{message}; received {mistake['input']!r}"
+    # A whole section may have been given, such as --set 'training={epochs: 3}'.
+    if any(dotted(path[:length]) in overrides for length in range(1, len(path) + 1)):
         return FileError(f"{dotted(path)}: {message}")
     return file.error(path, message)
 

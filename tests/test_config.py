@@ -64,6 +64,19 @@ def test_overrides_replace_values_at_any_depth(experiment):
         ),
         (MINIMAL + "ray_address: 10.0.0.1:6379\n", r"ray_address is for engine: ray; received engine 'local'$"),
         (MINIMAL + "engine: ray\nray_address: auto\n", r"ray_address must be HOST:PORT, .*; received 'auto'$"),
+        (
+            MINIMAL + "workers: many\n",
+            r"mine.yaml:3: workers: input .* a valid integer, .*, or 'auto'; received 'many'$",
+        ),
+        (MINIMAL + "workers: -1\n", r"mine.yaml:3: workers: .* or equal to 0, or 'auto'; received -1$"),
+        (MINIMAL + "final: {top: 0}\n", r"mine.yaml:3: final.top: .* equal to 1, or 'all-front'; received 0$"),
+        (MINIMAL + "training: 5\n", r"mine.yaml:3: training: must be a mapping of keys to values; received 5$"),
+        (MINIMAL + "objectives: macs\n", r"mine.yaml:3: objectives: must be a list; received 'macs'$"),
+        (
+            MINIMAL + "objectives: [1, macs]\n",
+            r"mine.yaml:3: objectives\[0\]: input should be a valid string; received 1",
+        ),
+        (MINIMAL + "name: a/b\n", r"mine.yaml:3: name: a name is letters, digits, .*; received 'a/b'$"),
         (MINIMAL + "engine: ray\nworkers: 0\n", r"workers must be at least 1 with engine: ray, .*; received 0$"),
         ("[1, 2]\n", r"mine.yaml:1: an experiment is a mapping"),
         (MINIMAL + "space: mixed\n", r"mine.yaml:3: space is given twice"),
@@ -81,6 +94,25 @@ def test_mistakes_name_file_line_and_key(experiment, text, message):
 def test_a_mistake_on_the_command_line_names_its_key(experiment):
     with pytest.raises(FileError, match=r"^training.batch_size: input should be greater than or equal to 1"):
         load_experiment(experiment(MINIMAL), {"training.batch_size": 0})
+
+
+def test_a_mistake_in_a_section_of_the_command_line_is_not_looked_for_in_the_file(experiment):
+    text = MINIMAL + "training:\n  epochs: 3\n"
+    with pytest.raises(FileError, match=r"^training.epochs: input should be greater than or equal to 1; received -3"):
+        load_experiment(experiment(text), {"training": {"epochs": -3}})
+    with pytest.raises(FileError, match=r"^workers: input should be a valid integer, .* or 'auto'; received 'many'"):
+        load_experiment(experiment(text), {"workers": "many"})
+
+
+def test_a_section_whose_keys_are_all_commented_out_has_its_defaults(experiment):
+    text = MINIMAL + "budget:\n  # max_parameters: 5k\ntraining:\nfinal:\n"
+    assert load_experiment(experiment(text)) == load_experiment(experiment(MINIMAL))
+    assert load_experiment(experiment(text), {"budget.max_parameters": "7k"}).budget.max_parameters == 7000
+
+
+def test_a_data_set_is_overridden_by_its_name(experiment):
+    loaded = load_experiment(experiment(MINIMAL), {"dataset": "mnist", "dataset.image_size": 14})
+    assert (loaded.dataset.name, loaded.dataset.image_size) == ("mnist", 14)
 
 
 def test_a_setting_below_a_value_is_refused(experiment):
