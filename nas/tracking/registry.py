@@ -87,7 +87,7 @@ def register_model(
         raise
     except Exception as error:  # see Tracker
         logger.debug("MLflow", exc_info=True)
-        raise NasError(one_line(error, search)) from error
+        raise NasError(one_line(error, search.store)) from error
     return RegisteredModel(name=name, version=version, run_id=run_id)
 
 

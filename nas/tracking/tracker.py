@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from nas.errors import NasError
 from nas.tracking.projection import Projection, RunStatus, SearchRun
-from nas.tracking.store import import_mlflow
+from nas.tracking.store import Store, import_mlflow
 from nas.trial import TrialRecord, TrialStatus
 
 logger = logging.getLogger(__name__)
@@ -147,7 +147,7 @@ class Tracker:
                 logger.debug("MLflow", exc_info=True)
                 self._projection = None
                 with self._changed:
-                    self._problem = one_line(error, self._search)
+                    self._problem = one_line(error, self._search.store)
                     if closing:
                         return
                     self._changed.wait_for(lambda: self._closing, timeout=pause)
@@ -198,16 +198,16 @@ def sync(
         projection.bring_up(finished, status)
     except Exception as error:  # see Tracker
         logger.debug("MLflow", exc_info=True)
-        raise NasError(one_line(error, search)) from error
+        raise NasError(one_line(error, search.store)) from error
     return len(projection.written - before)
 
 
-def one_line(error: Exception, search: SearchRun) -> str:
+def one_line(error: Exception, store: Store, *, what: str = "written") -> str:
     """Which store, and what is wrong with it: the innermost cause, which names neither classes nor retries."""
     text = " ".join(str(error).split()) or type(error).__name__
     if "Failed to establish a new connection" in text or "ConnectTimeout" in text or "Read timed out" in text:
         reason = re.search(r"\[Errno -?\d+\] ([\w ,.-]+)", text)
-        return f"MLflow at {search.store.label} does not answer{f' ({reason[1]})' if reason else ''}"
+        return f"MLflow at {store.label} does not answer{f' ({reason[1]})' if reason else ''}"
     if len(text) > 300:
         text = f"{text[:297]}..."
-    return f"MLflow at {search.store.label} cannot be written: {text}"
+    return f"MLflow at {store.label} cannot be {what}: {text}"

@@ -22,6 +22,7 @@ from nas.tracking import page, runs, views
 from nas.tracking.projection import SearchRun
 from nas.tracking.publishing import publish
 from nas.tracking.store import Store
+from nas.tracking.tracker import one_line
 
 logger = logging.getLogger(__name__)
 
@@ -58,16 +59,17 @@ def serve(runs_dir: Path, uri: str | None = None, *, port: int | None = None, ho
         host: on which a server of ours listens; this machine only if left out.
 
     Raises:
-        NasError: it did not start.
+        NasError: it did not start, or the store does not answer.
     """
     store = Store.resolve(runs_dir, uri)
     remote = page.ui_root(store.uri)
     if remote is not None:
+        _ask(store)
         yield Server(remote, None)
         return
     if store.uri.startswith("databricks"):
         raise NasError("Databricks has a UI of its own; open its workspace in a browser")
-    store.connect()
+    _ask(store)
     port = _free_port(host) if port is None else _usable_port(host, port)
     arguments = ["--backend-store-uri", store.uri, "--host", host, "--port", str(port), "--workers", "1"]
     if store.artifact_root is not None:
@@ -93,6 +95,19 @@ def serve(runs_dir: Path, uri: str | None = None, *, port: int | None = None, ho
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def _ask(store: Store) -> None:
+    """An address at which nothing answers is an error here, not a blank page in the browser.
+
+    Raises:
+        NasError: the store cannot be read.
+    """
+    try:
+        store.connect().search_experiments(max_results=1)
+    except Exception as error:  # see Tracker
+        logger.debug("MLflow", exc_info=True)
+        raise NasError(one_line(error, store, what="read")) from error
 
 
 def url_of(server: Server, search: SearchRun | None) -> str:

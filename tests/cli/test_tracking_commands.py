@@ -125,6 +125,21 @@ def test_a_mistake_is_one_line_and_exit_1(run, two_searches, arguments, message,
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("uri", "message"),
+    [
+        ("http://127.0.0.1:9", "MLflow at http://127.0.0.1:9 does not answer (Connection refused)"),
+        ("sqlite:////proc/no/mlflow.db", "MLflow at sqlite:////proc/no/mlflow.db cannot be read: "),
+    ],
+)
+@pytest.mark.parametrize("names", [[], ["digits"]], ids=["all", "one"])
+def test_ui_of_an_mlflow_that_is_not_there_is_one_line(run, two_searches, names, uri, message):
+    code, out, err = run("ui", *names, "--no-open", "--tracking-uri", uri, "--runs-dir", two_searches)
+    assert (code, out) == (1, "")
+    assert f"Error: {message}" in err
+    assert "a fault in nas" not in err
+
+
 def test_searches_on_different_data_are_not_compared(run, two_searches, tmp_path):
     shutil.copytree(two_searches, tmp_path / "runs")
     path = tmp_path / "runs" / "other" / "facts.json"
