@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Sequence
 
@@ -42,6 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if debug:
             raise
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            errors.print("Error: the disk is full; free some space and run again", style="red", highlight=False)
+            return 1
         errors.print(
             f"Error: a fault in nas ({type(error).__name__}: {error}); run again with --debug and report it",
             style="red",

@@ -41,9 +41,12 @@ def show(
         raise NasError(f"one network is shown, or two side by side; received {len(targets)} targets")
     if len(targets) == 2 and (explain or diagram):
         raise NasError("--explain and --diagram take one network; name one target")
-    if diagram is not None and diagram.suffix not in (".svg", ".png"):
+    if diagram is not None and diagram.suffix.lower() not in (".svg", ".png"):
         raise NasError(f"--diagram writes .svg or .png; received {str(diagram)!r}")
     found = [find_architecture(target, runs_dir, input) for target in targets]
+    shape = shape_option(input)
+    if shape is not None and all(architecture.input_shape != shape for architecture in found):
+        raise NasError(f"--input is for a space; {' and '.join(targets)} cannot take other images")
     trial = find_trial(targets[0], runs_dir)
     if len(found) == 2:
         _show_two(targets, found, format)
@@ -72,7 +75,7 @@ def write_diagram(architecture: Architecture, path: Path, title: str) -> None:
 
     drawing = diagram(architecture, title)
     try:
-        path.write_bytes(drawing.png() if path.suffix == ".png" else drawing.svg().encode())
+        path.write_bytes(drawing.png() if path.suffix.lower() == ".png" else drawing.svg().encode())
     except OSError as error:
         raise NasError(f"cannot write {path}: {error.strerror}; choose another file") from None
     errors.print(f"The drawing is in {path}.", markup=False, soft_wrap=True)
@@ -219,6 +222,7 @@ def find_architecture(target: str, runs_dir: Path, input_shape: str | None = Non
     """
     from nas.architecture import Architecture
     from nas.space import load_space
+    from nas.tuning import searches
 
     shape = shape_option(input_shape)
     trial = find_trial(target, runs_dir)
@@ -229,9 +233,15 @@ def find_architecture(target: str, runs_dir: Path, input_shape: str | None = Non
             return Architecture.from_json(Path(target).read_text(encoding="utf-8"))
         except OSError as error:
             raise NasError(f"cannot read {target}: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise NasError(f"cannot read {target}: it is not UTF-8 text") from None
+        except NasError as error:
+            raise NasError(f"{target}: {error}") from None
     try:
         space = load_space(target, input_shape=shape)
     except NasError as error:
+        if target in searches(runs_dir):
+            raise NasError(f"{target!r} is a search; name a trial of it, such as {target}/0") from None
         raise NasError(
             f"{target!r} is no trial of a search in {runs_dir} (NAME/17), no .json file, and {error}"
         ) from None

@@ -8,7 +8,7 @@ import shutil
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 from rich.console import Console
@@ -16,10 +16,16 @@ from rich.console import Console
 WIDE = 200
 """Columns of output that is not a terminal, so that nothing is cut."""
 
-output = Console(width=None if sys.stdout.isatty() else WIDE, highlight=False)
+
+def _width(stream: TextIO | None) -> int | None:
+    """None: the terminal's own. A program that was started with closed files has no streams."""
+    return None if stream is not None and stream.isatty() else WIDE
+
+
+output = Console(width=_width(sys.stdout), highlight=False)
 """Results: stdout."""
 
-errors = Console(stderr=True, width=None if sys.stderr.isatty() else WIDE, highlight=False)
+errors = Console(stderr=True, width=_width(sys.stderr), highlight=False)
 """Progress, logs and errors: stderr."""
 
 

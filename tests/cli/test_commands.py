@@ -315,6 +315,11 @@ def test_doctor_says_what_would_be_used(run, tmp_path):
         (["front", "nope"], "Error: there is no search 'nope' in "),
         (["show", "digits/99"], "Error: the search 'digits' has no trial 99; it has 3, from 0"),
         (["show", "mixed"], "architectures, and only one can be shown; see nas space sample mixed"),
+        (["show", "digits"], "Error: 'digits' is a search; name a trial of it, such as digits/0"),
+        (
+            ["show", "digits/0", "--input", "32x32x3"],
+            "Error: --input is for a space; digits/0 cannot take other images",
+        ),
         (["show", "nothing.json"], "Error: cannot read nothing.json: No such file or directory"),
         (["show", "tiny", "--input", "8x8"], "Error: --input must be HEIGHTxWIDTHxCHANNELS such as 28x28x1"),
         (["export", "digits", "--to", "x", "--max-params", "3"], "No trial on the front has at most 3 parameters"),
@@ -333,6 +338,32 @@ def test_a_mistake_is_one_line_and_exit_1(run, runs_dir, arguments, message, mon
     assert err.count("\n") == 1
     assert "Traceback" not in err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_no_network_is_named(run, tmp_path):
+    for content, message in ((b"\xff{}", "it is not UTF-8 text"), (b"{}", "an architecture is an object with")):
+        path = tmp_path / "network.json"
+        path.write_bytes(content)
+        code, _, err = run("show", path)
+        assert code == 1
+        assert str(path) in err
+        assert message in err
+        assert "a fault in nas" not in err
+
+
+LIST_SPACES = "import sys; from nas.cli import main; sys.exit(main(['list', 'spaces']))"
+
+
+def test_a_full_disk_behind_stdout_is_one_line():
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-c", LIST_SPACES], stdout=full, stderr=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (1, b"Error: the disk is full; free some space and run again\n")
+
+
+def test_closed_files_are_no_fault():
+    """As a service may start a program."""
+    shell = f'"{sys.executable}" -c "{LIST_SPACES}" >&- 2>&-'
+    assert subprocess.run(["sh", "-c", shell]).returncode == 0
 
 
 def test_wrong_usage_is_exit_2(run):

@@ -74,7 +74,7 @@ def test_two_side_by_side_as_json(run):
     assert document["difference"]["parameters"] == 143_667_240 - 138_357_544
 
 
-@pytest.mark.parametrize(("suffix", "start"), [("svg", b"<svg "), ("png", b"\x89PNG")])
+@pytest.mark.parametrize(("suffix", "start"), [("svg", b"<svg "), ("png", b"\x89PNG"), ("PNG", b"\x89PNG")])
 def test_the_drawing(run, tmp_path, suffix, start):
     path = tmp_path / f"drawing.{suffix}"
     code, out, err = run("show", "reference/googlenet", "--diagram", path)
