@@ -64,8 +64,12 @@ def _open(config: DatasetConfig) -> Any:
         archive = np.load(path, allow_pickle=False)
     except FileNotFoundError as error:
         raise DatasetError(f"an existing .npz file is needed; received {config.name!r}") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, zipfile.BadZipFile) as error:
         raise DatasetError(f"{config.name!r} cannot be read as an .npz file: {error}") from error
+    except ValueError as error:  # numpy takes anything else for a pickle, and says how to read that unsafely
+        raise DatasetError(
+            f"{config.name!r} cannot be read as an .npz file; save images and labels with numpy.savez"
+        ) from error
     if not isinstance(archive, np.lib.npyio.NpzFile):
         raise DatasetError(f"{config.name!r} holds a single array; save images and labels with numpy.savez")
     return archive
@@ -147,6 +151,14 @@ def _info(config: DatasetConfig, archive: Any, shape: tuple[int, ...], labels: l
     if "class_names" in archive.files:
         names = tuple(str(name) for name in _read(config, archive, "class_names"))
     else:
-        names = tuple(str(label) for label in range(max(int(some.max(initial=-1)) for some in labels) + 1))
+        there = np.unique(np.concatenate(labels)).tolist()
+        # A class that nothing belongs to would cost each network parameters, and be its answer never.
+        if there != list(range(len(there))):
+            gap = next(label for label in range(len(there)) if label not in there)
+            raise DatasetError(
+                f"{config.name}: labels are 0, 1, 2, ... with an image each; there is none of {gap}, and the largest "
+                f"is {there[-1]}; number them again, or name all classes in an array class_names"
+            )
+        names = tuple(map(str, there))
     height, width, channels = shape
     return DatasetInfo(name=config.name, input_shape=(height, width, channels), labels=names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from nas.datasets.spec import DatasetError
@@ -35,7 +36,7 @@ def batches(
     """
     import tensorflow as tf
 
-    check_augmentation(split, augmentation)
+    check_augmentation(split.images.shape[1:], augmentation)
     with tf.device("CPU"):
         images, labels = tf.constant(split.images), tf.constant(split.labels)
 
@@ -94,13 +95,13 @@ def gather(images: Any, positions: Any, *, augmentation: AugmentationConfig | No
     return tf.cast(batch, tf.float32) / 255.0
 
 
-def check_augmentation(split: Split, augmentation: AugmentationConfig | None) -> None:
-    """Refuses an augmentation that could leave nothing of an image.
+def check_augmentation(shape: Sequence[int], augmentation: AugmentationConfig | None) -> None:
+    """Refuses an augmentation that could leave nothing of an image of shape (height, width, channels).
 
     Raises:
         DatasetError: it could.
     """
-    side = min(split.images.shape[1:3])
+    side = min(shape[:2])
     if augmentation is not None and max(augmentation.shift, augmentation.cutout) >= side:
         raise DatasetError(
             f"augmentation shift and cutout must be smaller than the images' side of {side} pixels; "

@@ -82,7 +82,7 @@ def train_compiled(
 
     from nas.datasets.pipeline import check_augmentation, order
 
-    check_augmentation(data.train, training.augmentation)
+    check_augmentation(data.train.images.shape[1:], training.augmentation)
     batch_size = min(training.batch_size, len(data.train))
     steps = len(data.train) // batch_size
     momentum = batch_norm_momentum(training.epochs * steps)

@@ -6,10 +6,10 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar, final
+from typing import Any, TypeVar, final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -196,9 +196,9 @@ class SearchFolder:
         old = json.loads(self.experiment().model_dump_json())
         new = json.loads(experiment.model_dump_json())
         changed = [
-            f"{key} was {json.dumps(old[key])}, is {json.dumps(new[key])}"
-            for key in old
-            if key not in free and old[key] != new[key]
+            f"{key} was {json.dumps(was)}, is {json.dumps(now)}"
+            for key, was, now in _differences(old, new)
+            if key.split(".")[0] not in free
         ]
         if not changed and self.space_text() != space_text:
             changed = [f"the file of the space {experiment.space!r} has changed"]
@@ -248,6 +248,16 @@ class SearchFolder:
             except OSError as error:
                 raise self._unwritable(error) from None
             yield
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Dotted keys with both values, where they are not the same."""
+    for key, was in old.items():
+        now = new[key]
+        if isinstance(was, dict) and isinstance(now, dict):
+            yield from _differences(was, now, f"{prefix}{key}.")
+        elif was != now:
+            yield f"{prefix}{key}", was, now
 
 
 def searches(runs_dir: Path) -> list[str]:

@@ -8,6 +8,7 @@ from typing import final
 from nas.architecture import Architecture
 from nas.config import ExperimentConfig
 from nas.datasets import DatasetInfo, peek
+from nas.datasets.pipeline import check_augmentation
 from nas.objectives import LATENCIES, LATENCY, PARAMETERS
 from nas.resources import find_space
 from nas.space import SearchSpace, load_space
@@ -42,6 +43,7 @@ class Plan:
 
             require_ray()
         info = peek(experiment.dataset)
+        check_augmentation(info.input_shape, experiment.training.augmentation)
         space = load_space(experiment.space, input_shape=info.input_shape, classes=info.classes)
         strategy = make_strategy(experiment.strategy, space, experiment.budget.budget(), experiment.costs)
         return cls(

@@ -86,6 +86,13 @@ def run(
                 _run_trials(plan, folder, executor, told, time_is_over)
                 run_finals(experiment, folder, executor, told, time_is_over)
                 interrupted = False
+                if time_is_over() and not search.is_done(experiment):
+                    logger.warning(
+                        "the time limit ended the search with %d of %d trials%s; the same command goes on",
+                        search.ended_trials,
+                        experiment.trials,
+                        " and before its final stage was done" if experiment.final.seeds else "",
+                    )
             finally:
                 tracker.finish(search.trials, status="KILLED" if interrupted else "FINISHED")
                 left = math.inf if limit is None else limit - (time.monotonic() - started)

@@ -196,6 +196,13 @@ def test_search_prints_progress_on_stderr_and_the_front_on_stdout(run, tmp_path)
     assert "The search 'digits' is finished; --trials N adds trials, --fresh starts over." in err
 
 
+def test_a_search_that_its_time_limit_ended_says_so(run, tmp_path):
+    code, out, err = run("search", "digits", *FAST, "--time-limit", "0.01s", "--runs-dir", tmp_path)
+    assert code == 0
+    assert "0 of 0 trials" in out
+    assert "the time limit ended the search with 0 of 1 trials; the same command goes on" in err
+
+
 def test_a_finished_search_writes_what_mlflow_misses(run, tmp_path, monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     arguments = ("search", "digits", *FAST, "--runs-dir", tmp_path, "--tracking-uri")
@@ -309,6 +316,10 @@ def test_doctor_says_what_would_be_used(run, tmp_path):
             "Error: budget.max_parameters: a whole number such as 20000, 20k",
         ),
         (["search", "digits", "--max-params", "10"], "has at most 10 parameters: the smallest has "),
+        (
+            ["search", "digits", "--set", "training.augmentation.cutout=8"],
+            "Error: augmentation shift and cutout must be smaller than the images' side of 8 pixels",
+        ),
         (["search", "digits", "--set", "epochs"], "Error: --set takes KEY=VALUE such as training.batch_size=32"),
         (["search", "digits", "--set", "traning.epochs=3"], "unknown key; did you mean 'training'?"),
         (["search", "digits", "--dataset", "no/such/folder"], "Error: "),

@@ -79,6 +79,10 @@ BAD = {
     "rank": ({"images": IMAGES[0], "labels": LABELS}, r"must be \(n, height, width\) or .* received \(4, 5\)"),
     "one-hot": ({"images": IMAGES, "labels": np.eye(12)}, r"integers of shape \(n,\) .* float64 \(12, 12\)"),
     "negative": ({"images": IMAGES, "labels": LABELS - 1}, "labels start at 0; labels has -1"),
+    "labels from 1": (
+        {"images": IMAGES, "labels": LABELS + 1},
+        "labels are 0, 1, 2, ... with an image each; there is none of 0, and the largest is 2; number them again",
+    ),
     "one class": ({"images": IMAGES, "labels": LABELS * 0}, "at least two classes"),
     "label beyond the names": (
         {"images": IMAGES, "labels": LABELS + 1, "class_names": np.array(["a", "b"])},
@@ -105,8 +109,9 @@ def test_unreadable_files(tmp_path):
         load(DatasetConfig(name=str(tmp_path / "none.npz")))
     for content in (b"", b"PK\x03\x04 cut off", b"hello"):
         (tmp_path / "it.npz").write_bytes(content)
-        with pytest.raises(DatasetError, match=r"cannot be read as an \.npz file"):
+        with pytest.raises(DatasetError, match=r"cannot be read as an \.npz file") as told:
             peek(DatasetConfig(name=str(tmp_path / "it.npz")))
+        assert "unsafely" not in str(told.value)
     np.save(tmp_path / "one.npy", IMAGES)
     (tmp_path / "one.npy").rename(tmp_path / "one.npz")
     with pytest.raises(DatasetError, match="holds a single array"):

@@ -179,6 +179,8 @@ def test_settings_cannot_change_in_a_search(tmp_path):
     run(plan(trials=1), runs_dir=tmp_path)
     with pytest.raises(SearchError, match=r"the search 'digits' exists with other settings \(seed was 0, is 7\); give"):
         run(plan(seed=7), runs_dir=tmp_path)
+    with pytest.raises(SearchError, match=r"with other settings \(training.epochs was 1, is 3\); give"):
+        run(plan(**{"training.epochs": 3}), runs_dir=tmp_path)
 
 
 def test_fresh_sets_the_earlier_search_aside(tmp_path):
