@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nas.cli.space import count_option
-from nas.cli.terminal import MaxParams, TableFormat, errors, output
+from nas.cli.terminal import MaxParams, TableFormat, errors, output, print_table
 from nas.errors import NasError
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def print_results(results: Sequence[Result]) -> None:
         )
         last = result.table
     output.print("Share of the true front's hypervolume, mean ± standard error", style="bold")
-    output.print(table)
+    print_table(table)
     if stopped:
         output.print("With early stopping, n trials are the epochs of n full trainings; `trainings` is what was spent.")
     for name, share in {result.table: result.whole_table for result in results}.items():

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas.cli.terminal import TableFormat, command, errors, output
+from nas.cli.terminal import TableFormat, command, errors, output, print_table
 from nas.errors import NasError
 from nas.objectives import LATENCY
 
@@ -146,7 +146,7 @@ def _print_tables(compared: Comparison, searches: list[Search]) -> None:
     for name, point in compared.joint:
         numbers = (cost_text(cost, point.cost(cost)) for cost in shown)
         joint.add_row(name, str(point.number), *numbers, f"{point.val_accuracy:.2%}", point.architecture.describe())
-    output.print(joint)
+    print_table(joint)
 
 
 def _told(stretch: Stretch, cost: str) -> tuple[str, str, str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nas.cli.listing import complete_searches
-from nas.cli.terminal import RUNS_DIR, RunsDir, TableFormat, command, errors, output
+from nas.cli.terminal import RUNS_DIR, RunsDir, TableFormat, command, errors, output, print_table
 from nas.errors import NasError
 from nas.noise import left_out, without_noise
 from nas.objectives import PARAMETERS
@@ -173,7 +173,7 @@ def print_front(
         lines.append((model.parameters, "bold", (*cells, escape(_verdict(model, points)))))
     for _, style, cells in sorted(lines, key=lambda line: line[0]):
         table.add_row(*cells, style=style)
-    output.print(table)
+    print_table(table)
     if note := left_out(front):
         output.print(note, style="dim", soft_wrap=True)
     if not len(points):

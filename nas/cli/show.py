@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nas.cli.terminal import RUNS_DIR, Format, RunsDir, errors, output
+from nas.cli.terminal import RUNS_DIR, Format, RunsDir, errors, output, print_table
 from nas.errors import NasError
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def _print_layers(architecture: Architecture) -> None:
         name, *rest = cells(row)
         table.add_row("" if name == block else name, *rest)
         block = name
-    output.print(table)
+    print_table(table)
 
 
 def _print_totals(architecture: Architecture) -> None:
@@ -146,7 +146,7 @@ def _print_explanation(architecture: Architecture) -> None:
             without, saves = f"{line.unshared:,}", f"{line.unshared // line.shared:,}x"
         table.add_row("" if line.block == block else line.block, line.layer, line.size, line.parameters, without, saves)
         block = line.block
-    output.print(table)
+    print_table(table)
     output.print(
         "output side: floor((input - kernel + zeros on both sides) / stride) + 1. without sharing: what the layer "
         "would need if each of its outputs had weights and a bias of its own, as many as it has positions.",
@@ -193,14 +193,14 @@ def _show_two(targets: list[str], found: list[Architecture], format: Format) -> 
     table = _table((targets[0], *headings, "", targets[1], *headings), right={"parameters", "MACs"})
     for pair in compare(left, right):
         table.add_row(*cells(pair.left), "=" if pair.same else "", *cells(pair.right))
-    output.print(table)
+    print_table(table)
     totals = _table(("", *targets, "ratio"), right={*targets, "ratio"})
     for name, (first, second) in numbers.items():
         ratio = f"{second / first:.3g}x" if first else ""
         totals.add_row(
             name.replace("non_", "non-").replace("_", " ").replace("macs", "MACs"), f"{first:,}", f"{second:,}", ratio
         )
-    output.print(totals)
+    print_table(totals)
 
 
 def _table(headings: tuple[str, ...], *, right: set[str]) -> Any:

@@ -8,13 +8,19 @@ import shutil
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 from rich.console import Console
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
 WIDE = 200
 """Columns of output that is not a terminal, so that nothing is cut."""
+_LEGIBLE = 16
+"""Columns of a text that is folded."""
+_UNLIMITED = 10_000
 
 
 def _width(stream: TextIO | None) -> int | None:
@@ -27,6 +33,30 @@ output = Console(width=_width(sys.stdout), highlight=False)
 
 errors = Console(stderr=True, width=_width(sys.stderr), highlight=False)
 """Progress, logs and errors: stderr."""
+
+
+def print_table(table: Table) -> None:
+    """A table that is wider than the terminal has closer columns; one that still is runs over its edge, uncut.
+
+    Columns that may wrap, such as an architecture's, are narrowed first, though not to less than is legible.
+    """
+    from rich.cells import cell_len
+    from rich.measure import Measurement
+
+    def natural() -> int:
+        return Measurement.get(output, output.options.update(width=_UNLIMITED), table).maximum
+
+    if natural() > output.width:
+        table.padding = (0, 0)
+    spare = sum(
+        max(0, max((cell_len(str(cell)) for cell in column.cells), default=0) - _LEGIBLE)
+        for column in table.columns
+        if not column.no_wrap
+    )
+    least = natural() - spare
+    if least > output.width:
+        table.width = least
+    output.print(table, crop=False)
 
 
 class Format(StrEnum):

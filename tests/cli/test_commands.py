@@ -83,6 +83,15 @@ def test_front_as_a_table(run, runs_dir, finished_search):
     assert f"export digits --max-params {best.parameters} --to digits-model" in err
 
 
+def test_a_narrow_terminal_leaves_the_architectures_legible(run, runs_dir, finished_search, monkeypatch):
+    monkeypatch.setattr("nas.cli.terminal.output.width", 40)
+    _, out, _ = run("front", "digits", "--runs-dir", runs_dir)
+    assert "…" not in out
+    for point in finished_search.front:
+        for block in point.architecture.describe().split(", "):
+            assert block in out
+
+
 def test_front_as_json_is_the_contract(run, runs_dir, finished_search):
     code, out, err = run("front", "digits", "--format", "json", "--runs-dir", runs_dir)
     document = json.loads(out)

@@ -100,3 +100,12 @@ def test_a_mistake_is_one_line(run, arguments, message, tmp_path, monkeypatch):
     assert code == 1
     assert message in err
     assert err.count("\n") == 1
+
+
+def test_a_narrow_terminal_cuts_no_number(run, monkeypatch):
+    wide = run("show", "reference/lenet5", "--explain")[1]
+    monkeypatch.setattr("nas.cli.terminal.output.width", 80)
+    _, narrow, _ = run("show", "reference/lenet5", "--explain")
+    assert "…" not in narrow
+    without_rules = [[word for word in text.split() if set(word) != {"─"}] for text in (narrow, wide)]
+    assert without_rules[0] == without_rules[1]
