@@ -20,14 +20,16 @@ FLOOR = 0.003
 """Added to errors before their logarithm is taken: three images in a thousand are within the noise of a training."""
 
 PRIOR_WEIGHT = 3.0
-"""Ridge on both slopes, towards final errors that are the present ones times one factor.
+"""How many completed trials the prior counts for: that final errors are the present ones times one factor."""
 
-It counts for as many completed trials as have curves whose squared deviations, in logarithms of errors, add up to this:
-for 10 if they deviate by half, for hundreds where all networks learn alike.
-"""
-
-PRIOR_DEVIATION = 0.3
+PRIOR_DEVIATION = 0.1
 """Of the logarithm of a final error around what is expected, before any trial has shown it; then worth one trial."""
+
+FEATURES = 3
+"""Of a regression, its constant included."""
+
+SMALLEST = 1e-8
+"""Variance of a feature in which no two trials differ."""
 
 
 @final
@@ -77,7 +79,7 @@ def expected(history: Sequence[Tried[AnyCandidate]]) -> list[Expected[AnyCandida
 
     The logarithm of the final error is regressed on the logarithm of the best error so far and on the mean of that of
     all epochs so far, over the trials that were trained in full; a prior that only shifts the best error holds while
-    these are few.
+    these are few. Sizes are left out: they explain errors well, but worst those of the front, which would be stopped.
     """
     full = [trial for trial in history if trial.completed and math.isfinite(trial.val_accuracy)]
     learned: dict[int, _Regression] = {}
@@ -89,7 +91,7 @@ def expected(history: Sequence[Tried[AnyCandidate]]) -> list[Expected[AnyCandida
         elif trial.curve and trial.status is not TrialStatus.FAILED:
             epochs = len(trial.curve)
             if epochs not in learned:
-                learned[epochs] = _Regression(full, epochs)
+                learned[epochs] = _Regression(full, history, epochs)
             accuracy, deviation = learned[epochs](trial.curve)
         if math.isfinite(accuracy):
             found.append(Expected(trial, accuracy, deviation))
@@ -100,17 +102,19 @@ def expected(history: Sequence[Tried[AnyCandidate]]) -> list[Expected[AnyCandida
 class _Regression:
     """Of the final error's logarithm on what a curve shows after some epochs."""
 
-    def __init__(self, full: Sequence[Tried[Any]], epochs: int) -> None:
+    def __init__(self, full: Sequence[Tried[Any]], history: Sequence[Tried[Any]], epochs: int) -> None:
         import numpy as np
 
         seen = [trial for trial in full if len(trial.curve) > epochs]
-        self.features = np.array([_features(trial.curve[:epochs]) for trial in seen]).reshape(len(seen), 3)
+        self.features = np.array([_features(trial.curve[:epochs]) for trial in seen]).reshape(len(seen), FEATURES)
         gains = np.array([_log_error(trial.val_accuracy) for trial in seen]) - self.features[:, 1]
-        # Ridge around "nothing but a shift"; the shift itself is hardly held.
-        self.center = self.features.mean(axis=0) if seen else np.zeros(3)
+        # Ridge around "nothing but a shift", in units of what differs; the shift itself is hardly held.
+        self.center = self.features.mean(axis=0) if seen else np.zeros(FEATURES)
         self.center[0] = 0.0
         centered = self.features - self.center
-        precision = centered.T @ centered + np.diag([1e-3, PRIOR_WEIGHT, PRIOR_WEIGHT])
+        there = [trial for trial in history if trial.status is not TrialStatus.FAILED and len(trial.curve) >= epochs]
+        units = np.maximum(np.var([_features(trial.curve[:epochs]) for trial in there], axis=0), SMALLEST)
+        precision = centered.T @ centered + np.diag([1e-3, *(PRIOR_WEIGHT * units[1:])])
         self.covariance = np.linalg.inv(precision)
         self.slopes = self.covariance @ (centered.T @ gains)
         residuals = gains - centered @ self.slopes

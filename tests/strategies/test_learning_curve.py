@@ -32,7 +32,7 @@ def test_completed_trials_are_what_they_were():
 def test_without_a_full_training_a_stopped_trial_counts_as_it_is_and_is_uncertain():
     (found,) = expected([Some(0, 100, (0.5, 0.7))])
     assert found.val_accuracy == pytest.approx(0.7)
-    assert found.deviation == pytest.approx(0.3 * 0.303)
+    assert found.deviation == pytest.approx(0.1 * 0.303)
 
 
 def test_one_full_training_says_nothing_of_how_much_others_differ():
@@ -40,7 +40,7 @@ def test_one_full_training_says_nothing_of_how_much_others_differ():
     _, found = expected([full, stopped])
     assert found.val_accuracy == pytest.approx(0.8, abs=0.001)
     # Both may be off by the prior deviation.
-    assert found.deviation == pytest.approx(0.3 * 2**0.5 * 0.203, rel=0.01)
+    assert found.deviation == pytest.approx(0.1 * 2**0.5 * 0.203, rel=0.01)
 
 
 def test_failed_and_untrained_trials_are_left_out():
@@ -58,6 +58,22 @@ def test_the_rest_of_a_curve_is_learned_from_those_that_went_on():
     assert np.abs(means - truth).mean() < 0.25 * np.abs(naive - truth).mean()
     # About two in three lie within one standard deviation.
     assert 0.5 < (np.abs(means - truth) < deviations).mean() < 0.95
+
+
+def test_networks_that_learn_alike_are_told_apart_by_little():
+    # What lasts of a difference of a hundredth is twice as much: the prior counts in trials, not in errors.
+    rng = random.Random(0)
+
+    def trial(number, status):
+        early = 0.2 * rng.uniform(0.99, 1.01)
+        return Some(number, 100, (1 - early, 1 - 0.1 * (early / 0.2) ** 2), status)
+
+    trials = [trial(number, DONE) for number in range(40)]
+    last = [trial(number, DONE) for number in range(40, 60)]
+    cut = [replace(one, curve=one.curve[:1], status=TrialStatus.STOPPED) for one in last]
+    means = [found.val_accuracy for found in expected([*trials, *cut])[40:]]
+    truth = [one.val_accuracy for one in last]
+    assert np.abs(np.subtract(means, truth)).max() < 0.1 * (max(truth) - min(truth))
 
 
 def test_it_never_expects_less_than_was_seen_nor_more_than_everything():
