@@ -85,7 +85,7 @@ class Tracker:
 
         Args:
             records: whatever was not passed yet.
-            status: KILLED for an interrupted search.
+            status: KILLED for a search that can go on.
         """
         self._status = status
         self.update_front(records)

@@ -80,13 +80,13 @@ def run(
         with make_executor(experiment, folder, should_stop=time_is_over) as executor:
             # The data have been read: see `Tracker.start` for why it comes after.
             tracker = _start_tracker(search, tracking_uri)
-            interrupted = True
+            done = False
             try:
                 told = (*observers, _TrackerObserver(tracker))
                 _run_trials(plan, folder, executor, told, time_is_over)
                 run_finals(experiment, folder, executor, told, time_is_over)
-                interrupted = False
-                if time_is_over() and not search.is_done(experiment):
+                done = search.is_done(experiment)
+                if time_is_over() and not done:
                     logger.warning(
                         "the time limit ended the search with %d of %d trials%s; the same command goes on",
                         search.ended_trials,
@@ -94,7 +94,7 @@ def run(
                         " and before its final stage was done" if experiment.final.seeds else "",
                     )
             finally:
-                tracker.finish(search.trials, status="KILLED" if interrupted else "FINISHED")
+                tracker.finish(search.trials, status="FINISHED" if done else "KILLED")
                 left = math.inf if limit is None else limit - (time.monotonic() - started)
                 if not tracker.close(min(CLOSE_SECONDS, max(CLOSE_SECONDS_OVER, left))):
                     there = ["--tracking-uri", tracking_uri] if tracking_uri else []

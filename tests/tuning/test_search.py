@@ -108,6 +108,12 @@ def test_a_time_limit_ends_the_search_with_what_there_is(tmp_path, finished_sear
     # After another search, as importing TensorFlow may take longer than that.
     done = run(plan(trials=500, time_limit=8), runs_dir=tmp_path)
     assert 0 < done.ended_trials < 500
+    tracked = done.tracking_run(None)
+    client = tracked.store.connect()
+    experiment = tracked.store.experiment_id(client, tracked.experiment)
+    (parent,) = client.search_runs([experiment], "tags.`nas.role` = 'search'")
+    # It can go on, as `nas list searches` says.
+    assert (parent.info.status, done.finished) == ("KILLED", False)
 
 
 def test_a_time_limit_does_not_wait_for_a_trial(tmp_path, finished_search):
