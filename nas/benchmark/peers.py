@@ -24,9 +24,6 @@ from nas.trial import TrialStatus
 MOST_TRIALS = 1_000_000
 """Keras Tuner wants a limit; the benchmark has its own."""
 
-SIZE = "log10 parameters"
-"""Where Optuna's constraint finds the size of a trial."""
-
 
 @final
 class KerasTunerOracle:
@@ -187,13 +184,9 @@ class OptunaPeer(Strategy[Row]):
 
         if self._study is None:
             optuna.logging.set_verbosity(optuna.logging.ERROR)
-            most = self.budget.max_parameters
-            limit = (
-                {} if most is None else {"constraints_func": lambda trial: [trial.user_attrs[SIZE] - math.log10(most)]}
-            )
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-                sampler = getattr(optuna.samplers, self.kind)(seed=rng.getrandbits(32), **self.options, **limit)
+                sampler = getattr(optuna.samplers, self.kind)(seed=rng.getrandbits(32), **self.options)
             self._study = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
         for trial, result in zip(self._trials, history, strict=False):
             self._study.tell(trial, [result.val_accuracy, math.log10(result.parameters)], skip_if_finished=True)
@@ -202,12 +195,14 @@ class OptunaPeer(Strategy[Row]):
             for name, values in self.space.genes().items()
             if len(values) > 1
         }
-        proposals = []
+        proposals: list[Row] = []
+        most = self.budget.max_parameters
         for _ in range(count):
             trial = self._study.ask(genes)
             self._trials.append(trial)
             proposals.append(self.space.build({name: value for name, value in trial.params.items() if value}, rng))
-            trial.set_user_attr(SIZE, math.log10(proposals[-1].parameters))
+            if most is not None:
+                trial.set_constraint("parameters", math.log10(proposals[-1].parameters / most))
         return proposals
 
 
