@@ -55,6 +55,7 @@ def plot(results: Sequence[Result], path: Path) -> None:
     from matplotlib.figure import Figure
 
     tables = list(dict.fromkeys(result.table for result in results))
+    axis = "trials" if all(result.name == result.strategy for result in results) else "epochs, in full trainings"
     columns = min(len(tables), 3)
     rows = -(-len(tables) // columns)
     figure = Figure(figsize=(5 * columns, 4 * rows), layout="constrained")
@@ -64,7 +65,7 @@ def plot(results: Sequence[Result], path: Path) -> None:
         for result in shown:
             panel.errorbar(result.trials, result.shares, yerr=result.errors, label=result.name, marker="o", capsize=2)
         panel.axhline(shown[0].whole_table, color="gray", linestyle=":", label="every network, one observation each")
-        panel.set(title=table, xlabel="epochs, in full trainings", ylabel="share of the true front's hypervolume")
+        panel.set(title=table, xlabel=axis, ylabel="share of the true front's hypervolume")
         panel.grid(alpha=0.3)
         panel.legend()
     for panel in list(panels):

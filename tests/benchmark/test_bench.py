@@ -212,6 +212,7 @@ def test_the_command_draws(capsys, path, tmp_path):
     assert run(capsys, *options)[0] == 0
     assert "random" in picture.read_text()
     assert "every network" in picture.read_text()
+    assert "<!-- trials -->" in picture.read_text()
 
 
 @pytest.mark.parametrize(
