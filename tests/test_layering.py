@@ -28,6 +28,7 @@ HEAVY = {
 CORE = {"architecture", "errors", "objectives", "quantity"}
 ALLOWED = {
     # part: the parts of nas that it may import beside itself
+    "command_line": set(),
     "errors": set(),
     "objectives": {"errors", "quantity"},
     "quantity": set(),
@@ -42,13 +43,14 @@ ALLOWED = {
     "config": CORE | {"resources", "yaml_file"},
     "datasets": CORE | {"config", "resources", "yaml_file"},
     "training": CORE | {"config", "datasets"},
-    "tracking": CORE | {"config", "noise", "pareto", "trial"},
+    "tracking": CORE | {"command_line", "config", "noise", "pareto", "trial"},
     "export": CORE | {"config", "datasets", "training", "trial"},
     "comparison": CORE | {"pareto", "trial"},
     "hypermodel": CORE | {"space"},
     "benchmark": CORE | {"pareto", "resources", "space", "strategies", "trial"},
     "tuning": CORE
     | {
+        "command_line",
         "config",
         "datasets",
         "export",

@@ -59,8 +59,8 @@ class Run:
         infeasible: trials on a network outside the budget.
         seconds: for one proposal, mean.
         exhausted: whether the strategy had no more proposals.
-        whole_table: the share that it would have come to with every network inside the budget. Below 1 as it sees one
-            noisy observation of each; a run that comes to more was lucky.
+        whole_table: the share that it would have come to with every network inside the budget. Below 1 where its one
+            observation of each is noisy; a run that comes to more was lucky.
     """
 
     shares: tuple[float, ...]

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas.cli.terminal import TableFormat, command, errors, output, print_table
+from nas.cli.terminal import TableFormat, errors, output, print_table
+from nas.command_line import command_line
 from nas.errors import NasError
 from nas.objectives import LATENCY
 
@@ -32,7 +33,7 @@ def print_comparison(searches: list[Search], format: TableFormat, runs_dir: Path
     else:
         _print_tables(compared, searches)
         names = [search.name for search in searches]
-        errors.print(f"Next:\n  {command('ui', *names, runs_dir=runs_dir)}  # the same in MLflow", markup=False)
+        errors.print(f"Next:\n  {command_line('ui', *names, runs_dir=runs_dir)}  # the same in MLflow", markup=False)
 
 
 def compare(searches: list[Search]) -> Comparison:

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from nas.cli.terminal import RUNS_DIR, Format, RunsDir, output
+from nas.cli.terminal import Format, RunsDir, output
+from nas.command_line import RUNS_DIR
 
 
 def doctor(

@@ -9,7 +9,8 @@ import typer
 
 from nas.cli.front import Name
 from nas.cli.space import count_option
-from nas.cli.terminal import RUNS_DIR, MaxParams, RunsDir, TrackingUri, output
+from nas.cli.terminal import MaxParams, RunsDir, TrackingUri, output
+from nas.command_line import RUNS_DIR
 from nas.errors import NasError
 
 

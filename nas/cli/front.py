@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nas.cli.listing import complete_searches
-from nas.cli.terminal import RUNS_DIR, RunsDir, TableFormat, command, errors, output, print_table
+from nas.cli.terminal import RunsDir, TableFormat, errors, output, print_table
+from nas.command_line import RUNS_DIR, command_line
 from nas.errors import NasError
 from nas.noise import left_out, without_noise
 from nas.objectives import PARAMETERS
@@ -182,9 +183,9 @@ def print_front(
     by_size = points.costs == PARAMETERS
     chosen = ["--max-params", str(best.parameters)] if by_size else ["--trial", str(best.number)]
     hints = (
-        (command("show", f"{name}/{best.number}", runs_dir=runs_dir), "one network, layer by layer"),
+        (command_line("show", f"{name}/{best.number}", runs_dir=runs_dir), "one network, layer by layer"),
         (
-            command(
+            command_line(
                 "export",
                 name,
                 *chosen,
@@ -195,7 +196,7 @@ def print_front(
             "as a SavedModel",
         ),
         (
-            command("ui", name, *(["--tracking-uri", tracking_uri] if tracking_uri else []), runs_dir=runs_dir),
+            command_line("ui", name, runs_dir=runs_dir, tracking_uri=tracking_uri),
             "every trial in MLflow",
         ),
     )

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from nas.cli.front import Name
-from nas.cli.terminal import RUNS_DIR, RunsDir, output
+from nas.cli.terminal import RunsDir, output
+from nas.command_line import RUNS_DIR
 from nas.errors import NasError
 
 

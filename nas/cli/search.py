@@ -15,7 +15,8 @@ from nas.cli.comparison import print_comparison
 from nas.cli.front import print_front
 from nas.cli.listing import complete_experiments
 from nas.cli.signals import Signals, TerminatedError
-from nas.cli.terminal import RUNS_DIR, MaxParams, RunsDir, TableFormat, TrackingUri, command, errors, output
+from nas.cli.terminal import MaxParams, RunsDir, TableFormat, TrackingUri, errors, output
+from nas.command_line import RUNS_DIR, command_line
 from nas.errors import NasError
 from nas.trial import TrialStatus
 
@@ -135,9 +136,7 @@ def _catch_up(search: Search, runs_dir: Path, tracking_uri: str | None) -> None:
     try:
         search.sync(tracking_uri, finished=True)
     except NasError as error:
-        again = command(
-            "sync", search.name, *(["--tracking-uri", tracking_uri] if tracking_uri else []), runs_dir=runs_dir
-        )
+        again = command_line("sync", search.name, runs_dir=runs_dir, tracking_uri=tracking_uri)
         errors.print(f"{str(error).rstrip('.')}. Write what is missing with: {again}", markup=False, soft_wrap=True)
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nas.cli.terminal import RUNS_DIR, Format, RunsDir, errors, output, print_table
+from nas.cli.terminal import Format, RunsDir, errors, output, print_table
+from nas.command_line import RUNS_DIR
 from nas.errors import NasError
 
 if TYPE_CHECKING:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from nas.cli.front import Name
-from nas.cli.terminal import RUNS_DIR, RunsDir, TrackingUri, output
+from nas.cli.terminal import RunsDir, TrackingUri, output
+from nas.command_line import RUNS_DIR
 
 
 def sync(name: Name, tracking_uri: TrackingUri = None, runs_dir: RunsDir = RUNS_DIR) -> None:

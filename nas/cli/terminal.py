@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shlex
-import shutil
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -71,7 +69,6 @@ class TableFormat(StrEnum):
 
 
 RunsDir = Annotated[Path, typer.Option("--runs-dir", help="Where searches are kept.", envvar="NAS_RUNS_DIR")]
-RUNS_DIR = Path("runs")
 TrackingUri = Annotated[
     str | None, typer.Option("--tracking-uri", help="MLflow's; default MLFLOW_TRACKING_URI, else RUNS_DIR/mlflow.db.")
 ]
@@ -94,14 +91,3 @@ class _Handler(logging.Handler):
         errors.print(record.getMessage(), style=style, markup=False, soft_wrap=True)
         if record.exc_info and logging.getLogger("nas").level == logging.DEBUG:
             errors.print(logging.Formatter().formatException(record.exc_info), markup=False)
-
-
-def command(*words: str, runs_dir: Path) -> str:
-    """A command line that works as printed: with the program as it was called, and the runs directory."""
-    program = Path(sys.argv[0])
-    known = shutil.which("nas")
-    name = "nas"
-    if program.name == "nas" and not (known and Path(known).resolve() == program.resolve()):
-        name = str(program)
-    where = [] if runs_dir == RUNS_DIR else ["--runs-dir", str(runs_dir)]
-    return shlex.join([name, *words, *where])

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from nas.cli.listing import complete_searches
-from nas.cli.terminal import RUNS_DIR, RunsDir, TrackingUri, errors, output
+from nas.cli.terminal import RunsDir, TrackingUri, errors, output
+from nas.command_line import RUNS_DIR
 
 
 def ui(

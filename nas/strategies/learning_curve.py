@@ -79,7 +79,7 @@ def expected(history: Sequence[Tried[AnyCandidate]]) -> list[Expected[AnyCandida
 
     The logarithm of the final error is regressed on the logarithm of the best error so far and on the mean of that of
     all epochs so far, over the trials that were trained in full; a prior that only shifts the best error holds while
-    these are few. Sizes are left out: they explain errors well, but worst those of the front, which would be stopped.
+    these are few. Sizes are left out: better than its size lets expect is what a network on the front is.
     """
     full = [trial for trial in history if trial.completed and math.isfinite(trial.val_accuracy)]
     learned: dict[int, _Regression] = {}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nas.command_line import without_password
 from nas.errors import NasError
 
 if TYPE_CHECKING:
@@ -61,13 +62,13 @@ class Store:
             return cls(uri=f"sqlite:///{database}", artifact_root=database.parent / "mlartifacts")
         raise NasError(
             "An MLflow tracking URI starts with http://, https:// or sqlite:/// (folders of files are no longer "
-            f"supported by MLflow); received {_without_password(uri)!r}. Try sqlite:///{runs_dir / 'mlflow.db'}"
+            f"supported by MLflow); received {without_password(uri)!r}. Try sqlite:///{runs_dir / 'mlflow.db'}"
         )
 
     @property
     def label(self) -> str:
         """The address without a password, for people."""
-        return _without_password(self.uri)
+        return without_password(self.uri)
 
     def connect(self) -> MlflowClient:
         """A client; a SQLite store is created if it is not there."""
@@ -179,7 +180,3 @@ def _put_in_place(draft: Path, path: Path) -> None:
     except OSError:  # a file system without links
         if not path.exists():
             os.replace(draft, path)
-
-
-def _without_password(uri: str) -> str:
-    return re.sub(r"(://[^/:@]*):[^@/]*@", r"\1:***@", uri)

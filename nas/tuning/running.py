@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import math
-import shlex
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
+from nas.command_line import command_line
 from nas.trial import TrialRecord, TrialStatus
 from nas.tuning.final import run_finals
 from nas.tuning.folder import SearchError, SearchFolder
@@ -97,12 +97,11 @@ def run(
                 tracker.finish(search.trials, status="FINISHED" if done else "KILLED")
                 left = math.inf if limit is None else limit - (time.monotonic() - started)
                 if not tracker.close(min(CLOSE_SECONDS, max(CLOSE_SECONDS_OVER, left))):
-                    there = ["--tracking-uri", tracking_uri] if tracking_uri else []
                     logger.warning(
                         "%d trials are not in MLflow yet: %s. Write them with: %s",
                         tracker.pending,
                         tracker.problem.rstrip("."),
-                        shlex.join(["nas", "sync", search.name, "--runs-dir", str(runs_dir), *there]),
+                        command_line("sync", search.name, runs_dir=Path(runs_dir), tracking_uri=tracking_uri),
                     )
         return search
 

@@ -1,0 +1,36 @@
+"""Command lines to print, such as how to go on."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+RUNS_DIR = Path("runs")
+"""Where searches are kept if nothing else is said."""
+
+
+def command_line(*words: str, runs_dir: Path, tracking_uri: str | None = None) -> str:
+    """A command line that works as printed: with the program as it was called, and where its search and MLflow are.
+
+    Only a password in the address is left to be filled in: what is printed may be kept in a log.
+    """
+    program = Path(sys.argv[0])
+    known = shutil.which("nas")
+    name = "nas"
+    if program.name == "nas" and not (known and Path(known).resolve() == program.resolve()):
+        name = str(program)
+    there = ["--tracking-uri", without_password(tracking_uri)] if tracking_uri else []
+    where = [] if runs_dir == RUNS_DIR else ["--runs-dir", str(runs_dir)]
+    return shlex.join([name, *words, *there, *where])
+
+
+def without_password(uri: str) -> str:
+    """An address as people may read it.
+
+    >>> without_password("https://me:secret@host:5000/mlflow")
+    'https://me:***@host:5000/mlflow'
+    """
+    return re.sub(r"(://[^/:@]*):[^@/]*@", r"\1:***@", uri)
