@@ -12,7 +12,7 @@ from nas.space.encoding import Encoding
 from nas.space.protocol import Genes
 from nas.space.sampling import allowed
 
-TRIES = 20
+TRIES = 50
 """Walks before several limits at once are held to be out of reach from here."""
 
 
@@ -24,26 +24,32 @@ class Variation:
         self.encoding, self.decisions = encoding, encoding.decisions
 
     def mutate(self, architecture: Architecture, rng: random.Random, budget: Budget) -> Architecture | None:
-        """One decision changed; later ones are kept where they are still possible. None: nothing else fits."""
+        """One decision changed, each with equal chance; the others are kept where they are still possible.
+
+        None: nothing else fits.
+        """
         path = self.encoding.path(architecture)
         genes = self.encoding.genes(architecture)
-        places = list(range(len(path)))
+        places = [
+            (place, name) for place, (state, step) in enumerate(path) for name in self.encoding.of_step(state, step)
+        ]
         tries = 0
         while places and tries < TRIES:
-            place = places.pop(int(rng.random() * len(places)))
-            if len(self.decisions.choices(path[place][0])) < 2:
-                continue
-            tries += 1
+            place, name = places.pop(int(rng.random() * len(places)))
+            by_value = self.encoding.making(path[place][0])[name]
+            others = [value for value in by_value if value != genes[name]]
             kept = [step for _, step in path[:place]]
-            found = self._follow(genes, rng, budget, kept, avoid=path[place][1])
-            if found is not None:
-                return found
+            for value in rng.sample(others, len(others)):
+                tries += 1
+                found = self._follow(genes, rng, budget, kept, among=by_value[value])
+                if found is not None and found.id != architecture.id:
+                    return found
         return None
 
     def build(self, genes: Genes, rng: random.Random, budget: Budget) -> Architecture | None:
         """As many of these decisions as go together; those that nothing is said about are drawn."""
         for _ in range(TRIES):
-            found = self._follow(genes, rng, budget, [])
+            found = self._follow(genes, rng, budget)
             if found is not None:
                 return found
         return None
@@ -65,20 +71,25 @@ class Variation:
         return self.build(genes, rng, budget)
 
     def _follow(
-        self, genes: Genes, rng: random.Random, budget: Budget, kept: Sequence[Step], avoid: Step | None = None
+        self,
+        genes: Genes,
+        rng: random.Random,
+        budget: Budget,
+        kept: Sequence[Step] = (),
+        among: Sequence[Step] | None = None,
     ) -> Architecture | None:
-        """A path that begins with `kept` and then takes the step nearest to the wishes, `avoid` not at first."""
+        """A path that begins with `kept`, goes on with one of `among`, and takes the steps nearest to the wishes."""
         path = list(kept)
         parameters, macs = sum(step.parameters for step in path), sum(step.macs for step in path)
         state = path[-1].to if path else self.decisions.start
         while not self.decisions.is_end(state):
             possible = allowed(self.decisions, state, budget, parameters, macs, budget.max_parameters)
-            if avoid is not None:
-                possible = [choice for choice in possible if choice.step is not avoid]
+            if among is not None:
+                possible = [choice for choice in possible if choice.step in among]
+                among = None
             if not possible:
                 return None
-            step = self._changed(possible, rng) if avoid is not None else self._nearest(state, possible, genes, rng)
-            avoid = None
+            step = self._nearest(state, possible, genes, rng)
             parameters += step.parameters
             macs += step.macs
             path.append(step)
@@ -89,7 +100,7 @@ class Variation:
         found = Architecture.of_traces((height, width, channels), blocks, traces)
         return found if budget.admits(found.count) else None
 
-    def _changed(self, possible: Sequence[Choice], rng: random.Random) -> Step:
+    def _drawn(self, possible: Sequence[Choice], rng: random.Random) -> Step:
         """A group, then a step of it, each with equal chance."""
         groups: dict[str, list[Step]] = {}
         for choice in possible:
@@ -105,7 +116,7 @@ class Variation:
                     scores[step] += 1
         best = max(scores.values())
         if best == 0:
-            return self._changed(possible, rng)
+            return self._drawn(possible, rng)
         return rng.choice([step for step, score in scores.items() if score == best])
 
 

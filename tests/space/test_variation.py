@@ -52,6 +52,29 @@ def test_a_mutation_changes_little(mixed):
     assert to_child < 0.4 * to_other
 
 
+def test_a_mutation_changes_one_decision_of_those_that_are_made_at_once():
+    text = """
+input: 8x8x1
+classes: 2
+stages:
+  - {repeat: [1, 2], filters: [4, 8, 12], downsample: [none, max_pool], choose: {conv: {kernel: [1, 3]}}}
+head: global_pool
+"""
+    space = SearchSpace(parse_definition(text))
+    rng = random.Random(0)
+    parent = space.sample(rng)
+    before, found = space.encode(parent), set()
+    for _ in range(100):
+        after = space.encode(space.mutate(parent, rng))
+        changed = [name for name in before.keys() & after.keys() if before[name] != after[name]]
+        assert len(changed) == 1
+        # A pass through the stage has a name by how many are left: one more brings decisions of its own.
+        assert before.keys() == after.keys() or changed == ["stage1.repeat"]
+        found.add((changed[0], after[changed[0]]))
+    values = space.genes()
+    assert found == {(name, value) for name, was in before.items() for value in values[name] if value not in (was, "")}
+
+
 def test_later_decisions_are_kept_when_an_early_one_changes():
     text = """
 input: 8x8x1
