@@ -36,10 +36,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         errors.print(f"Error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
         return 1
-    except BrokenPipeError:
-        # The reader, such as `head`, has seen enough.
-        sys.stderr.close()
-        return 0
     except Exception as error:
         if debug:
             raise

@@ -137,6 +137,11 @@ def _run_trials(
     ).search()
     if oracle.failure:
         raise SearchError(oracle.failure)
+    ended = list(oracle.records.values())
+    if ended and not time_is_over() and all(record.status is TrialStatus.FAILED for record in ended):
+        raise SearchError(
+            f"every trial failed, the last with: {ended[-1].reason.rstrip('.')}. Mend that and start over with --fresh."
+        )
     if oracle.exhausted:
         logger.warning("all %d architectures inside the budget were tried", len(oracle.records))
 

@@ -138,8 +138,9 @@ def test_failed_trials_have_a_reason_and_no_number(tmp_path):
     assert [trial.status for trial in trials] == [TrialStatus.FAILED] * 5
     assert all("diverged" in trial.reason and not trial.metrics for trial in trials)
     # The same command goes on: what was wrong may have been mended.
-    done = run(plan(space=str(space), trials=7, **wild), runs_dir=tmp_path)
-    assert [trial.status for trial in done.trials] == [TrialStatus.FAILED] * 7
+    with pytest.raises(SearchError, match=r"every trial failed, the last with: Training diverged in epoch 1.*--fresh"):
+        run(plan(space=str(space), trials=7, **wild), runs_dir=tmp_path)
+    assert [trial.status for trial in Search("digits", tmp_path).trials] == [TrialStatus.FAILED] * 7
 
 
 def test_an_exhausted_space_ends_the_search(tmp_path, caplog):
