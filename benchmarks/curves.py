@@ -1,0 +1,128 @@
+"""How much of a front can be told from a third of each curve, at best.
+
+    python benchmarks/curves.py           # naap440 and digits-mixed: ten minutes on two cores
+
+A search of 100 full trainings is made first. Then its networks have had a third of their epochs only, and those with
+the best chances of being on the front are trained in full, as many as half, 60 % or 75 % of the epochs allow. Chances
+are those of the regression that `pareto-asha` uses, told here what no search knows: every other training of the table,
+from the first epoch to the last. A search must learn from the few networks that it has trained in full, and propose new
+ones before it knows how the others end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from functools import cache
+from itertools import product
+from statistics import fmean, stdev
+from typing import Any, final
+
+from nas.architecture import Budget
+from nas.benchmark import load_table
+from nas.benchmark.replay import Replayed, replay
+from nas.benchmark.score import Truth
+from nas.benchmark.table import Row, Table
+from nas.benchmark.table_space import TableSpace
+from nas.pareto import ParetoFront
+from nas.strategies import make_strategy
+from nas.strategies.base import Strategy, Tried
+from nas.strategies.early_stopping import make_early_stopping
+from nas.strategies.learning_curve import FLOOR, expected
+from nas.trial import TrialStatus
+
+TABLES = ("naap440", "digits-mixed")
+STRATEGIES = ("random", "evolution", "ehvi")
+TRIALS = 100
+SPENT = (0.5, 0.6, 0.75)
+"""Of the epochs of the full trainings."""
+
+DRAWS = 300
+"""Of all final accuracies, from which chances are counted."""
+
+
+@final
+class Watched(Strategy[Row]):
+    """Remembers what was tried."""
+
+    def __init__(self, strategy: Strategy[Row]) -> None:
+        super().__init__(strategy.space, strategy.budget)
+        self.strategy = strategy
+        self.tried: list[Tried[Row]] = []
+
+    def propose(self, history: Sequence[Tried[Row]], count: int, rng: random.Random) -> list[Row]:
+        self.tried = list(history)
+        return self.strategy.propose(history, count, rng)
+
+
+@cache
+def load(name: str) -> Table:
+    """A table, read once a process."""
+    return load_table(name)
+
+
+def run(name: str, strategy: str, seed: int) -> list[float]:
+    """Shares of the true front's hypervolume: with all trainings, then with those that `SPENT` allows."""
+    table = load(name)
+    truth = Truth(table, Budget())
+    watched = Watched(make_strategy(strategy, TableSpace(table), Budget()))
+    none = make_early_stopping("none", 1)
+    done = replay(watched, none, truth=truth, budget=Budget(), trials=[TRIALS], most=None, seed=seed)
+    tried: list[Any] = watched.tried
+    third = table.epochs // 3
+    likely = likeliest(table, tried, third, seed)
+    shares = [*done.shares]
+    for spent in SPENT:
+        count = round((spent * table.epochs - third) / (table.epochs - third) * TRIALS)
+        chosen = ParetoFront.of(tried[place] for place in likely[:count])
+        shares.append(truth.share(point.architecture for point in chosen))
+    return shares
+
+
+def likeliest(table: Table, tried: list[Any], third: int, seed: int) -> list[int]:
+    """Places of trials by their chance to be on the front, told from the first third of their curves."""
+    import numpy as np
+
+    own = {trial.architecture.number for trial in tried}
+    others = [
+        Replayed(number=TRIALS + number, architecture=row, val_accuracy=accuracy, curve=tuple(curve.values()))
+        for number, row in enumerate(table.rows)
+        if row.number not in own
+        for accuracy, curve in zip(row.observations, row.curves, strict=True)
+    ]
+    cut = [
+        replace(trial, curve=trial.curve[:third], val_accuracy=max(trial.curve[:third]), status=TrialStatus.STOPPED)
+        for trial in tried
+    ]
+    known = expected([*others, *cut])[-len(cut) :]
+    errors = 1 + FLOOR - np.array([each.val_accuracy for each in known])
+    deviations = np.array([each.deviation for each in known]) / errors
+    found: Counter[int] = Counter()
+    for draw in np.random.default_rng(seed).standard_normal((DRAWS, len(cut))):
+        accuracies = 1 - errors * np.exp(deviations * draw)
+        drawn = (replace(each, val_accuracy=float(accuracy)) for each, accuracy in zip(known, accuracies, strict=True))
+        found.update(point.number for point in ParetoFront.of(drawn))
+    return sorted(range(len(tried)), key=lambda place: -found[tried[place].number])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=20)
+    repeats = parser.parse_args().repeats
+    columns = ("all epochs", *(f"{spent:.0%}" for spent in SPENT))
+    print("| table | strategy | " + " | ".join(columns) + " |\n|---|---|" + "---|" * len(columns))
+    os.environ["OMP_NUM_THREADS"] = "1"
+    with ProcessPoolExecutor() as pool:
+        for name, strategy in product(TABLES, STRATEGIES):
+            runs = pool.map(run, [name] * repeats, [strategy] * repeats, range(repeats))
+            cells = [f"{fmean(each):.3f} ± {stdev(each) / repeats**0.5:.3f}" for each in zip(*runs, strict=True)]
+            print(f"| `{name}` | `{strategy}` | " + " | ".join(cells) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
