@@ -40,11 +40,15 @@ def test_the_nearest_is_on_the_front_and_differs_in_the_fewest_decisions():
     genes = space.encode(child)
 
     def distance(other):
-        return len(set(genes.items()) ^ set(space.encode(other).items()))
+        theirs = space.encode(other)
+        return sum(genes.get(name) != theirs.get(name) for name in {*genes, *theirs})
 
-    several = sorted((space.mutate(child, rng) for _ in range(20)), key=distance)
-    near, others = several[0], [other for other in several if distance(other) > distance(several[0])]
-    # The larger the better: all of them are on the front.
+    near = space.mutate(child, rng)
+    by_size = {found.count.parameters: found for found in (space.sample(rng) for _ in range(60))}
+    others = [
+        found for size, found in by_size.items() if size != near.count.parameters and distance(found) > distance(near)
+    ]
+    # The larger the better, and no two of a size: all of them are on the front.
     records = [completed(n, a, 0.5 + a.count.parameters / 1e6) for n, a in enumerate([*others[:9], near])]
     assert nearest(space, PARAMETERS, child, records) == 9
     failed = [*records[:9], TrialRecord(number=9, architecture=near, status=TrialStatus.FAILED)]
