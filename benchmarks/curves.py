@@ -1,37 +1,34 @@
-"""How much of a front can be told from a third of each curve, at best.
+"""How much of a front a third of each curve tells who knows all other curves.
 
-    python benchmarks/curves.py           # naap440 and digits-mixed: ten minutes on two cores
+    python benchmarks/curves.py           # naap440 and digits-mixed: three minutes on two cores
 
 A search of 100 full trainings is made first. Then its networks have had a third of their epochs only, and those with
 the best chances of being on the front are trained in full, as many as half, 60 % or 75 % of the epochs allow. Chances
-are those of the regression that `pareto-asha` uses, told here what no search knows: every other training of the table,
-from the first epoch to the last. A search must learn from the few networks that it has trained in full, and propose new
-ones before it knows how the others end.
+are those of the regression that `pareto-asha` uses, told here what no search knows: all curves of the table's other
+networks, from the first epoch to the last. A search must learn from the few networks that it has trained in full, and
+propose new ones before it knows how the others end.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import random
 from collections import Counter
-from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from functools import cache
 from itertools import product
 from statistics import fmean, stdev
-from typing import Any, final
+from typing import Any
+
+from noise import Watched, load
 
 from nas.architecture import Budget
-from nas.benchmark import load_table
 from nas.benchmark.replay import Replayed, replay
 from nas.benchmark.score import Truth
-from nas.benchmark.table import Row, Table
+from nas.benchmark.table import Table
 from nas.benchmark.table_space import TableSpace
 from nas.pareto import ParetoFront
 from nas.strategies import make_strategy
-from nas.strategies.base import Strategy, Tried
 from nas.strategies.early_stopping import make_early_stopping
 from nas.strategies.learning_curve import FLOOR, expected
 from nas.trial import TrialStatus
@@ -39,31 +36,13 @@ from nas.trial import TrialStatus
 TABLES = ("naap440", "digits-mixed")
 STRATEGIES = ("random", "evolution", "ehvi")
 TRIALS = 100
+"""The last count at which `Watched` looks."""
+
 SPENT = (0.5, 0.6, 0.75)
 """Of the epochs of the full trainings."""
 
 DRAWS = 300
 """Of all final accuracies, from which chances are counted."""
-
-
-@final
-class Watched(Strategy[Row]):
-    """Remembers what was tried."""
-
-    def __init__(self, strategy: Strategy[Row]) -> None:
-        super().__init__(strategy.space, strategy.budget)
-        self.strategy = strategy
-        self.tried: list[Tried[Row]] = []
-
-    def propose(self, history: Sequence[Tried[Row]], count: int, rng: random.Random) -> list[Row]:
-        self.tried = list(history)
-        return self.strategy.propose(history, count, rng)
-
-
-@cache
-def load(name: str) -> Table:
-    """A table, read once a process."""
-    return load_table(name)
 
 
 def run(name: str, strategy: str, seed: int) -> list[float]:
@@ -73,7 +52,7 @@ def run(name: str, strategy: str, seed: int) -> list[float]:
     watched = Watched(make_strategy(strategy, TableSpace(table), Budget()))
     none = make_early_stopping("none", 1)
     done = replay(watched, none, truth=truth, budget=Budget(), trials=[TRIALS], most=None, seed=seed)
-    tried: list[Any] = watched.tried
+    tried: list[Any] = watched.tried[TRIALS]
     third = table.epochs // 3
     likely = likeliest(table, tried, third, seed)
     shares = [*done.shares]
