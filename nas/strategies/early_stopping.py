@@ -50,7 +50,7 @@ class EarlyStopping(ABC):
         """
 
     def target(self, trained: int) -> int:
-        """Up to which epoch a trial goes on that was trained for `trained` epochs."""
+        """Up to which epoch a trial goes on that was trained for `trained` epochs, fewer than a full training has."""
         return next(rung for rung in self.rungs if rung > trained)
 
 
@@ -100,7 +100,7 @@ class ParetoAsha(EarlyStopping):
 
 @final
 class OneEpochThenTopK(EarlyStopping):
-    """All trials get one epoch, then the best third is trained in full: often as good as successive halving."""
+    """All trials get one epoch, then the best third is trained in full: the simplest rule that others have to beat."""
 
     name = "one-epoch-then-top-k"
 
@@ -110,7 +110,7 @@ class OneEpochThenTopK(EarlyStopping):
 
     def promote(self, trials: Sequence[Tried[Any]], *, more: bool) -> int | None:
         first = any(trial.status is TrialStatus.RUNNING and not trial.curve for trial in trials)
-        if more or first or self.epochs == 1:
+        if more or first:
             return None
         there = reached(trials, 1)
         return _first_waiting(survivors(there, math.ceil(len(there) / REDUCTION), self.costs), trials, 1)
