@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from statistics import stdev
@@ -251,6 +252,43 @@ def test_a_peer_without_the_gate_wastes_trials_and_it_is_counted():
     ungated, gated = run_bench(["naap440"], names, trials=[12], repeats=1, budget=Budget(max_parameters=6_000))
     assert ungated.infeasible > 0
     assert (gated.infeasible, gated.repeats) == (0, 0)
+
+
+def test_repeats_are_shown(path):
+    pytest.importorskip("optuna", reason="needs the extra `peers`")
+    (result,) = run_bench([str(path)], ["optuna-nsga2-ungated"], trials=[12], repeats=1)
+    # There are 5 networks.
+    assert result.repeats >= 12 - 5
+
+
+@pytest.mark.parametrize("name", ["keras-tuner-random", "optuna-tpe-ungated"])
+def test_peers_are_told_what_their_trials_came_to(name):
+    if name.startswith("optuna"):
+        pytest.importorskip("optuna", reason="needs the extra `peers`")
+    rows = "".join(
+        f"{a},{b},{100 + 10 * a + b},0.{5 + a + b},0.{4 + a + b},0.{6 + a + b}\n" for a in range(3) for b in range(2)
+    )
+    table = parse_table("a,b,parameters,accuracy,accuracy_1,accuracy_2\n" + rows, "complete")
+    budget = Budget(max_parameters=115)
+    strategy, _ = make_contestant(name, TableSpace(table), budget)
+    proposed = []
+
+    class Asked(Strategy):
+        def propose(self, history, count, rng):
+            found = strategy.propose(history, count, rng)
+            proposed.extend(found)
+            return found
+
+    truth = Truth(table, budget)
+    replay(Asked(strategy.space, budget), NoEarlyStopping(1), most=None, truth=truth, budget=budget, trials=[6], seed=0)
+    # What the last one came to was not told any more, as nothing was asked for after it.
+    told = proposed[:-1]
+    assert {budget.admits(row.count) for row in told} == {True, False}
+    for row, trial in zip(told, strategy._trials, strict=False):
+        if name.startswith("optuna"):
+            assert strategy._study.trials[trial.number].values == [observed(row, 0), math.log10(row.parameters)]
+        else:
+            assert trial.score == (observed(row, 0) if budget.admits(row.count) else None)
 
 
 def test_optuna_is_told_the_limit_as_a_constraint():

@@ -78,3 +78,31 @@ def pretend(architecture) -> float:
     """An accuracy that depends on the size and, a little, on the rest."""
     size = math.log(architecture.count.parameters)
     return 1 / (1 + math.exp(3 - size / 2 + int(random.Random(architecture.id).random() * 5) / 10))
+
+
+class Watched:
+    """A space that remembers what it was asked for.
+
+    Attributes:
+        mutated: parents of mutations.
+        crossed: both parents of each crossing.
+        quantiles: of samples.
+    """
+
+    def __init__(self, space):
+        self.space, self.mutated, self.crossed, self.quantiles = space, [], [], []
+
+    def __getattr__(self, name):
+        return getattr(self.space, name)
+
+    def sample(self, rng, budget=None, *, quantile=None):
+        self.quantiles.append(quantile)
+        return self.space.sample(rng, budget, quantile=quantile)
+
+    def mutate(self, architecture, rng, budget=None):
+        self.mutated.append(architecture)
+        return self.space.mutate(architecture, rng, budget)
+
+    def cross(self, first, second, rng, budget=None):
+        self.crossed.append((first, second))
+        return self.space.cross(first, second, rng, budget)

@@ -82,6 +82,36 @@ def test_the_highest_rung_comes_first():
         trials[number] = replace(trials[number], curve=(*trials[number].curve, 0.6, 0.7 - 0.1 * number))
     # At epoch 3 one of three may go on, at epoch 1 two of six, both of which have gone on before.
     assert asha.promote(trials, more=True) == 0
+    # Now one waits at epoch 1, too: the smallest.
+    trials[3] = replace(trials[3], parameters=50, curve=(0.45,))
+    assert asha.promote(trials, more=True) == 0
+    trials[0] = replace(trials[0], status=TrialStatus.RUNNING)
+    assert asha.promote(trials, more=True) == 3
+
+
+def test_a_third_is_rounded_down():
+    # The full one is the best third of five, and no other may still exceed it.
+    full = Some(9, 1, (0.9,) * 9, TrialStatus.COMPLETED)
+    trials = [full, *some((10, 0.1), (20, 0.2), (30, 0.3), (40, 0.4))]
+    assert make_early_stopping("pareto-asha", 9).promote(trials, more=True) is None
+    # Of six it is two: the next is the best of those that are behind it alone.
+    assert make_early_stopping("pareto-asha", 9).promote([*trials, Some(4, 5, (0.5,))], more=True) == 4
+
+
+def test_who_waits_at_a_higher_rung_does_not_go_on_from_a_lower_one():
+    # 1 is in the best third at epoch 1, but waits at epoch 3, where only the full one is.
+    full = Some(9, 1, (0.9,) * 9, TrialStatus.COMPLETED)
+    trials = [full, *some((30, 0.1), (10, 0.5), (20, 0.2), (40, 0.1), (50, 0.1))]
+    for number in (1, 2):
+        trials[number] = replace(trials[number], curve=(*trials[number].curve, 0.5, 0.5))
+    assert make_early_stopping("pareto-asha", 9).promote(trials, more=True) is None
+
+
+def test_at_a_rung_the_best_epoch_so_far_counts():
+    trials = some((10, 0.5), (10, 0.5), (10, 0.5))
+    for number, curve in enumerate([(0.3, 0.3, 0.3), (0.6, 0.1, 0.1), (0.3, 0.4, 0.2)]):
+        trials[number] = replace(trials[number], curve=curve)
+    assert make_early_stopping("pareto-asha", 9).promote(trials, more=True) == 1
 
 
 @pytest.mark.parametrize("more", [True, False])
@@ -97,6 +127,14 @@ def test_those_that_go_on_already_are_what_others_must_exceed():
     stopped = Some(1, 30, (0.5,))
     assert all_that_go_on([stopped]) == [1]
     assert all_that_go_on([Some(0, 20, (0.8,), TrialStatus.RUNNING), stopped]) == []
+
+
+def test_with_two_costs_only_what_is_no_dearer_in_either_must_be_exceeded():
+    asha = make_early_stopping("pareto-asha", 9, ("parameters", "macs"))
+    full = Some(9, 10, (0.9,) * 9, TrialStatus.COMPLETED, macs=90)
+    # Larger with fewer multiply-adds, and larger with more.
+    assert asha.promote([full, Some(0, 20, (0.5,), macs=80)], more=True) == 0
+    assert asha.promote([full, Some(0, 20, (0.5,), macs=100)], more=True) is None
 
 
 def test_accuracies_are_compared_at_the_same_epoch():

@@ -1,6 +1,7 @@
 """What makes `ehvi` the default."""
 
 import random
+from dataclasses import replace
 from statistics import fmean
 
 from nas.architecture import Budget
@@ -9,10 +10,10 @@ from nas.benchmark.score import Truth
 from nas.strategies import ehvi, make_strategy
 from nas.strategies.accuracy_model import fit_model
 from nas.strategies.early_stopping import make_early_stopping
-from nas.strategies.ehvi import Outlook, most_telling
+from nas.strategies.ehvi import START, Outlook, most_telling
 from nas.strategies.learning_curve import expected
 from nas.trial import TrialStatus
-from tests.strategies.examples import decisions_space, make_table, table_space, trial
+from tests.strategies.examples import decisions_space, make_table, pretend, table_space, trial
 
 
 def test_it_needs_fewer_trials_than_chance():
@@ -118,3 +119,21 @@ def test_what_is_dearer_than_everything_so_far_is_worth_something():
 
 def macs(architecture):
     return architecture.count.macs
+
+
+def test_refused_networks_tell_which_others_are_too_slow():
+    """A limit that most networks exceed: once there is a model, hardly any of these is proposed."""
+    limit, space = 0.9, decisions_space()
+    assert sum(macs(space.sample(random.Random(seed))) / 1_000 > limit for seed in range(100)) > 50
+    strategy, late = make_strategy("ehvi", space, Budget(max_latency_ms=limit)), 0
+    for seed in (1, 3):
+        history = []
+        while (trained := sum(each.completed for each in history)) < 30:
+            (found,) = strategy.propose(history, 1, random.Random(f"{seed}/{len(history)}"))
+            number, latency = len(history), macs(found) / 1_000
+            done = trial(number, found, pretend(found))
+            fast = replace(done, metrics={**done.metrics, "latency_ms": latency})
+            slow = replace(done, status=TrialStatus.REFUSED, metrics={"latency_ms": latency})
+            history.append(slow if latency > limit else fast)
+            late += latency > limit and trained >= START
+    assert late <= 4

@@ -1,9 +1,12 @@
 """Who survives."""
 
 import math
+import random
 
-from nas.strategies.evolution import crowding, survivors
-from tests.strategies.examples import trial
+from nas.architecture import Budget
+from nas.strategies import make_strategy
+from nas.strategies.evolution import POPULATION, crowding, survivors
+from tests.strategies.examples import Watched, table_space, trial
 
 
 class Made:
@@ -30,3 +33,19 @@ def test_the_front_survives_first_and_its_lonely_members_before_the_crowded():
     assert {each.number for each in survivors(trials, 6)} == {0, 1, 2, 3, 4, 6}
     assert {each.number for each in survivors(trials, 3)} >= {4, 6}
     assert 2 not in {each.number for each in survivors(trials, 4)}
+
+
+def test_survivors_have_children_the_better_ones_more_and_half_have_two_parents():
+    watched = Watched(table_space())
+    rows = random.Random(0).sample(watched.table.rows, 45)
+    history = [trial(number, row, row.accuracy) for number, row in enumerate(rows)]
+    order = [each.architecture.number for each in survivors(history, POPULATION)]
+    strategy, proposals = make_strategy("evolution", watched, Budget()), 200
+    for seed in range(proposals):
+        strategy.propose(history, 1, random.Random(seed))
+    crossed = [order.index(row.number) for pair in watched.crossed for row in pair]
+    # `index` has found each of them: nobody else has children. The last one needs to be drawn twice in one tournament.
+    assert {*crossed} >= {*range(POPULATION - 4)}
+    # Of two that are drawn the better one wins: the first half of the population three times in four.
+    assert 0.65 < sum(place < POPULATION // 2 for place in crossed) / len(crossed) < 0.85
+    assert 0.4 < len(watched.crossed) / len(watched.mutated) < 0.6

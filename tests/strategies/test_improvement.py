@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from nas.pareto import hypervolume
+from nas.strategies import improvement
 from nas.strategies.improvement import Worth, expected_improvement, stairs
 
 LINEAR = Worth(np.array([0.0, 9.0]), np.array([0.0, 9.0]))
@@ -124,3 +125,22 @@ def test_improvement_is_counted_in_what_accuracies_are_worth():
     above_reference, above_point = gained.mean(), np.maximum(gained - 0.4, 0).mean()
     assert value(0.5, 0.3) == pytest.approx(2 * above_point, rel=0.01)
     assert value(0.5, 0.3, size=0.5) == pytest.approx(0.5 * above_reference + 3 * above_point, rel=0.01)
+
+
+def test_a_point_beyond_the_highest_cost_adds_no_room():
+    # The second costs more than what counts: it stands at the edge, where nothing is to the right of it.
+    front = stairs(column(1, 5), np.array([0.4, 0.9]), largest=LARGEST, reference=0.1)
+    value = expected_improvement(front, column(2, 6), np.array([0.5, 1.0]), np.full(2, 1e-9), LINEAR)
+    assert value == pytest.approx([2 * 0.1, 0.0])
+
+
+@pytest.mark.parametrize("costs", [1, 2])
+def test_many_candidates_are_looked_at_in_parts(costs, monkeypatch):
+    rng = np.random.default_rng(0)
+    front = stairs(rng.uniform(0, 4, (6, costs)), rng.uniform(0.2, 1, 6), largest=np.full(costs, 4.0), reference=0.1)
+    candidates = rng.uniform(0, 4, (50, costs)), rng.uniform(0, 1, 50), rng.uniform(0.01, 0.3, 50)
+    at_once = expected_improvement(front, *candidates, LINEAR)
+    # 7 candidates at a time, the last of them alone.
+    monkeypatch.setattr(improvement, "CELLS", 7 * front.levels.size)
+    assert expected_improvement(front, *candidates, LINEAR) == pytest.approx(at_once)
+    assert (at_once > 0).sum() > 40
