@@ -34,6 +34,11 @@ def test_a_larger_network_must_be_better_by_more_than_one_standard_error():
     assert explained_by_noise(front_of(small, middle, large)) == {1}
 
 
+def test_it_is_the_error_of_the_mean_not_the_deviation_of_a_training():
+    # 0.912 - 0.90 = 0.012 is more than sqrt(0.0002 / 2) = 0.01, and less than sqrt(0.0002) = 0.014.
+    assert explained_by_noise(front_of(point(0, 100, 0.90, 0.90), point(1, 200, 0.902, 0.922))) == frozenset()
+
+
 def test_what_is_left_is_the_front_and_says_what_is_not():
     small, middle, large = point(0, 100, 0.90, 0.90), point(1, 200, 0.89, 0.92), point(2, 300, 0.91, 0.93)
     front = front_of(small, middle, large)

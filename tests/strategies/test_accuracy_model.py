@@ -116,6 +116,24 @@ def test_warping_increases_and_knows_its_slope(power):
     assert warping.log_slopes(accuracies) == pytest.approx(np.log(slopes * accuracies.std()).sum(), abs=1e-4)
 
 
+def test_warping_keeps_how_uncertain_accuracies_are():
+    accuracies, deviations = np.array([0.1, 0.3, 0.5, 0.55, 0.6, 0.62]), np.array([0.0, 0.1, 0.02, 0.0, 0.05, 0.001])
+    linear = Warping.of(accuracies, 1.0)
+    assert linear.variances(accuracies, deviations) == pytest.approx((deviations / accuracies.std()) ** 2)
+
+
+def test_the_mean_follows_the_observations():
+    encoder = Encoder(GENES)
+    rows = [{"kind": "conv", "conv.kernel": "1"}, {"kind": "conv", "conv.kernel": "3"}, {"kind": "pool"}]
+    settings = Settings(np.log(np.array([0.7, 0.4])), 0.0, -3.0, -1.0)
+    targets = np.array([0.1, -0.4, 0.8])
+    low, high = (
+        Process(encoder(rows), targets + shift, encoder.gene_of, settings, np.zeros(3)) for shift in (0.0, 5.0)
+    )
+    assert high.predict(encoder(rows))[0] == pytest.approx(low.predict(encoder(rows))[0] + 5)
+    assert high.log_likelihood == pytest.approx(low.log_likelihood)
+
+
 def test_the_warping_is_chosen_from_the_data():
     space = table_space()
     rows = [row for row in space.table.rows if len(row.genes) == 4]

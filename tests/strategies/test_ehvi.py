@@ -7,11 +7,12 @@ from statistics import fmean
 from nas.architecture import Budget
 from nas.benchmark.replay import replay
 from nas.benchmark.score import Truth
+from nas.pareto import pareto_rank
 from nas.strategies import ehvi, make_strategy
 from nas.strategies.accuracy_model import fit_model
 from nas.strategies.early_stopping import make_early_stopping
 from nas.strategies.ehvi import START, Outlook, most_telling
-from nas.strategies.learning_curve import expected
+from nas.strategies.learning_curve import Expected, expected
 from nas.trial import TrialStatus
 from tests.strategies.examples import decisions_space, make_table, pretend, table_space, trial
 
@@ -103,6 +104,29 @@ def test_a_model_of_limited_size_knows_the_best_and_some_of_all():
     assert sorted(each.number for each in telling) == list(range(len(trials)))
     best = max(trials, key=lambda each: each.val_accuracy)
     assert best.number in [each.number for each in telling[:30]]
+    ranks = pareto_rank(trials)
+    assert max(ranks[each.number] for each in telling[:30]) > sorted(ranks.values())[40]
+
+
+def test_what_is_only_expected_is_less_sure():
+    space = table_space()
+    rows = random.Random(0).sample(space.table.rows, 16)
+    history = [trial(number, row, row.accuracy) for number, row in enumerate(rows)]
+
+    def deviation(of_last):
+        known = [*expected(history[:-1]), Expected(history[-1], history[-1].val_accuracy, of_last)]
+        outlook = Outlook(make_strategy("ehvi", space, Budget()), known, [])
+        return outlook.model.predict([rows[-1].genes])[1][0]
+
+    assert deviation(0.3) > 1.5 * deviation(0.0)
+
+
+def test_predictions_take_no_more_trials_into_account_than_there_is_time_for(monkeypatch):
+    monkeypatch.setattr(ehvi, "CONDITION_MOST", 14)
+    space = table_space()
+    history = [trial(number, row, row.accuracy) for number, row in enumerate(space.table.rows[:30])]
+    outlook = Outlook(make_strategy("ehvi", space, Budget()), expected(history), [])
+    assert len(outlook.model.believed) == len(outlook.costs) == 14
 
 
 def test_what_is_dearer_than_everything_so_far_is_worth_something():
