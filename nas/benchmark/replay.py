@@ -93,7 +93,7 @@ def replay(
         strategy: over a table's space, inside `budget`.
         early_stopping: which trials are worth their full training, and how long that is.
         truth: of the same table and budget.
-        budget: limits; a proposal outside costs a full trial and counts as infeasible.
+        budget: limits; a proposal outside costs as many epochs as one inside, and counts as infeasible.
         trials: counts at which to score, ascending. So many full trainings' worth of epochs are spent then; without
             early stopping that is so many trials.
         most: trials that are started; None: as many as the epochs allow.
@@ -112,20 +112,19 @@ def replay(
             exhausted = not proposals
         seconds += time.perf_counter() - started
         if number is not None:
-            trained = len(history[number].curve)
-            trial = _trained(history[number].architecture, number, early_stopping.target(trained), early_stopping, seed)
+            row, trained = history[number].architecture, len(history[number].curve)
         elif proposals:
-            trained = 0
-            trial = _trained(proposals[0], len(history), early_stopping.target(0), early_stopping, seed)
-            if not budget.admits(trial.architecture.count):
-                trial = replace(trial, status=TrialStatus.FAILED)
+            row, number, trained = proposals[0], len(history), 0
         elif more:
             # Without new trials others may go on.
             continue
         else:
             break
-        full = trial.status is not TrialStatus.STOPPED
-        cost = (early_stopping.epochs if full else len(trial.curve)) - trained
+        target = early_stopping.target(trained)
+        trial = _trained(row, number, target, early_stopping, seed)
+        if not budget.admits(row.count):
+            trial = replace(trial, status=TrialStatus.FAILED)
+        cost = target - trained
         # What is trained at a count has not ended there: it does not count yet.
         reached = sum(count * early_stopping.epochs < epochs + cost for count in trials[len(shares) :])
         shares += [_share(truth, history)] * reached

@@ -87,11 +87,14 @@ def test_trials_go_on_when_there_is_no_new_one(table):
     assert result.shares[-1] > 0
 
 
-def test_a_network_outside_the_budget_costs_a_full_trial(table):
+def test_a_network_outside_the_budget_costs_what_one_inside_does(table):
     budget = Budget(min_parameters=50)
     result = run(table, [0, 2], Scripted((2, 1)), budget=budget, truth=Truth(table, budget), most=2)
-    assert (result.infeasible, result.trainings) == (1, 2)
+    # An epoch for each, and two more for the one inside.
+    assert (result.infeasible, result.trainings) == (1, pytest.approx(4 / 3))
     assert result.shares[0] == 0 < result.shares[1]
+    whole = run(table, [0, 2], make_early_stopping("none", 3), budget=budget, truth=Truth(table, budget), most=2)
+    assert (whole.infeasible, whole.trainings) == (1, 2)
 
 
 def test_without_early_stopping_epochs_are_trials(tmp_path):
