@@ -29,7 +29,7 @@ def collect(
     rng: random.Random,
     idea: Idea[AnyCandidate] = no_idea,
 ) -> list[AnyCandidate]:
-    """Up to `count` new architectures; where `idea` has none, something fresh of a size that was looked at least."""
+    """Up to `count` new architectures; where `idea` has none, something fresh, of a size far from those before it."""
     seen = {trial.architecture.id for trial in history}
     proposals: list[AnyCandidate] = []
     for tried in range(len(history), len(history) + count):

@@ -14,7 +14,7 @@ from nas.strategies.proposals import collect
 @final
 @register("random")
 class RandomStrategy(Strategy[AnyCandidate]):
-    """Random search, each proposal of the size that has been looked at least.
+    """Random search, each proposal of a size that little of what was tried is near to.
 
     The sizes follow the van der Corput sequence over the logarithm of the parameter count, so that any number of
     trials covers the budget evenly: the baseline that every other strategy has to beat.
