@@ -6,7 +6,8 @@
 
 * Our strategies, Optuna's samplers behind our gate and as they come, Keras Tuner's random and Bayesian oracles.
 * The same under a budget that 14 % of NAS-Bench-201 meets: what is trained in vain.
-* Early stopping on the tables that have the accuracy after each epoch, with Keras Tuner's Hyperband as the peer.
+* Early stopping on the tables that have the accuracy after each epoch, with Keras Tuner's Hyperband as the peer; then
+  `pareto-asha` with up to twice as many trials, which the same epochs pay for.
 
 Two runs print the same shares; only the seconds differ. What is in the log is not run again: remove it when the
 strategies have changed.
@@ -74,11 +75,11 @@ class Runner:
         repeats: int | None = None,
         stopping: str = "none",
         budget: Budget | None = None,
-        most: int | None = None,
+        trials: list[int] | None = None,
     ) -> list[Result]:
-        """A result a table and strategy; repeats and trials as were asked for, at most `repeats` and `most`."""
+        """A result a table and strategy; repeats and trials as were asked for, at most `repeats`, or these `trials`."""
         count = min(repeats or self.given.repeats, self.given.repeats)
-        trials = [trial for trial in self.trials if most is None or trial <= most] or self.trials[:1]
+        trials = trials or self.trials
         return [self._result(*pair, trials, count, stopping, budget) for pair in product(tables, strategies)]
 
     def _result(
@@ -119,11 +120,15 @@ def everything(given: argparse.Namespace) -> list[Result]:
     for stopping in EARLY_STOPPING:
         results += run(curves, STOPPED, stopping=stopping)
     results += run(curves, [HYPERBAND])
+    twice = [*run.trials, 2 * run.trials[-1]]
+    longer = run(curves, STOPPED, stopping=EARLY_STOPPING[0], trials=twice)
     limited = run(small, [*OURS, *PEERS], repeats=FEW, budget=SMALL)
-    results += run(singles, [SLOW], repeats=FEW, most=SLOW_TRIALS)
+    fewer = [count for count in run.trials if count <= SLOW_TRIALS] or run.trials[:1]
+    results += run(singles, [SLOW], repeats=FEW, trials=fewer)
     results = with_means(sorted(results, key=lambda result: singles.index(result.table)), groups)
     means = with_means(limited, {"nasbench201": small})[len(limited) :] or limited
-    return results + [replace(result, table="nasbench201, at most 118k") for result in means]
+    longer = [replace(result, table=f"{result.table}, {twice[-1]} trials") for result in longer]
+    return results + longer + [replace(result, table="nasbench201, at most 118k") for result in means]
 
 
 def main() -> None:

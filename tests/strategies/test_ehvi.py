@@ -4,6 +4,8 @@ import random
 from dataclasses import replace
 from statistics import fmean
 
+import pytest
+
 from nas.architecture import Budget
 from nas.benchmark.replay import replay
 from nas.benchmark.score import Truth
@@ -137,8 +139,18 @@ def test_what_is_dearer_than_everything_so_far_is_worth_something():
     history = [trial(number, each, 0.5 + number / 100) for number, each in enumerate(known)]
     outlook = Outlook(make_strategy("ehvi", space, Budget(), ("macs",)), expected(history), [])
     assert outlook.improvements([dearer])[0] > 0
-    limited = make_strategy("ehvi", space, Budget(max_macs=macs(known[-1])), ("macs",))
-    assert Outlook(limited, expected(history), []).improvements([dearer])[0] == 0
+
+
+@pytest.mark.parametrize("cost", ["parameters", "macs"])
+def test_a_network_at_the_limit_is_worth_its_accuracy(cost):
+    """The accurate end of a front is often there: it must not be where volume ends."""
+    space, rng = decisions_space(), random.Random(0)
+    found = {each.id: each for each in (space.sample(rng) for _ in range(200))}.values()
+    *known, largest = sorted(found, key=lambda each: getattr(each.count, cost))
+    limit = getattr(largest.count, cost)
+    history = [trial(number, each, 0.5 + number / 1_000) for number, each in enumerate(known[-15:])]
+    limited = make_strategy("ehvi", space, Budget(**{f"max_{cost}": limit}), (cost,))
+    assert Outlook(limited, expected(history), []).improvements([largest])[0] > 0
 
 
 def macs(architecture):
