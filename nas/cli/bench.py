@@ -58,6 +58,8 @@ def bench(
     counts = _counts(trials)
     if plot is not None and plot.suffix not in PICTURES:
         raise NasError(f"--plot takes a file that ends in {', '.join(PICTURES)}; received {str(plot)!r}")
+    if plot is not None:
+        _check_writable(plot)
 
     def on_run(done: int, total: int) -> None:
         if errors.is_terminal:
@@ -74,8 +76,6 @@ def bench(
         on_run=on_run,
     )
     results = with_means(results, groups)
-    if plot is not None:
-        draw(results, plot)
     if format is TableFormat.csv:
         output.file.write(as_csv(results))
     elif format is TableFormat.json:
@@ -84,6 +84,22 @@ def bench(
         output.file.write(as_json(results, settings=settings))
     else:
         print_results(results)
+    # Last, so that a picture that cannot be made after all costs nobody the numbers.
+    if plot is not None:
+        draw(results, plot)
+
+
+def _check_writable(picture: Path) -> None:
+    """Refuse a file that cannot be written, before anything is computed.
+
+    Raises:
+        NasError: with the reason.
+    """
+    try:
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        picture.open("ab").close()
+    except OSError as error:
+        raise NasError(f"cannot write {picture}: {error.strerror}; choose another file") from None
 
 
 def _counts(text: str) -> list[int]:

@@ -1,6 +1,7 @@
 """Replays: what is scored, that it can be repeated, and how it is shown."""
 
 import csv
+import errno
 import io
 import json
 import math
@@ -214,6 +215,28 @@ def test_the_command_draws(capsys, path, tmp_path):
     assert "random" in picture.read_text()
     assert "every network" in picture.read_text()
     assert "<!-- trials -->" in picture.read_text()
+
+
+@pytest.mark.parametrize(("picture", "why"), [("file/x.png", "File exists"), ("folder.png", "Is a directory")])
+def test_a_picture_that_cannot_be_written_is_refused_before_anything_runs(capsys, monkeypatch, tmp_path, picture, why):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder.png").mkdir()
+    monkeypatch.setattr("nas.benchmark.run_bench", lambda *_, **__: pytest.fail("it ran"))
+    code, out, err = run(capsys, "--plot", tmp_path / picture)
+    assert (code, out) == (1, "")
+    assert err == f"Error: cannot write {tmp_path / picture}: {why}; choose another file\n"
+
+
+def test_a_picture_that_fails_costs_nobody_the_numbers(capsys, monkeypatch, path, tmp_path):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("nas.benchmark.plot", full)
+    options = ("--table", path, "--strategies", "random", "--trials", "2", "--repeats", 1, "--format", "json")
+    code, out, err = run(capsys, *options, "--plot", tmp_path / "x.png")
+    assert code == 1
+    assert json.loads(out)["results"]
+    assert "the disk is full" in err
 
 
 @pytest.mark.parametrize(
