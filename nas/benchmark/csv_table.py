@@ -2,8 +2,8 @@
 
 Columns `parameters` and `accuracy` must be there, `macs`, `test_accuracy` and `cost_seconds` may be, `accuracy_1`,
 `accuracy_2`, ... are single trainings of which `accuracy` is the mean, `accuracy@E` is the accuracy after E epochs and
-`accuracy_1@E`, `accuracy_2@E`, ... that of the single trainings. Every other column is a gene; an empty cell means that
-the network does not have it.
+`accuracy_1@E`, `accuracy_2@E`, ... that of the single trainings. `activation_bytes` and `latency_ms` are costs that
+no score reads. Every other column is a gene; an empty cell means that the network does not have it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import final
 
 from nas.benchmark.table import Row, Table, TableError
+from nas.objectives import COSTS
 
 REQUIRED = ("parameters", "accuracy")
 OPTIONAL = ("macs", "test_accuracy", "cost_seconds")
@@ -81,7 +82,8 @@ class _Reader:
                 f"the table {name!r} has epochs of {lonely[0]!r} and no column {lonely[0]!r}; give what that training "
                 f"came to"
             )
-        measured = {*REQUIRED, *OPTIONAL, *self.seeds, *(match[0] for match in found)}
+        # A cost as a gene would tell strategies what they have to find out, and equal networks apart.
+        measured = {*REQUIRED, *OPTIONAL, *COSTS, *self.seeds, *(match[0] for match in found)}
         self.genes = [column for column in header if column not in measured]
         if not self.genes:
             raise TableError(f"the table {name!r} has no gene columns; add one for each decision")

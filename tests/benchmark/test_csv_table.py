@@ -26,6 +26,14 @@ def test_every_column_is_read():
     assert conv.count.parameters == 1200
 
 
+def test_costs_are_no_genes():
+    header = "g,parameters,accuracy,macs,activation_bytes,latency_ms\n"
+    (row,) = parse_table(header + "a,1,0.25,7,8,0.9\n", "t").rows
+    assert dict(row.genes) == {"g": "a"}
+    with pytest.raises(TableError, match="line 3: has the same genes as line 2"):
+        parse_table(header + "a,1,0.25,7,8,0.9\na,1,0.25,7,8,1.1\n", "t")
+
+
 def test_without_single_trainings_the_accuracy_is_observed():
     assert parse_table("g,parameters,accuracy\na,1,0.25\n", "t").rows[0].observations == (0.25,)
 
