@@ -120,11 +120,12 @@ class TrialRecord:
 
 
 def incomplete(records: Iterable[TrialRecord]) -> str:
-    """How many did not complete, in words, such as "2 failed, 7 stopped early"; "" if all did."""
+    """How many did not complete, in words, such as "2 failed, 1 not ended"; "" if all did."""
     statuses = [record.status for record in records]
     words = {
         TrialStatus.FAILED: "failed",
         TrialStatus.REFUSED: "refused",
         TrialStatus.STOPPED: "stopped early",
+        TrialStatus.RUNNING: "not ended",
     }
     return ", ".join(f"{count:,} {text}" for status, text in words.items() if (count := statuses.count(status)))

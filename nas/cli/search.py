@@ -157,7 +157,8 @@ def _run(plan: Plan, runs_dir: Path, tracking_uri: str | None, fresh: bool) -> S
     folder = SearchFolder(runs_dir, experiment.name)
     known = folder.trials() if folder.exists and not fresh else []
     if known:
-        errors.print(f"Going on with {folder.name!r}: {len(known)} trials are there.")
+        ended = sum(trial.status is not TrialStatus.RUNNING for trial in known)
+        errors.print(f"Going on with {folder.name!r}: {ended} trials are there.")
     size = "x".join(map(str, plan.info.input_shape))
     errors.print(
         f"Searching {plan.space.name!r} on {plan.info.name} ({size}, {plan.info.classes} classes), "

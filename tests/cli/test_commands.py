@@ -397,6 +397,19 @@ def test_debug_shows_the_traceback(run):
         run("front", "nope", "--debug")
 
 
+def test_a_trial_that_has_not_ended_is_counted_as_such_everywhere(run, runs_dir, tmp_path):
+    shutil.copytree(runs_dir / "digits", tmp_path / "digits")
+    journal = tmp_path / "digits" / "trials.jsonl"
+    events = [json.loads(line) for line in journal.read_text().splitlines()]
+    kept = [event for event in events if (event.get("event"), event.get("trial")) != ("end", 2)]
+    journal.write_text("".join(json.dumps(event) + "\n" for event in kept))
+    assert "of 3 trials (1 not ended), hypervolume" in run("front", "digits", "--runs-dir", tmp_path)[1]
+    assert "unfinished, 2 trials," in run("list", "searches", "--runs-dir", tmp_path)[1]
+    settings = ["--space", "tiny", "--max-params", "3000", "--strategy", "random", "--trials", "3", "--epochs", "2"]
+    settings += ["--workers", "0", "--set", "final.seeds=0", "--runs-dir", tmp_path]
+    assert "Going on with 'digits': 2 trials are there." in run("search", "digits", *settings)[2]
+
+
 @pytest.mark.slow
 def test_ctrl_c_prints_how_to_go_on(tmp_path):
     command = [sys.executable, "-c", "from nas.cli import run; run()", "search", "digits", *FAST]
