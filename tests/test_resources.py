@@ -28,6 +28,8 @@ def test_a_path_must_end_in_yaml_and_exist(tmp_path):
         FileError, match=r"^there is no file .*mine\.yaml; give the path of a search space, or one of .*mixed"
     ):
         find_space(str(path))
+    with pytest.raises(FileError, match=r"^there is no file .*mine\.yaml; give the path of an experiment, or one of "):
+        find_experiment(str(path))
     path.write_text("head: flatten")
     assert find_space(str(path)) == path
     assert find_experiment(str(path)) == path
