@@ -136,7 +136,9 @@ def pareto_rank(records: Iterable[Scored], costs: Iterable[str] = PARAMETERS) ->
     return {record.number: rank for record, rank in _ranked(records, tuple(costs))}
 
 
-_EMPTY = "The Pareto front is empty because no trial has completed; see why the trials failed, or run more."
+_EMPTY = (
+    "The Pareto front is empty because no trial has completed; see why in the list of trials (nas report), or run more."
+)
 
 
 def _share(cost: float, low: float, high: float) -> float:

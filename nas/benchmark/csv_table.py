@@ -15,6 +15,7 @@ import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from statistics import fmean
 from typing import final
 
 from nas.benchmark.table import Row, Table, TableError
@@ -24,6 +25,9 @@ REQUIRED = ("parameters", "accuracy")
 OPTIONAL = ("macs", "test_accuracy", "cost_seconds")
 SEED = re.compile(r"accuracy_([0-9]+)")
 EPOCH = re.compile(r"(accuracy|accuracy_[0-9]+)@([0-9]+)")
+
+ROUNDED = 0.005
+"""By how much `accuracy` may miss the mean of the single trainings."""
 
 
 def read_table(path: Path) -> Table:
@@ -56,7 +60,7 @@ def parse_table(text: str, name: str) -> Table:
     if missing:
         raise TableError(
             f"the table {name!r} has no column {' and no column '.join(map(repr, missing))}; it needs "
-            f"{', '.join(map(repr, REQUIRED))} and a column for each gene"
+            f"{', '.join(map(repr, REQUIRED))} and a column for each gene, with commas between them"
         )
     repeated = sorted({column for column in header if header.count(column) > 1})
     if repeated:
@@ -105,6 +109,12 @@ class _Reader:
         accuracy = self.share(line, values, "accuracy")
         trained = [column for column in self.seeds if values[column]]
         observations = [self.share(line, values, column) for column in trained]
+        if observations and abs(accuracy - fmean(observations)) > ROUNDED:
+            raise self.error(
+                line,
+                f"`accuracy` must be the mean of {', '.join(trained)}, {fmean(observations):.4g}; received "
+                f"{values['accuracy']!r}",
+            )
         mean = self.curve(line, values, "accuracy")
         # Without curves of single trainings the mean's stands for each of them.
         curves = [self.curve(line, values, column) or mean for column in trained] or [mean]

@@ -87,8 +87,8 @@ class Table:
         most = max((max(curve, default=0) for row in self.rows for curve in row.curves), default=0)
         if not most:
             raise TableError(
-                f"the table {self.name!r} has no accuracy after each epoch, which early stopping needs; give columns "
-                f"accuracy@1, accuracy@2, ..., or stop nothing early"
+                f"the table {self.name!r} has no accuracy after each epoch, which early stopping (Hyperband's too) "
+                f"needs; give columns accuracy@1, accuracy@2, ..., or leave early stopping out"
             )
         for row in self.rows:
             for curve in row.curves or ({},):

@@ -65,16 +65,20 @@ def bench(
         if errors.is_terminal:
             errors.print(f"{done} of {total} runs", end="\r" if done < total else "\n")
 
-    results = run_bench(
-        list(dict.fromkeys(single for group in groups.values() for single in group)),
-        chosen,
-        trials=counts,
-        repeats=repeats,
-        early_stopping=stopping,
-        budget=Budget(max_parameters=count_option("--max-params", max_params)),
-        processes=processes or os.cpu_count() or 1,
-        on_run=on_run,
-    )
+    try:
+        results = run_bench(
+            list(dict.fromkeys(single for group in groups.values() for single in group)),
+            chosen,
+            trials=counts,
+            repeats=repeats,
+            early_stopping=stopping,
+            budget=Budget(max_parameters=count_option("--max-params", max_params)),
+            processes=processes or os.cpu_count() or 1,
+            on_run=on_run,
+        )
+    except KeyboardInterrupt:
+        errors.print("Interrupted: a benchmark keeps nothing. Fewer --repeats or --strategies take less time.")
+        raise
     results = with_means(results, groups)
     if format is TableFormat.csv:
         output.file.write(as_csv(results))
@@ -95,11 +99,14 @@ def _check_writable(picture: Path) -> None:
     Raises:
         NasError: with the reason.
     """
+    was_there = picture.exists()
     try:
         picture.parent.mkdir(parents=True, exist_ok=True)
         picture.open("ab").close()
     except OSError as error:
         raise NasError(f"cannot write {picture}: {error.strerror}; choose another file") from None
+    if not was_there:
+        picture.unlink()
 
 
 def _counts(text: str) -> list[int]:

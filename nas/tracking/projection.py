@@ -202,11 +202,11 @@ class Projection:
         for record in full[self._progress_steps :]:
             self._progress = self._progress.adding(record)
             self._progress_steps += 1
-            values: dict[str, float] = {"trials": self._progress_steps, "front_size": len(self._progress)}
+            values: dict[str, float] = {"full_trials": self._progress_steps, "front_size": len(self._progress)}
             if self._progress.points:
                 volume = hypervolume(self._progress, self._search.objectives.limits)
                 values |= {"best_val_accuracy": self._progress.best().val_accuracy, "hypervolume": volume}
-            if self._progress_steps > self._parent.metrics.get("trials", 0):
+            if self._progress_steps > self._parent.metrics.get("full_trials", 0):
                 steps += [(k, self._progress_steps, v) for k, v in runs.tidied(values).items()]
         self._writer.write(self._parent, points=steps, tags={runs.NOTE: self._note(records, status)})
 

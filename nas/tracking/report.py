@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from nas import __version__
 from nas.architecture.diagram import diagram
 from nas.noise import explained_by_noise, left_out, without_noise
-from nas.objectives import COSTS, PARAMETERS, cost_in_words, cost_text, shown_costs
+from nas.objectives import COSTS, LATENCY, PARAMETERS, cost_in_words, cost_text, shown_costs
 from nas.pareto import ParetoFront, hypervolume
 from nas.quantity import short_count
 from nas.tracking.report_charts import NARROW, WIDE, front_svg, line_svg, said
@@ -197,6 +197,7 @@ def _networks(front: ParetoFront[TrialRecord], objectives: Objectives) -> str:
 
 
 def _trials(records: Sequence[TrialRecord], front: ParetoFront[TrialRecord]) -> str:
+    shown = shown_costs(front.costs)
     members = {point.number for point in front}
     rows = []
     for record in sorted(records, key=lambda r: r.number)[:LISTED]:
@@ -206,12 +207,17 @@ def _trials(records: Sequence[TrialRecord], front: ParetoFront[TrialRecord]) -> 
             outcome += f" after {len(record.curve)} epochs"
         remark = record.reason if untrained else record.architecture.describe()
         mark = "front" if record.number in members else ""
+        # A trial that failed may have no latency.
+        known = (name != LATENCY or LATENCY in record.metrics for name in shown)
+        costs = (cost_text(name, record.cost(name)) if has else "" for name, has in zip(shown, known, strict=True))
         rows.append(
-            f'<tr><th scope="row" class="n">{record.number}</th><td class="n">{record.parameters:,}</td>'
-            f'<td class="n">{outcome}</td><td>{mark}</td><td class="n">{record.duration_seconds:.1f}</td>'
+            f'<tr><th scope="row" class="n">{record.number}</th>'
+            + "".join(f'<td class="n">{cost}</td>' for cost in costs)
+            + f'<td class="n">{outcome}</td><td>{mark}</td><td class="n">{record.duration_seconds:.1f}</td>'
             f'<td class="wide">{html.escape(remark)}</td></tr>'
         )
-    heads = (("trial", 1), ("parameters", 1), ("validation accuracy", 1), ("on the front", 0), ("seconds", 1))
+    names = ((COSTS[name], 1) for name in shown)
+    heads = (("trial", 1), *names, ("validation accuracy", 1), ("on the front", 0), ("seconds", 1))
     head = "".join(f'<th scope="col"{_right(bool(right))}>{h}</th>' for h, right in heads)
     head += '<th scope="col">architecture, or why it was not trained</th>'
     cut = f", the first {LISTED:,} of them" if len(records) > LISTED else ""

@@ -190,7 +190,7 @@ QUIETED = (
     "depth",
     "max_channels",
     "train_seconds",
-    "trials",
+    "full_trials",
     "hypervolume",
     "best_val_accuracy",
     "front_size",

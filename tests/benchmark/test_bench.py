@@ -227,6 +227,17 @@ def test_a_picture_that_cannot_be_written_is_refused_before_anything_runs(capsys
     assert err == f"Error: cannot write {tmp_path / picture}: {why}; choose another file\n"
 
 
+def test_a_run_that_is_interrupted_leaves_no_picture_and_says_what_is_kept(capsys, monkeypatch, path, tmp_path):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nas.benchmark.run_bench", interrupted)
+    code, out, err = run(capsys, "--table", path, "--plot", tmp_path / "x.png")
+    assert (code, out) == (130, "")
+    assert err == "Interrupted: a benchmark keeps nothing. Fewer --repeats or --strategies take less time.\n"
+    assert not (tmp_path / "x.png").exists()
+
+
 def test_a_picture_that_fails_costs_nobody_the_numbers(capsys, monkeypatch, path, tmp_path):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -70,6 +70,10 @@ def test_without_single_trainings_the_accuracy_is_observed():
         ("g,parameters,macs,accuracy\na,1,2.5,0.5\n", "'t', line 2: `macs` must be a whole number; received '2.5'"),
         ("g,parameters,accuracy,accuracy@3\na,1,0.5,inf\n", "'t', line 2: `accuracy@3` must be a number from 0 to 1"),
         (
+            "g,parameters,accuracy,accuracy_1,accuracy_2\na,1,0.1,0.64,0.66\n",
+            "'t', line 2: `accuracy` must be the mean of accuracy_1, accuracy_2, 0.65; received '0.1'",
+        ),
+        (
             "g,parameters,accuracy,cost_seconds\na,1,0.5,-1\n",
             "'t', line 2: `cost_seconds` must be a number of at least 0",
         ),

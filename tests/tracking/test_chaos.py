@@ -94,7 +94,7 @@ def check_store(search):
     assert {child.data.tags["mlflow.parentRunId"] for child in children} == {parent.info.run_id}
     front, ranks = {point.number for point in search.front}, pareto_rank(trials)
     full = sum(1 for each in trials if each.status is not TrialStatus.STOPPED)
-    assert [step for step, _ in history(runs_dir, parent, "trials")] == list(range(1, full + 1))
+    assert [step for step, _ in history(runs_dir, parent, "full_trials")] == list(range(1, full + 1))
     assert parent.data.metrics["front_size"] == len(front)
     for child in children:
         tags, metrics = child.data.tags, child.data.metrics

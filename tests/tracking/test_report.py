@@ -115,6 +115,19 @@ def test_test_scores_have_a_column_that_says_what_they_are():
     assert "test accuracy" not in report([trial(0, 0.9)])
 
 
+def test_all_trials_have_a_column_for_each_cost_that_the_search_is_after():
+    slow = trial(1, 0.8, metrics={"val_accuracy": 0.8, "latency_ms": 0.4321})
+    limits = {"latency_ms": (0.001, 1_000), "activation_bytes": (10, 10**6)}
+    text = report([failed(0), slow], objectives=Objectives(limits=limits))
+    table = text[text.index("Every trial by number") :]
+    heads = [part.split(">")[-1] for part in table[: table.index("</thead>")].split("</th>")[:-1]]
+    assert heads[:5] == ["trial", "parameters", "MACs", "latency (ms)", "activation bytes"]
+    row = table[table.index("<tbody>") :].split("</tr>")
+    # The trial that failed before its latency was measured has an empty cell.
+    assert [part.split(">")[-1] for part in row[0].split("</td>")][2] == ""
+    assert [part.split(">")[-1] for part in row[1].split("</td>")][2] == "0.432"
+
+
 def test_an_unfinished_search_says_so():
     assert "It is not finished" in report([trial(0, 0.9)], finished=False)
     assert "It is not finished" not in report([trial(0, 0.9)])

@@ -49,7 +49,7 @@ def test_a_whole_search(search):
     assert (tracker.run_id, tracker.experiment_id) == (parent.info.run_id, parent.info.experiment_id)
     assert parent.data.params == DESCRIPTION
     assert parent.info.status == "FINISHED"
-    assert parent.data.metrics["trials"] == 4
+    assert parent.data.metrics["full_trials"] == 4
     assert parent.data.metrics["front_size"] == 2
     assert parent.data.metrics["best_val_accuracy"] == 0.91
     assert children.keys() == {0, 1, 2, 3}
@@ -250,7 +250,7 @@ def test_a_resumed_search_goes_on_in_the_same_runs(search):
     assert parent.info.status == "RUNNING"
     assert (parent.data.params["trials"], parent.data.tags["nas.trials"]) == ("20", "40")
     assert [children[n].data.tags["pareto_optimal"] for n in (0, 1)] == ["true", "false"]
-    steps = search.store.connect().get_metric_history(parent.info.run_id, "trials")
+    steps = search.store.connect().get_metric_history(parent.info.run_id, "full_trials")
     assert [m.step for m in steps] == [1, 2]
 
 
