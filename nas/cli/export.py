@@ -31,6 +31,7 @@ def export(
 
     What was written is loaded again and must predict what the trained network predicts.
     """
+    from nas.tracking.tables import test_score
     from nas.tuning import Search
 
     if sum((max_params is not None, trial is not None, best)) > 1:
@@ -39,9 +40,10 @@ def export(
     limit = count_option("--max-params", max_params)
     record = search.best(limit) if trial is None else search.trial(trial)
     report = search.export(to, trial=record.number, format=format)
+    again = test_score(record)
     output.print(
         f"Trial {record.number} of {name!r}: {record.parameters:,} parameters, validation accuracy "
-        f"{record.val_accuracy:.2%}\n"
+        f"{record.val_accuracy:.2%}{again and f'; trained again, test accuracy {again}'}\n"
         f"  {report.path}: {report.bytes:,} bytes; reloaded, and equal to the trained network on "
         f"{report.images_checked:,} validation images (largest difference {report.largest_difference:.1e})",
         markup=False,

@@ -103,7 +103,7 @@ def search(
     # Before anything runs: a mistake in it is not told after hours.
     other = None if baseline is None else baseline_plan(plan.experiment, baseline)
     if dry_run:
-        _print_plan(plan)
+        _print_plan(plan, other)
         return
     done = _complete(plan, runs_dir, tracking_uri, fresh)
     if other is not None:
@@ -222,7 +222,7 @@ def _settings(pairs: list[str]) -> dict[str, Any]:
     return settings
 
 
-def _print_plan(plan: Plan) -> None:
+def _print_plan(plan: Plan, baseline: Plan | None) -> None:
     import random
 
     experiment, space = plan.experiment, plan.space
@@ -237,6 +237,8 @@ def _print_plan(plan: Plan) -> None:
     output.print(f"wanted    high val_accuracy, low {', '.join(experiment.costs)}")
     output.print(f"budget    {experiment.budget.budget()}")
     output.print(f"strategy  {experiment.strategy}, {experiment.trials} trials of {experiment.training.epochs} epochs")
+    if baseline is not None:
+        output.print(f"baseline  {baseline.experiment.strategy}, for as many epochs, as {baseline.experiment.name}")
     output.print("first proposals:")
     for architecture in plan.strategy.propose([], min(5, experiment.trials), random.Random(experiment.seed)):
         output.print(f"  {architecture.count.parameters:>11,}  {architecture.describe()}", markup=False)

@@ -1,4 +1,8 @@
-"""Expected hypervolume improvement when all objectives but one are known exactly."""
+"""Expected hypervolume improvement when all objectives but one are known exactly.
+
+In general it is a sum over cells with a closed form in each (Emmerich, Deutz and Klinkenberg, 2011: Hypervolume-based
+expected improvement); with known costs each cell is an expected improvement of one variable.
+"""
 
 from __future__ import annotations
 

@@ -3,8 +3,9 @@
 Two architectures are as different as their decisions: a gene with two different values adds its weight to their
 distance, a gene that neither has adds nothing, and one that only one of them has adds half, as if the other stood in
 the middle of its values. That is a squared Euclidean distance, so that the kernel is positive definite whatever the
-weights. The covariance is `product * exp(-distance)`, which lets decisions interact, plus `linear` times the number
-of equal decisions, which lets them add up. Weights, scales and noise are those of the highest posterior density.
+weights (compare Hutter and Osborne, 2013: A kernel for hierarchical parameter spaces). The covariance is
+`product * exp(-distance)`, which lets decisions interact, plus `linear` times the number of equal decisions, which lets
+them add up. Weights, scales and noise are those of the highest posterior density.
 """
 
 from __future__ import annotations

@@ -171,8 +171,9 @@ def test_a_damaged_search_does_not_hide_the_others(run, runs_dir, tmp_path):
 
 
 def test_search_dry_run_writes_nothing(run, tmp_path):
-    code, out, _ = run("search", "digits", "--dry-run", "--runs-dir", tmp_path)
+    code, out, _ = run("search", "digits", "--dry-run", "--baseline", "random", "--runs-dir", tmp_path)
     assert code == 0
+    assert "baseline  random, for as many epochs, as digits-random\n" in out
     assert "digits: 8x8x1, 10 classes" in out
     assert "at most 20,000 parameters" in out
     assert list(tmp_path.iterdir()) == []

@@ -7,6 +7,7 @@ from operator import attrgetter
 
 import pytest
 
+from nas.cli import main
 from nas.cli.front import print_front
 from nas.config import FinalConfig
 from nas.datasets import load
@@ -110,6 +111,14 @@ def test_mlflow_and_the_front_show_it(tested):
     rows = json.loads(client_text(client, parent, "front.json"))["points"]
     assert [row["test_accuracy"] for row in rows] == pytest.approx([p.metrics["test_accuracy"] for p in tested.front])
     assert {row["explained_by_noise"] for row in rows} <= {True, False}
+
+
+def test_an_export_says_what_its_network_came_to_when_it_was_trained_again(tested, tmp_path, capsys):
+    folder = tested.folder
+    assert main(["export", folder.name, "--to", str(tmp_path / "model"), "--runs-dir", str(folder.runs_dir)]) == 0
+    best = tested.best()
+    said = f"validation accuracy {best.val_accuracy:.2%}; trained again, test accuracy {tables.test_score(best)}\n"
+    assert said in capsys.readouterr().out
 
 
 def test_what_noise_explains_is_neither_shown_nor_exported(tested, tmp_path, monkeypatch, capsys):
