@@ -3,7 +3,8 @@
 import pytest
 
 from nas.architecture import Budget
-from nas.benchmark import TableSpace, parse_table, run_bench
+from nas.benchmark import TableSpace, load_table, parse_table, run_bench
+from nas.benchmark.peers import KerasTunerOracle, make_contestant
 from nas.benchmark.replay import replay
 from nas.benchmark.score import Truth
 from nas.cli import main
@@ -135,8 +136,8 @@ def test_the_command_shows_what_was_spent(capsys):
     [
         (("--early-stopping", "asha"), "there is no early stopping 'asha'; there are none, pareto-asha, one-epoch"),
         (("--early-stopping", ","), "--early-stopping takes names with commas between them, such as none,pareto-asha"),
-        (("--early-stopping", "pareto-asha"), "has no accuracy after each epoch, which early stopping needs"),
-        (("--strategies", "keras-tuner-hyperband"), "has no accuracy after each epoch, which early stopping needs"),
+        (("--early-stopping", "pareto-asha"), "has no accuracy after each epoch, which early stopping (Hyp"),
+        (("--strategies", "keras-tuner-hyperband"), "which early stopping (Hyperband's too) needs; give columns"),
     ],
 )
 def test_mistakes_are_one_line(capsys, tmp_path, arguments, message):
@@ -155,3 +156,28 @@ def test_keras_tuner_s_hyperband_spends_epochs_and_starts_what_it_likes():
     assert 9 < result.trainings <= 10
     assert result.tried > other.tried == 10
     assert 0 < result.shares[0] < 1
+
+
+@pytest.mark.slow
+def test_keras_tuner_s_hyperband_is_told_what_each_round_came_to(monkeypatch):
+    space = TableSpace(load_table("naap440"))
+    peer, rungs = make_contestant("keras-tuner-hyperband", space, Budget())
+    rows, told, propose, tell = [], [], peer.propose, KerasTunerOracle.tell
+
+    def proposing(*given):
+        rows.extend(found := propose(*given))
+        return found
+
+    def telling(oracle, trial, accuracy):
+        told.append((peer._number_of[trial.trial_id], trial.hyperparameters.values, accuracy))
+        tell(oracle, trial, accuracy)
+
+    monkeypatch.setattr(peer, "propose", proposing)
+    monkeypatch.setattr(KerasTunerOracle, "tell", telling)
+    replay(peer, rungs, truth=Truth(space.table, Budget()), budget=Budget(), trials=[8], most=None, seed=0)
+    later = 0
+    for number, values, accuracy in told:
+        first, last = values["tuner/initial_epoch"], values["tuner/epochs"]
+        assert accuracy == max(value for epoch, value in rows[number].curves[0].items() if first < epoch <= last)
+        later += first > 0
+    assert later > 5
