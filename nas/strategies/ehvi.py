@@ -43,9 +43,10 @@ CONDITION_MOST = 1_000
 REFERENCE = 0.1
 """Quantile of the observed accuracies that is worth nothing."""
 
-COST_REFERENCE = math.log(2)
-"""Logarithm of the reference cost over the highest one that counts. At that one itself the largest networks, often the
-most accurate ones, would add no volume (Ishibuchi et al., 2018: the reference is to be worse than the worst point)."""
+BEYOND = 0.1
+"""By how much of the range of log-costs volume goes on beyond the highest cost. Were it to end there, the largest
+networks, often the most accurate ones, would add nothing (Ishibuchi et al., 2018: How to specify a reference point in
+hypervolume calculation for fair performance comparison)."""
 
 KNOTS = 49
 """Accuracies from there to 1 between which the warping is taken to be linear when improvements are computed."""
@@ -205,14 +206,18 @@ class Outlook(Generic[AnyCandidate]):
         return (self.known[place] for place in non_dominated(self.costs, means))
 
     def _largest(self, name: str, seen: Vector) -> float:
-        """Logarithm of the cost up to which volume counts: twice the highest there may be.
+        """Logarithm of the cost up to which volume counts: a little more than the highest there may be.
 
         Of parameters that is the budget or the largest network. Of other costs nobody knows what networks inside the
-        whole budget have: it is what the dearest one so far had, as long as the limit allows.
+        whole budget have, so that it is twice what the dearest one so far had, as long as the limit allows.
         """
-        limit = getattr(self.budget, f"max_{name}") or math.inf
-        highest = log_cost(self.space.most_parameters) if name in PARAMETERS else float(seen.max())
-        return min(highest, log_cost(limit)) + COST_REFERENCE
+        limit = log_cost(getattr(self.budget, f"max_{name}") or math.inf)
+        if name in PARAMETERS:
+            low, high = log_cost(self.space.fewest_parameters), log_cost(self.space.most_parameters)
+        else:
+            low, high = float(seen.min()), float(seen.max()) + math.log(2)
+        high = min(high, limit)
+        return high + BEYOND * max(high - low, 1.0)
 
 
 def fit_length(known: int) -> int:

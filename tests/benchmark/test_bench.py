@@ -16,6 +16,7 @@ from nas.benchmark import TableSpace, bench, load_table, parse_table, run_bench,
 from nas.benchmark.peers import make_contestant
 from nas.benchmark.replay import observed, replay
 from nas.benchmark.score import Truth
+from nas.benchmark.table import TableError
 from nas.cli import main
 from nas.strategies import Strategy
 from nas.strategies.base import STRATEGIES
@@ -56,9 +57,18 @@ def test_shares_by_hand(table):
 
 
 def test_the_truth_is_inside_the_budget(table):
-    truth = Truth(table, Budget(max_parameters=500))
-    assert truth.largest == 2
+    truth = Truth(table, Budget(max_parameters=5_000))
+    assert truth.largest == 3
     assert truth.share([table.rows[1]]) == 1
+
+
+def test_a_front_without_hypervolume_is_an_error(table):
+    message = (
+        "the front of the table 'five' has no hypervolume: of 2 networks inside the budget none is both smaller than "
+        "the largest and more accurate than the worst tenth; give more networks, or a larger budget"
+    )
+    with pytest.raises(TableError, match=f"^{message}$"):
+        Truth(table, Budget(max_parameters=500))
 
 
 class Listed(Strategy):
@@ -100,7 +110,7 @@ def test_a_point_that_is_not_believed_is_not_scored(table):
 
 
 def test_waste_is_counted(table):
-    budget = Budget(max_parameters=500)
+    budget = Budget(max_parameters=5_000)
     run = replay(
         listed(table, 1, 1, 4, 0),
         NoEarlyStopping(1),

@@ -142,7 +142,7 @@ def test_the_command_shows_what_was_spent(capsys):
 )
 def test_mistakes_are_one_line(capsys, tmp_path, arguments, message):
     path = tmp_path / "plain.csv"
-    path.write_text("g,parameters,accuracy\na,1,0.5\n")
+    path.write_text("g,parameters,accuracy\na,1,0.5\nb,2,0.4\nc,3,0.4\n")
     code, out, err = command(capsys, "--table", path, *arguments)
     assert (code, out) == (1, "")
     assert message in err
