@@ -48,6 +48,15 @@ def parse_duration(value: object) -> object:
     raise ValueError(f"a duration such as 90s, 30m or 1h30m is needed; received {value!r}")
 
 
+def counted(number: int, noun: str) -> str:
+    """So many of something.
+
+    >>> counted(1, "epoch"), counted(2_000, "trial")
+    ('1 epoch', '2,000 trials')
+    """
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
 def short_count(number: float) -> str:
     """Three figures at the most, as on an axis.
 

@@ -18,9 +18,11 @@ from nas.cli.signals import Signals, TerminatedError
 from nas.cli.terminal import MaxParams, RunsDir, TableFormat, TrackingUri, errors, output
 from nas.command_line import RUNS_DIR, command_line
 from nas.errors import NasError
+from nas.quantity import counted
 from nas.trial import TrialStatus
 
 if TYPE_CHECKING:
+    from nas.config import ExperimentConfig
     from nas.tuning import Plan, Search
 
 
@@ -162,7 +164,7 @@ def _run(plan: Plan, runs_dir: Path, tracking_uri: str | None, fresh: bool) -> S
     size = "x".join(map(str, plan.info.input_shape))
     errors.print(
         f"Searching {plan.space.name!r} on {plan.info.name} ({size}, {plan.info.classes} classes), "
-        f"{experiment.budget.budget()}; {experiment.trials} trials of {experiment.training.epochs} epochs.",
+        f"{experiment.budget.budget()}; {_trainings(experiment)}.",
         markup=False,
     )
     progress = Progress(
@@ -198,6 +200,10 @@ def _run(plan: Plan, runs_dir: Path, tracking_uri: str | None, fresh: bool) -> S
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+def _trainings(experiment: ExperimentConfig) -> str:
+    return f"{counted(experiment.trials, 'trial')} of {counted(experiment.training.epochs, 'epoch')}"
 
 
 def _command_line() -> str:
@@ -236,7 +242,7 @@ def _print_plan(plan: Plan, baseline: Plan | None) -> None:
     )
     output.print(f"wanted    high val_accuracy, low {', '.join(experiment.costs)}")
     output.print(f"budget    {experiment.budget.budget()}")
-    output.print(f"strategy  {experiment.strategy}, {experiment.trials} trials of {experiment.training.epochs} epochs")
+    output.print(f"strategy  {experiment.strategy}, {_trainings(experiment)}")
     if baseline is not None:
         output.print(f"baseline  {baseline.experiment.strategy}, for as many epochs, as {baseline.experiment.name}")
     output.print("first proposals:")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from nas.objectives import Objectives
 from nas.pareto import ParetoFront
+from nas.quantity import counted
 from nas.trial import TrialRecord, incomplete
 
 
@@ -74,4 +75,4 @@ class FrontChart:
     def subtitle(self) -> str:
         others = f", {self.incomplete}" if self.incomplete else ""
         below = f"; {self.below} below the plot" if self.below else ""
-        return f"{self.trials} trial{'s' * (self.trials != 1)}{others}, {len(self.front)} on the Pareto front{below}"
+        return f"{counted(self.trials, 'trial')}{others}, {len(self.front)} on the Pareto front{below}"

@@ -12,7 +12,7 @@ from nas.architecture.diagram import diagram
 from nas.noise import explained_by_noise, left_out, without_noise
 from nas.objectives import COSTS, LATENCY, PARAMETERS, cost_in_words, cost_text, shown_costs
 from nas.pareto import ParetoFront, hypervolume
-from nas.quantity import short_count
+from nas.quantity import counted, short_count
 from nas.tracking.report_charts import NARROW, WIDE, front_svg, line_svg, said
 from nas.tracking.report_style import STYLE
 from nas.tracking.tables import test_score
@@ -183,7 +183,7 @@ def _networks(front: ParetoFront[TrialRecord], objectives: Objectives) -> str:
         epochs = max((len(curve) for curve in point.curves.values()), default=0)
         about = (
             f"{point.architecture.describe()}. {short_count(point.macs)} multiply-adds an image, trained for "
-            f"{epochs} epoch{'s' * (epochs != 1)} in {point.duration_seconds:.1f} seconds."
+            f"{counted(epochs, 'epoch')} in {point.duration_seconds:.1f} seconds."
         )
         parts.append(
             # The link's target is inside, because then the browser unfolds the element by itself.
@@ -204,7 +204,7 @@ def _trials(records: Sequence[TrialRecord], front: ParetoFront[TrialRecord]) -> 
         untrained = record.status in (TrialStatus.FAILED, TrialStatus.REFUSED)
         outcome = record.status.value.lower() if untrained else f"{record.val_accuracy:.2%}"
         if record.status is TrialStatus.STOPPED:
-            outcome += f" after {len(record.curve)} epochs"
+            outcome += f" after {counted(len(record.curve), 'epoch')}"
         remark = record.reason if untrained else record.architecture.describe()
         mark = "front" if record.number in members else ""
         # A trial that failed may have no latency.

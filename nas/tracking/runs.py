@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from nas.architecture.diagram import diagram
 from nas.objectives import COSTS, log_cost
-from nas.quantity import short_count
+from nas.quantity import counted, short_count
 from nas.tracking.figures import DOMINATED_COLOR, FAILED_COLOR, FRONT_COLOR
 from nas.tracking.tables import test_score
 from nas.trial import TrialRecord, TrialStatus
@@ -90,8 +90,8 @@ def trial_content(record: TrialRecord, *, search_id: str) -> RunContent:
     if record.parent is not None:
         tags[INHERITED] = str(record.parent)
     if record.status is TrialStatus.STOPPED:
-        epochs = len(record.curve)
-        tags[NOTE] = f"**Stopped early**, after {epochs} epochs: its accuracy is not that of a full training."
+        epochs = counted(len(record.curve), "epoch")
+        tags[NOTE] = f"**Stopped early**, after {epochs}: its accuracy is not that of a full training."
     if record.status is TrialStatus.REFUSED:
         tags |= {"nas.reason": record.reason, NOTE: f"**Not trained:** {record.reason}"}
     if record.status is TrialStatus.FAILED:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, final
 
 from nas.noise import left_out, without_noise
 from nas.objectives import COSTS, cost_in_words
+from nas.quantity import counted
 from nas.tracking.tables import front_markdown
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def search_note(
     """
     kept = without_noise(front)
     head = " · ".join(f"[{text}]({address})" for text, address in views)
-    state = f"{trials:,} trial{'s' * (trials != 1)}{' so far' * running}, {len(front)} on the Pareto front"
+    state = f"{counted(trials, 'trial')}{' so far' * running}, {len(front)} on the Pareto front"
     state += f" ({len(front) - len(kept)} explained by noise)" if len(kept) < len(front) else ""
     if front.points:
         best = kept.best()

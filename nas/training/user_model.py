@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nas.errors import NasError
+from nas.quantity import counted
 from nas.training.quiet import import_tensorflow
 
 if TYPE_CHECKING:
@@ -93,8 +94,8 @@ def _check(model: Any, path: Path, split: Split, classes: int) -> None:
     """Refuse a model whose input or output does not fit."""
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise UserModelError(
-            f"{path} must have one input and one output; it has {len(model.inputs)} inputs and "
-            f"{len(model.outputs)} output{'s' * (len(model.outputs) != 1)}"
+            f"{path} must have one input and one output; it has {counted(len(model.inputs), 'input')} and "
+            f"{counted(len(model.outputs), 'output')}"
         )
     wanted, received = split.images.shape[1:], tuple(model.inputs[0].shape[1:])
     if len(received) != 3 or any(size not in (None, want) for size, want in zip(received, wanted, strict=True)):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from nas import __version__
 from nas.objectives import COSTS
-from nas.quantity import short_count
+from nas.quantity import counted, short_count
 from nas.training.machine import usable_cpus
 
 if TYPE_CHECKING:
@@ -42,8 +42,9 @@ def story_of(experiment: ExperimentConfig, facts: SearchFacts, space_text: str) 
         "Objectives": f"{', '.join(COSTS[name] for name in experiment.costs)} low, validation accuracy high"
         + (", latency measured on this machine's CPU, one image at a time" if experiment.measures_latency else ""),
         "Budget": str(experiment.budget.budget()),
-        "Strategy": f"{experiment.strategy}, {experiment.trials:,} trials{early}, seed {experiment.seed}{limit}",
-        "Training": f"{training.epochs} epochs, batches of {training.batch_size}, {training.optimizer}, "
+        "Strategy": f"{experiment.strategy}, {counted(experiment.trials, 'trial')}{early}, "
+        f"seed {experiment.seed}{limit}",
+        "Training": f"{counted(training.epochs, 'epoch')}, batches of {training.batch_size}, {training.optimizer}, "
         f"learning rate {training.learning_rate:g}, {training.precision}{origin}",
         "Machine": facts.machine,
         "Versions": ", ".join(f"{name} {version}" for name, version in facts.versions.items()),

@@ -200,7 +200,7 @@ def test_search_prints_progress_on_stderr_and_the_front_on_stdout(run, tmp_path)
     assert code == 0
     assert out.startswith("Pareto front of 'digits': 1 of 1 trials")
     assert "   1/1  trial 0 " in err
-    assert "Searching 'tiny' on digits (8x8x1, 10 classes), at most 3,000 parameters; 1 trials of 1 epochs." in err
+    assert "Searching 'tiny' on digits (8x8x1, 10 classes), at most 3,000 parameters; 1 trial of 1 epoch." in err
     code, again, err = run("search", "digits", *FAST, "--runs-dir", tmp_path)
     assert (code, again) == (0, out)
     assert "The search 'digits' is finished; --trials N adds trials, --fresh starts over." in err
