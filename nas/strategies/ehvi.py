@@ -209,7 +209,8 @@ class Outlook(Generic[AnyCandidate]):
         """Logarithm of the cost up to which volume counts: a little more than the highest there may be.
 
         Of parameters that is the budget or the largest network. Of other costs nobody knows what networks inside the
-        whole budget have, so that it is twice what the dearest one so far had, as long as the limit allows.
+        whole budget have, so that it is twice what the dearest one so far had, as long as the limit allows. The
+        range is taken to be a factor of e at least: networks of one size are worth something, too.
         """
         limit = log_cost(getattr(self.budget, f"max_{name}") or math.inf)
         if name in PARAMETERS:
