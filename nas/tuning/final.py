@@ -64,7 +64,9 @@ def run_finals(
     trials = {record.number: record for record in folder.trials()}
     waiting = [(number, seed, 1) for number, seed in missing(list(trials.values()), experiment)]
     running: dict[int, tuple[int, int, int]] = {}
-    free, started, total = list(range(executor.slots)), 0, len(waiting)
+    free, started = list(range(executor.slots)), 0
+    # With those of an earlier run of the search.
+    total = experiment.final.seeds * len(candidates(list(trials.values()), experiment.final, experiment.costs))
 
     def on_epoch(event: Epoch) -> None:
         """Nobody watches single epochs of a final training."""

@@ -67,7 +67,7 @@ def test_it_goes_on_after_an_interrupt_and_trains_nothing_twice(tested, tmp_path
     done = run(plan(**SETTINGS), runs_dir=tmp_path, observers=(watcher,))
     total = 2 * len(done.front)
     assert [event for event in watcher.told if event[0] == "final"] == [
-        ("final", number, total - 1) for number in range(1, total)
+        ("final", number, total) for number in range(2, total + 1)
     ]
     assert [[f.seed for f in trial.finals] for trial in done.trials] == [
         [f.seed for f in trial.finals] for trial in tested.trials
