@@ -51,8 +51,7 @@ def _find(name: str, folder: str, what: str) -> Path:
             path = path.expanduser()
         if path.is_file():
             return path
-        article = "an" if what == "experiment" else "a"
-        raise FileError(f"there is no file {name}; give the path of {article} {what}, or one of {', '.join(known)}")
+        raise FileError(f"there is no file {name}; give the path of another {what}, or one of {', '.join(known)}")
     close = get_close_matches(name, known, n=1)
     hint = f" (did you mean {close[0]!r}?)" if close else ""
     raise FileError(f"there is no {what} {name!r}{hint}; give a path ending in .yaml, or one of {', '.join(known)}")

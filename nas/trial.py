@@ -109,6 +109,10 @@ class TrialRecord:
         """
         return self.metrics[name] if name == LATENCY else getattr(self.architecture.count, name)
 
+    def has_cost(self, name: str) -> bool:
+        """Whether that cost is known: a trial that failed early has no latency."""
+        return name != LATENCY or LATENCY in self.metrics
+
     @property
     def val_accuracy(self) -> float:
         """In [0, 1].

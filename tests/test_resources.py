@@ -25,10 +25,12 @@ def test_files_in_a_wheel_come_first(tmp_path, monkeypatch):
 def test_a_path_must_end_in_yaml_and_exist(tmp_path):
     path = tmp_path / "mine.yaml"
     with pytest.raises(
-        FileError, match=r"^there is no file .*mine\.yaml; give the path of a search space, or one of .*mixed"
+        FileError, match=r"^there is no file .*mine\.yaml; give the path of another search space, or one of .*mixed"
     ):
         find_space(str(path))
-    with pytest.raises(FileError, match=r"^there is no file .*mine\.yaml; give the path of an experiment, or one of "):
+    with pytest.raises(
+        FileError, match=r"^there is no file .*mine\.yaml; give the path of another experiment, or one of "
+    ):
         find_experiment(str(path))
     path.write_text("head: flatten")
     assert find_space(str(path)) == path

@@ -56,10 +56,8 @@ def bench(
     chosen = _names("--strategies", strategies, "random,ehvi")
     stopping = _names("--early-stopping", early_stopping, "none,pareto-asha")
     counts = _counts(trials)
-    if plot is not None and plot.suffix not in PICTURES:
-        raise NasError(f"--plot takes a file that ends in {', '.join(PICTURES)}; received {str(plot)!r}")
     if plot is not None:
-        _check_writable(plot)
+        _check_plot(plot)
 
     def on_run(done: int, total: int) -> None:
         if errors.is_terminal:
@@ -93,12 +91,14 @@ def bench(
         draw(results, plot)
 
 
-def _check_writable(picture: Path) -> None:
-    """Refuse a file that cannot be written, before anything is computed.
+def _check_plot(picture: Path) -> None:
+    """Refuse what cannot be drawn or written, before anything is computed.
 
     Raises:
         NasError: with the reason.
     """
+    if picture.suffix not in PICTURES:
+        raise NasError(f"--plot takes a file that ends in {', '.join(PICTURES)}; received {str(picture)!r}")
     was_there = picture.exists()
     try:
         picture.parent.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.text import Text
 
 from nas.cli.terminal import errors
-from nas.objectives import LATENCY, PARAMETERS, cost_text, short_cost, unit
+from nas.objectives import PARAMETERS, cost_text, short_cost, unit
 from nas.pareto import ParetoFront
 from nas.quantity import short_count
 from nas.trial import TrialRecord, TrialStatus
@@ -100,7 +100,7 @@ class Progress:
 
     def _costs(self, record: TrialRecord) -> str:
         """In columns; a latency that was not measured is left out."""
-        known = [name for name in self.costs if name != LATENCY or LATENCY in record.metrics]
+        known = filter(record.has_cost, self.costs)
         return "  ".join(f"{cost_text(name, record.cost(name)):>11} {unit(name)}" for name in known)
 
     def _refresh(self) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from nas import __version__
 from nas.architecture.diagram import diagram
 from nas.noise import explained_by_noise, left_out, without_noise
-from nas.objectives import COSTS, LATENCY, PARAMETERS, cost_in_words, cost_text, shown_costs
+from nas.objectives import COSTS, PARAMETERS, cost_in_words, cost_text, shown_costs
 from nas.pareto import ParetoFront, hypervolume
 from nas.quantity import counted, short_count
 from nas.tracking.report_charts import NARROW, WIDE, front_svg, line_svg, said
@@ -207,9 +207,7 @@ def _trials(records: Sequence[TrialRecord], front: ParetoFront[TrialRecord]) -> 
             outcome += f" after {counted(len(record.curve), 'epoch')}"
         remark = record.reason if untrained else record.architecture.describe()
         mark = "front" if record.number in members else ""
-        # A trial that failed may have no latency.
-        known = (name != LATENCY or LATENCY in record.metrics for name in shown)
-        costs = (cost_text(name, record.cost(name)) if has else "" for name, has in zip(shown, known, strict=True))
+        costs = (cost_text(name, record.cost(name)) if record.has_cost(name) else "" for name in shown)
         rows.append(
             f'<tr><th scope="row" class="n">{record.number}</th>'
             + "".join(f'<td class="n">{cost}</td>' for cost in costs)
