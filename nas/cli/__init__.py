@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from nas.cli.app import app
 from nas.cli.terminal import errors, set_up_logging
@@ -41,6 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             errors.print("Error: the disk is full; free some space and run again", style="red", highlight=False)
+            _close_full_output()
             return 1
         errors.print(
             f"Error: a fault in nas ({type(error).__name__}: {error}); run again with --debug and report it",
@@ -50,6 +52,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             soft_wrap=True,
         )
         return 1
+
+
+def _close_full_output() -> None:
+    """Give up what stdout still holds and cannot write: Python would try again, and say so, when it ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with suppress(OSError):
+            sys.stdout.close()
 
 
 def run() -> None:

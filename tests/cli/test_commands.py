@@ -375,9 +375,11 @@ def test_a_file_that_is_no_network_is_named(run, tmp_path):
 LIST_SPACES = "import sys; from nas.cli import main; sys.exit(main(['list', 'spaces']))"
 
 
-def test_a_full_disk_behind_stdout_is_one_line():
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_disk_behind_stdout_is_one_line(unbuffered):
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run([sys.executable, "-c", LIST_SPACES], stdout=full, stderr=subprocess.PIPE)
+        done = subprocess.run([sys.executable, "-c", LIST_SPACES], stdout=full, stderr=subprocess.PIPE, env=environment)
     assert (done.returncode, done.stderr) == (1, b"Error: the disk is full; free some space and run again\n")
 
 
