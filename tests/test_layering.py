@@ -47,7 +47,7 @@ ALLOWED = {
     "export": CORE | {"config", "datasets", "training", "trial"},
     "comparison": CORE | {"pareto", "trial"},
     "hypermodel": CORE | {"space"},
-    "benchmark": CORE | {"pareto", "resources", "space", "strategies", "trial"},
+    "benchmark": CORE | {"pareto", "resources", "space", "strategies", "training", "trial"},
     "tuning": CORE
     | {
         "command_line",

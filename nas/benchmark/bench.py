@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from multiprocessing import get_context
 from statistics import fmean, stdev
 from typing import final
@@ -100,9 +101,17 @@ def _prepared(table: str, budget: Budget) -> tuple[TableSpace, Truth]:
     return space, Truth(loaded, budget)
 
 
+@cache
+def _warm_up(strategy: str, table: str, budget: Budget) -> None:
+    """The first proposal of a process imports a strategy's libraries, seconds that are not a proposal's."""
+    contestant, _ = make_contestant(strategy, _prepared(table, budget)[0], budget)
+    contestant.propose([], 1, random.Random(0))
+
+
 def run_task(task: Task) -> Run:
     """The replay that a task describes."""
     space, truth = _prepared(task.table, task.budget)
+    _warm_up(task.strategy, task.table, task.budget)
     strategy, own = make_contestant(task.strategy, space, task.budget)
     return replay(
         strategy,

@@ -35,6 +35,9 @@ class KerasTunerOracle:
     """
 
     def __init__(self, space: TableSpace, kind: str, rng: random.Random, options: Mapping[str, Any]) -> None:
+        from nas.training import import_tensorflow
+
+        import_tensorflow()
         import keras_tuner
 
         self.space = space

@@ -5,6 +5,7 @@ import errno
 import io
 import json
 import math
+import time
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from statistics import stdev
@@ -145,6 +146,27 @@ def test_a_run_of_the_whole_table_may_be_misled_too():
     lost = 0.1 * (4 - 3)
     reference = 0.1 + 0.3 * (0.2 - 0.1)
     assert shares == {0.8: 1.0, 0.4: pytest.approx(1 - lost / ((0.5 - reference) * 2 + lost))}
+
+
+def test_seconds_are_those_of_proposals_and_not_of_the_first_import(path, monkeypatch):
+    class Slow(Strategy):
+        imported = False
+
+        def propose(self, history, count, rng):
+            if not Slow.imported:
+                time.sleep(1)
+            Slow.imported = True
+            return [self.space.sample(rng, self.budget)]
+
+    monkeypatch.setattr("nas.benchmark.bench.make_contestant", lambda name, space, budget: (Slow(space, budget), None))
+    (result,) = run_bench([str(path)], ["slow"], trials=[2], repeats=2)
+    assert Slow.imported
+    assert result.seconds < 1 / 4 / 2
+
+
+def test_keras_tuners_oracles_are_silent(path, capfd):
+    run_bench([str(path)], ["keras-tuner-random"], trials=[2], repeats=1, processes=1)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_two_benches_give_the_same_numbers_on_any_number_of_processes(path):

@@ -13,6 +13,8 @@ def nodes(count, auth_mode):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_AUTH_MODE", auth_mode)
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        # On a cold disk Ray's server takes longer to start than the half a minute that it is given.
+        patch.setenv("RAY_gcs_server_port_wait_time_s", "180")
         from ray.cluster_utils import Cluster
 
         # A node that is gone is noticed after seconds instead of half a minute.
