@@ -150,15 +150,16 @@ class Journal:
 
     def _append(self, event: Mapping[str, Any]) -> None:
         with keeping(self.path):
-            before = self.path.stat().st_size
-            with self.path.open("ab") as file:
+            before, rest = self.path.stat().st_size, _line(event) + b"\n"
+            # Unbuffered: what a full disk refuses must not be written once more when the file is closed.
+            with self.path.open("ab", buffering=0) as file:
                 try:
-                    file.write(_line(event) + b"\n")
-                    file.flush()
+                    while rest:
+                        rest = rest[file.write(rest) :]
                     os.fsync(file.fileno())
                 except OSError:
-                    # A full disk may have taken half a line.
-                    os.truncate(self.path, before)
+                    # It may have taken half a line.
+                    file.truncate(before)
                     raise
 
     def _bytes(self) -> bytes:

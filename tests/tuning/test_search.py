@@ -4,9 +4,7 @@ import fcntl
 import json
 import os
 import re
-import resource
 import shutil
-import signal
 import socket
 import threading
 import time
@@ -262,19 +260,13 @@ def test_the_last_trials_are_in_mlflow_while_the_final_stage_runs(tmp_path, monk
     assert told == [[], [(0, 0), (0, 1)], [(0, 2)], [(0, 2)]]
 
 
-def test_a_full_disk_cannot_be_locked_and_says_so(tmp_path):
+def test_a_full_disk_cannot_be_locked_and_says_so(tmp_path, full_disk):
     folder = SearchFolder(tmp_path, "digits")
     with folder.locked():
         pass
-    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
-    previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limit[1]))  # stands in for a disk that is full
-    try:
-        with pytest.raises(SearchError, match="cannot write to the runs directory"), folder.locked():
-            pass
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
-        signal.signal(signal.SIGXFSZ, previous)
+    refused = pytest.raises(SearchError, match="cannot write to the runs directory")
+    with full_disk(0), refused, folder.locked():
+        pass
 
 
 @pytest.fixture
