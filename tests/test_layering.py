@@ -33,6 +33,7 @@ ALLOWED = {
     "objectives": {"errors", "quantity"},
     "quantity": set(),
     "yaml_file": {"errors"},
+    "processes": set(),
     "resources": {"errors", "yaml_file"},
     "architecture": {"errors", "quantity"},
     "trial": CORE,
@@ -47,7 +48,7 @@ ALLOWED = {
     "export": CORE | {"config", "datasets", "training", "trial"},
     "comparison": CORE | {"pareto", "trial"},
     "hypermodel": CORE | {"space"},
-    "benchmark": CORE | {"pareto", "resources", "space", "strategies", "training", "trial"},
+    "benchmark": CORE | {"pareto", "processes", "resources", "space", "strategies", "training", "trial"},
     "tuning": CORE
     | {
         "command_line",
@@ -56,6 +57,7 @@ ALLOWED = {
         "export",
         "noise",
         "pareto",
+        "processes",
         "resources",
         "space",
         "strategies",

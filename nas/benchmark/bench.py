@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from statistics import fmean, stdev
 from typing import final
 
@@ -20,6 +20,7 @@ from nas.benchmark.score import Truth
 from nas.benchmark.table_space import TableSpace
 from nas.benchmark.tables import load_table
 from nas.errors import NasError
+from nas.processes import end_with_parent, interrupts_for_parent_only
 from nas.strategies.early_stopping import make_early_stopping
 
 NONE = "none"
@@ -229,12 +230,20 @@ def _run_all(tasks: Sequence[Task], processes: int, on_run: Callable[[int, int],
             if on_run is not None:
                 on_run(len(runs), len(tasks))
         return runs
+    others, spawn = set(active_children()), get_context("spawn")
     try:
-        with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-            for run in pool.map(run_task, tasks):
-                runs.append(run)
-                if on_run is not None:
-                    on_run(len(runs), len(tasks))
+        with ProcessPoolExecutor(processes, mp_context=spawn, initializer=end_with_parent) as pool:
+            try:
+                with interrupts_for_parent_only():
+                    futures = [pool.submit(run_task, task) for task in tasks]
+                for future in futures:
+                    runs.append(future.result())
+                    if on_run is not None:
+                        on_run(len(runs), len(tasks))
+            except KeyboardInterrupt:
+                for process in set(active_children()) - others:
+                    process.kill()  # otherwise what runs would be waited for
+                raise
     except BrokenProcessPool:
         raise BenchError(
             f"a process of the benchmark was killed after {len(runs)} of {len(tasks)} runs; run it again, with fewer "

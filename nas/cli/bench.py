@@ -60,7 +60,7 @@ def bench(
         _check_plot(plot)
 
     def on_run(done: int, total: int) -> None:
-        if errors.is_terminal:
+        if errors.file.isatty():
             errors.print(f"{done} of {total} runs", end="\r" if done < total else "\n")
 
     try:

@@ -36,7 +36,7 @@ class Progress:
         self.started = time.monotonic()
         self.first = 0.0
         self.now = "starting TensorFlow and reading the data"
-        self.live = Live(console=errors, refresh_per_second=4, transient=True) if errors.is_terminal else None
+        self.live = Live(console=errors, refresh_per_second=4, transient=True) if errors.file.isatty() else None
 
     @property
     def done(self) -> int:

@@ -16,7 +16,7 @@ from nas.cli.front import print_front
 from nas.cli.listing import complete_experiments
 from nas.cli.signals import Signals, TerminatedError
 from nas.cli.terminal import MaxParams, RunsDir, TableFormat, TrackingUri, errors, output
-from nas.command_line import RUNS_DIR, command_line
+from nas.command_line import RUNS_DIR, command_line, without_password
 from nas.errors import NasError
 from nas.quantity import counted
 from nas.trial import TrialStatus
@@ -73,7 +73,7 @@ def search(
     """
     from nas.config import load_experiment
     from nas.resources import find_experiment
-    from nas.tuning import Plan
+    from nas.tuning import Plan, SearchFolder
     from nas.tuning.baseline import at_cost_of, baseline_plan
     from nas.tuning.one_network import one_network_settings
 
@@ -107,6 +107,11 @@ def search(
     if dry_run:
         _print_plan(plan, other)
         return
+    if not fresh:
+        for each in filter(None, (plan, other)):
+            folder = SearchFolder(runs_dir, each.experiment.name)
+            if folder.exists:
+                folder.check_same(each.experiment, each.space_text, each.info)
     done = _complete(plan, runs_dir, tracking_uri, fresh)
     if other is not None:
         compared = _complete(at_cost_of(done, other), runs_dir, tracking_uri, fresh)
@@ -119,9 +124,9 @@ def _complete(plan: Plan, runs_dir: Path, tracking_uri: str | None, fresh: bool)
 
     folder = SearchFolder(runs_dir, plan.experiment.name)
     if folder.exists and not fresh:
-        folder.check_same(plan.experiment, plan.space_text)
         ended = Search(folder.name, runs_dir)
         if ended.is_done(plan.experiment):
+            ended.check_succeeded()
             more = "its space is used up" if folder.journal.exhausted else "--trials N adds trials"
             errors.print(f"The search {folder.name!r} is finished; {more}, --fresh starts over.")
             print_front(ended, runs_dir)
@@ -190,7 +195,7 @@ def _run(plan: Plan, runs_dir: Path, tracking_uri: str | None, fresh: bool) -> S
         # Of the journal: the last trial may have ended there and not been shown yet.
         known = folder.trials() if folder.exists else []
         kept = sum(1 for trial in known if trial.status is not TrialStatus.RUNNING)
-        again = shlex.join([sys.argv[0] if Path(sys.argv[0]).name == "nas" else "nas", *_without_fresh(sys.argv[1:])])
+        again = shlex.join([sys.argv[0] if Path(sys.argv[0]).name == "nas" else "nas", *_arguments()])
         errors.print(
             f"Interrupted; {kept} finished trials are kept. Go on with:\n  {again}", markup=False, soft_wrap=True
         )
@@ -208,11 +213,12 @@ def _trainings(experiment: ExperimentConfig) -> str:
 
 def _command_line() -> str:
     """As it was typed, to be shown with the results."""
-    return shlex.join(["nas", *_without_fresh(sys.argv[1:])])
+    return shlex.join(["nas", *_arguments()])
 
 
-def _without_fresh(arguments: list[str]) -> list[str]:
-    return [argument for argument in arguments if argument != "--fresh"]
+def _arguments() -> list[str]:
+    """Those that go on with the search, without a password: they are kept, printed and shared."""
+    return [without_password(argument) for argument in sys.argv[1:] if argument != "--fresh"]
 
 
 def _settings(pairs: list[str]) -> dict[str, Any]:

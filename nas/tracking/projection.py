@@ -132,7 +132,7 @@ class Projection:
                 self._write_standing(known, record, rank)
         self._write_progress(records, status)
         if ending:
-            self._write_front(records)
+            self._write_front(records, status)
             self._writer.set_status(self._parent, status)
 
     def _write_standing(self, known: KnownRun, record: TrialRecord, rank: int | None) -> None:
@@ -225,12 +225,12 @@ class Projection:
             picture=f"get-artifact?path=front.svg&run_uuid={self._parent.run_id}" if status != "RUNNING" else "",
         )
 
-    def _write_front(self, records: Sequence[TrialRecord]) -> None:
+    def _write_front(self, records: Sequence[TrialRecord], status: RunStatus) -> None:
         objectives = self._search.objectives
         front = ParetoFront.of(records, objectives.costs)
         volume = hypervolume(front, objectives.limits)
         document = tables.front_json(front, search=self._search.name, hypervolume=volume)
-        digest = hashlib.blake2b(f"{len(records)}{document}".encode(), digest_size=16).hexdigest()
+        digest = hashlib.blake2b(f"{len(records)}{status}{document}".encode(), digest_size=16).hexdigest()
         if self._parent.tags.get(_FRONT_DIGEST) == digest and FILES_MISSING not in self._parent.tags:
             return
         title = f"{self._search.name}: accuracy against {COSTS[objectives.axis]}"
@@ -247,6 +247,7 @@ class Projection:
                     name=self._search.name,
                     story=self._search.story,
                     objectives=objectives,
+                    finished=status == "FINISHED",
                 ).encode(),
             },
         )

@@ -34,7 +34,7 @@ def report_html(
     name: str,
     story: Story,
     objectives: Objectives,
-    finished: bool = True,
+    finished: bool,
 ) -> str:
     """The page.
 

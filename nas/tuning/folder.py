@@ -14,6 +14,7 @@ from typing import Any, TypeVar, final
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from nas.config import ExperimentConfig
+from nas.datasets import DatasetInfo
 from nas.errors import NasError
 from nas.trial import TrialRecord
 from nas.tuning.durable import write_atomically
@@ -55,6 +56,7 @@ class SearchFacts(BaseModel):
         command: the command line that asked for it last, or "".
         machine: what it ran on, in one line.
         versions: of the packages that shape the numbers.
+        labels_digest: of the labels of all images, or "" before they were read.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -67,6 +69,7 @@ class SearchFacts(BaseModel):
     command: str = ""
     machine: str = ""
     versions: dict[str, str] = {}
+    labels_digest: str = ""
 
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -111,10 +114,12 @@ class SearchFolder:
             (self.path / "weights").mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise self._unwritable(error) from None
-        if not self.exists:
+        if self.exists:
+            facts = facts.model_copy(update={"labels_digest": self.facts().labels_digest})
+        else:
             self.journal.create()
         write_atomically(self.path / "space.yaml", space_text)
-        write_atomically(self.path / "facts.json", facts.model_dump_json(indent=2) + "\n")
+        self._write_facts(facts)
         write_atomically(self.path / "experiment.json", experiment.model_dump_json(indent=2) + "\n")
 
     def experiment(self) -> ExperimentConfig:
@@ -136,6 +141,9 @@ class SearchFolder:
             SearchError: the file is missing or damaged.
         """
         return self._read("facts.json", SearchFacts)
+
+    def _write_facts(self, facts: SearchFacts) -> None:
+        write_atomically(self.path / "facts.json", facts.model_dump_json(indent=2) + "\n")
 
     def _read(self, name: str, model: type[Model]) -> Model:
         try:
@@ -186,8 +194,8 @@ class SearchFolder:
                 f"journal from a backup, or start over with --fresh"
             )
 
-    def check_same(self, experiment: ExperimentConfig, space_text: str) -> None:
-        """Refuse to continue a search as another one.
+    def check_same(self, experiment: ExperimentConfig, space_text: str, data: DatasetInfo) -> None:
+        """Refuse to continue a search as another one, or on other data.
 
         Raises:
             SearchError: naming the settings that differ.
@@ -202,10 +210,37 @@ class SearchFolder:
         ]
         if not changed and self.space_text() != space_text:
             changed = [f"the file of the space {experiment.space!r} has changed"]
+        if not changed:
+            facts = self.facts()
+            pairs = {
+                "the data set": (facts.dataset, data.name),
+                "the images' shape": (facts.input_shape, data.input_shape),
+                "the number of classes": (len(facts.labels), data.classes),
+                "the labels": (facts.labels, data.labels),
+            }
+            changed = [f"{what} was {was}, is {now}" for what, (was, now) in pairs.items() if was != now][:1]
         if changed:
             raise SearchError(
                 f"the search {self.name!r} exists with other settings ({'; '.join(changed)}); give another --name, or "
                 f"--fresh to start over"
+            )
+
+    def check_labels(self, digest: str) -> None:
+        """Refuse to go on with data that have got other images or classes since the search began.
+
+        Args:
+            digest: of the labels of all images.
+
+        Raises:
+            SearchError: they are not the same.
+        """
+        facts = self.facts()
+        if not facts.labels_digest:
+            self._write_facts(facts.model_copy(update={"labels_digest": digest}))
+        elif facts.labels_digest != digest:
+            raise SearchError(
+                f"the search {self.name!r} was started with other images of {facts.dataset}: some were added, removed "
+                f"or labeled anew; restore them, give another --name, or --fresh to start over"
             )
 
     def set_aside(self) -> Path:

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING, Literal
 
 from nas.config import ExperimentConfig
@@ -96,17 +97,16 @@ def make_executor(
     Raises:
         NasError: the data or the device is not there.
     """
-    from nas.datasets import load
     from nas.training import select_devices
 
     if experiment.engine == "ray":
-        with _ray_tasks(experiment) as executor:
+        with _ray_tasks(experiment, folder) as executor:
             yield executor
         return
     if experiment.workers == 0:
         # Devices first: reading the data starts TensorFlow, and then they are fixed.
         devices = select_devices(experiment.device, most=experiment.gpus_per_trial)
-        data = load(experiment.dataset)
+        data = _load(experiment, folder)
         yield InProcess(
             data=data,
             training=experiment.training,
@@ -119,7 +119,7 @@ def make_executor(
     check(experiment, found.kind)
     dealt = places(found, per_trial=experiment.gpus_per_trial, trials_per_gpu=experiment.trials_per_gpu)
     check_workers(experiment.workers, dealt)
-    data = load(experiment.dataset)
+    data = _load(experiment, folder)
     allocation = allocate(
         experiment.workers,
         places=dealt,
@@ -150,9 +150,8 @@ def make_executor(
 
 
 @contextmanager
-def _ray_tasks(experiment: ExperimentConfig) -> Iterator[Executor]:
+def _ray_tasks(experiment: ExperimentConfig, folder: SearchFolder) -> Iterator[Executor]:
     """On a Ray cluster; whether it can run a trial at all is known before the data are read."""
-    from nas.datasets import load
     from nas.training import select_devices
     from nas.tuning.ray_cluster import connected, nodes, share
     from nas.tuning.ray_engine import RayTasks
@@ -176,7 +175,7 @@ def _ray_tasks(experiment: ExperimentConfig) -> Iterator[Executor]:
             place = Place(kind="gpu")
         check(experiment, place.kind)
         executor = RayTasks(
-            data=load(experiment.dataset),
+            data=_load(experiment, folder),
             training=experiment.training,
             need=need,
             slots=slots,
@@ -188,6 +187,18 @@ def _ray_tasks(experiment: ExperimentConfig) -> Iterator[Executor]:
             yield executor
         finally:
             executor.close()
+
+
+def _load(experiment: ExperimentConfig, folder: SearchFolder) -> DatasetSpec:
+    """The data, if they are those that the search was started with."""
+    from nas.datasets import load
+
+    data = load(experiment.dataset)
+    digest = sha256()
+    for split in (data.train, data.validation, data.test):
+        digest.update(b"%d labels:" % len(split.labels) + split.labels.tobytes())
+    folder.check_labels(digest.hexdigest())
+    return data
 
 
 def _cores() -> int:

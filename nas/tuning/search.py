@@ -72,6 +72,19 @@ class Search:
             and not missing(records, experiment)
         )
 
+    def check_succeeded(self) -> None:
+        """Refuse what came to nothing.
+
+        Raises:
+            SearchError: every trial failed.
+        """
+        records = self.trials
+        if records and all(record.status is TrialStatus.FAILED for record in records):
+            raise SearchError(
+                f"every trial failed, the last with: {records[-1].reason.rstrip('.')}. Mend that and start over with "
+                f"--fresh."
+            )
+
     @property
     def ended_trials(self) -> int:
         """How many trials have ended, failed ones and stopped ones included; not those that were refused."""

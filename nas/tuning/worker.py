@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import parent_process
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas.config import TrainingConfig
+from nas.processes import end_with_parent
 from nas.training.place import Place
 from nas.tuning.execution import Epoch, Outcome, Task, attempt, one_line
 
@@ -69,9 +67,7 @@ def start(setup: Setup, epochs: Connection) -> None:
 
 def _set_up(setup: Setup, epochs: Connection) -> None:
     _redirect_stderr(setup.log)
-    # Ctrl-C goes to the whole group of processes; the parent decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _end_with_parent()
+    end_with_parent()
     start_tensorflow(setup.place, setup.threads)
     from nas.training import open_place
     from nas.tuning.shared_data import read_shared
@@ -142,16 +138,3 @@ def _redirect_stderr(log: Path) -> None:
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     os.dup2(descriptor, 2)
     os.close(descriptor)
-
-
-def _end_with_parent() -> None:
-    """A worker does not outlive its parent, however that ended."""
-    parent = parent_process()
-    if parent is None:
-        return
-
-    def watch() -> None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True, name="nas-parent-watch").start()

@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import final
 
 from nas.config import TrainingConfig
+from nas.processes import interrupts_for_parent_only
 from nas.training.place import Place
 from nas.tuning import worker
 from nas.tuning.execution import START_SECONDS, Epoch, Executor, Outcome, Task, not_started, too_long
@@ -126,14 +127,14 @@ class Workers(Executor):
         slot.pool = ProcessPoolExecutor(1, mp_context=context, initializer=worker.start, initargs=(slot.setup, send))
         slot.epochs, slot.ready, slot.trials, slot.first_bytes, slot.reason = receive, False, 0, 0, ""
         before = set(multiprocessing.active_children())
-        with _without_main():
+        with _without_main(), interrupts_for_parent_only():
             slot.pool.submit(os.getpid)  # an executor starts its process with its first task
         (slot.process,) = set(multiprocessing.active_children()) - before
         send.close()
 
     def _send(self, slot: _Slot, task: Task) -> None:
         if slot.pool is None:
-            return
+            raise RuntimeError(f"worker {slot.setup.slot} has been closed")
         try:
             slot.future = slot.pool.submit(worker.run, task)
             slot.pool.submit(worker.clean_up)

@@ -5,11 +5,16 @@ import errno
 import io
 import json
 import math
+import os
+import signal
+import subprocess
+import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from statistics import stdev
 
+import psutil
 import pytest
 
 from nas.architecture import Budget
@@ -31,6 +36,8 @@ c,1000,0.4,0.1,0.7
 d,1000,0.9,0.9,0.9
 e,10000,0.8,0.8,0.8
 """
+
+INTERRUPTED = "Interrupted: a benchmark keeps nothing. Fewer --repeats or --strategies take less time.\n"
 
 
 @pytest.fixture
@@ -266,7 +273,7 @@ def test_a_run_that_is_interrupted_leaves_no_picture_and_says_what_is_kept(capsy
     monkeypatch.setattr("nas.benchmark.run_bench", interrupted)
     code, out, err = run(capsys, "--table", path, "--plot", tmp_path / "x.png")
     assert (code, out) == (130, "")
-    assert err == "Interrupted: a benchmark keeps nothing. Fewer --repeats or --strategies take less time.\n"
+    assert err == INTERRUPTED
     assert not (tmp_path / "x.png").exists()
 
 
@@ -377,14 +384,37 @@ def test_optuna_is_told_the_limit_as_a_constraint():
     assert in_vain["optuna-tpe-ungated"] < 20 < in_vain["keras-tuner-random"]
 
 
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_its_processes_end_with_it_in_silence(number):
+    command = [sys.executable, "-c", "from nas.cli import run; run()", "bench", "--strategies", "ehvi"]
+    command += ["--repeats", "100", "--processes", "2"]
+    bench = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process, children = psutil.Process(bench.pid), []
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and sum("spawn_main" in " ".join(each.cmdline()) for each in children) < 2:
+        time.sleep(0.01)
+        children = process.children()
+    # Ctrl-C is for all of them, while they start.
+    (os.killpg if number == signal.SIGINT else os.kill)(bench.pid, number)
+    _, err = bench.communicate(timeout=30)
+    if number == signal.SIGINT:
+        assert (bench.returncode, err) == (130, INTERRUPTED)
+    _, alive = psutil.wait_procs(children, timeout=20)
+    assert len(children) >= 2
+    assert not alive
+
+
 def test_a_killed_process_is_said_in_one_sentence(path, monkeypatch):
     class Killed(ThreadPoolExecutor):
-        def __init__(self, processes, mp_context):
+        def __init__(self, processes, **_):
             super().__init__(processes)
 
-        def map(self, function, tasks):
-            yield function(tasks[0])
-            raise BrokenProcessPool
+        def submit(self, function, task):
+            future = super().submit(function, task)
+            if task.seed:
+                future = Future()
+                future.set_exception(BrokenProcessPool())
+            return future
 
     monkeypatch.setattr(bench, "ProcessPoolExecutor", Killed)
     with pytest.raises(bench.BenchError, match="a process of the benchmark was killed after 1 of 2 runs; run it again"):

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 import nas
@@ -247,6 +248,27 @@ def test_a_search_that_has_enough_is_finished_in_mlflow_too(run, tmp_path):
     assert parent.info.status == "FINISHED"
 
 
+def test_a_search_of_which_every_trial_failed_is_an_error_each_time(run, tmp_path):
+    arguments = ["search", "digits", *FAST, "--runs-dir", tmp_path]
+    assert run(*arguments)[0] == 0
+    journal = tmp_path / "digits" / "trials.jsonl"
+    journal.write_text(journal.read_text().replace('"COMPLETED"', '"FAILED"'))
+    for path in (tmp_path / "digits" / "weights").iterdir():
+        path.unlink()
+    code, _, err = run(*arguments)
+    assert code == 1
+    assert err.startswith("Error: every trial failed, the last with: ")
+
+
+def test_a_baseline_that_is_another_search_is_told_before_anything_runs(run, tmp_path):
+    arguments = ["search", "digits", *FAST, "--runs-dir", tmp_path]
+    assert run(*arguments, "--name", "digits-random", "--seed", "7")[0] == 0
+    code, _, err = run(*arguments, "--baseline", "random")
+    assert code == 1
+    assert "Error: the search 'digits-random' exists with other settings (seed was 7, is 0)" in err
+    assert not (tmp_path / "digits").exists()
+
+
 def test_a_baseline_is_searched_at_the_same_cost_and_compared(run, tmp_path):
     arguments = ["search", "digits", *FAST, "--strategy", "local", "--baseline", "random", "--runs-dir", tmp_path]
     arguments += ["--space", ROOT / "tests" / "tuning" / "quick.yaml"]
@@ -416,8 +438,9 @@ def test_a_trial_that_has_not_ended_is_counted_as_such_everywhere(run, runs_dir,
 @pytest.mark.slow
 def test_ctrl_c_prints_how_to_go_on(tmp_path):
     command = [sys.executable, "-c", "from nas.cli import run; run()", "search", "digits", *FAST]
-    command += ["--trials", "50", "--runs-dir", str(tmp_path)]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    command += ["--trials", "50", "--runs-dir", str(tmp_path), "--set", "description=http://me:secret@host"]
+    colored = os.environ | {"FORCE_COLOR": "1"}
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, env=colored)
     journal = tmp_path / "digits" / "trials.jsonl"
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and not (journal.exists() and '"end"' in journal.read_text()):
@@ -427,7 +450,32 @@ def test_ctrl_c_prints_how_to_go_on(tmp_path):
     assert process.returncode == 130
     assert "finished trials are kept. Go on with:\n  nas search digits --space tiny" in err
     assert "Traceback" not in err
-    assert nas.Search("digits", tmp_path).ended_trials >= 1
+    # Nothing is drawn over in what is no terminal, and a password is not kept.
+    assert "\x1b[2K" not in err
+    search = nas.Search("digits", tmp_path)
+    assert "description=http://me:***@host" in err
+    assert "description=http://me:***@host" in search.facts.command
+    assert search.ended_trials >= 1
+
+
+@pytest.mark.slow
+def test_ctrl_c_while_a_worker_starts_is_silent(tmp_path):
+    command = [sys.executable, "-c", "from nas.cli import run; run()", "search", "digits", *FAST]
+    command += ["--workers", "1", "--runs-dir", str(tmp_path)]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+    def starts():
+        lines = [" ".join(child.cmdline()) for child in psutil.Process(process.pid).children()]
+        return any("spawn_main" in line for line in lines)
+
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not starts():
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert "Interrupted; 0 finished trials are kept." in err
 
 
 def test_a_ctrl_c_that_python_loses_ends_the_search_all_the_same(run, tmp_path, monkeypatch):

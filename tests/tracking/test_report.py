@@ -43,7 +43,8 @@ class Page(HTMLParser):
 
 
 def report(records, **changes):
-    return report_html(records, **{"name": 'a/b\'c "d" <i>', "story": STORY, "objectives": OBJECTIVES} | changes)
+    usual = {"name": 'a/b\'c "d" <i>', "story": STORY, "objectives": OBJECTIVES, "finished": True}
+    return report_html(records, **usual | changes)
 
 
 @pytest.mark.parametrize("count", [0, 1, 40])

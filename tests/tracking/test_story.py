@@ -78,7 +78,8 @@ def test_points_that_noise_explains_are_left_out():
     assert "2 on the Pareto front (1 explained by noise); the best has 90.00% validation accuracy" in text
     assert "95.00%" not in text
     assert "Left out: trial 1; trained again, no better" in text
-    page = report_html(points, name="x", story=STORY, objectives=Objectives(limits={"parameters": (10, 10_000)}))
+    objectives = Objectives(limits={"parameters": (10, 10_000)})
+    page = report_html(points, name="x", story=STORY, objectives=objectives, finished=True)
     assert "Left out: trial 1; trained again, no better" in page
     assert '<th scope="row" class="n"><a href="#trial-0">' in page
     assert '<th scope="row" class="n"><a href="#trial-1">' not in page

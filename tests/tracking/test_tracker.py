@@ -239,6 +239,7 @@ def test_a_resumed_search_goes_on_in_the_same_runs(search):
     assert tracker.close()
     first, _ = read_runs(search)
     assert first.info.status == "KILLED"
+    assert b"It is not finished" in artifact(search, first, "report.html")
 
     journal = [trial(0, 0.9, filters=4)]
     resumed = Tracker(search)
@@ -252,6 +253,16 @@ def test_a_resumed_search_goes_on_in_the_same_runs(search):
     assert [children[n].data.tags["pareto_optimal"] for n in (0, 1)] == ["true", "false"]
     steps = search.store.connect().get_metric_history(parent.info.run_id, "full_trials")
     assert [m.step for m in steps] == [1, 2]
+
+
+def test_a_search_that_had_all_its_trials_when_it_was_interrupted_is_finished_in_the_end(search):
+    for status in ("KILLED", "FINISHED"):
+        tracker = Tracker(search)
+        tracker.start(DESCRIPTION, [trial(0, 0.9)])
+        tracker.finish(status=status)
+        assert tracker.close()
+        page = artifact(search, read_runs(search)[0], "report.html")
+        assert (b"It is not finished" in page) == (status == "KILLED")
 
 
 def test_a_trial_passed_again_is_updated(search):

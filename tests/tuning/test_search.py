@@ -10,12 +10,14 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import nas
 from nas.architecture import BudgetError
 from nas.config import load_experiment
 from nas.datasets import DatasetError
+from nas.errors import NasError
 from nas.resources import find_experiment
 from nas.space import SpaceError
 from nas.strategies import StrategyError
@@ -183,6 +185,12 @@ def test_workers_train_what_the_search_itself_would(tmp_path, finished_search):
         assert trial.metrics["loss"] == pytest.approx(same.metrics["loss"], rel=0.02)
 
 
+def test_a_wrong_tracking_address_is_told_before_anything_is_written(tmp_path):
+    with pytest.raises(NasError, match="An MLflow tracking URI starts with http"):
+        run(plan(), runs_dir=tmp_path, tracking_uri="file:///tmp/x")
+    assert not list(tmp_path.iterdir())
+
+
 def test_settings_cannot_change_in_a_search(tmp_path):
     run(plan(trials=1), runs_dir=tmp_path)
     with pytest.raises(SearchError, match=r"the search 'digits' exists with other settings \(seed was 0, is 7\); give"):
@@ -258,6 +266,29 @@ def test_the_last_trials_are_in_mlflow_while_the_final_stage_runs(tmp_path, monk
     monkeypatch.setattr(Tracker, "update_front", note)
     run(plan(trials=1, **{"final.seeds": 2}), runs_dir=tmp_path)
     assert told == [[], [(0, 0), (0, 1)], [(0, 2)], [(0, 2)]]
+
+
+def test_a_search_does_not_go_on_with_other_data(tmp_path):
+    data = tmp_path / "mine.npz"
+
+    def go_on(labels):
+        images = np.zeros((len(labels), 8, 8, 1), np.uint8)
+        np.savez(data, x_train=images, y_train=labels)
+        return run(plan(**{"dataset.name": str(data), "trials": 1}), runs_dir=tmp_path)
+
+    three = np.arange(30) % 3
+    go_on(three)
+    assert go_on(three).ended_trials == 1
+    before = (tmp_path / "digits" / "facts.json").read_text()
+    with pytest.raises(SearchError, match=r"other settings \(the number of classes was 3, is 4\); give another --name"):
+        go_on(np.arange(30) % 4)
+    for others in (three[:-3], three[::-1].copy()):
+        with pytest.raises(
+            SearchError, match=r"was started with other images of .*mine.npz: some were added, removed or"
+        ):
+            go_on(others)
+    go_on(three)
+    assert (tmp_path / "digits" / "facts.json").read_text() == before
 
 
 def test_a_full_disk_cannot_be_locked_and_says_so(tmp_path, full_disk):
