@@ -51,6 +51,7 @@ def allocate(
     free_bytes: int,
     data_bytes: int,
     trials: int,
+    measures_latency: bool,
 ) -> Allocation:
     """One worker a place; on the CPU one a physical core, with one thread, as far as the memory goes.
 
@@ -63,11 +64,14 @@ def allocate(
         free_bytes: of memory.
         data_bytes: that each worker copies.
         trials: of the search.
+        measures_latency: with as many threads as the worker has, which then must not depend on today's memory and
+            trials.
     """
     if places[0].kind in _SHARED:
         fit = free_bytes // (WORKER_BYTES + data_bytes)
         slots = max(1, min(cores, fit, trials)) if workers == "auto" else workers
-        return Allocation(places=places * slots, threads=max(1, cores // slots))
+        threads = 1 if measures_latency and workers == "auto" else max(1, cores // slots)
+        return Allocation(places=places * slots, threads=threads)
     return Allocation(places=places[: min(len(places), trials) if workers == "auto" else workers])
 
 
@@ -127,6 +131,7 @@ def make_executor(
         free_bytes=free_bytes(),
         data_bytes=_copied_bytes(data),
         trials=experiment.trials,
+        measures_latency=experiment.measures_latency,
     )
     # Always the same, under the search's lock: a killed search leaves one copy of the data at most.
     shared = folder.data
