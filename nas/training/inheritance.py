@@ -55,7 +55,7 @@ def inherit(parent: Architecture, parent_weights: Weights, child: Architecture, 
     Raises:
         NasError: the weights are not the parent's.
     """
-    import_tensorflow()
+    import_tensorflow("tensorflow", "jax")
     import keras
 
     with precision("float32"):

@@ -40,6 +40,10 @@ def rebuild(architecture: Architecture, weights: Weights) -> Any:
         NasError: the weights are not those of this architecture.
     """
     import_tensorflow()
+    return _rebuilt(architecture, weights)
+
+
+def _rebuilt(architecture: Architecture, weights: Weights) -> Any:
     with precision("float32"):
         model = architecture.build()
     set_weights(model, architecture, weights)
@@ -76,8 +80,9 @@ def probabilities(model: Any, images: npt.NDArray[np.uint8], *, batch_size: int 
 
 
 def evaluate(architecture: Architecture, weights: Weights, split: Split) -> dict[str, float]:
-    """Accuracy in [0, 1] and mean cross entropy in nats, `{"accuracy", "loss"}`, in float32."""
-    p = probabilities(rebuild(architecture, weights), split.images)
+    """Accuracy in [0, 1] and mean cross entropy in nats, `{"accuracy", "loss"}`, in float32; on JAX, too."""
+    import_tensorflow("tensorflow", "jax")
+    p = probabilities(_rebuilt(architecture, weights), split.images)
     of_label = p[np.arange(len(p)), split.labels].astype(np.float64)
     return {
         "accuracy": float(np.mean(p.argmax(axis=1) == split.labels)),

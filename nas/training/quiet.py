@@ -18,13 +18,14 @@ _NAMES = {"tensorflow": "TensorFlow", "jax": "JAX"}
 _NOISE = re.compile(rb"(WARNING: All log messages before absl::InitializeLog|[IWE]\d{4} \d\d:\d\d:)")
 
 
-def import_tensorflow(backend: str = "tensorflow") -> None:
+def import_tensorflow(backend: str = "tensorflow", *others: str) -> None:
     """Imports TensorFlow and Keras once, quietly; call it before the first `import tensorflow` or `import keras`.
 
     A user who sets TF_CPP_MIN_LOG_LEVEL below 3 wants to see the log: then nothing is hidden.
 
     Args:
         backend: that Keras must run on; with "jax", TensorFlow only reads the data.
+        others: on which it may run as well, where it does.
 
     Raises:
         NasError: Keras is configured for another backend.
@@ -39,7 +40,7 @@ def import_tensorflow(backend: str = "tensorflow") -> None:
                 _import()
     import keras
 
-    if keras.backend.backend() != backend:
+    if keras.backend.backend() not in (backend, *others):
         raise NasError(
             f"Keras must run on its {_NAMES[backend]} backend, but is configured for {keras.backend.backend()!r}; "
             f"unset KERAS_BACKEND, or set it to {backend!r}."

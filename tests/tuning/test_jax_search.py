@@ -23,11 +23,15 @@ def test_a_search_on_two_virtual_devices_is_exported_and_predicts_as_on_tensorfl
         "device": "jax-cpu",
         "gpus_per_trial": 2,
         "workers": 1,
-        "final.seeds": 0,
+        "inherit": True,
+        "final.seeds": 1,
+        "final.top": 1,
     }
     search = run(Plan.of(load_experiment(find_experiment("digits"), settings)), runs_dir=tmp_path)
 
-    assert [trial.reason for trial in search.trials] == ["", ""]
+    assert [(trial.reason, trial.parent) for trial in search.trials] == [("", None), ("", 0)]
+    assert search.finished
+    assert sum(len(point.finals) for point in search.front) == 1
     best = search.best()
     weights = load_weights(search.folder.weights(best.number), best.architecture)
     data = load(DatasetConfig(name="digits"))
