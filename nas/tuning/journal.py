@@ -124,6 +124,8 @@ class Journal:
                 "duration_seconds": record.duration_seconds,
                 "reason": record.reason,
                 "log": record.log,
+                # Not that of its start if its parent's weights were gone.
+                "parent": record.parent,
             }
         )
 
@@ -207,7 +209,7 @@ def _ended(running: TrialRecord, event: Mapping[str, Any]) -> TrialRecord:
         duration_seconds=float(event["duration_seconds"]),
         reason=event["reason"],
         log=event["log"],
-        parent=running.parent,
+        parent=event.get("parent", running.parent),
     )
     if record.completed and "val_accuracy" not in record.metrics:
         raise ValueError("a trial was completed without a val_accuracy")

@@ -145,20 +145,26 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
         if trial.status != "RUNNING":
             return False
         record = self.record(trial)
-        self._running[record.number] = _Running(trial, record, time.monotonic())
+        running = self._running[record.number] = _Running(trial, record, time.monotonic())
         self.on_trial_begin(trial)
-        self.executor.submit(slot, self._task(record))
+        self.executor.submit(slot, self._task(running))
         return True
 
-    def _task(self, record: TrialRecord) -> Task:
+    def _task(self, running: _Running) -> Task:
         oracle: StrategyOracle = self.oracle
+        record, parent = running.record, None
+        checkpoint = self._checkpoint(record) if record.curve else None
+        if checkpoint is None and record.parent is not None:
+            parent = self._parent(record.number, record.parent)
+            if parent is None:
+                running.record = replace(record, parent=None)
         return Task(
             number=record.number,
             architecture=record.architecture.to_json(),
             seed=trial_seed(self.experiment.seed, record.number),
             epochs=oracle.early_stopping.target(len(record.curve)),
-            checkpoint=self._checkpoint(record) if record.curve else None,
-            parent=None if record.parent is None else self._parent(record.parent),
+            checkpoint=checkpoint,
+            parent=parent,
             measure_latency=self.experiment.measures_latency and LATENCY not in record.metrics,
             max_latency_ms=self.experiment.budget.max_latency_ms,
         )
@@ -176,10 +182,17 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
             return None
         return content
 
-    def _parent(self, number: int) -> Parent:
+    def _parent(self, child: int, number: int) -> Parent | None:
+        """What a trial starts with; None: its parent's weights are gone, and it can do without."""
         oracle: StrategyOracle = self.oracle
         architecture = oracle.records[number].architecture
-        weights = load_weights(self.folder.weights(number), architecture)
+        try:
+            weights = load_weights(self.folder.weights(number), architecture)
+        except NasError as error:
+            logger.warning(
+                "trial %d starts with random weights, as those of trial %d cannot be used: %s", child, number, error
+            )
+            return None
         return Parent(architecture=architecture.to_json(), weights=weights)
 
     def _try_again(self, outcome: Outcome) -> bool:
@@ -189,7 +202,7 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
             return False
         running.tries += 1
         logger.warning("trial %d is tried again: %s", outcome.number, outcome.reason)
-        self.executor.submit(outcome.slot, self._task(running.record))
+        self.executor.submit(outcome.slot, self._task(running))
         return True
 
     def _end(self, outcome: Outcome) -> None:

@@ -33,6 +33,14 @@ def test_reads_back_what_was_written(journal):
     assert third == TrialRecord(number=2, architecture=architecture(8), status=TrialStatus.RUNNING)
 
 
+def test_a_trial_has_the_parent_of_its_end_or_if_that_names_none_of_its_start(journal):
+    journal.start(0, architecture(4), parent=7)
+    journal.end(trial(0, 0.75, filters=4))
+    assert journal.read()[0].parent is None
+    journal.path.write_text(journal.path.read_text().replace(',"parent":null', ""))
+    assert journal.read()[0].parent == 7
+
+
 def test_a_new_journal_is_empty_and_is_made_once(journal):
     assert journal.read() == []
     fill(journal)

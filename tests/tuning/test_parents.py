@@ -9,7 +9,6 @@ from typer.testing import CliRunner
 
 from nas.architecture import Architecture
 from nas.cli.app import app
-from nas.errors import NasError
 from nas.objectives import PARAMETERS
 from nas.pareto import ParetoFront
 from nas.training import TrainingResult
@@ -87,14 +86,26 @@ def test_a_search_that_was_killed_takes_the_same_parents(inherited, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         run(plan(**INHERIT), runs_dir=tmp_path, observers=(Watcher(stop_at=2),))
     assert Search("digits", tmp_path).trial(2).parent == inherited.trial(2).parent
-    kept = tmp_path / "digits" / "weights" / f"{inherited.trial(2).parent}.npz"
-    away = kept.rename(tmp_path / "away.npz")
-    with pytest.raises(NasError, match=r"There are no weights at .*\.npz"):
-        run(plan(**INHERIT), runs_dir=tmp_path)
-    away.rename(kept)
     again = run(plan(**INHERIT), runs_dir=tmp_path)
     assert [trial.parent for trial in again.trials] == [trial.parent for trial in inherited.trials]
     assert [trial.architecture.id for trial in again.trials] == [t.architecture.id for t in inherited.trials]
+
+
+@pytest.mark.parametrize("content", [None, b"nothing"])
+def test_without_its_parent_a_trial_starts_with_random_weights_and_says_so(inherited, tmp_path, caplog, content):
+    with pytest.raises(KeyboardInterrupt):
+        run(plan(**INHERIT), runs_dir=tmp_path, observers=(Watcher(stop_at=2),))
+    kept = tmp_path / "digits" / "weights" / f"{inherited.trial(2).parent}.npz"
+    if content is None:
+        kept.unlink()
+    else:
+        kept.write_bytes(content)
+    done = run(plan(**INHERIT), runs_dir=tmp_path)
+    assert [trial.status for trial in done.trials] == [TrialStatus.COMPLETED] * 3
+    assert [trial.parent for trial in done.trials] == [None, inherited.trial(1).parent, None]
+    assert done.trial(2).curves != inherited.trial(2).curves
+    (told,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert told.startswith(f"trial 2 starts with random weights, as those of trial {kept.stem} cannot be used: ")
 
 
 def test_workers_inherit_too(inherited, tmp_path):

@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from nas.tuning import Plan, SearchFolder
 from nas.tuning.durable import StateError
 from nas.tuning.execution import Executor, Outcome
 from nas.tuning.oracle import StrategyOracle
+from nas.tuning.parents import nearest
 from nas.tuning.tuner import ArchitectureTuner
 
 EPOCHS = 2
@@ -114,11 +116,16 @@ class Slow(Counting):
         return replace(super().next_outcome(timeout_seconds, on_epoch), slot=slot)
 
 
-def searched(folder, plan, executor, trials):
+def searched(folder, plan, executor, trials, find_parent=None):
     """As `nas.tuning.run` does it, but for MLflow and the final stage; the oracle at its end."""
     folder.create(plan.experiment, plan.space_text, plan.facts())
     oracle = StrategyOracle(
-        strategy=plan.strategy, early_stopping=plan.early_stopping, journal=folder.journal, max_trials=trials, seed=0
+        strategy=plan.strategy,
+        early_stopping=plan.early_stopping,
+        journal=folder.journal,
+        max_trials=trials,
+        seed=0,
+        find_parent=find_parent,
     )
     ArchitectureTuner(
         oracle=oracle,
@@ -188,6 +195,16 @@ def test_a_trial_whose_checkpoint_is_of_no_use_begins_anew(tmp_path, caplog, con
     (told,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
     assert told.startswith(f"trial {stopped.number} begins anew, as {path} cannot be used: ")
     assert all(trial.status is not TrialStatus.FAILED for trial in folder.trials())
+
+
+def test_a_trial_that_goes_on_needs_no_parent_but_keeps_it(tmp_path):
+    plan = planned(early_stopping="pareto-asha", **{"training.epochs": 9})
+    folder, executor = SearchFolder(tmp_path, "digits"), Leaving()
+    searched(folder, plan, executor, 20, find_parent=partial(nearest, plan.space, plan.experiment.costs))
+    trials = folder.trials()
+    again = [task for task in executor.tasks if task.checkpoint is not None and trials[task.number].parent is not None]
+    assert again
+    assert all(task.parent is None for task in again)
 
 
 def test_a_folder_that_became_read_only_is_one_line(tmp_path, monkeypatch):
