@@ -26,12 +26,14 @@ _TRIES = 2
 def candidates(trials: Sequence[TrialRecord], final: FinalConfig, costs: tuple[str, ...]) -> list[TrialRecord]:
     """The trials of the front that are trained again, in its order.
 
-    Of a front with more than `final.top` points, both ends and the ones that stand most alone.
+    Of a front with more than `final.top` points, its ends, the most accurate first, and those that stand most alone.
     """
     front = list(ParetoFront.of(trials, costs))
     if final.top == "all-front" or len(front) <= final.top:
         return front
-    chosen = {point.number for point in survivors(front, final.top, costs)}
+    # What stands equally alone, as both ends do, stays in this order.
+    best_first = sorted(front, key=lambda point: -point.val_accuracy)
+    chosen = {point.number for point in survivors(best_first, final.top, costs)}
     return [point for point in front if point.number in chosen]
 
 

@@ -18,6 +18,7 @@ from nas.training import evaluate, train
 from nas.trial import FinalTraining
 from nas.tuning import Search, run
 from nas.tuning.final import candidates, final_seeds
+from tests.tracking import examples
 from tests.tuning.test_search import Watcher, plan
 
 by_parameters = attrgetter("parameters")
@@ -91,6 +92,12 @@ def test_some_of_a_front_are_its_ends_and_the_lonely_ones(tested):
     assert candidates(tested.trials, FinalConfig(top=99), PARAMETERS) == list(front)
     if len(front) > 2:
         assert candidates(tested.trials, FinalConfig(top=2), PARAMETERS) == [front[0], front[-1]]
+
+
+def test_one_of_a_front_is_the_most_accurate():
+    front = [examples.trial(n, accuracy, filters=4 + n) for n, accuracy in enumerate((0.5, 0.7, 0.9))]
+    assert candidates(front, FinalConfig(top=1), PARAMETERS) == front[2:]
+    assert candidates(front, FinalConfig(top=2), PARAMETERS) == [front[0], front[2]]
 
 
 def test_mlflow_and_the_front_show_it(tested):
