@@ -71,7 +71,9 @@ def run_finals(
     total = experiment.final.seeds * len(candidates(list(trials.values()), experiment.final, experiment.costs))
 
     def on_epoch(event: Epoch) -> None:
-        """Nobody watches single epochs of a final training."""
+        record = trials[running[event.number][0]]
+        for observer in observers:
+            observer.on_epoch(record, event.epoch, event.metrics)
 
     while (waiting or running) and not should_stop():
         while free and waiting:

@@ -14,7 +14,7 @@ class Observer(Protocol):
         """A trial starts."""
 
     def on_epoch(self, record: TrialRecord, epoch: int, metrics: dict[str, float]) -> None:
-        """A trial has finished an epoch, from 1."""
+        """A trial, or a training of it in the final stage, has finished an epoch, from 1."""
 
     def on_trial_end(self, record: TrialRecord) -> None:
         """A trial has ended and is kept."""

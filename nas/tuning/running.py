@@ -174,9 +174,7 @@ class _TrackerObserver:
             self._ended = []
 
     def on_final(self, record: TrialRecord, done: int, total: int) -> None:
-        """Along with the last trials of the search, as the epochs of a final training are not told."""
-        self.tracker.update_front([*self._ended, record])
-        self._ended = []
+        self.tracker.update_front([record])
 
     def on_trial_end(self, record: TrialRecord) -> None:
         self._ended.append(record)

@@ -67,6 +67,7 @@ def test_it_goes_on_after_an_interrupt_and_trains_nothing_twice(tested, tmp_path
     watcher = Watcher()
     done = run(plan(**SETTINGS), runs_dir=tmp_path, observers=(watcher,))
     total = 2 * len(done.front)
+    assert sum(event[0] == "epoch" for event in watcher.told) == 2 * (total - 1)
     assert [event for event in watcher.told if event[0] == "final"] == [
         ("final", number, total) for number in range(2, total + 1)
     ]

@@ -265,7 +265,7 @@ def test_the_last_trials_are_in_mlflow_while_the_final_stage_runs(tmp_path, monk
 
     monkeypatch.setattr(Tracker, "update_front", note)
     run(plan(trials=1, **{"final.seeds": 2}), runs_dir=tmp_path)
-    assert told == [[], [(0, 0), (0, 1)], [(0, 2)], [(0, 2)]]
+    assert told == [[], [(0, 0)], [(0, 1)], [(0, 2)], [(0, 2)]]
 
 
 def test_a_search_does_not_go_on_with_other_data(tmp_path):
