@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 START_SECONDS = 300.0
 """That a process may take from its first task until it is ready; some seconds are usual."""
 
+LOOK_SECONDS = 0.2
+"""Between looks at the time limit, and at trials that may have taken too long."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Parent:

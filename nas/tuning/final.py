@@ -10,7 +10,7 @@ from nas.config import FinalConfig
 from nas.pareto import ParetoFront
 from nas.strategies.evolution import survivors
 from nas.trial import FinalTraining, TrialRecord, seven_figures
-from nas.tuning.execution import Epoch, Executor, Outcome, Task, trial_seed
+from nas.tuning.execution import LOOK_SECONDS, Epoch, Executor, Outcome, Task, trial_seed
 
 if TYPE_CHECKING:
     from nas.config import ExperimentConfig
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_LOOK_SECONDS = 0.2
 _TRIES = 2
 
 
@@ -85,7 +84,7 @@ def run_finals(
             )
             executor.submit(free.pop(0), task)
             started += 1
-        outcome = executor.next_outcome(_LOOK_SECONDS, on_epoch)
+        outcome = executor.next_outcome(LOOK_SECONDS, on_epoch)
         if outcome is None:
             continue
         free.append(outcome.slot)

@@ -19,6 +19,7 @@ from nas.errors import NasError
 from nas.training.place import Place
 from nas.tuning.accelerators import share_bytes
 from nas.tuning.execution import (
+    LOOK_SECONDS,
     START_SECONDS,
     Epoch,
     Executor,
@@ -37,9 +38,6 @@ if TYPE_CHECKING:
     from nas.training import Devices
 
 logger = logging.getLogger(__name__)
-
-POLL_SECONDS = 0.2
-"""Between looks at trials that may have taken too long."""
 
 NODE_LOSSES = 5
 """Nodes that may be lost under one trial, through no fault of its own, before it counts as one that crashes."""
@@ -144,7 +142,7 @@ class RayTasks(Executor):
 
         deadline = time.monotonic() + timeout_seconds
         while self._running and (left := deadline - time.monotonic()) > 0:
-            told, _ = ray.wait(list(self._running), num_returns=1, timeout=min(left, POLL_SECONDS))
+            told, _ = ray.wait(list(self._running), num_returns=1, timeout=min(left, LOOK_SECONDS))
             outcome = self._receive(told[0], on_epoch) if told else self._late()
             if outcome is not None:
                 return outcome

@@ -19,16 +19,12 @@ from nas.training import load_weights, save_weights
 from nas.training.checkpoint import Checkpoint
 from nas.trial import TrialRecord, TrialStatus, seven_figures
 from nas.tuning.durable import keeping, write_atomically
-from nas.tuning.execution import Epoch, Executor, Outcome, Parent, Task, trial_seed
+from nas.tuning.execution import LOOK_SECONDS, Epoch, Executor, Outcome, Parent, Task, trial_seed
 from nas.tuning.folder import SearchFolder
 from nas.tuning.observer import Observer
 from nas.tuning.oracle import StrategyOracle
 
 logger = logging.getLogger(__name__)
-
-
-_LOOK_SECONDS = 0.2
-"""Between looks at the time limit while trials run."""
 
 
 @dataclass
@@ -81,7 +77,7 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
                     free.pop(0)
                 if not self._running or self.should_stop():
                     break
-                outcome = self.executor.next_outcome(_LOOK_SECONDS, self._on_epoch)
+                outcome = self.executor.next_outcome(LOOK_SECONDS, self._on_epoch)
                 if outcome is not None and not self._try_again(outcome):
                     self._end(outcome)
                     free.append(outcome.slot)

@@ -23,7 +23,7 @@ from nas.config import TrainingConfig
 from nas.processes import interrupts_for_parent_only
 from nas.training.place import Place
 from nas.tuning import worker
-from nas.tuning.execution import START_SECONDS, Epoch, Executor, Outcome, Task, not_started, too_long
+from nas.tuning.execution import LOOK_SECONDS, START_SECONDS, Epoch, Executor, Outcome, Task, not_started, too_long
 from nas.tuning.worker import Setup
 
 logger = logging.getLogger(__name__)
@@ -33,9 +33,6 @@ TRIALS_A_PROCESS = 100
 
 MEMORY_BYTES = 2 * 2**30
 """And earlier if it has grown by this since its first trial; the libraries of a GPU alone may take more."""
-
-POLL_SECONDS = 0.2
-"""Between looks at trials that may have taken too long."""
 
 
 @dataclass
@@ -106,7 +103,7 @@ class Workers(Executor):
             if left <= 0:
                 return None
             pipes = [slot.epochs for slot in self._slots if slot.epochs is not None]
-            wait([*pipes, self._woken], timeout=min(left, POLL_SECONDS))
+            wait([*pipes, self._woken], timeout=min(left, LOOK_SECONDS))
             while self._woken.poll():
                 self._woken.recv_bytes()
             for slot in self._slots:
