@@ -56,6 +56,7 @@ class TrialRecord:
         log: what it wrote about its failure, such as a traceback; "" if it did not fail.
         finals: its trainings in the final stage, which `metrics` sums up as `test_accuracy`, `test_accuracy_std` (of
             one training), `test_seeds` and `final_val_accuracy`.
+        failed_finals: why trainings of the final stage failed, by seed.
         parent: number of the trial whose weights it started with; None if it started from its own.
     """
 
@@ -69,6 +70,7 @@ class TrialRecord:
     log: str = ""
     parent: int | None = None
     finals: tuple[FinalTraining, ...] = ()
+    failed_finals: Mapping[int, str] = field(default_factory=dict)
 
     def with_final(self, training: FinalTraining) -> TrialRecord:
         """After one more training of the final stage."""
@@ -82,6 +84,10 @@ class TrialRecord:
         if len(finals) > 1:
             summary["test_accuracy_std"] = statistics.stdev(tested)
         return replace(self, finals=finals, metrics={**self.metrics, **summary})
+
+    def with_failed_final(self, seed: int, reason: str) -> TrialRecord:
+        """After a training of the final stage that failed."""
+        return replace(self, failed_finals={**self.failed_finals, seed: reason})
 
     @property
     def completed(self) -> bool:

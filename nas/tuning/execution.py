@@ -28,6 +28,9 @@ START_SECONDS = 300.0
 LOOK_SECONDS = 0.2
 """Between looks at the time limit, and at trials that may have taken too long."""
 
+TRIES = 2
+"""Of a training that crashes."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Parent:
@@ -92,6 +95,10 @@ class Outcome:
     log: str = ""
     crashed: bool = False
     refused_latency_ms: float | None = None
+
+    def may_try_again(self, tries: int) -> bool:
+        """One more try after a crash; an error that says what is wrong would only come again."""
+        return self.crashed and tries < TRIES
 
 
 class Executor(ABC):

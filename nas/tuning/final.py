@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from nas.config import FinalConfig
 from nas.pareto import ParetoFront
+from nas.quantity import counted
 from nas.strategies.evolution import survivors
 from nas.trial import FinalTraining, TrialRecord, seven_figures
-from nas.tuning.execution import LOOK_SECONDS, Epoch, Executor, Outcome, Task, trial_seed
+from nas.tuning.execution import LOOK_SECONDS, Epoch, Executor, Task, trial_seed
 
 if TYPE_CHECKING:
     from nas.config import ExperimentConfig
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from nas.tuning.observer import Observer
 
 logger = logging.getLogger(__name__)
-
-_TRIES = 2
 
 
 def candidates(trials: Sequence[TrialRecord], final: FinalConfig, costs: tuple[str, ...]) -> list[TrialRecord]:
@@ -42,7 +41,7 @@ def missing(trials: Sequence[TrialRecord], experiment: ExperimentConfig) -> list
         (record.number, seed)
         for record in candidates(trials, experiment.final, experiment.costs)
         for seed in final_seeds(experiment.seed, record.number, experiment.final.seeds)
-        if seed not in {training.seed for training in record.finals}
+        if seed not in {*(training.seed for training in record.finals), *record.failed_finals}
     ]
 
 
@@ -60,14 +59,16 @@ def run_finals(
 ) -> None:
     """Train what is missing; each result is durable as soon as it is there.
 
-    A training that fails twice is left out with a warning, and tried again by the next run of the search.
+    So is a failure, which comes to its end as that of a trial does: a crash is tried once more, and no later run tries
+    again.
     """
     trials = {record.number: record for record in folder.trials()}
+    chosen = candidates(list(trials.values()), experiment.final, experiment.costs)
     waiting = [(number, seed, 1) for number, seed in missing(list(trials.values()), experiment)]
     running: dict[int, tuple[int, int, int]] = {}
     free, started = list(range(executor.slots)), 0
     # With those of an earlier run of the search.
-    total = experiment.final.seeds * len(candidates(list(trials.values()), experiment.final, experiment.costs))
+    total = experiment.final.seeds * len(chosen)
 
     def on_epoch(event: Epoch) -> None:
         record = trials[running[event.number][0]]
@@ -89,12 +90,13 @@ def run_finals(
             continue
         free.append(outcome.slot)
         number, seed, tries = running.pop(outcome.number)
+        if outcome.may_try_again(tries):
+            logger.warning("a final training of trial %d is tried again: %s", number, outcome.reason)
+            waiting.insert(0, (number, seed, tries + 1))
+            continue
         if outcome.result is None:
-            _failed(outcome, number, tries)
-            if outcome.crashed and tries < _TRIES:
-                waiting.insert(0, (number, seed, tries + 1))
-                continue
-            total -= 1
+            folder.journal.final_failed(number, seed, outcome.reason)
+            trials[number] = trials[number].with_failed_final(seed, outcome.reason)
             continue
         training = FinalTraining(
             seed=seed,
@@ -105,7 +107,10 @@ def run_finals(
         trials[number] = trials[number].with_final(training)
         for observer in observers:
             observer.on_final(trials[number], total - len(waiting) - len(running), total)
-
-
-def _failed(outcome: Outcome, number: int, tries: int) -> None:
-    logger.warning("final training of trial %d, try %d: %s", number, tries, outcome.reason)
+    failed = [
+        f"trial {record.number} ({reason})"
+        for record in chosen
+        for reason in trials[record.number].failed_finals.values()
+    ]
+    if failed:
+        logger.warning("%s failed: %s", counted(len(failed), "final training"), "; ".join(failed))

@@ -73,12 +73,7 @@ class Journal:
                         parent=event.get("parent"),
                     )
                 elif event["event"] == "final":
-                    training = FinalTraining(
-                        seed=event["seed"],
-                        val_accuracy=float(event["val_accuracy"]),
-                        test_accuracy=float(event["test_accuracy"]),
-                    )
-                    trials[event["trial"]] = trials[event["trial"]].with_final(training)
+                    trials[event["trial"]] = _trained_again(trials[event["trial"]], event)
                 elif event["event"] == "exhausted":
                     continue
                 elif event["event"] == "continue":
@@ -141,6 +136,10 @@ class Journal:
             }
         )
 
+    def final_failed(self, trial: int, seed: int, reason: str) -> None:
+        """A training of the final stage failed, and is not tried again."""
+        self._append({"event": "final", "trial": trial, "seed": seed, "reason": reason})
+
     def repair(self) -> None:
         """Remove an unfinished last line; call it once, holding the search's lock, before writing."""
         content = self._bytes()
@@ -197,6 +196,18 @@ class Journal:
 
 def _line(event: Mapping[str, Any]) -> bytes:
     return json.dumps(event, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _trained_again(record: TrialRecord, event: Mapping[str, Any]) -> TrialRecord:
+    if "reason" in event:
+        return record.with_failed_final(event["seed"], event["reason"])
+    return record.with_final(
+        FinalTraining(
+            seed=event["seed"],
+            val_accuracy=float(event["val_accuracy"]),
+            test_accuracy=float(event["test_accuracy"]),
+        )
+    )
 
 
 def _ended(running: TrialRecord, event: Mapping[str, Any]) -> TrialRecord:

@@ -192,9 +192,8 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
         return Parent(architecture=architecture.to_json(), weights=weights)
 
     def _try_again(self, outcome: Outcome) -> bool:
-        """One more try for a trial that crashed; an error that says what is wrong would only come again."""
         running = self._running[outcome.number]
-        if not outcome.crashed or running.tries > 1:
+        if not outcome.may_try_again(running.tries):
             return False
         running.tries += 1
         logger.warning("trial %d is tried again: %s", outcome.number, outcome.reason)

@@ -11,6 +11,7 @@ from nas.cli import main
 from nas.cli.front import print_front
 from nas.config import FinalConfig
 from nas.datasets import load
+from nas.errors import NasError
 from nas.objectives import PARAMETERS
 from nas.tracking import tables
 from nas.tracking.views import QUIETED
@@ -74,6 +75,31 @@ def test_it_goes_on_after_an_interrupt_and_trains_nothing_twice(tested, tmp_path
     assert [[f.seed for f in trial.finals] for trial in done.trials] == [
         [f.seed for f in trial.finals] for trial in tested.trials
     ]
+
+
+@pytest.mark.parametrize(("error", "times"), [(NasError("it cannot be"), 1), (RuntimeError("it crashed"), 2)])
+def test_a_training_that_fails_is_done_and_named(tmp_path, monkeypatch, caplog, error, times):
+    calls = []
+
+    def score(architecture, weights, split):
+        calls.append(architecture.id)
+        if len(calls) <= times:
+            raise error
+        return evaluate(architecture, weights, split)
+
+    monkeypatch.setattr("nas.training.evaluate", score)
+    settings = SETTINGS | {"trials": 1, "training.epochs": 1}
+    done = run(plan(**settings), runs_dir=tmp_path)
+    assert done.finished
+    assert len(calls) == times + 1
+    (record,) = done.trials
+    failed, kept = final_seeds(done.experiment.seed, 0, 2)
+    assert [training.seed for training in record.finals] == [kept]
+    reason = f"{'' if times == 1 else 'RuntimeError: '}{error}"
+    assert record.failed_finals == {failed: reason}
+    assert caplog.messages[-1] == f"1 final training failed: trial 0 ({reason})"
+    run(plan(**settings), runs_dir=tmp_path)
+    assert len(calls) == times + 1
 
 
 def test_workers_score_too(tested, tmp_path):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from nas.trial import TrialRecord, TrialStatus
+from nas.trial import FinalTraining, TrialRecord, TrialStatus
 from nas.tuning.durable import StateError
 from nas.tuning.journal import Journal, JournalError
 from tests.tracking.examples import architecture, failed, trial
@@ -31,6 +31,15 @@ def test_reads_back_what_was_written(journal):
     assert first == trial(0, 0.75, filters=4)
     assert (second.status, second.reason) == (TrialStatus.FAILED, "The loss became nan in epoch 2.")
     assert third == TrialRecord(number=2, architecture=architecture(8), status=TrialStatus.RUNNING)
+
+
+def test_a_failed_training_of_the_final_stage_is_kept_beside_those_that_ended(journal):
+    fill(journal)
+    training = FinalTraining(seed=7, val_accuracy=0.7, test_accuracy=0.6)
+    journal.final_failed(0, 5, "The loss became nan in epoch 2.")
+    journal.final(0, training)
+    first = journal.read()[0]
+    assert (first.finals, first.failed_finals) == ((training,), {5: "The loss became nan in epoch 2."})
 
 
 def test_a_trial_has_the_parent_of_its_end_or_if_that_names_none_of_its_start(journal):
