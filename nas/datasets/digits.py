@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from typing import TYPE_CHECKING, Any
 
 from nas.datasets import tfds_catalog, tfds_source
+from nas.datasets.images import shape_of
 from nas.datasets.spec import Arrays, DatasetInfo
 from nas.datasets.tfds_prepare import install
 
@@ -20,8 +22,8 @@ def accepts(config: DatasetConfig) -> bool:
     return config.name == INFO.name
 
 
-def peek(config: DatasetConfig) -> DatasetInfo:  # noqa: ARG001
-    return INFO
+def peek(config: DatasetConfig) -> DatasetInfo:
+    return dataclasses.replace(INFO, input_shape=shape_of(INFO.input_shape, config))
 
 
 def load_arrays(config: DatasetConfig) -> Arrays:
@@ -36,9 +38,8 @@ def load_arrays(config: DatasetConfig) -> Arrays:
 
         tfds.disable_progress_bar()  # A second of work, once: not worth the user's screen.
         install(lambda stage: builder_class()(data_dir=stage), config.data_dir)
-    plain = config.model_copy(update={"name": f"{INFO.name}:{_VERSION}", "image_size": None, "grayscale": False})
-    arrays = tfds_source.load_arrays(plain)
-    return Arrays(info=INFO, train=arrays.train)
+    arrays = tfds_source.load_arrays(config.model_copy(update={"name": f"{INFO.name}:{_VERSION}"}))
+    return Arrays(info=peek(config), train=arrays.train)
 
 
 @functools.cache  # TFDS registers a builder when its class is made, and refuses a second.

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nas.datasets.images import adapt, shape_of
 from nas.datasets.spec import Arrays, DatasetError, DatasetInfo, Split
 
 if TYPE_CHECKING:
     from nas.config import DatasetConfig
 
+_READ_BATCH = 1024
 _PAIRS = {
     "train": (("x_train", "y_train"), ("images", "labels")),
     "validation": (("x_val", "y_val"),),
@@ -32,13 +34,13 @@ def peek(config: DatasetConfig) -> DatasetInfo:
     """
     with _open(config) as archive:
         pairs = _pairs(config, archive)
-        shape = _header_shape(config, pairs["train"][0])
+        shape = shape_of(_header_shape(config, pairs["train"][0]), config)
         labels = [_labels(config, archive, key) for _, key in pairs.values()]
         return _info(config, archive, shape, labels)
 
 
 def load_arrays(config: DatasetConfig) -> Arrays:
-    """The archive's arrays; float images in [0, 1] become uint8 levels.
+    """The archive's arrays, resized if `image_size` is given; float images in [0, 1] become uint8 levels.
 
     Raises:
         DatasetError: no such file, not the expected arrays, or values out of range.
@@ -121,7 +123,7 @@ def _read(config: DatasetConfig, archive: Any, key: str) -> np.ndarray:
 
 
 def _images(config: DatasetConfig, archive: Any, key: str) -> np.ndarray:
-    """uint8 `(n, height, width, channels)`."""
+    """uint8 `(n, height, width, channels)`, of the shape that the configuration asks for."""
     images = _read(config, archive, key)
     _check_rank(config, key, images.shape)
     if images.dtype.kind == "f":
@@ -131,7 +133,14 @@ def _images(config: DatasetConfig, archive: Any, key: str) -> np.ndarray:
         images = np.rint(images * 255).astype(np.uint8)
     elif images.dtype != np.uint8:
         raise DatasetError(f"{config.name}: {key} must be uint8, or float in [0, 1]; received {images.dtype}")
-    return images[..., None] if images.ndim == 3 else images
+    images = images[..., None] if images.ndim == 3 else images
+    if not len(images) or shape_of(images.shape[1:], config) == images.shape[1:]:
+        return images
+    import tensorflow as tf
+
+    with tf.device("CPU"):
+        starts = range(0, len(images), _READ_BATCH)
+        return np.concatenate([adapt(images[at : at + _READ_BATCH], config).numpy() for at in starts])
 
 
 def _labels(config: DatasetConfig, archive: Any, key: str) -> np.ndarray:

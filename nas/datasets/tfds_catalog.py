@@ -11,6 +11,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nas.datasets.images import shape_of
 from nas.datasets.spec import DatasetError, DatasetInfo
 
 if TYPE_CHECKING:
@@ -163,15 +164,14 @@ def _read(path: Path, root: Path, config: DatasetConfig) -> Prepared:
         raise DatasetError(f"images must be uint8; TFDS data set {name!r} has {image['dtype']}")
     if "train" not in splits:
         raise DatasetError(f"a train split is needed; TFDS data set {name!r} has {sorted(splits)}")
-    if config.image_size is not None:
-        height = width = config.image_size
+    height, width, channels = shape_of((height, width, max(channels, 1)), config)
     if min(height, width) < 1:
         raise DatasetError(f"images of {name!r} have several sizes: set dataset.image_size")
     return Prepared(
         path=path,
         info=DatasetInfo(
             name=name,
-            input_shape=(height, width, 1 if config.grayscale else max(channels, 1)),
+            input_shape=(height, width, channels),
             labels=tuple(labels),
         ),
         image_key=image_key,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nas.datasets import tfds_catalog
+from nas.datasets.images import adapt
 from nas.datasets.spec import Arrays, DatasetError, DatasetInfo, Split
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def load_arrays(config: DatasetConfig) -> Arrays:
     prepared = tfds_catalog.find(config)
     try:
         builder = tfds.builder_from_directory(prepared.path)
-        splits = {name: _read(builder, name, prepared) for name in _SPLITS if prepared.splits.get(name)}
+        splits = {name: _read(builder, name, prepared, config) for name in _SPLITS if prepared.splits.get(name)}
     except (OSError, tf.errors.OpError) as error:
         # TensorFlow puts the name of a graph node, in double braces, before what happened.
         reason = getattr(error, "message", str(error)).partition("\n")[0].rpartition("}} ")[2]
@@ -49,20 +50,14 @@ def load_arrays(config: DatasetConfig) -> Arrays:
     return Arrays(info=prepared.info, **splits)
 
 
-def _read(builder: Any, split: str, prepared: tfds_catalog.Prepared) -> Split:
+def _read(builder: Any, split: str, prepared: tfds_catalog.Prepared, config: DatasetConfig) -> Split:
     import tensorflow as tf
     import tensorflow_datasets as tfds
 
     height, width, channels = prepared.info.input_shape
 
     def prepare(example: dict[str, Any]) -> tuple[Any, Any]:
-        image = example[prepared.image_key]
-        if channels == 1 and image.shape[-1] == 3:
-            image = tf.image.rgb_to_grayscale(image)
-        if tuple(image.shape[:2]) != (height, width):
-            resized = tf.image.resize(image, (height, width), antialias=True)
-            image = tf.cast(tf.round(resized), tf.uint8)
-        return image, example[prepared.label_key]
+        return adapt(example[prepared.image_key], config), example[prepared.label_key]
 
     # One file after the other, so that the order, and with it every split, is the same everywhere.
     order = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)

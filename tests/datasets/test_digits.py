@@ -40,11 +40,6 @@ def test_plain_tfds_reads_them(tfds_dir):
     assert sum(1 for _ in builder.as_dataset(split="train[:10]")) == 10
 
 
-def test_are_one_channel_of_8x8_whatever_the_folder_options_say(tfds_dir):
-    config = DatasetConfig(name="digits", data_dir=str(tfds_dir), image_size=32, grayscale=True)
-    assert load(config).info.input_shape == (8, 8, 1)
-
-
 def test_two_processes_prepare_at_once(tmp_path):
     """This one and another, which is started before they begin."""
     import tensorflow_datasets  # noqa: F401

@@ -49,6 +49,27 @@ def test_float_images_become_levels(save):
     assert (load(config).test.images[..., 0] == IMAGES).all()
 
 
+def test_gray_of_colors_and_colors_of_other_sizes(save):
+    colors = np.stack([IMAGES, IMAGES, IMAGES], axis=-1)
+    config = save(x_train=colors, y_train=LABELS, x_test=colors[:, :3], y_test=LABELS)
+    gray = load(config.model_copy(update={"image_size": 5, "grayscale": True}))
+    assert gray.info.input_shape == (5, 5, 1)
+    tall = load(
+        save(x_train=colors, y_train=LABELS, x_test=colors, y_test=LABELS).model_copy(update={"grayscale": True})
+    )
+    assert np.abs(tall.test.images[..., 0].astype(int) - IMAGES).max() <= 1
+
+
+@pytest.mark.parametrize("read", [peek, load])
+def test_no_gray_of_two_channels(save, read):
+    config = save(images=np.stack([IMAGES, IMAGES], axis=-1), labels=LABELS).model_copy(update={"grayscale": True})
+    with pytest.raises(DatasetError) as told:
+        read(config)
+    assert str(told.value) == (
+        f"dataset.grayscale needs images of 1 or 3 channels; {config.name!r} has 2; leave it out"
+    )
+
+
 def test_peek_reads_the_header_only(tmp_path, monkeypatch):
     path = tmp_path / "it.npz"
     np.savez(path, images=np.zeros((10, 64, 64, 3), np.uint8), labels=np.arange(10))

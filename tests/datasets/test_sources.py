@@ -47,6 +47,18 @@ def test_contract(example):
         assert split.images.max() > 200
 
 
+def test_image_size_and_grayscale(example):
+    config = DatasetConfig(**example | {"image_size": 11, "grayscale": True})
+    spec = load(config)
+    assert spec.info == peek(config)
+    assert spec.info.input_shape == spec.train.images.shape[1:] == spec.test.images.shape[1:] == (11, 11, 1)
+    # The same images in the same order: resizing moves their mean a little.
+    plain = load(DatasetConfig(**example))
+    assert (spec.train.labels == plain.train.labels).all()
+    means = [images.reshape(len(images), -1).mean(axis=1) for images in (spec.train.images, plain.train.images)]
+    assert np.corrcoef(*means)[0, 1] > 0.8
+
+
 def test_splits_are_fixed_by_the_seed(example):
     first, again, other = (load(DatasetConfig(**example, split_seed=seed)) for seed in (1, 1, 2))
     for name in ("train", "validation", "test"):
