@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,7 @@ def batches(
 
     check_augmentation(split.images.shape[1:], augmentation)
     with tf.device("CPU"):
-        images, labels = tf.constant(split.images), tf.constant(split.labels)
+        images, labels = on_device(split)
 
     def batch(index: Any, seed: Any) -> tuple[Any, Any]:
         return gather(images, index, augmentation=augmentation, seed=seed), tf.gather(labels, index)
@@ -57,7 +58,7 @@ def padded_batches(split: Split, *, batch_size: int) -> Any:
     import tensorflow as tf
 
     with tf.device("CPU"):
-        images, labels = tf.constant(split.images), tf.constant(split.labels)
+        images, labels = on_device(split)
 
     def batch(positions: Any) -> tuple[Any, Any, Any]:
         index = positions % len(split)
@@ -66,6 +67,20 @@ def padded_batches(split: Split, *, batch_size: int) -> Any:
 
     positions = tf.data.Dataset.range(-(-len(split) // batch_size) * batch_size).batch(batch_size, drop_remainder=True)
     return positions.map(batch, tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
+
+
+_kept: weakref.WeakKeyDictionary[Split, tuple[str, Any, Any]] = weakref.WeakKeyDictionary()
+
+
+def on_device(split: Split) -> tuple[Any, Any]:
+    """Images and labels as tensors on the current device, copied there once for all trials."""
+    import tensorflow as tf
+
+    device = tf.zeros(()).device
+    kept = _kept.get(split)
+    if kept is None or kept[0] != device:
+        kept = _kept[split] = (device, tf.constant(split.images), tf.constant(split.labels))
+    return kept[1:]
 
 
 def order(images: int, *, batch_size: int, shuffle_seed: int | None, drop_remainder: bool = False) -> Any:

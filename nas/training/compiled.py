@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import time
-import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
@@ -163,9 +162,9 @@ def _make_train_chunk(
     """A function that trains on batches: (positions `(n, batch)`, seeds `(n, 2)`) -> summed (loss, correct answers)."""
     import tensorflow as tf
 
-    from nas.datasets.pipeline import gather
+    from nas.datasets.pipeline import gather, on_device
 
-    images, labels = _on_device(split)
+    images, labels = on_device(split)
 
     def learn(x: Any, y: Any) -> Any:
         weights = [tf.convert_to_tensor(weights.value) for weights in network.weights]
@@ -205,9 +204,9 @@ def _make_score(network: Network, split: Split, *, batch_size: int) -> Callable[
     """A function that validates: () -> summed (cross entropy, correct answers) over the split."""
     import tensorflow as tf
 
-    from nas.datasets.pipeline import gather
+    from nas.datasets.pipeline import gather, on_device
 
-    images, labels = _on_device(split)
+    images, labels = on_device(split)
     calls = -(-len(split) // batch_size)
     size = -(-len(split) // calls)
     # Each batch has the same size; the last ones begin again at the front, with images that count for nothing.
@@ -250,20 +249,6 @@ def _right(probabilities: Any, labels: Any) -> Any:
     import tensorflow as tf
 
     return tf.cast(tf.equal(tf.argmax(probabilities, 1), labels), tf.float32)
-
-
-_kept: weakref.WeakKeyDictionary[Split, tuple[str, Any, Any]] = weakref.WeakKeyDictionary()
-
-
-def _on_device(split: Split) -> tuple[Any, Any]:
-    """Images and labels as tensors on the current device, copied there once for all trials."""
-    import tensorflow as tf
-
-    device = tf.zeros(()).device
-    kept = _kept.get(split)
-    if kept is None or kept[0] != device:
-        kept = _kept[split] = (device, tf.constant(split.images), tf.constant(split.labels))
-    return kept[1:]
 
 
 @contextmanager

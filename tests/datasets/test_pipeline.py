@@ -5,7 +5,7 @@ import pytest
 
 from nas.config import AugmentationConfig
 from nas.datasets import DatasetError, Split
-from nas.datasets.pipeline import augment, batches
+from nas.datasets.pipeline import augment, batches, padded_batches
 
 
 @pytest.fixture
@@ -33,6 +33,18 @@ def test_scaled_and_in_order(split):
     assert (images.min(), images.max()) == (0.0, 1.0)
     assert (labels == split.labels).all()
     assert [len(labels) for _, labels in data] == [16, 16, 16, 2]
+
+
+def test_a_split_is_copied_once_for_all_trials(split, monkeypatch):
+    import tensorflow as tf
+
+    copied = []
+    constant = tf.constant
+    monkeypatch.setattr(tf, "constant", lambda value, *rest: copied.append(value) or constant(value, *rest))
+    for _ in range(2):
+        batches(split, batch_size=16, shuffle_seed=0)
+        padded_batches(split, batch_size=16)
+    assert sum(value is split.images for value in copied) == 1
 
 
 def test_drop_remainder_gives_static_shapes(split):

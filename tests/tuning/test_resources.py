@@ -43,11 +43,12 @@ def test_shared_data_are_the_same_data(data, shared):
         assert (getattr(mapped, name).labels == getattr(data, name).labels).all()
 
 
-def test_a_worker_copies_what_it_trains_on_unless_that_is_too_large(data, monkeypatch):
+def test_a_worker_copies_what_it_trains_on_and_twice_what_it_streams(data, monkeypatch):
     size = data.train.images.nbytes + data.validation.images.nbytes
-    assert _copied_bytes(data) == size > 0
+    assert _copied_bytes(data, CPU) == size > 0
+    assert _copied_bytes(data, Place(kind="jax-cpu")) == 2 * size
     monkeypatch.setattr(compiled, "LARGEST_DATA_BYTES", size - 1)
-    assert _copied_bytes(data) == 0
+    assert _copied_bytes(data, CPU) == 2 * size
 
 
 def gpu(name):
