@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 import shutil
@@ -63,7 +64,8 @@ def export(
         architecture: the specification.
         weights: as trained, in the order of `keras.Model.get_weights()`.
         labels: one name a class, in the order of the probabilities.
-        to: a folder that is absent, empty, or an earlier export, which is replaced.
+        to: a folder that is absent, empty, or an earlier export, which is replaced. An export that is killed while it
+            replaces one may leave it in `.NAME.old-*` beside the folder; the next export puts it back first.
         check_images: uint8 `(n, height, width, channels)`, n > 0, on which the export must predict what the trained
             model predicts.
         format: a key of `FORMATS`.
@@ -78,6 +80,7 @@ def export(
     writer = _format(format)
     _check_input(architecture, labels, check_images)
     to = to.resolve()
+    _recover(to)
     _check_destination(to)
     model = rebuild(architecture, weights)
     expected = probabilities(model, check_images)
@@ -88,9 +91,9 @@ def export(
         stage.chmod(0o755)  # mkdtemp's 0700 would keep a model server of another user out
         _write(writer, model, stage, labels=labels)
         difference = _compare(writer, expected, writer.predict(stage, check_images))
-        (stage / "labels.txt").write_text("".join(f"{' '.join(label.split())}\n" for label in labels))
-        (stage / "architecture.json").write_text(architecture.to_json() + "\n")
-        (stage / "architecture.svg").write_text(diagram(architecture).svg(), encoding="utf-8")
+        (stage / "labels.txt").write_text("".join(f"{' '.join(label.split())}\n" for label in labels), "utf-8")
+        (stage / "architecture.json").write_text(architecture.to_json() + "\n", "utf-8")
+        (stage / "architecture.svg").write_text(diagram(architecture).svg(), "utf-8")
         card = {
             "created_by": f"nas {__version__}",
             "format": format,
@@ -100,7 +103,7 @@ def export(
             "largest_difference": difference,
             "inherited_from": inherited_from,
         }
-        (stage / CARD).write_text(json.dumps(card, indent=2) + "\n")
+        (stage / CARD).write_text(json.dumps(card, indent=2) + "\n", "utf-8")
         size = sum(file.stat().st_size for file in stage.rglob("*") if file.is_file())
         _put_in_place(stage, to)
     except OSError as error:
@@ -134,6 +137,16 @@ def _check_input(architecture: Architecture, labels: Sequence[str], check_images
         )
     if not len(check_images):
         raise ExportError("An export is checked on at least one image; received none. Pass validation images.")
+
+
+def _recover(to: Path) -> None:
+    """Put back what an export that was killed between its two renames had moved aside."""
+    for aside in to.parent.glob(f".{glob.escape(to.name)}.old-*"):
+        with contextlib.suppress(OSError):
+            if not to.exists():
+                (aside / "export").rename(to)
+        if to.exists():
+            shutil.rmtree(aside, ignore_errors=True)
 
 
 def _check_destination(to: Path) -> None:

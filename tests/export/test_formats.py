@@ -1,8 +1,10 @@
 """The contract of every registered export format, and the one way that all exports take."""
 
 import json
+import locale
 import os
 import resource
+import shutil
 import signal
 import stat
 
@@ -78,6 +80,16 @@ def test_labels_architecture_and_card_lie_beside_it_and_nothing_else_is_left(nam
     assert (card["format"], card["architecture"]) == (name, arguments["architecture"].id)
     assert os.listdir(tmp_path / "deep") == ["model"]
     assert stat.S_IMODE(folder.stat().st_mode) & 0o055 == 0o055
+
+
+def test_labels_are_utf8_in_every_locale(arguments, tmp_path, honest):
+    before = locale.setlocale(locale.LC_CTYPE)
+    locale.setlocale(locale.LC_CTYPE, "C")
+    try:
+        export(**arguments | {"labels": ["猫", "été", "eel"]}, to=tmp_path / "model", format=honest)
+    finally:
+        locale.setlocale(locale.LC_CTYPE, before)
+    assert (tmp_path / "model" / "labels.txt").read_text(encoding="utf-8") == "猫\nété\neel\n"
 
 
 def test_a_mixed_precision_policy_does_not_reach_the_export(arguments, tmp_path):
@@ -157,6 +169,20 @@ def test_an_earlier_export_survives_one_that_fails(arguments, tmp_path, honest, 
     with pytest.raises(ExportError):
         export(**arguments, to=tmp_path / "model", format=honest)
     assert (tmp_path / "model" / "mine").exists()
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_what_a_killed_export_moved_aside_is_put_back_or_thrown_away(there, arguments, tmp_path, honest, monkeypatch):
+    export(**arguments, to=tmp_path / "model", format=honest)
+    (tmp_path / "model" / "mine").touch()
+    aside = tmp_path / ".model.old-killed" / "export"
+    aside.parent.mkdir()
+    (shutil.copytree if there else os.rename)(tmp_path / "model", aside)
+    monkeypatch.setitem(FORMATS, "wrong", Wrong(lambda p: p * 0))
+    with pytest.raises(ExportError):
+        export(**arguments, to=tmp_path / "model", format=honest)
+    assert (tmp_path / "model" / "mine").exists()
+    assert os.listdir(tmp_path) == ["model"]
 
 
 def test_an_empty_folder_is_used(arguments, tmp_path, honest):
