@@ -48,8 +48,8 @@ class RegisteredModel:
 
     @property
     def uri(self) -> str:
-        """What `mlflow.pyfunc.load_model` and `mlflow models serve` take."""
-        return f"models:/{self.name}@{ALIAS}"
+        """Of this version, for `mlflow.pyfunc.load_model` and `mlflow models serve`."""
+        return f"models:/{self.name}/{self.version}"
 
 
 def register_model(

@@ -96,7 +96,7 @@ def test_export_registers_the_exported_trial(run, finished_search, tmp_path):
     where = ["--runs-dir", finished_search.folder.runs_dir, "--to", tmp_path / "model"]
     code, out, _ = run("export", "digits", "--best", *where, "--register", "digits-small")
     assert code == 0
-    version = re.search(r"Version (\d+) of the registered model 'digits-small': models:/digits-small@champion", out)
+    version = re.search(r"Version (\d+) of the registered model 'digits-small': models:/digits-small/\1\n", out)
     client = finished_search.tracking_run().store.connect()
     found = client.get_model_version_by_alias("digits-small", "champion")
     assert version

@@ -40,6 +40,7 @@ def test_the_registered_model_predicts_what_the_trained_one_does(finished_search
 def test_the_last_version_is_champion_and_belongs_to_its_trial(finished_search, registered):
     client = finished_search.tracking_run().store.connect()
     assert [model.version for model in registered] == [1, 2]
+    assert [model.uri for model in registered] == ["models:/tiny digits/1", "models:/tiny digits/2"]
     version = client.get_model_version_by_alias("tiny digits", "champion")
     assert int(version.version) == 2
     run = client.get_run(version.run_id)
