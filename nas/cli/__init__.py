@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -65,4 +66,6 @@ def _close_full_output() -> None:
 
 def run() -> None:
     """The console script."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without ± shows ?, as stderr does by itself
     sys.exit(main())

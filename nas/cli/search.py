@@ -90,7 +90,7 @@ def search(
         "trials": trials,
         "training.epochs": epochs,
         "time_limit": time_limit,
-        "workers": workers if workers is None or not workers.isdigit() else int(workers),
+        "workers": workers if workers is None or not workers.isdecimal() else int(workers),
         "engine": engine,
         "ray_address": ray_address,
         "device": device,

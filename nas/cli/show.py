@@ -266,7 +266,7 @@ def find_trial(target: str, runs_dir: Path) -> TrialRecord | None:
     name, _, number = target.rpartition("/")
     if name not in searches(runs_dir):
         return None
-    if not number.isdigit():
+    if not number.isdecimal():
         raise NasError(f"a trial is named by its number, such as {name}/17; received {target!r}")
     return Search(name, runs_dir).trial(int(number))
 

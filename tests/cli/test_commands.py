@@ -411,6 +411,28 @@ def test_closed_files_are_no_fault():
     assert subprocess.run(["sh", "-c", shell]).returncode == 0
 
 
+def test_output_that_has_no_such_letter_shows_another():
+    code = "import sys; from nas.cli import run; sys.argv = ['nas', 'bench', '--help']; run()"
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"?" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("search", "digits", "--dry-run", "--workers", "²"), "workers: "),
+        (("show", "digits/²"), "a trial is named by its number, such as digits/17; received 'digits/²'"),
+    ],
+)
+def test_a_digit_that_is_no_number_is_one_line(arguments, message, run, runs_dir):
+    code, out, error = run(*arguments, "--runs-dir", runs_dir)
+    assert (code, out) == (1, "")
+    assert message in error
+    assert "a fault in nas" not in error
+
+
 def test_wrong_usage_is_exit_2(run):
     assert run("serch")[0] == 2
     assert run("search")[0] == 2
