@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nas.datasets.spec import Arrays, DatasetError, DatasetInfo, Split
+from nas.datasets.spec import Arrays, DatasetError, DatasetInfo, Split, expanded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +25,7 @@ _Files = dict[str, list[tuple[Path, int]]]
 
 def accepts(config: DatasetConfig) -> bool:
     # A name with one slash may still be TFDS' name/config; these beginnings can only be paths.
-    return Path(config.name).expanduser().is_dir() or config.name.startswith((".", "/", "~"))
+    return config.name.startswith((".", "/", "~")) or Path(config.name).is_dir()
 
 
 def peek(config: DatasetConfig) -> DatasetInfo:
@@ -75,7 +75,7 @@ def load_arrays(config: DatasetConfig) -> Arrays:
 
 def _files(config: DatasetConfig) -> tuple[tuple[str, ...], _Files]:
     """Class names, and (path, label) of each image by split, without opening one."""
-    root = Path(config.name).expanduser()
+    root = expanded(config.name)
     if not root.is_dir():
         raise DatasetError(f"an existing folder of class folders is needed; {config.name!r} is not there")
     tops = _folders(root)

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from nas.datasets import tfds_catalog
-from nas.datasets.spec import DatasetError
+from nas.datasets.spec import DatasetError, expanded
 from nas.datasets.tfds_prepare import install, target_of, tfds_builder
 
 _UNSIGNED_BYTE = 0x08
@@ -30,7 +30,7 @@ def prepare(name: str, source: str | Path, data_dir: str | Path | None = None) -
     Raises:
         DatasetError: unknown name, a missing or damaged file, or one that is not of this data set.
     """
-    folder = Path(source).expanduser()
+    folder = expanded(source)
     if not folder.is_dir():
         raise DatasetError(f"--from needs a folder with idx files; {str(source)!r} is none")
     with tempfile.TemporaryDirectory(prefix="nas-idx-") as unpacked:

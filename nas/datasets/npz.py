@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import zipfile
-from pathlib import Path
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nas.datasets.images import adapt, shape_of
-from nas.datasets.spec import Arrays, DatasetError, DatasetInfo, Split
+from nas.datasets.spec import Arrays, DatasetError, DatasetInfo, Split, expanded
 
 if TYPE_CHECKING:
     from nas.config import DatasetConfig
@@ -34,7 +36,8 @@ def peek(config: DatasetConfig) -> DatasetInfo:
     """
     with _open(config) as archive:
         pairs = _pairs(config, archive)
-        shape = shape_of(_header_shape(config, pairs["train"][0]), config)
+        shapes = {split: _header_shape(config, images) for split, (images, _) in pairs.items()}
+        shape = shape_of(shapes["train"], config)
         labels = [_labels(config, archive, key) for _, key in pairs.values()]
         return _info(config, archive, shape, labels)
 
@@ -60,13 +63,13 @@ def load_arrays(config: DatasetConfig) -> Arrays:
 
 
 def _open(config: DatasetConfig) -> Any:
-    path = Path(config.name).expanduser()
+    path = expanded(config.name)
     try:
         # Objects are never unpickled: an archive is data, and may come from anywhere.
         archive = np.load(path, allow_pickle=False)
     except FileNotFoundError as error:
         raise DatasetError(f"an existing .npz file is needed; received {config.name!r}") from error
-    except (OSError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
         raise DatasetError(f"{config.name!r} cannot be read as an .npz file: {error}") from error
     except ValueError as error:  # numpy takes anything else for a pickle, and says how to read that unsafely
         raise DatasetError(
@@ -100,15 +103,17 @@ def _pairs(config: DatasetConfig, archive: Any) -> dict[str, tuple[str, str]]:
 
 
 def _header_shape(config: DatasetConfig, key: str) -> tuple[int, ...]:
-    with zipfile.ZipFile(Path(config.name).expanduser()) as archive, archive.open(f"{key}.npy") as member:
+    with _reading(config, key), zipfile.ZipFile(expanded(config.name)) as archive, archive.open(f"{key}.npy") as member:
         major, _ = np.lib.format.read_magic(member)
         read = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
-        shape, _, _ = read(member)
-    _check_rank(config, key, shape)
+        shape, _, dtype = read(member)
+    _check_images(config, key, shape, dtype)
     return (*shape[1:], 1) if len(shape) == 3 else shape[1:]
 
 
-def _check_rank(config: DatasetConfig, key: str, shape: tuple[int, ...]) -> None:
+def _check_images(config: DatasetConfig, key: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    if dtype.kind != "f" and dtype != np.uint8:
+        raise DatasetError(f"{config.name}: {key} must be uint8, or float in [0, 1]; received {dtype}")
     if len(shape) not in (3, 4):
         raise DatasetError(
             f"{config.name}: {key} must be (n, height, width) or (n, height, width, channels); received {shape}"
@@ -116,23 +121,28 @@ def _check_rank(config: DatasetConfig, key: str, shape: tuple[int, ...]) -> None
 
 
 def _read(config: DatasetConfig, archive: Any, key: str) -> np.ndarray:
-    try:
+    with _reading(config, key):
         return np.asarray(archive[key])
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+
+
+@contextmanager
+def _reading(config: DatasetConfig, key: str) -> Iterator[None]:
+    try:
+        yield
+    # RuntimeError: a password, or a compression that Python does not know.
+    except (ValueError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise DatasetError(f"{config.name}: {key} cannot be read as plain numbers: {error}") from error
 
 
 def _images(config: DatasetConfig, archive: Any, key: str) -> np.ndarray:
     """uint8 `(n, height, width, channels)`, of the shape that the configuration asks for."""
     images = _read(config, archive, key)
-    _check_rank(config, key, images.shape)
+    _check_images(config, key, images.shape, images.dtype)
     if images.dtype.kind == "f":
         # NaN fails this comparison too.
         if not (images.size and images.min() >= 0 and images.max() <= 1):
             raise DatasetError(f"{config.name}: float images must lie in [0, 1], without NaN; {key} does not")
         images = np.rint(images * 255).astype(np.uint8)
-    elif images.dtype != np.uint8:
-        raise DatasetError(f"{config.name}: {key} must be uint8, or float in [0, 1]; received {images.dtype}")
     images = images[..., None] if images.ndim == 3 else images
     if not len(images) or shape_of(images.shape[1:], config) == images.shape[1:]:
         return images
@@ -158,7 +168,10 @@ def _labels(config: DatasetConfig, archive: Any, key: str) -> np.ndarray:
 
 def _info(config: DatasetConfig, archive: Any, shape: tuple[int, ...], labels: list[np.ndarray]) -> DatasetInfo:
     if "class_names" in archive.files:
-        names = tuple(str(name) for name in _read(config, archive, "class_names"))
+        given = _read(config, archive, "class_names")
+        if given.ndim != 1:
+            raise DatasetError(f"{config.name}: class_names must be names of shape (n,); received shape {given.shape}")
+        names = tuple(name.decode(errors="replace") if isinstance(name, bytes) else str(name) for name in given)
     else:
         there = np.unique(np.concatenate(labels)).tolist()
         # A class that nothing belongs to would cost each network parameters, and be its answer never.

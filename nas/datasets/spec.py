@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas.errors import NasError
@@ -16,6 +17,21 @@ Shape = tuple[int, int, int]
 
 class DatasetError(NasError):
     """A data set that is missing, unreadable or does not fit."""
+
+
+def expanded(path: str | Path) -> Path:
+    """A user's path, with the home directory in place of its `~`.
+
+    Raises:
+        DatasetError: nobody knows that home directory.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise DatasetError(
+            f"the home directory of {str(path)!r} is not known; give a path without ~, for TFDS in TFDS_DATA_DIR or "
+            f"dataset.data_dir"
+        ) from error
 
 
 @dataclass(frozen=True, kw_only=True)

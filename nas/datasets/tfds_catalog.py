@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nas.datasets.images import shape_of
-from nas.datasets.spec import DatasetError, DatasetInfo
+from nas.datasets.spec import DatasetError, DatasetInfo, expanded
 
 if TYPE_CHECKING:
     from nas.config import DatasetConfig
@@ -41,8 +41,12 @@ class Prepared:
 
 
 def data_dir_of(data_dir: str | Path | None) -> Path:
-    """Where TFDS keeps prepared data sets: as given, else `TFDS_DATA_DIR`, else `~/tensorflow_datasets`."""
-    return Path(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+    """Where TFDS keeps prepared data sets: as given, else `TFDS_DATA_DIR`, else `~/tensorflow_datasets`.
+
+    Raises:
+        DatasetError: there is no home directory.
+    """
+    return expanded(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets")
 
 
 def find(config: DatasetConfig) -> Prepared:
@@ -136,7 +140,10 @@ def _default_config(folder: Path) -> str | None:
     """The configuration that a bare name means: TFDS' default if it is prepared, else the only one."""
     configs = sorted(path.name for path in folder.glob("[!.]*") if _numbered(path, "*"))
     metadata = folder / ".config" / "metadata.json"
-    default = json.loads(metadata.read_text()).get("default_config_name") if metadata.is_file() else None
+    try:
+        default = json.loads(metadata.read_text("utf-8")).get("default_config_name") if metadata.is_file() else None
+    except (OSError, AttributeError, ValueError) as error:
+        raise _unreadable(metadata, error) from error
     if default in configs:
         return str(default)
     if len(configs) > 1:
@@ -150,16 +157,16 @@ def _default_config(folder: Path) -> str | None:
 def _read(path: Path, root: Path, config: DatasetConfig) -> Prepared:
     name = _reference(path, root)
     try:
-        features = json.loads((path / "features.json").read_text())["featuresDict"]["features"]
-        info = json.loads((path / "dataset_info.json").read_text())
+        features = json.loads((path / "features.json").read_text("utf-8"))["featuresDict"]["features"]
+        info = json.loads((path / "dataset_info.json").read_text("utf-8"))
         image_key, label_key = _keys(features, info, name)
         image, label = features[image_key]["image"], features[label_key]["classLabel"]
         height, width, channels = (int(side) for side in image["shape"]["dimensions"])
         splits = {split["name"]: sum(map(int, split["shardLengths"])) for split in info["splits"]}
         names = path / f"{label_key}.labels.txt"
-        labels = names.read_text().splitlines() if names.is_file() else map(str, range(int(label["numClasses"])))
+        labels = names.read_text("utf-8").splitlines() if names.is_file() else map(str, range(int(label["numClasses"])))
     except (OSError, KeyError, TypeError, ValueError) as error:
-        raise DatasetError(f"{path} is not readable as a TFDS data set ({error!r}); prepare it again") from error
+        raise _unreadable(path, error) from error
     if image["dtype"] != "uint8":
         raise DatasetError(f"images must be uint8; TFDS data set {name!r} has {image['dtype']}")
     if "train" not in splits:
@@ -178,6 +185,10 @@ def _read(path: Path, root: Path, config: DatasetConfig) -> Prepared:
         label_key=label_key,
         splits=splits,
     )
+
+
+def _unreadable(path: Path, error: Exception) -> DatasetError:
+    return DatasetError(f"{path} is not readable as a TFDS data set ({error!r}); prepare it again")
 
 
 def _keys(features: dict[str, Any], info: dict[str, Any], name: str) -> tuple[str, str]:

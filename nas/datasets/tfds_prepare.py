@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from nas.datasets import tfds_catalog
-from nas.datasets.spec import DatasetError
+from nas.datasets.spec import DatasetError, expanded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -32,7 +32,7 @@ def prepare_tfds(name: str, data_dir: str | Path | None = None, manual_dir: str 
     Raises:
         DatasetError: unknown name, no network (within ten seconds), or whatever TFDS could not do.
     """
-    manual = Path(manual_dir).expanduser() if manual_dir else None
+    manual = expanded(manual_dir) if manual_dir else None
 
     def make(stage: Path) -> Any:
         builder = tfds_builder(name, stage)

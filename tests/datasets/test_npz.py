@@ -125,6 +125,56 @@ def test_bad_input(case, save):
         load(save(**arrays))
 
 
+def test_class_names_of_bytes_are_text(save):
+    assert peek(save(images=IMAGES, labels=LABELS, class_names=np.array([b"cat", "été".encode()]))).labels == (
+        "cat",
+        "été",
+    )
+
+
+def test_class_names_are_a_list(save):
+    config = save(images=IMAGES, labels=LABELS, class_names=np.array("cat"))
+    with pytest.raises(DatasetError) as told:
+        peek(config)
+    assert str(told.value) == f"{config.name}: class_names must be names of shape (n,); received shape ()"
+
+
+@pytest.mark.parametrize("key", ["x_train", "x_test"])
+@pytest.mark.parametrize("read", [peek, load])
+def test_dtypes_that_cannot_be_loaded_are_known_from_the_header(key, read, save):
+    arrays = {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES, "y_test": LABELS}
+    config = save(**arrays | {key: IMAGES.astype(np.uint16)})
+    with pytest.raises(DatasetError) as told:
+        read(config)
+    assert str(told.value) == f"{config.name}: {key} must be uint8, or float in [0, 1]; received uint16"
+
+
+def _peek_and_load(config):
+    peek(config)
+    load(config)
+
+
+@pytest.mark.parametrize("where", ["images", "labels", "header", "name", "version"])
+@pytest.mark.parametrize("write", [np.savez, np.savez_compressed])
+def test_damaged_files(where, write, tmp_path):
+    path = tmp_path / "it.npz"
+    write(path, images=np.zeros((12, 40, 50), np.uint8), labels=LABELS)
+    content = path.read_bytes()
+    images, labels = content.index(b"images.npy"), content.index(b"labels.npy")
+    directory = content.index(b"PK\x01\x02")
+    at = {
+        "images": images + 60,
+        "labels": labels + 60,
+        "header": images + 30,
+        "name": images,
+        "version": directory + 6,
+    }[where]
+    path.write_bytes(content[:at] + b"\xf0" * 12 + content[at + 12 :])
+    with pytest.raises(DatasetError, match=r"cannot be read as (plain numbers|an \.npz file)") as told:
+        _peek_and_load(DatasetConfig(name=str(path)))
+    assert "\n" not in str(told.value)
+
+
 def test_unreadable_files(tmp_path):
     with pytest.raises(DatasetError, match=r"an existing \.npz file is needed"):
         load(DatasetConfig(name=str(tmp_path / "none.npz")))

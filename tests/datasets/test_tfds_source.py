@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import locale
 import shutil
 import time
 
@@ -114,6 +115,35 @@ def test_bare_name_of_several_configurations(tiny_tfds, tmp_path):
     (tmp_path / "thing" / ".config").mkdir()
     (tmp_path / "thing" / ".config" / "metadata.json").write_text(json.dumps({"default_config_name": "b"}))
     assert peek(DatasetConfig(name="thing", data_dir=str(tmp_path))).name == "thing/b:3.1.0"
+    for damaged in ("{", "[]"):
+        (tmp_path / "thing" / ".config" / "metadata.json").write_text(damaged)
+        with pytest.raises(
+            DatasetError, match=r"metadata\.json is not readable as a TFDS data set .* prepare it again"
+        ):
+            peek(DatasetConfig(name="thing", data_dir=str(tmp_path)))
+
+
+def test_labels_are_utf8_in_every_locale(copied):
+    (copied / "1.10.0" / "label.labels.txt").write_text("猫\nété\neel\n", encoding="utf-8")
+    before = locale.setlocale(locale.LC_CTYPE)
+    locale.setlocale(locale.LC_CTYPE, "C")
+    try:
+        info = peek(DatasetConfig(name="thing:1.10.0", data_dir=str(copied.parent)))
+    finally:
+        locale.setlocale(locale.LC_CTYPE, before)
+    assert info.labels == ("猫", "été", "eel")
+
+
+def test_a_home_that_nobody_knows():
+    with pytest.raises(DatasetError) as told:
+        peek(DatasetConfig(name="mnist", data_dir="~no such user/data"))
+    assert str(told.value) == (
+        "the home directory of '~no such user/data' is not known; give a path without ~, for TFDS in TFDS_DATA_DIR or "
+        "dataset.data_dir"
+    )
+    for name in ("~no such user/it.npz", "~no such user/pictures"):
+        with pytest.raises(DatasetError, match=r"the home directory of '~no such user/.*' is not known"):
+            peek(DatasetConfig(name=name))
 
 
 @pytest.mark.parametrize(
