@@ -15,7 +15,8 @@ def shown(monkeypatch):
 
     def make(*, terminal):
         text = io.StringIO()
-        console = Console(file=text, force_terminal=terminal, width=120, color_system=None)
+        text.isatty = lambda: terminal
+        console = Console(file=text, force_terminal=terminal or None, width=120, color_system=None)
         monkeypatch.setattr(progress, "errors", console)
         return progress.Progress(trials=4, epochs=3, time_limit=None), text
 
@@ -48,6 +49,12 @@ def test_a_terminal_also_shows_what_runs_now(shown):
         display.live.refresh()
         assert "1/4 trials  1 on the front  best 50.00% at" in text.getvalue()
         assert "epoch 2/3, 25.00%" in text.getvalue()
+
+
+def test_colors_that_are_forced_make_no_terminal_of_a_file(shown, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    display, _ = shown(terminal=False)
+    assert display.live is None
 
 
 def test_kept_trials_count(shown):
