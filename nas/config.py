@@ -159,6 +159,13 @@ class ExperimentConfig(_Strict):
         """Whether each network is measured before it is trained."""
         return LATENCY in self.objectives or self.budget.max_latency_ms is not None
 
+    @field_validator("name")
+    @classmethod
+    def _not_mlflows(cls, name: str) -> str:
+        if name == "mlartifacts" or name.startswith("mlflow.db"):
+            raise ValueError(f"{name!r} is where MLflow keeps its own, beside the searches; give another name")
+        return name
+
     @field_validator("objectives")
     @classmethod
     def _known_objectives(cls, objectives: tuple[str, ...]) -> tuple[str, ...]:

@@ -70,10 +70,12 @@ class Result:
         return tuple(fmean(shares) for shares in zip(*self.runs, strict=True))
 
     @property
-    def errors(self) -> tuple[float, ...]:
-        """Standard errors of these means; 0 for a single run."""
+    def errors(self) -> tuple[float | None, ...]:
+        """Standard errors of these means; None for a single run, of which nothing is known."""
         many = len(self.runs) > 1
-        return tuple(stdev(shares) / math.sqrt(len(shares)) if many else 0.0 for shares in zip(*self.runs, strict=True))
+        return tuple(
+            stdev(shares) / math.sqrt(len(shares)) if many else None for shares in zip(*self.runs, strict=True)
+        )
 
     @property
     def name(self) -> str:

@@ -21,7 +21,7 @@ def as_records(results: Sequence[Result]) -> list[dict[str, Any]]:
             "early_stopping": result.early_stopping,
             "trials": trials,
             "hypervolume_share": round(share, 6),
-            "standard_error": round(error, 6),
+            "standard_error": None if error is None else round(error, 6),
             "tried": result.tried,
             "trainings": round(result.trainings, 6),
             "repeats": result.repeats,
@@ -63,7 +63,8 @@ def plot(results: Sequence[Result], path: Path) -> None:
     for table, panel in zip(tables, panels, strict=False):
         shown = [result for result in results if result.table == table]
         for result in shown:
-            panel.errorbar(result.trials, result.shares, yerr=result.errors, label=result.name, marker="o", capsize=2)
+            errors = result.errors if len(result.runs) > 1 else None
+            panel.errorbar(result.trials, result.shares, yerr=errors, label=result.name, marker="o", capsize=2)
         panel.axhline(shown[0].whole_table, color="gray", linestyle=":", label="every network, one observation each")
         panel.set(title=table, xlabel=axis, ylabel="share of the true front's hypervolume")
         panel.grid(alpha=0.3)

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from nas.cli.app import app
 from nas.cli.terminal import errors, set_up_logging
 from nas.errors import NasError
 
@@ -28,11 +27,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     debug = "--debug" in arguments
     set_up_logging(debug=debug)
     try:
+        from nas.cli.app import app
+
         app(args=[a for a in arguments if a != "--debug"], prog_name="nas")
         return 0
     except SystemExit as leave:
         # How the parser ends: 0 after a command, 2 after wrong usage, 130 after Ctrl-C.
         return leave.code if isinstance(leave.code, int) else 0
+    except KeyboardInterrupt:  # while modules are imported
+        return 130
     except NasError as error:
         if debug:
             raise

@@ -128,6 +128,10 @@ def _names(option: str, text: str, example: str) -> list[str]:
     return names
 
 
+def _share(mean: float, error: float | None) -> str:
+    return f"{mean:.3f}" if error is None else f"{mean:.3f} ± {error:.3f}"
+
+
 def print_results(results: Sequence[Result]) -> None:
     """As a table, and what ended early."""
     from rich import box
@@ -149,7 +153,7 @@ def print_results(results: Sequence[Result]) -> None:
         table.add_row(
             "" if result.table == last else result.table,
             result.name,
-            *("{:.3f} ± {:.3f}".format(*shares[count]) if count in shares else "" for count in counts),
+            *(_share(*shares[count]) if count in shares else "" for count in counts),
             *([f"{result.tried:.0f}", f"{result.trainings:.1f}"] if stopped else []),
             f"{result.repeats:.1f}",
             f"{result.infeasible:.1f}",

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from nas.cli.terminal import RunsDir, output
+from nas.cli.terminal import RunsDir, errors, output
 from nas.command_line import RUNS_DIR
 from nas.errors import NasError
 
@@ -37,6 +37,8 @@ def listing(
         Kind.strategies: _strategies,
         Kind.blocks: _blocks,
     }[kind]()
+    if kind is Kind.searches and not rows:
+        errors.print(f"no searches in {runs_dir} yet; nas search digits makes one", markup=False, soft_wrap=True)
     width = max((len(name) for name, _ in rows), default=0)
     for name, what in rows:
         output.print(f"{name:<{width}}  {what}".rstrip(), markup=False, soft_wrap=True)

@@ -127,7 +127,8 @@ def _complete(plan: Plan, runs_dir: Path, tracking_uri: str | None, fresh: bool)
         ended = Search(folder.name, runs_dir)
         if ended.is_done(plan.experiment):
             ended.check_succeeded()
-            more = "its space is used up" if folder.journal.exhausted else "--trials N adds trials"
+            more = f"--trials with more than {ended.ended_trials} adds trials"
+            more = "its space is used up" if folder.journal.exhausted else more
             errors.print(f"The search {folder.name!r} is finished; {more}, --fresh starts over.")
             print_front(ended, runs_dir)
             _catch_up(ended, runs_dir, tracking_uri)

@@ -31,7 +31,10 @@ def import_tensorflow(backend: str = "tensorflow", *others: str) -> None:
         NasError: Keras is configured for another backend.
     """
     loud = os.environ.setdefault(_LEVEL, "3") != "3"  # a worker inherits the 3 from its parent
-    os.environ.setdefault("KERAS_BACKEND", backend)
+    allowed = (backend, *others)
+    configured = os.environ.setdefault("KERAS_BACKEND", backend)
+    if "keras" not in sys.modules:
+        _check(configured, allowed)
     if "tensorflow" not in sys.modules or "keras" not in sys.modules:
         if loud:
             _import()
@@ -40,10 +43,14 @@ def import_tensorflow(backend: str = "tensorflow", *others: str) -> None:
                 _import()
     import keras
 
-    if keras.backend.backend() not in (backend, *others):
+    _check(keras.backend.backend(), allowed)
+
+
+def _check(configured: str, allowed: tuple[str, ...]) -> None:
+    if configured not in allowed:
         raise NasError(
-            f"Keras must run on its {_NAMES[backend]} backend, but is configured for {keras.backend.backend()!r}; "
-            f"unset KERAS_BACKEND, or set it to {backend!r}."
+            f"Keras must run on its {_NAMES[allowed[0]]} backend, but is configured for {configured!r}; unset "
+            f"KERAS_BACKEND, or set it to {allowed[0]!r}."
         )
 
 
@@ -54,6 +61,9 @@ def _import() -> None:
     tf.get_logger().setLevel("ERROR")
     import keras
 
+    # Whatever ~/.keras/keras.json says: images are (n, height, width, channels) here.
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_floatx("float32")
     keras.utils.set_random_seed  # noqa: B018 - keras loads its submodules lazily; now, while it is quiet
 
 

@@ -208,6 +208,15 @@ def test_means_over_tables(path, tmp_path):
     assert mean.errors == one.errors
 
 
+def test_a_single_run_has_no_standard_error(capsys, path, tmp_path):
+    arguments = ["--table", path, "--strategies", "random", "--trials", "2", "--repeats", "1"]
+    code, out, _ = run(capsys, *arguments, "--plot", tmp_path / "one.png")
+    assert code == 0
+    assert "±" not in out.split("\n", 1)[1]
+    (row,) = csv.DictReader(io.StringIO(run(capsys, *arguments, "--format", "csv")[1]))
+    assert row["standard_error"] == ""
+
+
 def test_no_strategy_of_ours_repeats_itself_or_leaves_the_budget():
     budget = Budget(max_parameters=4_500)
     ours = sorted(name for name in STRATEGIES if not name.startswith("optuna"))

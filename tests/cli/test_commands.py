@@ -159,6 +159,11 @@ def test_list(run, runs_dir, kind, expected):
     assert expected in out
 
 
+def test_an_empty_list_of_searches_says_where_it_looked(run, tmp_path):
+    told = f"no searches in {tmp_path} yet; nas search digits makes one\n"
+    assert run("list", "searches", "--runs-dir", tmp_path) == (0, "", told)
+
+
 def test_a_damaged_search_does_not_hide_the_others(run, runs_dir, tmp_path):
     for name in ("damaged", "digits"):
         shutil.copytree(runs_dir / "digits", tmp_path / name)
@@ -204,7 +209,7 @@ def test_search_prints_progress_on_stderr_and_the_front_on_stdout(run, tmp_path)
     assert "Searching 'tiny' on digits (8x8x1, 10 classes), at most 3,000 parameters; 1 trial of 1 epoch." in err
     code, again, err = run("search", "digits", *FAST, "--runs-dir", tmp_path)
     assert (code, again) == (0, out)
-    assert "The search 'digits' is finished; --trials N adds trials, --fresh starts over." in err
+    assert "The search 'digits' is finished; --trials with more than 1 adds trials, --fresh starts over." in err
 
 
 def test_a_search_that_its_time_limit_ended_says_so(run, tmp_path):

@@ -170,6 +170,32 @@ def test_a_user_who_asks_for_the_log_gets_it():
     assert "port.cc" in python(code, TF_CPP_MIN_LOG_LEVEL="0").stderr
 
 
+def test_a_backend_that_is_not_there_is_refused_before_it_is_imported():
+    code = """
+        from nas.training import select_devices
+        try:
+            select_devices("cpu")
+        except Exception as error:
+            print(error)
+    """
+    told = python(code, KERAS_BACKEND="torch").stdout
+    assert told.startswith("Keras must run on its TensorFlow backend, but is configured for 'torch'; unset KERAS_")
+
+
+def test_a_users_configuration_of_keras_changes_no_network(tmp_path):
+    (tmp_path / "keras.json").write_text('{"image_data_format": "channels_first", "floatx": "float16"}')
+    code = """
+        from nas.architecture import Architecture
+        from nas.architecture.blocks import Conv, GlobalPoolHead
+        from nas.training import import_tensorflow
+        import_tensorflow()
+        blocks = (Conv(filters=4), GlobalPoolHead(classes=10))
+        model = Architecture(input_shape=(8, 6, 1), blocks=blocks).build()
+        print([layer.output.shape for layer in model.layers if "conv" in layer.name][0], model.outputs[0].dtype)
+    """
+    assert python(code, KERAS_HOME=str(tmp_path)).stdout == "(None, 8, 6, 4) float32\n"
+
+
 def test_another_keras_backend_is_refused():
     code = """
         import sys, types
