@@ -1,4 +1,4 @@
-# Each target works as the only command on a fresh clone: Python 3.11 or newer, make and a package index are enough.
+# Each target works as the only command on a fresh clone, with Python 3.11 or newer and access to a package index.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -17,7 +17,7 @@ lint: $(VENV)/.installed-test  ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/.installed  ## the numbers of the README
+bench: $(VENV)/.installed  ## what counting and writing to MLflow cost
 	$(BIN)/python benchmarks/counting.py
 	$(BIN)/python benchmarks/tracking.py
 	$(BIN)/python benchmarks/reference_counting.py

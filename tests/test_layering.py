@@ -1,6 +1,7 @@
 """The direction of imports, and what must not be imported, printed or asserted at all."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -107,6 +108,17 @@ def test_imports_point_one_way(path):
     found = {name.split(".")[1] for name in imported(parsed(path)) if name.startswith("nas.")}
     parts = {name for name in found if name in ALLOWED or name in ("api", "cli")}
     assert parts - {here} <= ALLOWED[here]
+
+
+def test_contributing_has_the_same_table():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    written = {}
+    for name, cell in re.findall(r"^\| `nas/(\w+)(?:\.py)?` \| [^|]+ \| ([^|]+) \|$", text, re.MULTILINE):
+        if cell != "all of the above":
+            words = set() if cell == "nothing of ours" else set(cell.split(", "))
+            written[name] = words - {"*core*"} | (CORE if "*core*" in words else set())
+    assert written == ALLOWED
+    assert f"*core* is {', '.join(sorted(CORE))}." in text
 
 
 def test_the_table_has_no_circles():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 from typing import final
 
 from nas.architecture.count import Count
@@ -32,6 +33,10 @@ class Budget:
     max_latency_ms: float | None = None
 
     def __post_init__(self) -> None:
+        for name in ("max_parameters", "min_parameters", "max_macs", "max_activation_bytes"):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, Integral):
+                raise BudgetError(f"{name} must be a whole number, such as 20_000; received {value!r}")
         low, high = self.min_parameters, self.max_parameters
         if low is not None and high is not None and low > high:
             raise BudgetError(f"min_parameters must not exceed max_parameters; received {low:,} > {high:,}")

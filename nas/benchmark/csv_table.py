@@ -89,6 +89,12 @@ class _Reader:
         # A cost as a gene would tell strategies what they have to find out, and equal networks apart.
         measured = {*REQUIRED, *OPTIONAL, *COSTS, *self.seeds, *(match[0] for match in found)}
         self.genes = [column for column in header if column not in measured]
+        unclear = [column for column in self.genes if column.startswith("accuracy")]
+        if unclear:
+            raise TableError(
+                f"the table {name!r} has the column {unclear[0]!r}; an accuracy is accuracy_1, accuracy@5 or "
+                f"accuracy_1@5, a gene begins with another word; rename it"
+            )
         if not self.genes:
             raise TableError(f"the table {name!r} has no gene columns; add one for each decision")
         self.rows = 0

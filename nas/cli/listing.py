@@ -12,6 +12,7 @@ import typer
 from nas.cli.terminal import RunsDir, errors, output
 from nas.command_line import RUNS_DIR
 from nas.errors import NasError
+from nas.quantity import counted
 
 
 class Kind(StrEnum):
@@ -52,7 +53,7 @@ def _searches(runs_dir: Path) -> list[tuple[str, str]]:
         try:
             search = Search(name, runs_dir)
             state = "finished" if search.finished else "unfinished"
-            rows.append((name, f"{state}, {search.ended_trials} trials, {len(search.front)} on the front"))
+            rows.append((name, f"{state}, {counted(search.ended_trials, 'trial')}, {len(search.front)} on the front"))
         except NasError as error:
             # The others are listed all the same.
             rows.append((name, str(error)))

@@ -166,7 +166,7 @@ def _run(plan: Plan, runs_dir: Path, tracking_uri: str | None, fresh: bool) -> S
     known = folder.trials() if folder.exists and not fresh else []
     if known:
         ended = sum(trial.status is not TrialStatus.RUNNING for trial in known)
-        errors.print(f"Going on with {folder.name!r}: {ended} trials are there.")
+        errors.print(f"Going on with {folder.name!r}: {counted(ended, 'trial')} {'is' if ended == 1 else 'are'} there.")
     size = "x".join(map(str, plan.info.input_shape))
     errors.print(
         f"Searching {plan.space.name!r} on {plan.info.name} ({size}, {plan.info.classes} classes), "

@@ -12,6 +12,7 @@ from nas.cli.listing import complete_spaces
 from nas.cli.show import shape_option
 from nas.cli.terminal import Format, MaxParams, output
 from nas.errors import NasError
+from nas.quantity import counted
 
 if TYPE_CHECKING:
     from nas.architecture import Budget
@@ -91,9 +92,9 @@ def stats(
         use = matrix_unit_use(networks)
         document["tpu"] = {"sample": len(networks), "round": use.round_share, "lanes": use.lanes_share}
         lines.append(
-            f"TPU            of the multiply-adds of {len(networks)} samples, {use.round_share:.0%} make channels in "
-            f"multiples of {ROUND} (see round_filters); together they fill at most {use.lanes_share:.0%} of the matrix "
-            f"unit's {LANES} lanes"
+            f"TPU            of the multiply-adds of {counted(len(networks), 'sample')}, {use.round_share:.0%} make "
+            f"channels in multiples of {ROUND} (see round_filters); together they fill at most {use.lanes_share:.0%} "
+            f"of the matrix unit's {LANES} lanes"
         )
     if format is Format.json:
         output.file.write(json.dumps(document, indent=2) + "\n")

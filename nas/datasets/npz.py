@@ -37,8 +37,8 @@ def peek(config: DatasetConfig) -> DatasetInfo:
     with _open(config) as archive:
         pairs = _pairs(config, archive)
         shapes = {split: _header_shape(config, images) for split, (images, _) in pairs.items()}
-        shape = shape_of(shapes["train"], config)
-        labels = [_labels(config, archive, key) for _, key in pairs.values()]
+        shape = shape_of(shapes["train"][1:], config)
+        labels = [_labels(config, archive, pair, shapes[split][0]) for split, pair in pairs.items()]
         return _info(config, archive, shape, labels)
 
 
@@ -49,10 +49,10 @@ def load_arrays(config: DatasetConfig) -> Arrays:
         DatasetError: no such file, not the expected arrays, or values out of range.
     """
     with _open(config) as archive:
-        splits = {
-            split: (_images(config, archive, images), _labels(config, archive, labels))
-            for split, (images, labels) in _pairs(config, archive).items()
-        }
+        splits = {}
+        for split, pair in _pairs(config, archive).items():
+            images = _images(config, archive, pair[0])
+            splits[split] = images, _labels(config, archive, pair, len(images))
         shape = splits["train"][0].shape[1:]
         info = _info(config, archive, shape, [labels for _, labels in splits.values()])
     try:
@@ -103,17 +103,20 @@ def _pairs(config: DatasetConfig, archive: Any) -> dict[str, tuple[str, str]]:
 
 
 def _header_shape(config: DatasetConfig, key: str) -> tuple[int, ...]:
+    """`(n, height, width, channels)`."""
     with _reading(config, key), zipfile.ZipFile(expanded(config.name)) as archive, archive.open(f"{key}.npy") as member:
         major, _ = np.lib.format.read_magic(member)
         read = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
         shape, _, dtype = read(member)
     _check_images(config, key, shape, dtype)
-    return (*shape[1:], 1) if len(shape) == 3 else shape[1:]
+    return (*shape, 1) if len(shape) == 3 else shape
 
 
 def _check_images(config: DatasetConfig, key: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
     if dtype.kind != "f" and dtype != np.uint8:
-        raise DatasetError(f"{config.name}: {key} must be uint8, or float in [0, 1]; received {dtype}")
+        raise DatasetError(
+            f"{config.name}: {key} must be uint8, or float in [0, 1]; received {dtype}; save it as uint8 from 0 to 255"
+        )
     if len(shape) not in (3, 4):
         raise DatasetError(
             f"{config.name}: {key} must be (n, height, width) or (n, height, width, channels); received {shape}"
@@ -139,9 +142,13 @@ def _images(config: DatasetConfig, archive: Any, key: str) -> np.ndarray:
     images = _read(config, archive, key)
     _check_images(config, key, images.shape, images.dtype)
     if images.dtype.kind == "f":
+        low, high = (images.min(), images.max()) if images.size else (0, 0)
         # NaN fails this comparison too.
-        if not (images.size and images.min() >= 0 and images.max() <= 1):
-            raise DatasetError(f"{config.name}: float images must lie in [0, 1], without NaN; {key} does not")
+        if not (low >= 0 and high <= 1):
+            found = "NaN; replace it"
+            if not np.isnan(low):
+                found = f"{low:g} to {high:g}; divide levels of 0 to 255 by 255, or save them as uint8"
+            raise DatasetError(f"{config.name}: float images must lie in [0, 1], and {key} has {found}")
         images = np.rint(images * 255).astype(np.uint8)
     images = images[..., None] if images.ndim == 3 else images
     if not len(images) or shape_of(images.shape[1:], config) == images.shape[1:]:
@@ -153,12 +160,20 @@ def _images(config: DatasetConfig, archive: Any, key: str) -> np.ndarray:
         return np.concatenate([adapt(images[at : at + _READ_BATCH], config).numpy() for at in starts])
 
 
-def _labels(config: DatasetConfig, archive: Any, key: str) -> np.ndarray:
-    """int64 `(n,)`."""
+def _labels(config: DatasetConfig, archive: Any, pair: tuple[str, str], count: int) -> np.ndarray:
+    """int64 `(n,)`, one for each of `count` images."""
+    images, key = pair
     labels = _read(config, archive, key)
     if labels.dtype.kind not in "iu" or labels.ndim not in (1, 2) or labels.size != len(labels):
+        one_hot = labels.ndim == 2 and labels.size != len(labels)
         raise DatasetError(
-            f"{config.name}: {key} must be integers of shape (n,) or (n, 1); received {labels.dtype} {labels.shape}"
+            f"{config.name}: {key} must be integers of shape (n,) or (n, 1); received {labels.dtype} {labels.shape}; "
+            f"save {f'{key}.argmax(axis=1)' if one_hot else 'class numbers as int64'}"
+        )
+    if len(labels) != count:
+        raise DatasetError(
+            f"{config.name}: each image needs one label; {images} has {count:,} images, {key} has {len(labels):,} "
+            f"labels; save as many of both"
         )
     labels = labels.reshape(-1).astype(np.int64)
     if labels.size and labels.min() < 0:

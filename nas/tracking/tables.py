@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas.noise import explained_by_noise
 from nas.objectives import COSTS, LATENCY, cost_in_words, cost_text, directions, shown_costs
+from nas.quantity import counted
 
 if TYPE_CHECKING:
     from nas.objectives import Objectives
@@ -123,5 +124,5 @@ def test_score(record: TrialRecord) -> str:
     if "test_accuracy_std" in metrics:
         text += f" ± {100 * metrics['test_accuracy_std']:.2f}"
     if "test_seeds" in metrics:
-        text += f" ({metrics['test_seeds']:.0f} seeds)"
+        text += f" ({counted(round(metrics['test_seeds']), 'seed')})"
     return text

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, cast, final
 
 from nas.config import ExperimentConfig
 from nas.noise import without_noise
 from nas.objectives import Objectives
 from nas.pareto import ParetoFront, hypervolume
+from nas.quantity import parse_count
 from nas.strategies.early_stopping import make_early_stopping
 from nas.trial import TrialRecord, TrialStatus
 from nas.tuning.final import missing
@@ -95,13 +96,20 @@ class Search:
         """Share in [0, 1] of (log costs, accuracy) that the front dominates, under the search's budget."""
         return hypervolume(self.trials, self.objectives.limits)
 
-    def best(self, max_parameters: int | None = None) -> TrialRecord:
+    def best(self, max_parameters: int | str | None = None) -> TrialRecord:
         """The most accurate point of the front with at most so many parameters that noise does not explain.
+
+        Args:
+            max_parameters: a number, or text such as "20k".
 
         Raises:
             NasError: there is none.
         """
-        return without_noise(self.front).best(max_parameters)
+        try:
+            most = cast("int | None", parse_count(max_parameters))
+        except ValueError as error:
+            raise SearchError(f"max_parameters: {error}") from None
+        return without_noise(self.front).best(most)
 
     def trial(self, number: int) -> TrialRecord:
         """One trial.
@@ -118,7 +126,7 @@ class Search:
         self,
         to: str | Path,
         *,
-        max_parameters: int | None = None,
+        max_parameters: int | str | None = None,
         trial: int | None = None,
         format: str = "savedmodel",
     ) -> ExportReport:
@@ -126,7 +134,7 @@ class Search:
 
         Args:
             to: folder that is made.
-            max_parameters: the best point with at most so many.
+            max_parameters: the best point with at most so many; a number, or text such as "20k".
             trial: number of the trial instead; the most accurate one if neither is given.
             format: key of `nas.export.FORMATS`.
 

@@ -32,6 +32,14 @@ def test_a_budget_that_contradicts_itself():
         Budget(min_parameters=2_000, max_parameters=1_000)
 
 
+@pytest.mark.parametrize("limit", ["max_parameters", "min_parameters", "max_macs", "max_activation_bytes"])
+@pytest.mark.parametrize("value", ["20k", 1.5])
+def test_counts_are_whole_numbers(limit, value):
+    with pytest.raises(BudgetError) as told:
+        Budget(**{limit: value})
+    assert str(told.value) == f"{limit} must be a whole number, such as 20_000; received {value!r}"
+
+
 def test_a_budget_in_words():
     assert str(Budget()) == "no limit"
     assert str(Budget(max_parameters=20_000, min_parameters=5, max_macs=7, max_activation_bytes=1_024)) == (

@@ -48,6 +48,14 @@ def test_without_single_trainings_the_accuracy_is_observed():
         ("g\na\n", "the table 't' has no column 'parameters' and no column 'accuracy'; it needs"),
         ("", "the table 't' has no column 'parameters' and no column 'accuracy'"),
         ("parameters,accuracy\n1,0.5\n", "the table 't' has no gene columns; add one for each decision"),
+        (
+            "g,parameters,accuracy,accuracy@x\na,1,0.5,0.4\n",
+            "the table 't' has the column 'accuracy@x'; an accuracy is accuracy_1, accuracy@5 or accuracy_1@5, a gene ",
+        ),
+        (
+            "g,parameters,accuracy,accuracy_a\na,1,0.5,0.4\n",
+            "the table 't' has the column 'accuracy_a'; an accuracy is",
+        ),
         ("g,g,parameters,accuracy\na,a,1,0.5\n", "the table 't' has the column 'g' twice; keep one"),
         ("g,parameters,accuracy\n", "the table 't' has no rows; give at least one network"),
         (

@@ -90,15 +90,31 @@ BAD = {
         {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES},
         "has 'x_test' but not 'y_test'",
     ),
-    "counts differ": ({"images": IMAGES, "labels": LABELS[:-1]}, "received 12 images and 11 labels"),
+    "counts differ": (
+        {"images": IMAGES, "labels": LABELS[:-1]},
+        "it.npz: each image needs one label; images has 12 images, labels has 11 labels; ",
+    ),
     "not a number": (
         {"images": np.where(IMAGES[0, 0, 0] == IMAGES, np.nan, 0.5), "labels": LABELS},
-        r"must lie in \[0, 1\], without NaN; images does not",
+        r"float images must lie in \[0, 1\], and images has NaN; replace it$",
     ),
-    "floats up to 255": ({"images": IMAGES.astype(float), "labels": LABELS}, r"float images must lie in \[0, 1\]"),
-    "wide integers": ({"images": IMAGES.astype(int), "labels": LABELS}, "must be uint8, .* received int64"),
+    "floats up to 255": (
+        {"images": IMAGES.astype(float), "labels": LABELS},
+        r"images has [0-9]+ to 25[0-9]; divide .* by 255, or save",
+    ),
+    "wide integers": (
+        {"images": IMAGES.astype(int), "labels": LABELS},
+        "must be uint8, .* received int64; save it as uint8",
+    ),
     "rank": ({"images": IMAGES[0], "labels": LABELS}, r"must be \(n, height, width\) or .* received \(4, 5\)"),
-    "one-hot": ({"images": IMAGES, "labels": np.eye(12)}, r"integers of shape \(n,\) .* float64 \(12, 12\)"),
+    "one-hot": (
+        {"images": IMAGES, "labels": np.eye(12)},
+        r"integers .* float64 \(12, 12\); save labels.argmax\(axis=1\)$",
+    ),
+    "labels of floats": (
+        {"images": IMAGES, "labels": LABELS * 1.0},
+        r"received float64 \(12,\); save class numbers as int64$",
+    ),
     "negative": ({"images": IMAGES, "labels": LABELS - 1}, "labels start at 0; labels has -1"),
     "labels from 1": (
         {"images": IMAGES, "labels": LABELS + 1},
@@ -110,6 +126,7 @@ BAD = {
         r"must lie in 0\.\.1; its train split has 1\.\.2",
     ),
     "pickles": ({"images": IMAGES.astype(object), "labels": LABELS}, "images cannot be read as plain numbers"),
+    "no images, of floats": ({"images": IMAGES[:0] / 255, "labels": LABELS[:0]}, "at least two classes"),
     "no images": ({"images": IMAGES[:0], "labels": LABELS[:0]}, "at least two classes"),
     "test shape": (
         {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES[:, :3], "y_test": LABELS},
@@ -146,7 +163,10 @@ def test_dtypes_that_cannot_be_loaded_are_known_from_the_header(key, read, save)
     config = save(**arrays | {key: IMAGES.astype(np.uint16)})
     with pytest.raises(DatasetError) as told:
         read(config)
-    assert str(told.value) == f"{config.name}: {key} must be uint8, or float in [0, 1]; received uint16"
+    assert (
+        str(told.value)
+        == f"{config.name}: {key} must be uint8, or float in [0, 1]; received uint16; save it as uint8 from 0 to 255"
+    )
 
 
 def _peek_and_load(config):
@@ -187,3 +207,13 @@ def test_unreadable_files(tmp_path):
     (tmp_path / "one.npy").rename(tmp_path / "one.npz")
     with pytest.raises(DatasetError, match="holds a single array"):
         load(DatasetConfig(name=str(tmp_path / "one.npz")))
+
+
+@pytest.mark.parametrize("read", [peek, load])
+def test_a_label_too_few_is_known_from_the_header(read, save):
+    config = save(x_train=IMAGES, y_train=LABELS, x_test=IMAGES, y_test=LABELS[1:])
+    with pytest.raises(DatasetError) as told:
+        read(config)
+    assert str(told.value) == (
+        f"{config.name}: each image needs one label; x_test has 12 images, y_test has 11 labels; save as many of both"
+    )

@@ -68,6 +68,12 @@ def test_a_search_has_trials_a_front_and_a_volume(finished_search):
     assert finished_search.best().val_accuracy == max(trial.val_accuracy for trial in trials)
 
 
+def test_the_most_parameters_may_be_text(finished_search, tmp_path):
+    assert finished_search.best("3k") == finished_search.best(3_000)
+    with pytest.raises(SearchError, match=r"^max_parameters: a whole number such as 20000, .*; received 'few'$"):
+        finished_search.export(tmp_path / "model", max_parameters="few")
+
+
 def test_only_the_front_keeps_weights(finished_search):
     kept = {int(path.stem) for path in (finished_search.folder.path / "weights").iterdir()}
     assert kept == {point.number for point in finished_search.front}
