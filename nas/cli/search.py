@@ -128,7 +128,8 @@ def _complete(plan: Plan, runs_dir: Path, tracking_uri: str | None, fresh: bool)
         if ended.is_done(plan.experiment):
             ended.check_succeeded()
             more = f"--trials with more than {ended.ended_trials} adds trials"
-            more = "its space is used up" if folder.journal.exhausted else more
+            if folder.journal.exhausted:
+                more = "its space is used up"
             errors.print(f"The search {folder.name!r} is finished; {more}, --fresh starts over.")
             print_front(ended, runs_dir)
             _catch_up(ended, runs_dir, tracking_uri)
@@ -166,7 +167,7 @@ def _run(plan: Plan, runs_dir: Path, tracking_uri: str | None, fresh: bool) -> S
     known = folder.trials() if folder.exists and not fresh else []
     if known:
         ended = sum(trial.status is not TrialStatus.RUNNING for trial in known)
-        errors.print(f"Going on with {folder.name!r}: {counted(ended, 'trial')} {'is' if ended == 1 else 'are'} there.")
+        errors.print(f"Going on with {folder.name!r} after {counted(ended, 'trial')}.")
     size = "x".join(map(str, plan.info.input_shape))
     errors.print(
         f"Searching {plan.space.name!r} on {plan.info.name} ({size}, {plan.info.classes} classes), "

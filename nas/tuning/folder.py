@@ -216,9 +216,11 @@ class SearchFolder:
                 "the data set": (facts.dataset, data.name),
                 "the images' shape": (facts.input_shape, data.input_shape),
                 "the number of classes": (len(facts.labels), data.classes),
-                "the labels": (facts.labels, data.labels),
             }
-            changed = [f"{what} was {was}, is {now}" for what, (was, now) in pairs.items() if was != now][:1]
+            changed = [f"{what} was {was}, is {now}" for what, (was, now) in pairs.items() if was != now]
+            if not changed and facts.labels != data.labels:
+                was, now = next(pair for pair in zip(facts.labels, data.labels, strict=True) if pair[0] != pair[1])
+                changed = [f"a class was {was!r}, is {now!r}"]
         if changed:
             raise SearchError(
                 f"the search {self.name!r} exists with other settings ({'; '.join(changed)}); give another --name, or "

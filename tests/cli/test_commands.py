@@ -459,7 +459,7 @@ def test_a_trial_that_has_not_ended_is_counted_as_such_everywhere(run, runs_dir,
     assert "unfinished, 2 trials," in run("list", "searches", "--runs-dir", tmp_path)[1]
     settings = ["--space", "tiny", "--max-params", "3000", "--strategy", "random", "--trials", "3", "--epochs", "2"]
     settings += ["--workers", "0", "--set", "final.seeds=0", "--runs-dir", tmp_path]
-    assert "Going on with 'digits': 2 trials are there." in run("search", "digits", *settings)[2]
+    assert "Going on with 'digits' after 2 trials." in run("search", "digits", *settings)[2]
 
 
 @pytest.mark.slow

@@ -39,12 +39,8 @@ def test_several_trials_share_a_gpu_and_its_memory():
     dealt = places(CARDS, per_trial=1, trials_per_gpu=2)
     assert seen(dealt) == [("0",), ("1",), ("GPU-8f1",)] * 2  # three workers have a GPU each
     assert {place.memory_bytes for place in dealt} == {8 * GIB - 768 * 2**20}
-    assert (
-        len(
-            allocate("auto", places=dealt, cores=1, free_bytes=0, data_bytes=0, trials=9, measures_latency=False).places
-        )
-        == 6
-    )
+    told = {"cores": 1, "free_bytes": 0, "data_bytes": 0, "trials": 9, "measures_latency": False}
+    assert len(allocate("auto", places=dealt, **told).places) == 6
 
 
 def test_a_trial_has_a_chip_or_two_or_all():

@@ -277,9 +277,9 @@ def test_the_last_trials_are_in_mlflow_while_the_final_stage_runs(tmp_path, monk
 def test_a_search_does_not_go_on_with_other_data(tmp_path):
     data = tmp_path / "mine.npz"
 
-    def go_on(labels):
+    def go_on(labels, names="abcd"):
         images = np.zeros((len(labels), 8, 8, 1), np.uint8)
-        np.savez(data, x_train=images, y_train=labels)
+        np.savez(data, x_train=images, y_train=labels, class_names=list(names[: labels.max() + 1]))
         return run(plan(**{"dataset.name": str(data), "trials": 1}), runs_dir=tmp_path)
 
     three = np.arange(30) % 3
@@ -288,6 +288,8 @@ def test_a_search_does_not_go_on_with_other_data(tmp_path):
     before = (tmp_path / "digits" / "facts.json").read_text()
     with pytest.raises(SearchError, match=r"other settings \(the number of classes was 3, is 4\); give another --name"):
         go_on(np.arange(30) % 4)
+    with pytest.raises(SearchError, match=r"other settings \(a class was 'b', is 'x'\); give another --name"):
+        go_on(three, "axcd")
     for others in (three[:-3], three[::-1].copy()):
         with pytest.raises(
             SearchError, match=r"was started with other images of .*mine.npz: some were added, removed or"
