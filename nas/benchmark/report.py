@@ -58,7 +58,7 @@ def plot(results: Sequence[Result], path: Path) -> None:
     axis = "trials" if all(result.name == result.strategy for result in results) else "epochs, in full trainings"
     columns = min(len(tables), 3)
     rows = -(-len(tables) // columns)
-    figure = Figure(figsize=(5 * columns, 4 * rows), layout="constrained")
+    figure = Figure(figsize=(7 * columns, 4 * rows), layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False).flat
     for table, panel in zip(tables, panels, strict=False):
         shown = [result for result in results if result.table == table]
@@ -68,7 +68,9 @@ def plot(results: Sequence[Result], path: Path) -> None:
         panel.axhline(shown[0].whole_table, color="gray", linestyle=":", label="every network, one observation each")
         panel.set(title=table, xlabel=axis, ylabel="share of the true front's hypervolume")
         panel.grid(alpha=0.3)
-        panel.legend()
+        panel.set_xticks(sorted({count for result in shown for count in result.trials}))
+        # Beside them: curves from one corner to the other leave no room inside.
+        panel.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize="small")
     for panel in list(panels):
         panel.remove()
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -93,15 +93,15 @@ def _header(
         numbers[f"with {COSTS[objectives.axis]}"] = cost_text(objectives.axis, best.cost(objectives.axis))
         numbers["Hypervolume"] = f"{hypervolume(front, objectives.limits):.3f}"
     shown = "".join(f"<div><dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd></div>" for k, v in numbers.items())
-    about = " · ".join(story.facts[k] for k in ("About", "Data", "Budget", "Strategy") if story.facts.get(k))
-    state = "" if finished else " It is not finished: this is what there is so far."
+    about = [story.facts[k] for k in ("About", "Data", "Budget", "Strategy") if story.facts.get(k)]
+    about += [] if finished else ["not finished: this is what there is so far"]
     links = {"front": "Front"}
     links |= {"progress": "Progress"} if records else {}
     links |= {"networks": "Networks"} if front.points else {}
     links |= {"trials": "All trials", "made": "How it was made"}
     menu = "".join(f'<li><a href="#{target}">{text}</a></li>' for target, text in links.items())
     return (
-        f'<header>\n<h1>{html.escape(name)}</h1>\n<p class="lead">{html.escape(about)}{state}</p>\n'
+        f'<header>\n<h1>{html.escape(name)}</h1>\n<p class="lead">{html.escape(" · ".join(about))}</p>\n'
         f'<dl class="numbers">{shown}</dl>\n<nav aria-label="Sections"><ul>{menu}</ul></nav>\n</header>'
     )
 

@@ -130,5 +130,5 @@ def test_all_trials_have_a_column_for_each_cost_that_the_search_is_after():
 
 
 def test_an_unfinished_search_says_so():
-    assert "It is not finished" in report([trial(0, 0.9)], finished=False)
-    assert "It is not finished" not in report([trial(0, 0.9)])
+    assert " · not finished: this is what there is so far</p>" in report([trial(0, 0.9)], finished=False)
+    assert "not finished" not in report([trial(0, 0.9)])
