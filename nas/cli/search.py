@@ -14,7 +14,7 @@ import typer
 from nas.cli.comparison import print_comparison
 from nas.cli.front import print_front
 from nas.cli.listing import complete_experiments
-from nas.cli.signals import Signals, TerminatedError
+from nas.cli.signals import TerminatedError, ended_by_signals
 from nas.cli.terminal import MaxParams, RunsDir, TableFormat, TrackingUri, errors, output
 from nas.command_line import RUNS_DIR, command_line, without_password
 from nas.errors import NasError
@@ -181,16 +181,14 @@ def _run(plan: Plan, runs_dir: Path, tracking_uri: str | None, fresh: bool) -> S
         costs=experiment.costs,
         known=known,
     )
-    signals = Signals()
-    previous = {number: signal.signal(number, signals.handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        with progress:
+        with ended_by_signals(), progress:
             return run(
                 plan,
                 runs_dir=runs_dir,
                 tracking_uri=tracking_uri,
                 fresh=fresh,
-                observers=(signals, progress),
+                observers=(progress,),
                 command=_command_line(),
             )
     except KeyboardInterrupt as interrupt:
@@ -204,9 +202,6 @@ def _run(plan: Plan, runs_dir: Path, tracking_uri: str | None, fresh: bool) -> S
         if isinstance(interrupt, TerminatedError):
             raise typer.Exit(128 + signal.SIGTERM) from None
         raise
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 def _trainings(experiment: ExperimentConfig) -> str:

@@ -31,6 +31,7 @@ from nas.tuning.execution import Executor, Outcome
 from nas.tuning.final import run_finals
 from nas.tuning.oracle import StrategyOracle
 from nas.tuning.tuner import ArchitectureTuner
+from tests.children import spawned_by
 from tests.tracking.examples import read_runs
 
 ROOT = Path(nas.__file__).parent.parent
@@ -187,18 +188,13 @@ def wait_for(event, runs_dir):
         time.sleep(0.02)
 
 
-def workers_of(process):
-    children = psutil.Process(process.pid).children(recursive=True)
-    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
-
-
 @pytest.mark.slow
 def test_real_training_survives_the_kill_of_its_worker_and_of_its_parent(tmp_path, finished_search):
     rng = random.Random(0)
     process = started(tmp_path, "--trials", "3")
     wait_for("start", tmp_path)
     time.sleep(rng.uniform(0, 5))
-    (worker,) = workers_of(process)
+    (worker,) = spawned_by(process.pid)
     worker.kill()
     wait_for("end", tmp_path)
     time.sleep(rng.uniform(0, 0.5))

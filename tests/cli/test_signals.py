@@ -1,0 +1,71 @@
+"""Signals end a block, whatever Python does when they come."""
+
+import gc
+import signal
+import sys
+import time
+
+import pytest
+
+from nas.cli.signals import TerminatedError, ended_by_signals
+
+SIGNALS = [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, TerminatedError)]
+
+
+@pytest.fixture
+def printed(monkeypatch):
+    types = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda lost: types.append(lost.exc_type))
+    return types
+
+
+@pytest.mark.parametrize(("number", "error"), SIGNALS)
+def test_a_signal_ends_the_block(number, error):
+    before = signal.getsignal(number)
+    with pytest.raises(error), ended_by_signals():
+        signal.raise_signal(number)
+    assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize(("number", "error"), SIGNALS)
+def test_a_signal_that_is_lost_in_garbage_collection_comes_again(printed, number, error):
+    def interrupt(phase, info):
+        gc.callbacks.remove(interrupt)
+        signal.raise_signal(number)
+
+    def lose_and_wait():
+        gc.callbacks.append(interrupt)
+        gc.collect()
+        assert interrupt not in gc.callbacks
+        time.sleep(30)
+
+    began = time.monotonic()
+    with pytest.raises(error) as raised, ended_by_signals():
+        lose_and_wait()
+    assert type(raised.value) is error
+    assert time.monotonic() - began < 20
+    assert not printed
+
+
+def test_a_lost_signal_does_not_come_after_the_block(printed):
+    def interrupt(phase, info):
+        gc.callbacks.remove(interrupt)
+        signal.raise_signal(signal.SIGINT)
+
+    with ended_by_signals():
+        gc.callbacks.append(interrupt)
+        gc.collect()
+    time.sleep(0.3)
+    assert interrupt not in gc.callbacks
+
+
+def test_what_else_python_loses_is_reported_as_ever(printed):
+    class Leaves:
+        def __del__(self):
+            raise ZeroDivisionError
+
+    hook = sys.unraisablehook
+    with ended_by_signals():
+        Leaves()
+    assert printed == [ZeroDivisionError]
+    assert sys.unraisablehook is hook
