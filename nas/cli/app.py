@@ -14,6 +14,7 @@ app = typer.Typer(
     help="Find small, accurate convolutional networks under an exact parameter budget.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",  # the lines of a paragraph are joined
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("search")(search.search)

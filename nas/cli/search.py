@@ -197,7 +197,7 @@ def _run(plan: Plan, runs_dir: Path, tracking_uri: str | None, fresh: bool) -> S
         kept = sum(1 for trial in known if trial.status is not TrialStatus.RUNNING)
         again = shlex.join([sys.argv[0] if Path(sys.argv[0]).name == "nas" else "nas", *_arguments()])
         errors.print(
-            f"Interrupted; {kept} finished trials are kept. Go on with:\n  {again}", markup=False, soft_wrap=True
+            f"Interrupted; kept {counted(kept, 'finished trial')}. Go on with:\n  {again}", markup=False, soft_wrap=True
         )
         if isinstance(interrupt, TerminatedError):
             raise typer.Exit(128 + signal.SIGTERM) from None

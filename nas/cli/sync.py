@@ -5,6 +5,7 @@ from __future__ import annotations
 from nas.cli.front import Name
 from nas.cli.terminal import RunsDir, TrackingUri, output
 from nas.command_line import RUNS_DIR
+from nas.quantity import counted
 
 
 def sync(name: Name, tracking_uri: TrackingUri = None, runs_dir: RunsDir = RUNS_DIR) -> None:
@@ -13,4 +14,4 @@ def sync(name: Name, tracking_uri: TrackingUri = None, runs_dir: RunsDir = RUNS_
 
     search = Search(name, runs_dir)
     added, store = search.sync(tracking_uri), search.tracking_run(tracking_uri).store
-    output.print(f"{added} trials of {name!r} were added to {store.label}", markup=False, soft_wrap=True)
+    output.print(f"Added {counted(added, 'trial')} of {name!r} to {store.label}", markup=False, soft_wrap=True)

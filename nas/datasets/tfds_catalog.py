@@ -6,6 +6,7 @@ import difflib
 import json
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -85,26 +86,29 @@ def is_prepared(path: Path) -> bool:
     return (path / "dataset_info.json").is_file()
 
 
-def unknown(name: str, ready: list[str]) -> str:
-    """The sentence for a name that means nothing, with the nearest one that does."""
+def nearest(name: str, candidates: Iterable[str] = ()) -> str | None:
+    """What somebody may have meant: the name of one of TFDS' data sets or of the candidates, or None."""
     import tensorflow_datasets as tfds
 
-    candidates = [*tfds.list_builders(with_community_datasets=False), "digits", *ready]
-    near = difflib.get_close_matches(name.lower(), candidates, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"ready here: {', '.join(ready) or 'none'}"
-    return (
-        f"a data set is 'digits', a TFDS name, a folder of class folders or an .npz file; "
-        f"{name!r} is none of these; {hint}"
-    )
+    known = [*tfds.list_builders(with_community_datasets=False), *candidates]
+    return next(iter(difflib.get_close_matches(name.lower(), known, n=1)), None)
 
 
 def _absent(name: str, root: Path) -> str:
     import tensorflow_datasets as tfds
 
-    ready = ["digits", *(_reference(path, root) for path in _all(root))]
+    from nas.datasets.digits import INFO
+
+    references = [_reference(path, root) for path in _all(root)]
+    ready = [INFO.name, *(each for each in references if not each.startswith(f"{INFO.name}:"))]
     match = _REFERENCE.fullmatch(name)
     if not match or match["name"] not in tfds.list_builders(with_community_datasets=False):
-        return unknown(name, ready)
+        near = nearest(name, ready)
+        hint = f"did you mean {near!r}?" if near else f"ready here: {', '.join(ready)}"
+        return (
+            f"a data set is {INFO.name!r}, a TFDS name, a folder of class folders or an .npz file; "
+            f"{name!r} is none of these; {hint}"
+        )
     return (
         f"TFDS data set {name!r} is not prepared in {root}; run `nas datasets prepare {name}` with a network, add "
         f"--from DIR if you have its files in MNIST's idx format, or set dataset.data_dir to where it is; "

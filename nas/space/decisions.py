@@ -90,12 +90,17 @@ class Choice(NamedTuple):
 
 @final
 class Decisions:
-    """The graph, expanded as it is asked for and kept."""
+    """The graph, expanded as it is asked for and kept.
+
+    Attributes:
+        misfit: which block was the last that did not fit its map, and why.
+    """
 
     def __init__(self, definition: Definition, input_shape: tuple[int, int, int], classes: int) -> None:
         self.definition, self.classes = definition, classes
         self.sums = Sums(self)
         self.start = State(0, 0, 0, None, False, input_shape)
+        self.misfit = ""
         self._choices: dict[State, list[Choice]] = {}
         self._groups: dict[State, tuple[tuple[Choice, ...], ...]] = {}
         self._reach: dict[State, Reach | None] = {}
@@ -235,7 +240,8 @@ class Decisions:
         """The step that adds a block; `to` carries the shape before it. None: the block does not fit."""
         try:
             trace = block.trace(to.shape)
-        except DoesNotFitError:
+        except DoesNotFitError as error:
+            self.misfit = f"{block.kind} on a map of {'x'.join(map(str, to.shape))}: {error}"
             return None
         count = trace.count
         to = to._replace(shape=trace.output_shape)

@@ -170,10 +170,11 @@ class _Reader:
 
     def _read_defaults(self, data: Any) -> None:
         for option, value in self._mapping(("defaults",), data).items():
-            owners = [field_types(cls)[option] for cls in BLOCKS.values() if option in field_types(cls)]
-            if not owners or option in INJECTED:
-                known = {name for cls in BLOCKS.values() for name in field_types(cls)} - set(INJECTED)
-                self.file.check_keys(("defaults",), {option: value}, known)
+            if option in INJECTED:
+                place = "each stage or block" if option == "filters" else "the file's first level"
+                raise self.file.error(("defaults", option), f"`{option}` has no default here; give it in {place}")
+            known = {name for cls in BLOCKS.values() for name in field_types(cls)} - set(INJECTED)
+            self.file.check_keys(("defaults",), {option: value}, known)
             self.defaults[option] = value
 
     def _stage(self, path: Path_, data: Any, name: str) -> Stage:
@@ -220,6 +221,10 @@ class _Reader:
         kinds = {kind: cls for kind, cls in BLOCKS.items() if cls.is_head == head}
         if not mapping:
             raise self.file.error(path, f"a block is needed: {', '.join(sorted(kinds))}")
+        for kind in mapping:
+            if kind in BLOCKS and kind not in kinds:
+                rule = "only a head ends a network" if head else "it ends a network and stands under `head`"
+                raise self.file.error((*path, kind), f"{rule}; give one of {', '.join(sorted(kinds))}")
         self.file.check_keys(path, mapping, kinds)
         return [self._alternative((*path, kind), kind, options, filters) for kind, options in mapping.items()]
 

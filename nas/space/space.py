@@ -64,8 +64,8 @@ class SearchSpace:
         if reach is None:
             size = "x".join(map(str, self.input_shape))
             raise SpaceError(
-                f"no architecture of the space {self.name!r} fits {size} images: every path ends at a map that has "
-                f"become too small; use same padding or downsample less, or give larger images"
+                f"no architecture of the space {self.name!r} fits {size} images; every path ends at a block that does "
+                f"not fit, such as {self.decisions.misfit}"
             )
         return reach
 

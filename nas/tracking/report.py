@@ -220,7 +220,7 @@ def _trials(records: Sequence[TrialRecord], front: ParetoFront[TrialRecord]) -> 
     head += '<th scope="col">architecture, or why it was not trained</th>'
     cut = f", the first {LISTED:,} of them" if len(records) > LISTED else ""
     table = _table(f"Every trial by number{cut}.", head, rows)
-    listing = f"<details><summary>{len(records):,} trials</summary>{table}</details>"
+    listing = f"<details><summary>{counted(len(records), 'trial')}</summary>{table}</details>"
     return _section("trials", "All trials", listing)
 
 

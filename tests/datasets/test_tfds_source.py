@@ -50,7 +50,8 @@ def test_download_of_what_is_there_needs_no_network(tiny_tfds, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("fashon_mnist", "did you mean 'fashion_mnist'"),
+        ("fashon_mnist", r"^TFDS has no data set 'fashon_mnist'; did you mean 'fashion_mnist'\?$"),
+        ("zzz", "^TFDS has no data set 'zzz'; its names are at https://www.tensorflow.org/datasets/catalog$"),
         ("emnist/nonsense", "TFDS refuses 'emnist/nonsense'"),
         ("mnist:9.9.9", "TFDS refuses 'mnist:9.9.9'"),
     ],

@@ -2,6 +2,7 @@
 
 # ruff: noqa: E501  (sentences are easier to read in one piece)
 
+import re
 import textwrap
 
 import pytest
@@ -56,7 +57,7 @@ MISTAKES = {
     "stages: []": r"^s.yaml:1: `head` is missing; give global_pool or flatten, or a list to choose from$",
     "head: []": r"^s.yaml:1: head: at least one block is needed$",
     "head: {}": r"^s.yaml:1: head: a block is needed: flatten, ",
-    "head: conv": r"^s.yaml:1: head.conv: unknown key; there are flatten, ",
+    "head: conv": r"^s.yaml:1: head.conv: only a head ends a network; give one of flatten, fully_convolutional, global_pool, spp$",
     "head: globalpool": r"^s.yaml:1: head.globalpool: unknown key; did you mean 'global_pool'\? there are flatten, ",
     "head: 5": r"^s.yaml:1: head: must be a mapping of keys to values; received 5$",
     "head:\n  flatten: {classes: 3}": r"^s.yaml:2: head.flatten.classes: unknown key; there are ",
@@ -69,7 +70,7 @@ MISTAKES = {
     "head: flatten\nstem:": r"^s.yaml:2: stem: must be a list \(lines that begin with -\); received nothing$",
     "head: flatten\nstem: []": r"^s.yaml:2: stem: at least one block is needed$",
     "head: flatten\nstem:\n  - conv": r"^s.yaml:3: stem\[0\].conv: `filters` is missing; give it here or `filters` in the",
-    "head: flatten\nstem:\n  - flatten": r"^s.yaml:3: stem\[0\].flatten: unknown key; there are activation, bottleneck, ",
+    "head: flatten\nstem:\n  - flatten": r"^s.yaml:3: stem\[0\].flatten: it ends a network and stands under `head`; give one of activation, bottleneck, ",
     "head: flatten\nstages: {}": r"^s.yaml:2: stages: must be a list",
     "head: flatten\nstages:\n  - conv": r"^s.yaml:3: stages\[0\]: must be a mapping of keys to values; received 'conv'$",
     "head: flatten\nstages:\n  - {filters: 4}": r"^s.yaml:3: stages\[0\]: a stage has either `choose` \(one slot\) or `sequ",
@@ -117,7 +118,8 @@ MISTAKES = {
     ),
     "head: flatten\ndefaults: [same]": r"^s.yaml:2: defaults: must be a mapping of keys to values; received \['same'\]$",
     "head: flatten\ndefaults: {pading: same}": r"^s.yaml:2: defaults.pading: unknown key; did you mean 'padding'\? there are",
-    "head: flatten\ndefaults: {filters: 4}": r"^s.yaml:2: defaults.filters: unknown key; .*there are activation, ",
+    "head: flatten\ndefaults: {filters: 4}": r"^s.yaml:2: defaults.filters: `filters` has no default here; give it in each stage or block$",
+    "head: flatten\ndefaults: {classes: 4}": r"^s.yaml:2: defaults.classes: `classes` has no default here; give it in the file's first level$",
     "head: flatten\ndefaults: {dropout: 2}": r"^s.yaml:2: defaults.dropout: must be a number from 0 and below 1; received 2$",
     "head: flatten\nstem:\n  - conv: {filters: [" + ", ".join(map(str, range(1, 5_002))) + "], stride: [1, 2]}": (
         r"^s.yaml:3: stem\[0\].conv: at most 10,000 combinations of options are possible; received 10,002$"
@@ -175,16 +177,33 @@ def test_kinds_may_be_names_lists_or_several_keys():
         assert [alternative.kind for alternative in slot] == ["conv", "pool"]
 
 
-def test_a_space_that_fits_no_image_of_this_size():
+@pytest.mark.parametrize(
+    ("text", "shape", "misfit"),
+    [
+        (
+            "stem: [pool, pool, pool]\nhead: flatten",
+            (7, 9, 1),
+            "pool on a map of 1x2x1: a 2x2 pooling window with valid padding does not fit a 1x2 map; "
+            "use same padding, a smaller window, or less downsampling before it",
+        ),
+        (
+            "stem: [{conv: {filters: 8}}]\nstages: [{filters: [6, 9], choose: [{conv: {groups: 4}}]}]\nhead: flatten",
+            (8, 8, 1),
+            "conv on a map of 8x8x8: `groups` must divide the input channels and the filters; "
+            "received groups=4 for 8 channels and 6 filters",
+        ),
+    ],
+)
+def test_a_space_that_fits_no_image_of_this_size(text, shape, misfit):
+    space = SearchSpace(parse_definition(text, "deep"), input_shape=shape)
+    start = f"no architecture of the space 'deep' fits {'x'.join(map(str, shape))} images; every path ends at a block "
+    with pytest.raises(SpaceError, match=f"^{re.escape(start)}that does not fit, such as {re.escape(misfit)}$"):
+        _ = space.fewest_parameters
+
+
+def test_a_space_fits_the_smallest_image_that_it_can_halve_three_times():
     definition = parse_definition("stem: [pool, pool, pool]\nhead: flatten", "deep")
     assert SearchSpace(definition, input_shape=(8, 8, 1)).fewest_parameters == 20
-    space = SearchSpace(definition, input_shape=(7, 9, 1))
-    with pytest.raises(
-        SpaceError,
-        match=r"^no architecture of the space 'deep' fits 7x9x1 images: every path ends at a map that has become too small; "
-        r"use same padding or downsample less, or give larger images$",
-    ):
-        _ = space.fewest_parameters
 
 
 @pytest.mark.parametrize(
