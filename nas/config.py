@@ -23,8 +23,23 @@ _IN_WORDS = {
     "string_pattern_mismatch": "a name is letters, digits, '.', '_' and '-', and begins with a letter or a digit",
     "tuple_type": "must be a list",
     "model_type": "must be a mapping of keys to values",
+    "string_type": "must be text",
+    "string_too_short": "must not be empty",
+    "string_too_long": "must have at most {max_length} characters",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "literal_error": "must be {expected}",
+    "greater_than": "must be greater than {gt:g}",
+    "greater_than_equal": "must be at least {ge:,g}",
+    "less_than": "must be less than {lt:g}",
+    "less_than_equal": "must be at most {le:,g}",
 }
-"""Pydantic's complaints that speak of Python."""
+"""Pydantic's complaints, in the words of the rest."""
 
 Count = Annotated[int, BeforeValidator(parse_count)]
 Seconds = Annotated[float, BeforeValidator(parse_duration)]
@@ -247,17 +262,19 @@ def _first_mistake(error: ValidationError, file: YamlFile, overrides: Mapping[st
     path = mistake["loc"]
     message = mistake["msg"].removeprefix("Value error, ")
     if mistake["type"] == "extra_forbidden":
-        known = _known_keys(path[:-1])
-        close = get_close_matches(str(path[-1]), known, n=1)
+        known = list(_model_at(path[:-1]).model_fields)
+        elsewhere = [key for key in _all_keys(ExperimentConfig) if key.rpartition(".")[2] == path[-1]]
+        close = elsewhere or get_close_matches(str(path[-1]), known, n=1)
         hint = f"did you mean {close[0]!r}? " if close else ""
         message = f"unknown key; {hint}there are {', '.join(sorted(known))}"
     elif mistake["type"] == "missing":
         message = "is missing"
     elif mistake["type"] != "value_error":  # our own say what was received
-        message = _IN_WORDS.get(mistake["type"], f"{message[0].lower()}{message[1:]}")
+        in_words = _IN_WORDS.get(mistake["type"])
+        message = in_words.format(**mistake.get("ctx", {})) if in_words else f"{message[0].lower()}{message[1:]}"
         if isinstance(path[-1], str) and not path[-1].isidentifier():
             # A number or a word may stand here: pydantic complains of each, and names the kind after the key.
-            path, word = path[:-1], error.errors()[1]["msg"].removeprefix("Input should be ")
+            path, word = path[:-1], error.errors()[1]["ctx"]["expected"]
             message = f"{message}, or {word}"
         message = f"{message}; received {mistake['input']!r}"
     # A whole section may have been given, such as --set 'training={epochs: 3}'.
@@ -266,10 +283,22 @@ def _first_mistake(error: ValidationError, file: YamlFile, overrides: Mapping[st
     return file.error(path, message)
 
 
-def _known_keys(path: tuple[int | str, ...]) -> list[str]:
+def _model_at(path: tuple[int | str, ...]) -> type[BaseModel]:
     model: type[BaseModel] = ExperimentConfig
     for part in path:
-        annotation = model.model_fields[str(part)].annotation
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            model = annotation
-    return list(model.model_fields)
+        model = _section(model, str(part)) or model
+    return model
+
+
+def _section(model: type[BaseModel], name: str) -> type[BaseModel] | None:
+    annotation = model.model_fields[name].annotation
+    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+
+
+def _all_keys(model: type[BaseModel]) -> list[str]:
+    """Dotted, those of sections included."""
+    keys = []
+    for name in model.model_fields:
+        section = _section(model, name)
+        keys += [name, *(f"{name}.{key}" for key in (_all_keys(section) if section else ()))]
+    return keys
