@@ -248,12 +248,15 @@ class _Reader:
             raise self.file.error(
                 path, f"at most {MOST_COMBINATIONS:,} combinations of options are possible; received {combinations:,}"
             )
-        for field in fields(cls):
-            if field.name in types and is_required(field) and field.name not in options:
-                if field.name == "filters" and filters is not None:
-                    continue
-                hint = "; give it here or `filters` in the stage" if field.name == "filters" else ""
-                raise self.file.error(path, f"`{field.name}` is missing{hint}")
+        missing = [f.name for f in fields(cls) if f.name in types and is_required(f) and f.name not in options]
+        if "filters" in missing and filters is None:
+            raise self.file.error(path, "`filters` is missing; give it here or `filters` in the stage")
+        if missing := [name for name in missing if name != "filters"]:
+            # All that a block cannot do without are counts of channels.
+            names, verb = ", ".join(f"`{name}`" for name in missing), "is" if len(missing) == 1 else "are"
+            raise self.file.error(
+                path, f"{names} {verb} missing; give channels such as 8, or a fraction of the filters such as 1/4"
+            )
         if self.multiple > 1:
             options |= self._rounded(cls, options)
         alternative = Alternative(kind=kind, options=options, multiple=self.multiple)

@@ -69,6 +69,7 @@ MISTAKES = {
     "head: flatten\nstem: conv": r"^s.yaml:2: stem: must be a list \(lines that begin with -\); received 'conv'$",
     "head: flatten\nstem:": r"^s.yaml:2: stem: must be a list \(lines that begin with -\); received nothing$",
     "head: flatten\nstem: []": r"^s.yaml:2: stem: at least one block is needed$",
+    "head: flatten\nstages: [{filters: 8, choose: [inception]}]": r"^s.yaml:2: stages\[0\].choose\[0\].inception: `branch1x1`, `branch3x3`, `branch5x5`, `branch_pool` are missing; give channels",
     "head: flatten\nstem:\n  - conv": r"^s.yaml:3: stem\[0\].conv: `filters` is missing; give it here or `filters` in the",
     "head: flatten\nstem:\n  - flatten": r"^s.yaml:3: stem\[0\].flatten: it ends a network and stands under `head`; give one of activation, bottleneck, ",
     "head: flatten\nstages: {}": r"^s.yaml:2: stages: must be a list",
@@ -106,7 +107,7 @@ MISTAKES = {
     ),
     "head: flatten\nstages:\n  - filters: 4\n    choose:\n      - conv: {kernel: []}": r"kernel: at least one value is needed$",
     "head: flatten\nstages:\n  - filters: 4\n    choose:\n      - bottleneck": (
-        r"^s.yaml:5: stages\[0\].choose\[0\].bottleneck: `squeeze` is missing$"
+        r"^s.yaml:5: stages\[0\].choose\[0\].bottleneck: `squeeze` is missing; give channels such as 8, or a fraction of the filters such as 1/4$"
     ),
     "head: flatten\nstages:\n  - choose:\n      - conv: {filters: 1/2}": (
         r"^s.yaml:4: stages\[0\].choose\[0\].conv.filters: a fraction is of the stage's `filters`, which are not given$"
