@@ -121,6 +121,19 @@ def test_contributing_has_the_same_table():
     assert f"*core* is {', '.join(sorted(CORE))}." in text
 
 
+def test_each_dependency_says_which_file_needs_it():
+    """Or what else does; the files that are named exist and import it, or one of a folder does."""
+    lines = re.search(r"\ndependencies = \[\n(.*?)\n\]", (ROOT / "pyproject.toml").read_text("utf-8"), re.DOTALL)[1]
+    imported_as = {"pillow": "PIL", "pyyaml": "yaml", "scikit-learn": "sklearn"}
+    for line in lines.splitlines():
+        name, comment = re.fullmatch(r' *"([\w-]+)[^"]*", *# (.+)', line).groups()
+        module = imported_as.get(name.lower(), name.replace("-", "_"))
+        for place in re.findall(r"nas/[\w/.]*\w", comment.partition("import it")[0]):
+            files = [ROOT / place] if place.endswith(".py") else sorted((ROOT / place).rglob("*.py"))
+            pattern = rf"^ *(import|from) {module}\b"
+            assert any(re.search(pattern, f.read_text("utf-8"), re.MULTILINE) for f in files), (name, place)
+
+
 def test_the_table_has_no_circles():
     order: list[str] = []
     while len(order) < len(ALLOWED):

@@ -26,6 +26,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     set_up_logging(debug=debug)
+    if sys.platform == "win32":
+        errors.print("Error: nas needs Linux or macOS; on Windows, install and run it in WSL 2", style="red")
+        return 1
     try:
         from nas.cli.app import app
 

@@ -60,6 +60,11 @@ def test_version(run):
     assert run("--version") == (0, f"nas {nas.__version__}\n", "")
 
 
+def test_windows_is_told_where_to_go(run, monkeypatch):
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert run("list") == (1, "", "Error: nas needs Linux or macOS; on Windows, install and run it in WSL 2\n")
+
+
 def test_help_answers_at_once():
     """The limit is 0.5 s; the best of three, as the machine may be busy."""
     seconds = []
