@@ -76,6 +76,8 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--strategy", default="ehvi")
     arguments = parser.parse_args()
+    if arguments.trials < WARM_UP + 2:
+        parser.error(f"--trials: at least {WARM_UP + 2}, as the first {WARM_UP} are not counted")
 
     from nas.training import import_tensorflow
 
