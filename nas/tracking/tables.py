@@ -113,7 +113,7 @@ def costs_in_words(record: TrialRecord, objectives: Objectives) -> str:
 
 
 def test_score(record: TrialRecord) -> str:
-    """Accuracy on the test images: the mean over training runs, their standard deviation and their number.
+    """Accuracy on the test images: the mean over training runs, their standard deviation, how many and how many failed.
 
     "" if it was not measured.
     """
@@ -124,5 +124,6 @@ def test_score(record: TrialRecord) -> str:
     if "test_accuracy_std" in metrics:
         text += f" ± {100 * metrics['test_accuracy_std']:.2f}"
     if "test_seeds" in metrics:
-        text += f" ({counted(round(metrics['test_seeds']), 'seed')})"
+        failed = f", {len(record.failed_finals)} failed" if record.failed_finals else ""
+        text += f" ({counted(round(metrics['test_seeds']), 'seed')}{failed})"
     return text

@@ -98,6 +98,7 @@ def test_a_training_that_fails_is_done_and_named(tmp_path, monkeypatch, caplog, 
     reason = f"{'' if times == 1 else 'RuntimeError: '}{error}"
     assert record.failed_finals == {failed: reason}
     assert caplog.messages[-1] == f"1 final training failed: trial 0 ({reason})"
+    assert tables.test_score(record) == f"{record.finals[0].test_accuracy:.2%} (1 seed, 1 failed)"
     run(plan(**settings), runs_dir=tmp_path)
     assert len(calls) == times + 1
 
