@@ -9,7 +9,16 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from nas.architecture import Budget
 from nas.objectives import ACCURACY, COSTS, LATENCY, PARAMETERS
@@ -47,6 +56,14 @@ Seconds = Annotated[float, BeforeValidator(parse_duration)]
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_switch(cls, value: object, info: ValidationInfo) -> object:
+        """Pydantic would take true for the number 1, and YAML reads `on` and `yes` as true."""
+        if isinstance(value, bool) and cls.model_fields[str(info.field_name)].annotation is not bool:
+            raise ValueError(f"must not be true or false (on and off, yes and no); received {str(value).lower()}")
+        return value
 
 
 class DatasetConfig(_Strict):
@@ -277,6 +294,8 @@ def _first_mistake(error: ValidationError, file: YamlFile, overrides: Mapping[st
             path, word = path[:-1], error.errors()[1]["ctx"]["expected"]
             message = f"{message}, or {word}"
         message = f"{message}; received {mistake['input']!r}"
+    if path == ("name",) and file.data.get("name") is None:
+        message += ". It is the file's: add a `name`, or give --name"
     # A whole section may have been given, such as --set 'training={epochs: 3}'.
     if any(dotted(path[:length]) in overrides for length in range(1, len(path) + 1)):
         return FileError(f"{dotted(path)}: {message}")

@@ -21,10 +21,14 @@ def parse_count(value: object) -> object:
     """
     if not isinstance(value, str):
         return value
-    match = re.fullmatch(r"\s*([0-9][0-9_,]*\.?[0-9]*(?:e[0-9]{1,2})?)\s*([kmg]?)\s*", value, re.IGNORECASE)
+    # A comma stands between thousands only: 1,5k is no 15,000.
+    whole = r"[0-9]{1,3}(?:,[0-9]{3})+|[0-9][0-9_]*"
+    match = re.fullmatch(rf"\s*((?:{whole})(?:\.[0-9]*)?(?:e[0-9]{{1,2}})?)\s*([kmg]?)\s*", value, re.IGNORECASE)
     if match:
         number = Decimal(re.sub("[_,]", "", match[1])) * _SCALE[match[2].lower()]
-        if number <= _MOST and number == int(number):
+        if number > _MOST:
+            raise ValueError(f"a number of at most 1e18 is needed; received {value!r}")
+        if number == int(number):
             return int(number)
     raise ValueError(f"a whole number such as 20000, 20k or 1.5M is needed; received {value!r}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -14,6 +15,7 @@ from nas.errors import NasError
 
 Path_ = tuple[str | int, ...]
 _MAXIMUM_NODES = 100_000
+_NUMBERS = {f"tag:yaml.org,2002:{kind}" for kind in ("int", "float")}
 _MAPPING, _SEQUENCE, _MERGE = (f"tag:yaml.org,2002:{kind}" for kind in ("map", "seq", "merge"))
 
 
@@ -130,6 +132,11 @@ def parse_yaml(text: str, name: str) -> YamlFile:
         return inherited | own
 
     def scalar(node: yaml.Node) -> Any:
+        if node.tag in _NUMBERS and re.fullmatch(r"[-+]?(0[0-9_]+|[0-9_]+(:[0-9.]+)+)", node.value):
+            raise FileError(
+                f"{name}:{node.start_mark.line + 1}: YAML reads {node.value} in eights or sixties, as "
+                f"{loader.construct_object(node)}; write that number, or text in quotes"
+            )
         try:
             return loader.construct_object(node)
         except (ValueError, KeyError, AttributeError) as error:

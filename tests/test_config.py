@@ -60,6 +60,10 @@ def test_overrides_replace_values_at_any_depth(experiment):
         (MINIMAL + "trials: many\n", r"mine.yaml:3: trials: a whole number such as .* is needed; received 'many'$"),
         (MINIMAL + "trials: 0\n", r"mine.yaml:3: trials: must be at least 1; received 0$"),
         ("dataset: digits\n", r"mine.yaml:1: space: is missing"),
+        (MINIMAL + "trials: on\n", r"mine.yaml:3: trials: must not be true or false .*; received true$"),
+        (MINIMAL + "workers: no\n", r"mine.yaml:3: workers: must not be true or false .*; received false$"),
+        (MINIMAL + "time_limit: 10:30\n", r"mine.yaml:3: YAML reads 10:30 in eights or sixties, as 630; write that"),
+        (MINIMAL + "budget: {max_latency_ms: yes}\n", r"max_latency_ms: must not be true or false .*; received true$"),
         (MINIMAL + "inherit: 3\n", r"mine.yaml:3: inherit: must be true or false; received 3$"),
         (MINIMAL + "training: {learning_rate: .nan}\n", r"learning_rate: must be at most 10; received nan$"),
         (MINIMAL + "training: {learning_rate: 0}\n", r"learning_rate: must be greater than 0; received 0$"),
@@ -103,6 +107,14 @@ def test_overrides_replace_values_at_any_depth(experiment):
 def test_mistakes_name_file_line_and_key(experiment, text, message):
     with pytest.raises(FileError, match=message):
         load_experiment(experiment(text))
+
+
+def test_a_file_whose_name_is_none_says_where_to_give_one(tmp_path):
+    path = tmp_path / "zwei ä.yaml"
+    path.write_text(MINIMAL)
+    with pytest.raises(FileError, match=r"letter or a digit; received 'zwei ä'\. It is the file's: add a `name`, or"):
+        load_experiment(path)
+    assert load_experiment(path, {"name": "two"}).name == "two"
 
 
 def test_a_mistake_on_the_command_line_names_its_key(experiment):

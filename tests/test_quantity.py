@@ -38,7 +38,10 @@ def test_counts(text, number):
         "-5",
         "1e400",
         "1e999999999",
-        "1e19",
+        "1,5k",
+        "2,50",
+        "1,0000",
+        ",5",
         "nan",
         "inf",
         "20 000",
@@ -49,6 +52,12 @@ def test_counts(text, number):
 )
 def test_what_is_no_count(text):
     with pytest.raises(ValueError, match=r"^a whole number such as 20000, 20k or 1\.5M is needed; received '"):
+        parse_count(text)
+
+
+@pytest.mark.parametrize("text", ["1e19", "99999999999999999999", "2000000000g"])
+def test_a_count_that_is_too_large(text):
+    with pytest.raises(ValueError, match=rf"^a number of at most 1e18 is needed; received '{text}'$"):
         parse_count(text)
 
 

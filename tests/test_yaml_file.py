@@ -106,3 +106,15 @@ def test_unknown_keys_get_a_hint():
 def test_a_path_as_people_write_it():
     assert dotted(()) == ""
     assert dotted(("stages", 0, "choose", 2, "conv")) == "stages[0].choose[2].conv"
+
+
+@pytest.mark.parametrize(("text", "number"), [("010", 8), ("10:30", 630), ("1:0:0.5", 3600.5), ("-012", -10)])
+def test_numbers_that_are_not_what_they_look_like(text, number):
+    sentence = f"^it:2: YAML reads {text} in eights or sixties, as {number}; write that number, or text in quotes$"
+    with pytest.raises(FileError, match=sentence):
+        parse_yaml(f"a: 1\nb: {text}", "it")
+    assert parse_yaml(f"b: '{text}'", "it").data == {"b": text}
+
+
+def test_zeros_and_fractions_are_numbers():
+    assert parse_yaml("[0, 0.5, -0.25, 1_000, 0x10, 1.0e-3]", "it").data == [0, 0.5, -0.25, 1000, 16, 1e-3]

@@ -37,6 +37,8 @@ class Budget:
             value = getattr(self, name)
             if value is not None and not isinstance(value, Integral):
                 raise BudgetError(f"{name} must be a whole number, such as 20_000; received {value!r}")
+            if value is not None and value < 0:
+                raise BudgetError(f"{name} must not be negative; received {value:,}")
         low, high = self.min_parameters, self.max_parameters
         if low is not None and high is not None and low > high:
             raise BudgetError(f"min_parameters must not exceed max_parameters; received {low:,} > {high:,}")

@@ -104,14 +104,14 @@ def search(
     plan = Plan.of(load_experiment(find_experiment(experiment), overrides))
     # Before anything runs: a mistake in it is not told after hours.
     other = None if baseline is None else baseline_plan(plan.experiment, baseline)
-    if dry_run:
-        _print_plan(plan, other)
-        return
     if not fresh:
         for each in filter(None, (plan, other)):
             folder = SearchFolder(runs_dir, each.experiment.name)
             if folder.exists:
                 folder.check_same(each.experiment, each.space_text, each.info)
+    if dry_run:
+        _print_plan(plan, other)
+        return
     done = _complete(plan, runs_dir, tracking_uri, fresh)
     if other is not None:
         compared = _complete(at_cost_of(done, other), runs_dir, tracking_uri, fresh)
@@ -232,8 +232,6 @@ def _settings(pairs: list[str]) -> dict[str, Any]:
 
 
 def _print_plan(plan: Plan, baseline: Plan | None) -> None:
-    import random
-
     experiment, space = plan.experiment, plan.space
     size = "x".join(map(str, plan.info.input_shape))
     output.print(f"search    {experiment.name}")
@@ -249,5 +247,5 @@ def _print_plan(plan: Plan, baseline: Plan | None) -> None:
     if baseline is not None:
         output.print(f"baseline  {baseline.experiment.strategy}, for as many epochs, as {baseline.experiment.name}")
     output.print("first proposals:")
-    for architecture in plan.strategy.propose([], min(5, experiment.trials), random.Random(experiment.seed)):
+    for architecture in plan.first_proposals(5):
         output.print(f"  {architecture.count.parameters:>11,}  {architecture.describe()}", markup=False)

@@ -24,8 +24,8 @@ _Files = dict[str, list[tuple[Path, int]]]
 
 
 def accepts(config: DatasetConfig) -> bool:
-    # A name with one slash may still be TFDS' name/config; these beginnings can only be paths.
-    return config.name.startswith((".", "/", "~")) or Path(config.name).is_dir()
+    # A name with one slash may still be TFDS' name/config; these can only be paths.
+    return config.name.startswith((".", "/", "~")) or config.name.endswith("/") or Path(config.name).is_dir()
 
 
 def peek(config: DatasetConfig) -> DatasetInfo:
@@ -77,7 +77,7 @@ def _files(config: DatasetConfig) -> tuple[tuple[str, ...], _Files]:
     """Class names, and (path, label) of each image by split, without opening one."""
     root = expanded(config.name)
     if not root.is_dir():
-        raise DatasetError(f"an existing folder of class folders is needed; {config.name!r} is not there")
+        raise DatasetError(f"an existing folder of class folders is needed; {str(root.absolute())!r} is not there")
     tops = _folders(root)
     # Only when nothing else is there: `train` beside `plane` and `car` is a class.
     divided = {folder.name for folder in tops} <= set(_SPLITS) and (root / "train").is_dir()
@@ -94,11 +94,20 @@ def _files(config: DatasetConfig) -> tuple[tuple[str, ...], _Files]:
         for folder in _folders(part):
             if folder.name not in labels:
                 raise DatasetError(f"class {folder.name!r} of {str(part)!r} is not among those of train: {labels}")
-            paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
+            paths = _images(folder)
             if not paths and split == "train":
                 raise DatasetError(f"each class needs an image; there is none in {str(folder)!r}")
             files[split] += [(path, labels.index(folder.name)) for path in paths]
     return labels, files
+
+
+def _images(folder: Path) -> list[Path]:
+    """Hidden files, and what is in hidden folders, are some program's own: copies would be in two splits at once."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in _SUFFIXES and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
 
 
 def _folders(root: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,8 @@ from nas.datasets.spec import Arrays, DatasetError, DatasetSpec
 
 if TYPE_CHECKING:
     from nas.config import DatasetConfig
+
+logger = logging.getLogger(__name__)
 
 # One random stream a question, so that another validation_fraction does not move the test split.
 _TEST, _VALIDATION, _LIMIT = range(3)
@@ -31,6 +34,18 @@ def split(arrays: Arrays, config: DatasetConfig) -> DatasetSpec:
         train, validation = train.take(rest), train.take(drawn)
     if config.train_limit is not None and config.train_limit < len(train):
         train = train.take(draw(train.labels, config.train_limit, (config.split_seed, _LIMIT))[1])
+    for name, part in (("train", train), ("validation", validation), ("test", test)):
+        absent = np.setdiff1d(np.arange(arrays.info.classes), part.labels)
+        if len(absent):
+            some = ", ".join(repr(arrays.info.labels[label]) for label in absent[:3]) + ", ..." * (len(absent) > 3)
+            logger.warning(
+                "%s: the %s images lack %d of the %d classes (%s); add images of each, or take it out",
+                arrays.info.name,
+                name,
+                len(absent),
+                arrays.info.classes,
+                some,
+            )
     return DatasetSpec(info=arrays.info, train=train, validation=validation, test=test)
 
 

@@ -150,6 +150,11 @@ def _recover(to: Path) -> None:
 
 
 def _check_destination(to: Path) -> None:
+    if {"[", "\\"} & set(str(to)):
+        raise ExportError(
+            f"TensorFlow takes [ and \\ in a path for patterns, and finds nothing there; received {to}. "
+            f"Export to a folder without them."
+        )
     try:
         unsafe = to.exists() and (not to.is_dir() or (any(to.iterdir()) and not (to / CARD).is_file()))
     except OSError as error:

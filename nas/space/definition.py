@@ -298,7 +298,8 @@ class _Reader:
         try:
             return field_type.parse(value)
         except ValueError as error:
-            raise self.file.error(path, f"{error}; received {value!r}") from None
+            part = ", or a fraction of the filters such as 1/4" if getattr(field_type, "channels", False) else ""
+            raise self.file.error(path, f"{error}{part}; received {value!r}") from None
 
     def _input(self, data: Any) -> tuple[int, int, int]:
         try:

@@ -59,6 +59,11 @@ class Store:
             return cls(uri=uri, artifact_root=runs_dir / "mlartifacts")
         if uri.startswith("sqlite:///") and len(uri) > len("sqlite:///"):
             database = Path(uri.removeprefix("sqlite:///")).absolute()
+            if re.search("[?]|%[0-9A-Fa-f]{2}", str(database)):
+                raise NasError(
+                    f"MLflow cannot keep a database where a ? or a % with two digits is in the path; received "
+                    f"{database}; give another folder as --runs-dir, or a server as --tracking-uri"
+                )
             return cls(uri=f"sqlite:///{database}", artifact_root=database.parent / "mlartifacts")
         raise NasError(
             "An MLflow tracking URI starts with http://, https:// or sqlite:/// (folders of files are no longer "

@@ -200,6 +200,8 @@ class SearchFolder:
         Raises:
             SearchError: naming the settings that differ.
         """
+        if not self.facts().labels_digest and not self.trials():
+            return  # Its data were never read, perhaps for a mistake that is mended now.
         free = FREE_TO_CHANGE - (WHERE if experiment.measures_latency else set())
         old = json.loads(self.experiment().model_dump_json())
         new = json.loads(experiment.model_dump_json())

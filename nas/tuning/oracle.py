@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,6 +13,7 @@ from nas.strategies import Strategy
 from nas.strategies.early_stopping import EarlyStopping
 from nas.trial import TrialRecord, TrialStatus
 from nas.tuning.journal import Journal
+from nas.tuning.plan import random_numbers
 
 ARCHITECTURE = "architecture"
 """Name of the only hyperparameter value: the architecture's JSON."""
@@ -67,11 +67,11 @@ class StrategyOracle(keras_tuner.Oracle):  # type: ignore[misc]
             self._restore(record)
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        """The next proposal; a trial's random numbers depend on the seed and its number alone."""
+        """The next proposal."""
         if self._ends() or self.exhausted:
             return {"status": "STOPPED"}
         number = int(trial_id)
-        rng = random.Random(f"{self.search_seed}/{number}")
+        rng = random_numbers(self.search_seed, number)
         proposals = self.strategy.propose(list(self.records.values()), 1, rng)
         if not proposals:
             self.journal.exhaust()

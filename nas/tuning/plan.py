@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 from typing import final
 
@@ -14,8 +15,14 @@ from nas.resources import find_space
 from nas.space import SearchSpace, load_space
 from nas.strategies import Strategy, make_strategy
 from nas.strategies.early_stopping import EarlyStopping, make_early_stopping
+from nas.trial import TrialRecord, TrialStatus
 from nas.tuning.accelerators import check
 from nas.tuning.folder import SearchFacts
+
+
+def random_numbers(seed: int, trial: int) -> random.Random:
+    """Those of a trial's proposal: of the search's seed and its number alone, so that any kill changes nothing."""
+    return random.Random(f"{seed}/{trial}")
 
 
 @final
@@ -63,6 +70,16 @@ class Plan:
             least = max(least, budget.min_parameters or 0)
         limit = getattr(budget, f"max_{cost}")
         return least, most if limit is None else max(least, min(most, limit))
+
+    def first_proposals(self, count: int) -> list[Architecture]:
+        """What the search will try first, if no trial has ended before the last of them begins."""
+        records: list[TrialRecord] = []
+        for number in range(min(count, self.experiment.trials)):
+            proposals = self.strategy.propose(records, 1, random_numbers(self.experiment.seed, number))
+            records += [
+                TrialRecord(number=number, architecture=proposal, status=TrialStatus.RUNNING) for proposal in proposals
+            ]
+        return [record.architecture for record in records]
 
     def facts(self, command: str = "") -> SearchFacts:
         """What is kept of the plan, and of the machine and the versions that it is about to run with."""

@@ -90,6 +90,10 @@ def run(
                     search.check_succeeded()
                 run_finals(experiment, folder, executor, told, time_is_over)
                 done = search.is_done(experiment)
+                if time_is_over() and not search.ended_trials:
+                    raise SearchError(
+                        f"no trial ended in the time limit of {limit:g} seconds; give more time, or fewer epochs"
+                    )
                 if time_is_over() and not done:
                     logger.warning(
                         "the time limit ended the search with %d of %d trials%s; the same command goes on",

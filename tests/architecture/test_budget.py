@@ -28,6 +28,8 @@ def test_non_trainable_weights_count():
 
 
 def test_a_budget_that_contradicts_itself():
+    with pytest.raises(BudgetError, match=r"^max_parameters must not be negative; received -1$"):
+        Budget(max_parameters=-1)
     with pytest.raises(BudgetError, match=r"^min_parameters must not exceed max_parameters; received 2,000 > 1,000$"):
         Budget(min_parameters=2_000, max_parameters=1_000)
 

@@ -91,6 +91,18 @@ def test_sixteen_bits(image_folder):
         load(config(image_folder))
 
 
+def test_hidden_files_and_folders_are_no_images(image_folder):
+    before = load(config(image_folder))
+    (image_folder / "cat" / ".ipynb_checkpoints").mkdir()
+    first = next(path for path in sorted((image_folder / "cat").iterdir()) if path.is_file())
+    shutil.copy(first, image_folder / "cat" / ".ipynb_checkpoints" / first.name)
+    (image_folder / "cat" / f"._{first.name}").write_bytes(b"Mac OS X")
+    after = load(config(image_folder))
+    assert len(after.train) + len(after.validation) + len(after.test) == sum(
+        len(part) for part in (before.train, before.validation, before.test)
+    )
+
+
 def test_several_sizes(image_folder):
     Image.fromarray(np.zeros((9, 6), np.uint8)).save(image_folder / "cat" / "tall.png")
     with pytest.raises(DatasetError, match=r"one size, or dataset\.image_size must be set; .*tall\.png is \(9, 6, 3\)"):
@@ -115,3 +127,9 @@ def test_single_class(image_folder):
 def test_no_folder(tmp_path):
     with pytest.raises(DatasetError, match=r"existing folder of class folders is needed; .*none' is not there"):
         peek(config(tmp_path / "none"))
+
+
+def test_a_name_that_ends_with_a_slash_is_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DatasetError, match=rf"existing folder of class folders is needed; '{tmp_path}/photos' is not"):
+        peek(config("photos/"))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -87,3 +89,24 @@ def test_draw_is_the_same_on_every_machine():
 def test_one_image_cannot_be_divided(arrays):
     with pytest.raises(DatasetError, match="at least 3 images are needed for three disjoint splits; received 1"):
         split(arrays(2), DatasetConfig(name="it"))
+
+
+def test_classes_that_a_split_lacks_are_named(caplog):
+    labels = np.repeat([0, 1, 2, 3, 4, 5], [40, 1, 1, 1, 1, 2])
+    images = np.zeros((len(labels), 4, 4, 1), np.uint8)
+    info = DatasetInfo(name="it", input_shape=(4, 4, 1), labels=tuple("abcdef"))
+    split(Arrays(info=info, train=Split(images=images, labels=labels)), DatasetConfig(name="it"))
+    assert caplog.messages
+    assert all(
+        re.fullmatch(
+            r"it: the (train|validation|test) images lack \d of the 6 classes \(('\w', ){0,2}('\w')?(, \.\.\.)?\); "
+            r"add images of each, or take it out",
+            message,
+        )
+        for message in caplog.messages
+    )
+
+
+def test_splits_with_all_classes_say_nothing(caplog, arrays):
+    split(arrays(100), DatasetConfig(name="it"))
+    assert not caplog.messages

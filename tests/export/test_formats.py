@@ -190,6 +190,13 @@ def test_an_empty_folder_is_used(arguments, tmp_path, honest):
     assert export(**arguments, to=tmp_path / "model", format=honest).path.is_dir()
 
 
+@pytest.mark.parametrize("name", ["proj [2024]", "a\\b"])
+def test_a_folder_that_tensorflow_takes_for_a_pattern_is_refused(name, arguments, tmp_path, honest):
+    with pytest.raises(ExportError, match=r"takes \[ and \\ in a path for patterns, and finds nothing there; received"):
+        export(**arguments, to=tmp_path / name / "model", format=honest)
+    assert not (tmp_path / name).exists()
+
+
 @pytest.mark.parametrize("kind", ["folder", "file"])
 def test_what_is_not_ours_is_never_overwritten(kind, arguments, tmp_path, honest):
     precious = tmp_path / "model" / "precious" if kind == "folder" else tmp_path / "model"

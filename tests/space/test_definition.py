@@ -69,6 +69,7 @@ MISTAKES = {
     "head: flatten\nstem: conv": r"^s.yaml:2: stem: must be a list \(lines that begin with -\); received 'conv'$",
     "head: flatten\nstem:": r"^s.yaml:2: stem: must be a list \(lines that begin with -\); received nothing$",
     "head: flatten\nstem: []": r"^s.yaml:2: stem: at least one block is needed$",
+    "head: flatten\nstages: [{filters: 8, choose: [{bottleneck: {squeeze: 0.25}}]}]": r"squeeze: must be a whole number from 1 to 65,536, or a fraction of the filters such as 1/4; received 0.25$",
     "head: flatten\nstages: [{filters: 8, choose: [inception]}]": r"^s.yaml:2: stages\[0\].choose\[0\].inception: `branch1x1`, `branch3x3`, `branch5x5`, `branch_pool` are missing; give channels",
     "head: flatten\nstem:\n  - conv": r"^s.yaml:3: stem\[0\].conv: `filters` is missing; give it here or `filters` in the",
     "head: flatten\nstem:\n  - flatten": r"^s.yaml:3: stem\[0\].flatten: it ends a network and stands under `head`; give one of activation, bottleneck, ",

@@ -38,6 +38,13 @@ def test_an_address_mlflow_cannot_write_to_is_refused(tmp_path, uri):
         Store.resolve(tmp_path, uri, {})
 
 
+@pytest.mark.parametrize("name", ["what?", "95%20done"])
+def test_a_folder_that_mlflow_would_misread_is_refused(tmp_path, name):
+    with pytest.raises(NasError, match=r"cannot keep a database where a \? or a % with two digits is in the path; rec"):
+        Store.resolve(tmp_path / name, environ={})
+    assert Store.resolve(tmp_path / "100% #1 ö", environ={}).artifact_root == tmp_path / "100% #1 ö" / "mlartifacts"
+
+
 def test_a_password_is_not_shown(tmp_path):
     store = Store.resolve(tmp_path, "https://me:secret@tracking/mlflow", {})
     assert store.label == "https://me:***@tracking/mlflow"

@@ -65,6 +65,8 @@ def gpu(name):
         ("auto", (CPU,), 4, 0, 0, 20, Allocation(places=(CPU,), threads=4)),
         (2, (CPU,), 8, 64 * GIB, 0, 20, Allocation(places=(CPU,) * 2, threads=4)),
         (8, (CPU,), 2, 64 * GIB, 0, 20, Allocation(places=(CPU,) * 8, threads=1)),
+        (4, (CPU,), 8, 64 * GIB, 0, 2, Allocation(places=(CPU,) * 2, threads=2)),
+        (2, (gpu("3"), gpu("5")), 4, 64 * GIB, 0, 1, Allocation(places=(gpu("3"),))),
         ("auto", (gpu("0"), gpu("1")), 4, 64 * GIB, 0, 20, Allocation(places=(gpu("0"), gpu("1")))),
         ("auto", (gpu("0"), gpu("1")), 4, 64 * GIB, 0, 1, Allocation(places=(gpu("0"),))),
         (1, (gpu("3"), gpu("5")), 4, 64 * GIB, 0, 20, Allocation(places=(gpu("3"),))),

@@ -125,12 +125,36 @@ def test_a_time_limit_ends_the_search_with_what_there_is(tmp_path, finished_sear
     assert (parent.info.status, done.finished) == ("KILLED", False)
 
 
+def test_a_search_whose_data_could_not_be_read_may_be_mended(tmp_path):
+    from PIL import Image
+
+    for label, side in (("cat", 8), ("dog", 9)):
+        (tmp_path / "photos" / label).mkdir(parents=True)
+        for number in range(8):
+            Image.new("RGB", (side, side), (20 * number, 9 * side, 0)).save(
+                tmp_path / "photos" / label / f"{number}.png"
+            )
+    settings = {"dataset.name": str(tmp_path / "photos"), "trials": 1}
+    with pytest.raises(DatasetError, match=r"all images must have one size, or dataset\.image_size must be set"):
+        run(plan(**settings), runs_dir=tmp_path)
+    done = run(plan(**settings | {"dataset.image_size": 8}), runs_dir=tmp_path)
+    assert done.facts.input_shape == (8, 8, 3)
+    with pytest.raises(SearchError, match=r"exists with other settings \(dataset\.image_size was 8, is 9\)"):
+        run(plan(**settings | {"dataset.image_size": 9}), runs_dir=tmp_path)
+
+
+def test_first_proposals_are_those_of_the_search(finished_search):
+    architectures = [trial.architecture for trial in finished_search.trials]
+    assert Plan.of(finished_search.experiment).first_proposals(3) == architectures
+
+
 def test_a_time_limit_does_not_wait_for_a_trial(tmp_path, finished_search):
     began = time.monotonic()
     endless = {"training.epochs": 100_000, "training.batch_size": 4}
-    done = run(plan(trials=2, time_limit=4, **endless), runs_dir=tmp_path)
+    with pytest.raises(SearchError, match=r"^no trial ended in the time limit of 4 seconds; give more time, or fewer"):
+        run(plan(trials=2, time_limit=4, **endless), runs_dir=tmp_path)
     assert time.monotonic() - began < 30
-    assert [trial.status for trial in done.trials] == [TrialStatus.RUNNING]
+    assert [trial.status for trial in Search("digits", tmp_path).trials] == [TrialStatus.RUNNING]
 
 
 def test_failed_trials_have_a_reason_and_no_number(tmp_path):
