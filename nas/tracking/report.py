@@ -86,10 +86,14 @@ def _header(
 ) -> str:
     others = incomplete(records)
     numbers = {"Trials": f"{len(records):,}{f', {others}' if others else ''}"}
-    numbers["On the Pareto front"] = f"{len(front):,}"
+    kept = without_noise(front)
+    by_noise = f", {len(front) - len(kept):,} explained by noise" if len(kept) < len(front) else ""
+    numbers["On the Pareto front"] = f"{len(front):,}{by_noise}"
     if front.points:
-        best = without_noise(front).best()
-        numbers["Best validation accuracy"] = f"{best.val_accuracy:.2%}"
+        best = kept.best()
+        numbers["Best validation accuracy of the others" if by_noise else "Best validation accuracy"] = (
+            f"{best.val_accuracy:.2%}"
+        )
         numbers[f"with {COSTS[objectives.axis]}"] = cost_text(objectives.axis, best.cost(objectives.axis))
         numbers["Hypervolume"] = f"{hypervolume(front, objectives.limits):.3f}"
     shown = "".join(f"<div><dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd></div>" for k, v in numbers.items())

@@ -8,6 +8,7 @@ from nas.objectives import Objectives
 from nas.pareto import ParetoFront
 from nas.tracking import Story
 from nas.tracking.report import report_html
+from nas.trial import FinalTraining
 from tests.tracking.examples import failed, random_trials, trial
 
 STORY = Story(facts={"Data": "<script>alert(1)</script>"}, command="nas search 'x' && y", files={"a.yaml": "</pre><b>"})
@@ -132,3 +133,14 @@ def test_all_trials_have_a_column_for_each_cost_that_the_search_is_after():
 def test_an_unfinished_search_says_so():
     assert " · not finished: this is what there is so far</p>" in report([trial(0, 0.9)], finished=False)
     assert "not finished" not in report([trial(0, 0.9)])
+
+
+def test_the_numbers_say_whether_noise_has_left_points_out():
+    small, large = trial(0, 0.90, filters=4), trial(1, 0.95, filters=16)
+    assert "<dt>On the Pareto front</dt><dd>2</dd>" in (text := report([small, large]))
+    assert "<dt>Best validation accuracy</dt><dd>95.00%</dd>" in text
+    for seed, (low, high) in enumerate([(0.90, 0.89), (0.90, 0.92)]):
+        small = small.with_final(FinalTraining(seed=seed, val_accuracy=low, test_accuracy=0.8))
+        large = large.with_final(FinalTraining(seed=seed, val_accuracy=high, test_accuracy=0.8))
+    assert "<dt>On the Pareto front</dt><dd>2, 1 explained by noise</dd>" in (text := report([small, large]))
+    assert "<dt>Best validation accuracy of the others</dt><dd>90.00%</dd>" in text
