@@ -45,7 +45,7 @@ def export(
         f"Trial {record.number} of {name!r}: {record.parameters:,} parameters, validation accuracy "
         f"{record.val_accuracy:.2%}{again and f'; trained again, test accuracy {again}'}\n"
         f"  {report.path}: {report.bytes:,} bytes; reloaded, and equal to the trained network on "
-        f"{report.images_checked:,} validation images (largest difference {report.largest_difference:.1e})",
+        f"{report.images_checked:,} images (largest difference {report.largest_difference:.1e})",
         markup=False,
         soft_wrap=True,
     )

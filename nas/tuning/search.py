@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast, final
@@ -17,9 +18,16 @@ from nas.tuning.final import missing
 from nas.tuning.folder import SearchError, SearchFolder
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from nas.export import ExportReport
     from nas.tracking import RunStatus, SearchRun, Story
     from nas.tracking.registry import RegisteredModel
+
+logger = logging.getLogger(__name__)
+
+RANDOM_IMAGES = 64
+"""On which an export is checked when the data are gone."""
 
 
 @final
@@ -132,6 +140,8 @@ class Search:
     ) -> ExportReport:
         """Write a trained network of the front, checked against the trained one on the validation images.
 
+        If the data are no longer there, it is checked on random images instead, of which a warning tells.
+
         Args:
             to: folder that is made.
             max_parameters: the best point with at most so many; a number, or text such as "20k".
@@ -144,19 +154,17 @@ class Search:
         from nas.training import import_tensorflow, load_weights
 
         import_tensorflow()
-        from nas.datasets import load
         from nas.export import export
         from nas.tuning.tuner import weights_of
 
         record = self.best(max_parameters) if trial is None else self.trial(trial)
         weights = load_weights(weights_of(self.folder, record), record.architecture)
-        images = load(self.experiment.dataset).validation.images
         return export(
             record.architecture,
             weights,
             labels=self.facts.labels,
             to=Path(to),
-            check_images=images,
+            check_images=self._images(),
             format=format,
             inherited_from=record.parent,
         )
@@ -177,7 +185,6 @@ class Search:
         from nas.training import import_tensorflow, load_weights, rebuild
 
         import_tensorflow()
-        from nas.datasets import load
         from nas.tracking.registry import register_model
         from nas.tuning.tuner import weights_of
 
@@ -189,8 +196,21 @@ class Search:
             rebuild(record.architecture, weights),
             name=model_name,
             labels=self.facts.labels,
-            example=load(self.experiment.dataset).validation.images[:2],
+            example=self._images()[:2],
         )
+
+    def _images(self) -> np.ndarray:
+        """Of the validation split: uint8 `(n, height, width, channels)`."""
+        import numpy as np
+
+        from nas.datasets import DatasetError, load
+
+        try:
+            return load(self.experiment.dataset).validation.images
+        except DatasetError as error:
+            logger.warning("checked on %d random images, as the data cannot be read: %s", RANDOM_IMAGES, error)
+        shape = (RANDOM_IMAGES, *self.facts.input_shape)
+        return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
 
     def tracking_run(self, tracking_uri: str | None = None) -> SearchRun:
         """The search as MLflow shows it."""

@@ -143,6 +143,26 @@ def test_a_search_whose_data_could_not_be_read_may_be_mended(tmp_path):
         run(plan(**settings | {"dataset.image_size": 9}), runs_dir=tmp_path)
 
 
+def test_an_export_does_not_need_the_data(tmp_path, finished_search, monkeypatch, caplog):
+    import tensorflow as tf
+
+    shutil.copytree(finished_search.folder.path, tmp_path / "runs" / "digits")
+    kept = tmp_path / "runs" / "digits" / "experiment.json"
+    kept.write_text(
+        kept.read_text().replace('"name": "digits",\n    "data_dir"', '"name": "/nowhere/at all",\n    "data_dir"')
+    )
+    moved = Search("digits", tmp_path / "runs")
+    report = moved.export(tmp_path / "model")
+    assert report.images_checked == 64
+    assert "checked on 64 random images, as the data cannot be read: an existing folder" in caplog.text
+    there = finished_search.export(tmp_path / "there")
+    images = finished_search._images()
+    assert there.images_checked == len(images) != 64
+    predict = [tf.saved_model.load(tmp_path / name).signatures["serving_default"] for name in ("model", "there")]
+    first, second = (next(iter(each(tf.constant(images)).values())).numpy() for each in predict)
+    np.testing.assert_array_equal(first, second)
+
+
 def test_first_proposals_are_those_of_the_search(finished_search):
     architectures = [trial.architecture for trial in finished_search.trials]
     assert Plan.of(finished_search.experiment).first_proposals(3) == architectures
