@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -12,6 +13,8 @@ from nas.cli.terminal import errors, set_up_logging
 from nas.errors import NasError
 
 __all__ = ["main", "run"]
+
+_INTERRUPTED, _TERMINATED = 130, 143
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # How the parser ends: 0 after a command, 2 after wrong usage, 130 after Ctrl-C.
         return leave.code if isinstance(leave.code, int) else 0
     except KeyboardInterrupt:  # while modules are imported
-        return 130
+        return _INTERRUPTED
     except NasError as error:
         if debug:
             raise
@@ -74,4 +77,11 @@ def run() -> None:
     """The console script."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without ± shows ?, as stderr does by itself
-    sys.exit(main())
+    code = main()
+    if code in (_INTERRUPTED, _TERMINATED):
+        # All that is to be kept is kept. TensorFlow, if it was interrupted, may crash while Python ends as usual.
+        with suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)

@@ -14,7 +14,7 @@ import typer
 from nas.cli.comparison import print_comparison
 from nas.cli.front import print_front
 from nas.cli.listing import complete_experiments
-from nas.cli.signals import TerminatedError, ended_by_signals
+from nas.cli.signals import Signals, TerminatedError
 from nas.cli.terminal import MaxParams, RunsDir, TableFormat, TrackingUri, errors, output
 from nas.command_line import RUNS_DIR, command_line, without_password
 from nas.errors import NasError
@@ -182,13 +182,13 @@ def _run(plan: Plan, runs_dir: Path, tracking_uri: str | None, fresh: bool) -> S
         known=known,
     )
     try:
-        with ended_by_signals(), progress:
+        with Signals() as signals, progress:
             return run(
                 plan,
                 runs_dir=runs_dir,
                 tracking_uri=tracking_uri,
                 fresh=fresh,
-                observers=(progress,),
+                observers=(signals, progress),
                 command=_command_line(),
             )
     except KeyboardInterrupt as interrupt:

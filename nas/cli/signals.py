@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from threading import Timer, get_ident
 from types import FrameType
+from typing import Self, final
+
+from nas.trial import TrialRecord
 
 _AGAIN_SECONDS = 0.1
 
@@ -16,36 +17,57 @@ class TerminatedError(KeyboardInterrupt):
     """By SIGTERM: the same as Ctrl-C, but for the exit code."""
 
 
-@contextmanager
-def ended_by_signals() -> Iterator[None]:
+@final
+class Signals:
     """Ctrl-C and SIGTERM end the block, also when what they raise is lost.
 
-    Python prints and forgets what is raised while it collects garbage; here the signal is sent once more instead.
+    Python prints and forgets what is raised while it collects garbage: here the signal is sent again instead. Libraries
+    may swallow it, too: it is raised again at the search's next event.
     """
-    signals = (signal.SIGINT, signal.SIGTERM)
-    main = get_ident()  # only the main thread may set handlers
-    last: list[Timer] = []
-    report = sys.unraisablehook
 
-    def handle(number: int, _frame: FrameType | None) -> None:
-        raise TerminatedError if number == signal.SIGTERM else KeyboardInterrupt
+    def __init__(self) -> None:
+        self._raised: KeyboardInterrupt | None = None
+        self._again: Timer | None = None
 
-    def send_again(lost: sys.UnraisableHookArgs) -> None:
+    def __enter__(self) -> Self:
+        self._main = get_ident()  # only the main thread may set handlers
+        self._report = sys.unraisablehook
+        self._handlers = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        sys.unraisablehook = self._send_again
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._again is not None:
+            self._again.cancel()
+        sys.unraisablehook = self._report
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+
+    def on_trial_begin(self, record: TrialRecord) -> None:
+        self._raise_again()
+
+    def on_epoch(self, record: TrialRecord, epoch: int, metrics: dict[str, float]) -> None:
+        self._raise_again()
+
+    def on_trial_end(self, record: TrialRecord) -> None:
+        self._raise_again()
+
+    def on_final(self, record: TrialRecord, done: int, total: int) -> None:
+        self._raise_again()
+
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
+        self._raised = TerminatedError() if number == signal.SIGTERM else KeyboardInterrupt()
+        raise self._raised
+
+    def _send_again(self, lost: sys.UnraisableHookArgs) -> None:
         if not isinstance(lost.exc_value, KeyboardInterrupt):
-            report(lost)
+            self._report(lost)
             return
         number = signal.SIGTERM if isinstance(lost.exc_value, TerminatedError) else signal.SIGINT
         # From another thread and later: at once it would be lost in the same place.
-        last[:] = [Timer(_AGAIN_SECONDS, signal.pthread_kill, (main, number))]
-        last[0].start()
+        self._again = Timer(_AGAIN_SECONDS, signal.pthread_kill, (self._main, number))
+        self._again.start()
 
-    handlers = {number: signal.signal(number, handle) for number in signals}
-    sys.unraisablehook = send_again
-    try:
-        yield
-    finally:
-        for timer in last:
-            timer.cancel()
-        sys.unraisablehook = report
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+    def _raise_again(self) -> None:
+        if self._raised is not None:
+            raise self._raised

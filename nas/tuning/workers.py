@@ -87,8 +87,12 @@ class Workers(Executor):
             log = logs / f"worker-{number}.log"
             setup = Setup(slot=number, data=data, training=text, threads=threads, place=place, log=log)
             self._slots.append(_Slot(setup))
-        for slot in self._slots:
-            self._start(slot)
+        try:
+            for slot in self._slots:
+                self._start(slot)
+        except BaseException:
+            self.close()
+            raise
 
     def submit(self, slot: int, task: Task) -> None:
         place = self._slots[slot]
@@ -113,7 +117,11 @@ class Workers(Executor):
 
     def close(self) -> None:
         for slot in self._slots:
-            self._stop(slot)
+            if slot.process is not None:
+                slot.process.kill()
+        for slot in self._slots:
+            # The executor's thread has to end first: were Python to end with it, both would close one pipe.
+            self._stop(slot, wait=True)
         self._woken.close()
         self._wake_up.close()
 
@@ -126,7 +134,7 @@ class Workers(Executor):
         before = set(multiprocessing.active_children())
         with _without_main(), interrupts_for_parent_only():
             slot.pool.submit(os.getpid)  # an executor starts its process with its first task
-        (slot.process,) = set(multiprocessing.active_children()) - before
+            (slot.process,) = set(multiprocessing.active_children()) - before
         send.close()
 
     def _send(self, slot: _Slot, task: Task) -> None:
@@ -208,11 +216,11 @@ class Workers(Executor):
         self._stop(slot)
         self._start(slot)
 
-    def _stop(self, slot: _Slot) -> None:
+    def _stop(self, slot: _Slot, *, wait: bool = False) -> None:
         if slot.process is not None:
             slot.process.kill()
         if slot.pool is not None:
-            slot.pool.shutdown(wait=False, cancel_futures=True)
+            slot.pool.shutdown(wait=wait, cancel_futures=True)
         if slot.epochs is not None:
             slot.epochs.close()
         slot.pool = slot.epochs = slot.process = slot.future = slot.task = None

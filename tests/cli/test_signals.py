@@ -1,13 +1,15 @@
 """Signals end a block, whatever Python does when they come."""
 
+import contextlib
 import gc
 import signal
 import sys
 import time
+from functools import partial
 
 import pytest
 
-from nas.cli.signals import TerminatedError, ended_by_signals
+from nas.cli.signals import Signals, TerminatedError
 
 SIGNALS = [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, TerminatedError)]
 
@@ -22,7 +24,7 @@ def printed(monkeypatch):
 @pytest.mark.parametrize(("number", "error"), SIGNALS)
 def test_a_signal_ends_the_block(number, error):
     before = signal.getsignal(number)
-    with pytest.raises(error), ended_by_signals():
+    with pytest.raises(error), Signals():
         signal.raise_signal(number)
     assert signal.getsignal(number) is before
 
@@ -40,11 +42,27 @@ def test_a_signal_that_is_lost_in_garbage_collection_comes_again(printed, number
         time.sleep(30)
 
     began = time.monotonic()
-    with pytest.raises(error) as raised, ended_by_signals():
+    with pytest.raises(error) as raised, Signals():
         lose_and_wait()
     assert type(raised.value) is error
     assert time.monotonic() - began < 20
     assert not printed
+
+
+@pytest.mark.parametrize(("number", "error"), SIGNALS)
+def test_a_signal_that_a_library_swallows_is_raised_at_the_next_event(number, error):
+    with Signals() as signals:
+        signals.on_trial_begin(None)
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(number)
+        for event in (
+            partial(signals.on_trial_begin, None),
+            partial(signals.on_epoch, None, 1, {}),
+            partial(signals.on_trial_end, None),
+            partial(signals.on_final, None, 1, 2),
+        ):
+            with pytest.raises(error):
+                event()
 
 
 def test_a_lost_signal_does_not_come_after_the_block(printed):
@@ -52,7 +70,7 @@ def test_a_lost_signal_does_not_come_after_the_block(printed):
         gc.callbacks.remove(interrupt)
         signal.raise_signal(signal.SIGINT)
 
-    with ended_by_signals():
+    with Signals():
         gc.callbacks.append(interrupt)
         gc.collect()
     time.sleep(0.3)
@@ -65,7 +83,7 @@ def test_what_else_python_loses_is_reported_as_ever(printed):
             raise ZeroDivisionError
 
     hook = sys.unraisablehook
-    with ended_by_signals():
+    with Signals():
         Leaves()
     assert printed == [ZeroDivisionError]
     assert sys.unraisablehook is hook

@@ -83,7 +83,7 @@ def test_points_that_noise_explains_are_left_out():
     assert "Left out: trial 1; trained again, no better" in page
     assert '<th scope="row" class="n"><a href="#trial-0">' in page
     assert '<th scope="row" class="n"><a href="#trial-1">' not in page
-    assert "<dt>Best validation accuracy</dt><dd>90.00%</dd>" in page
+    assert "<dt>Best validation accuracy of the others</dt><dd>90.00%</dd>" in page
     assert page.count("(explained by noise)</summary>") == 1
 
 

@@ -1,6 +1,7 @@
 """Workers that do not start, die idle, or are used up; most of them without TensorFlow, which takes seconds."""
 
 import os
+import threading
 import time
 from contextlib import contextmanager
 
@@ -180,6 +181,15 @@ def test_a_reason_that_came_before_the_trial_is_told_with_it(tmp_path):
         assert seconds_of_waiting(executor) < 0.5
         executor.submit(0, TASK)
         assert "did not start: FileExistsError" in outcome_of(executor).reason
+
+
+def test_closed_workers_leave_neither_processes_nor_threads(light, tmp_path):
+    """Python ends before its executors' threads do, and both would close one pipe."""
+    with opened(tmp_path, slots=2) as executor:
+        processes = [slot.process for slot in executor._slots]
+        assert any("ExecutorManager" in type(thread).__name__ for thread in threading.enumerate())
+    assert not any("ExecutorManager" in type(thread).__name__ for thread in threading.enumerate())
+    assert not any(process.is_alive() for process in processes)
 
 
 def test_an_observer_that_fails_is_heard(light, tmp_path):
