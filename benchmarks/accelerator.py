@@ -25,7 +25,7 @@ from typing import Any
 def nas_search(arguments: argparse.Namespace, runs_dir: Path) -> list[str]:
     """The search; its architectures as JSON."""
     from nas.config import load_experiment
-    from nas.resources import find_experiment
+    from nas.files.shipped import find_experiment
     from nas.tuning import Plan, run
 
     settings = {
@@ -94,9 +94,9 @@ def main() -> None:
 
     from nas.config import load_experiment
     from nas.datasets import load
-    from nas.resources import find_experiment
-    from nas.training import inspect_machine
-    from nas.training.place import Place
+    from nas.devices import inspect_machine
+    from nas.devices.visible import VisibleDevices
+    from nas.files.shipped import find_experiment
 
     machine = inspect_machine()
     device = machine["choice"]["device"] if arguments.device == "auto" else arguments.device
@@ -124,10 +124,10 @@ def main() -> None:
         }
         (Path(folder) / "given.json").write_text(json.dumps(given))
         environment = {
-            "cpu": Place(kind="cpu").environment(),
+            "cpu": VisibleDevices(kind="cpu").environment(),
             "gpu": {"KERAS_BACKEND": "tensorflow"},
-            "tpu": Place(kind="tpu", runtime="jax").environment(),
-            "jax-cpu": Place(kind="jax-cpu", visible=("0",), runtime="jax").environment(),
+            "tpu": VisibleDevices(kind="tpu", runtime="jax").environment(),
+            "jax-cpu": VisibleDevices(kind="jax-cpu", visible=("0",), runtime="jax").environment(),
         }[device]
         started = time.monotonic()
         subprocess.run(

@@ -27,11 +27,11 @@ from nas.benchmark.replay import Replayed, replay
 from nas.benchmark.score import Truth
 from nas.benchmark.table import Table
 from nas.benchmark.table_space import TableSpace
-from nas.pareto import ParetoFront
+from nas.results.pareto import ParetoFront
+from nas.results.trial import TrialStatus
 from nas.strategies import make_strategy
 from nas.strategies.early_stopping import make_early_stopping
 from nas.strategies.learning_curve import FLOOR, expected
-from nas.trial import TrialStatus
 
 TABLES = ("naap440", "digits-mixed")
 STRATEGIES = ("random", "evolution", "ehvi")

@@ -28,9 +28,9 @@ from typing import Any
 
 from nas.architecture import Architecture, Budget
 from nas.config import DatasetConfig, TrainingConfig
-from nas.pareto import hypervolume
+from nas.results.pareto import hypervolume
+from nas.results.trial import TrialRecord, TrialStatus
 from nas.space import SearchSpace, load_space
-from nas.trial import TrialRecord, TrialStatus
 
 HERE = Path(__file__).resolve().parent
 BUDGET = Budget(max_parameters=20_000)

@@ -21,7 +21,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 import psutil
 
 import nas
-from nas.trial import TrialRecord
+from nas.results.trial import TrialRecord
 from nas.tuning import workers
 
 

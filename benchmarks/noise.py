@@ -32,7 +32,7 @@ from nas.benchmark.replay import replay
 from nas.benchmark.score import Truth
 from nas.benchmark.table import Row, Table
 from nas.benchmark.table_space import TableSpace
-from nas.pareto import ParetoFront
+from nas.results.pareto import ParetoFront
 from nas.strategies import make_strategy
 from nas.strategies.accuracy_model import AccuracyModel
 from nas.strategies.base import Strategy, Tried

@@ -23,7 +23,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 import nas
-from nas.trial import TrialRecord
+from nas.results.trial import TrialRecord
 
 TRIAL_SECONDS = 2.0
 WARM_UP = 3
@@ -79,7 +79,7 @@ def main() -> None:
     if arguments.trials < WARM_UP + 2:
         parser.error(f"--trials: at least {WARM_UP + 2}, as the first {WARM_UP} are not counted")
 
-    from nas.training import import_tensorflow
+    from nas.devices import import_tensorflow
 
     import_tensorflow()
     from nas.strategies import STRATEGIES

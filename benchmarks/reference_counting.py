@@ -16,7 +16,7 @@ import time
 
 from nas.architecture import graph
 from nas.architecture.blocks import base
-from nas.resources import find_space, shipped
+from nas.files.shipped import find_space, shipped
 from nas.space import Definition, SearchSpace, load_definition
 
 

@@ -32,10 +32,10 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from nas.architecture import Architecture, Budget
+from nas.results.trial import TrialRecord, TrialStatus
 from nas.space import load_space
 from nas.strategies import STRATEGIES, make_strategy
 from nas.strategies.early_stopping import make_early_stopping
-from nas.trial import TrialRecord, TrialStatus
 from nas.tuning.execution import Epoch, Executor, Outcome, Task
 
 TRIAL_SECONDS = 60.0
@@ -179,7 +179,7 @@ def cut(record: TrialRecord, epochs: int) -> TrialRecord:
 
 def search(trials: int, workers: int, strategy: str) -> None:
     from nas.config import load_experiment
-    from nas.resources import find_experiment
+    from nas.files.shipped import find_experiment
     from nas.tuning import Plan, SearchFolder
     from nas.tuning.oracle import StrategyOracle
     from nas.tuning.tuner import ArchitectureTuner

@@ -61,9 +61,9 @@ SLICE_SECONDS = 5.0
 def sample(count: int) -> list[Any]:
     """Architectures of `mixed` for the digits, as our random search proposes them."""
     from nas.architecture import Budget
+    from nas.results.trial import TrialRecord, TrialStatus
     from nas.space import load_space
     from nas.strategies.random import RandomStrategy
-    from nas.trial import TrialRecord, TrialStatus
 
     space = load_space("mixed", input_shape=(8, 8, 1), classes=10)
     strategy = RandomStrategy(space, Budget(max_parameters=MAX_PARAMETERS))
@@ -111,7 +111,8 @@ def contend(name: str, trials: int, epochs: int) -> None:
     os.dup2(2, 1)  # what Keras Tuner prints is not for the parent
     from nas.config import DatasetConfig, TrainingConfig
     from nas.datasets import load
-    from nas.training import clear_session, import_tensorflow, train
+    from nas.devices import import_tensorflow
+    from nas.training import clear_session, train
 
     import_tensorflow()
     import tensorflow as tf
@@ -203,7 +204,7 @@ def search(name: str, trials: int, epochs: int) -> None:
     if name == "keras_tuner":
         from nas.config import DatasetConfig
         from nas.datasets import load
-        from nas.training import import_tensorflow
+        from nas.devices import import_tensorflow
 
         import_tensorflow()
         data = load(DatasetConfig(name="digits"))

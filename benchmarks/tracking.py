@@ -25,7 +25,7 @@ FLUENT_TRIALS = 20
 
 def make_records(count):
     import nas
-    from nas.trial import TrialRecord, TrialStatus
+    from nas.results.trial import TrialRecord, TrialStatus
 
     rng = random.Random(0)
     space = nas.load_space("mixed", input_shape=(28, 28, 1), classes=10)

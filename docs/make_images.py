@@ -27,7 +27,7 @@ style.textContent = '.modebar { display: none !important }'; document.head.appen
 
 
 def pictures_of_mlflow(name: str, runs_dir: Path, to: Path, profile: str) -> None:
-    from nas.tracking.page import view_url
+    from nas.tracking.mlflow_page import view_url
     from nas.tracking.ui import serve, url_of
     from nas.tracking.views import search_views
 

@@ -24,19 +24,19 @@ if TYPE_CHECKING:
     from nas.architecture import Architecture, Budget
     from nas.errors import NasError
     from nas.hypermodel import make_hypermodel
-    from nas.pareto import ParetoFront
+    from nas.results.pareto import ParetoFront
+    from nas.results.trial import TrialRecord
     from nas.space import SearchSpace, load_space
-    from nas.trial import TrialRecord
     from nas.tuning import Search
 
 _HOMES = {
     "Architecture": "nas.architecture",
     "Budget": "nas.architecture",
     "NasError": "nas.errors",
-    "ParetoFront": "nas.pareto",
+    "ParetoFront": "nas.results.pareto",
     "Search": "nas.tuning",
     "SearchSpace": "nas.space",
-    "TrialRecord": "nas.trial",
+    "TrialRecord": "nas.results.trial",
     "load_space": "nas.space",
     "make_hypermodel": "nas.hypermodel",
     "search": "nas.api",

@@ -54,7 +54,7 @@ def search(
         NasError: in one sentence, what is wrong and what to do.
     """
     from nas.config import load_experiment
-    from nas.resources import find_experiment
+    from nas.files.shipped import find_experiment
     from nas.tuning import Plan, run
     from nas.tuning.one_network import one_network_settings
 

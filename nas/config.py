@@ -21,9 +21,9 @@ from pydantic import (
 )
 
 from nas.architecture import Budget
+from nas.files.yaml_file import FileError, YamlFile, dotted, load_yaml
 from nas.objectives import ACCURACY, COSTS, LATENCY, PARAMETERS
 from nas.quantity import parse_count, parse_duration
-from nas.yaml_file import FileError, YamlFile, dotted, load_yaml
 
 MOST_COSTS = 2
 """Fronts in more than three dimensions hold nearly every trial, and their hypervolumes take minutes."""

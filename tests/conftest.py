@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import signal
+from contextlib import contextmanager
 
 import pytest
 
@@ -28,8 +30,8 @@ SLOWEST = (
     "tests/datasets/test_idx.py",
     "tests/tuning/test_parents.py",
     "tests/cli/test_tracking_commands.py",
-    "tests/training/test_inheritance.py",
-    "tests/training/test_devices.py",
+    "tests/inheritance/test_inherit.py",
+    "tests/devices/test_selection.py",
     "tests/training/test_checkpoint.py",
     "tests/tuning/test_jax_search.py",
 )
@@ -75,3 +77,21 @@ def finished_search(tmp_path_factory):
         runs_dir=tmp_path_factory.mktemp("runs"),
         settings={"workers": 0, "final.seeds": 0},
     )
+
+
+@pytest.fixture
+def full_disk():
+    """No file can grow beyond so many bytes, which stands in for a disk that is full: `with full_disk(100): ...`."""
+
+    @contextmanager
+    def full(size):
+        limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+        previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, limit[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+            signal.signal(signal.SIGXFSZ, previous)
+
+    return full

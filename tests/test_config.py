@@ -7,8 +7,8 @@ import pytest
 from pydantic import BaseModel
 
 from nas.config import ExperimentConfig, load_experiment
-from nas.resources import find_experiment, shipped
-from nas.yaml_file import FileError
+from nas.files.shipped import find_experiment, shipped
+from nas.files.yaml_file import FileError
 
 MINIMAL = "space: plain\ndataset: digits\n"
 

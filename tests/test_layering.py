@@ -31,41 +31,38 @@ ALLOWED = {
     # part: the parts of nas that it may import beside itself
     "command_line": set(),
     "errors": set(),
-    "objectives": {"errors", "quantity"},
     "quantity": set(),
-    "yaml_file": {"errors"},
-    "processes": set(),
-    "resources": {"errors", "yaml_file"},
+    "objectives": {"errors", "quantity"},
+    "files": {"errors"},
     "architecture": {"errors", "quantity"},
-    "trial": CORE,
-    "pareto": CORE | {"trial"},
-    "noise": {"pareto", "trial"},
-    "space": CORE | {"resources", "yaml_file"},
-    "strategies": CORE | {"pareto", "space", "trial"},
-    "config": CORE | {"resources", "yaml_file"},
-    "datasets": CORE | {"config", "resources", "yaml_file"},
-    "training": CORE | {"config", "datasets"},
-    "tracking": CORE | {"command_line", "config", "noise", "pareto", "trial"},
-    "export": CORE | {"config", "datasets", "training", "trial"},
-    "comparison": CORE | {"pareto", "trial"},
+    "results": CORE,
+    "space": CORE | {"files"},
+    "strategies": CORE | {"results", "space"},
+    "config": CORE | {"files"},
+    "datasets": CORE | {"config", "files"},
+    "devices": CORE | {"config"},
+    "training": CORE | {"config", "datasets", "devices"},
+    "inheritance": CORE | {"devices", "training"},
+    "reports": CORE | {"results"},
+    "tracking": CORE | {"command_line", "reports", "results"},
+    "export": CORE | {"datasets", "devices", "reports", "results", "training"},
     "hypermodel": CORE | {"space"},
-    "benchmark": CORE | {"pareto", "processes", "resources", "space", "strategies", "training", "trial"},
+    "benchmark": CORE | {"devices", "files", "results", "space", "strategies"},
     "tuning": CORE
     | {
         "command_line",
         "config",
         "datasets",
+        "devices",
         "export",
-        "noise",
-        "pareto",
-        "processes",
-        "resources",
+        "files",
+        "inheritance",
+        "reports",
+        "results",
         "space",
         "strategies",
         "tracking",
         "training",
-        "trial",
-        "yaml_file",
     },
 }
 """`api`, `cli` and the package itself may import everything."""
@@ -172,6 +169,6 @@ def test_importing_everything_imports_nothing_heavy():
 
 
 def test_the_pure_core_needs_nothing_but_yaml():
-    loaded = modules("nas.architecture, nas.space, nas.pareto")
+    loaded = modules("nas.architecture, nas.space, nas.results.pareto")
     assert "nas" in loaded
     assert loaded & (HEAVY | {"numpy", "scipy", "rich", "typer"}) == set()

@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import nas
-from nas.resources import shipped
+from nas.files.shipped import shipped
 
 ROOT = Path(nas.__file__).parent.parent
 

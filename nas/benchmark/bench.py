@@ -19,8 +19,8 @@ from nas.benchmark.replay import Run, replay
 from nas.benchmark.score import Truth
 from nas.benchmark.table_space import TableSpace
 from nas.benchmark.tables import load_table
+from nas.devices.child_processes import end_with_parent, interrupts_for_parent_only
 from nas.errors import NasError
-from nas.processes import end_with_parent, interrupts_for_parent_only
 from nas.strategies.early_stopping import make_early_stopping
 
 NONE = "none"

@@ -17,9 +17,9 @@ from typing import Any, final
 from nas.architecture import Budget
 from nas.benchmark.table import Row
 from nas.benchmark.table_space import TableSpace
+from nas.results.trial import TrialStatus
 from nas.strategies import Strategy, Tried, make_strategy
 from nas.strategies.early_stopping import EarlyStopping
-from nas.trial import TrialStatus
 
 MOST_TRIALS = 1_000_000
 """Keras Tuner wants a limit; the benchmark has its own."""
@@ -35,7 +35,7 @@ class KerasTunerOracle:
     """
 
     def __init__(self, space: TableSpace, kind: str, rng: random.Random, options: Mapping[str, Any]) -> None:
-        from nas.training import import_tensorflow
+        from nas.devices import import_tensorflow
 
         import_tensorflow()
         import keras_tuner

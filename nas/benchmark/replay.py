@@ -12,10 +12,10 @@ from typing import final
 from nas.architecture import Budget
 from nas.benchmark.score import Truth
 from nas.benchmark.table import Row
-from nas.pareto import ParetoFront
+from nas.results.pareto import ParetoFront
+from nas.results.trial import TrialStatus
 from nas.strategies import Strategy
 from nas.strategies.early_stopping import EarlyStopping
-from nas.trial import TrialStatus
 
 
 @final

@@ -15,7 +15,7 @@ def doctor(
     format: Annotated[Format, typer.Option(help="How to print it.")] = Format.table, runs_dir: RunsDir = RUNS_DIR
 ) -> None:
     """Show versions, devices, precision and disk, what would be used, and why not the rest."""
-    from nas.training.machine import inspect_machine
+    from nas.devices.machine import inspect_machine
 
     found = inspect_machine(runs_dir)
     if format is Format.json:

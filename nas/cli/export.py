@@ -31,7 +31,7 @@ def export(
 
     What was written is loaded again and must predict what the trained network predicts.
     """
-    from nas.tracking.tables import test_score
+    from nas.reports.front_tables import test_score
     from nas.tuning import Search
 
     if sum((max_params is not None, trial is not None, best)) > 1:

@@ -13,12 +13,12 @@ from nas.cli.listing import complete_searches
 from nas.cli.terminal import RunsDir, TableFormat, errors, output, print_table
 from nas.command_line import RUNS_DIR, command_line
 from nas.errors import NasError
-from nas.noise import left_out, without_noise
 from nas.objectives import PARAMETERS
-from nas.trial import TrialRecord, incomplete
+from nas.results.noise import left_out, without_noise
+from nas.results.trial import TrialRecord, incomplete
 
 if TYPE_CHECKING:
-    from nas.pareto import ParetoFront
+    from nas.results.pareto import ParetoFront
     from nas.training.user_model import UserModel
     from nas.tuning import Search
 
@@ -46,9 +46,9 @@ def front(
 
     Several searches are compared: both fronts, their hypervolumes, and where each is ahead.
     """
-    from nas.cli.comparison import print_comparison
     from nas.cli.plot import check_plot, write_plot
-    from nas.tracking.tables import front_document, front_rows, rows_csv
+    from nas.cli.several_fronts import print_comparison
+    from nas.reports.front_tables import front_document, front_rows, rows_csv
     from nas.tuning import Search
 
     if plot is not None:
@@ -84,7 +84,7 @@ def front(
 
 def _score(search: Search, paths: list[Path]) -> list[UserModel]:
     """The user's models on the search's validation split."""
-    from nas.training import import_tensorflow
+    from nas.devices import import_tensorflow
     from nas.training.user_model import score_user_model
 
     import_tensorflow()
@@ -139,7 +139,7 @@ def print_front(
     from rich.table import Table
 
     from nas.objectives import COSTS, cost_text, shown_costs
-    from nas.tracking.tables import test_score
+    from nas.reports.front_tables import test_score
 
     front = search.front
     points = without_noise(front)

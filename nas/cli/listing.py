@@ -61,7 +61,7 @@ def _searches(runs_dir: Path) -> list[tuple[str, str]]:
 
 
 def _spaces() -> list[tuple[str, str]]:
-    from nas.resources import shipped
+    from nas.files.shipped import shipped
     from nas.space import load_definition
 
     return [(name, load_definition(path).description) for name, path in shipped("search_spaces").items()]
@@ -69,7 +69,7 @@ def _spaces() -> list[tuple[str, str]]:
 
 def _experiments() -> list[tuple[str, str]]:
     from nas.config import load_experiment
-    from nas.resources import shipped
+    from nas.files.shipped import shipped
 
     return [(name, load_experiment(path).description) for name, path in shipped("experiments").items()]
 
@@ -101,13 +101,13 @@ def _first_line(cls: type) -> str:
 
 
 def complete_experiments(incomplete: str) -> list[str]:
-    from nas.resources import shipped
+    from nas.files.shipped import shipped
 
     return [name for name in shipped("experiments") if name.startswith(incomplete)]
 
 
 def complete_spaces(incomplete: str) -> list[str]:
-    from nas.resources import shipped
+    from nas.files.shipped import shipped
 
     return [name for name in shipped("search_spaces") if name.startswith(incomplete)]
 

@@ -34,7 +34,7 @@ def write_plot(search: Search, path: Path) -> None:
     Raises:
         NasError: the file cannot be written.
     """
-    from nas.tracking.figures import front_html, front_png, front_svg
+    from nas.reports.front_figures import front_html, front_png, front_svg
 
     objectives = search.objectives
     title = f"{search.name}: accuracy against {COSTS[objectives.axis]}"

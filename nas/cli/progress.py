@@ -12,9 +12,9 @@ from rich.text import Text
 
 from nas.cli.terminal import errors
 from nas.objectives import PARAMETERS, cost_text, short_cost, unit
-from nas.pareto import ParetoFront
 from nas.quantity import short_count
-from nas.trial import TrialRecord, TrialStatus
+from nas.results.pareto import ParetoFront
+from nas.results.trial import TrialRecord, TrialStatus
 
 
 class Progress:

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nas.cli.comparison import print_comparison
 from nas.cli.front import print_front
 from nas.cli.listing import complete_experiments
+from nas.cli.several_fronts import print_comparison
 from nas.cli.signals import Signals, TerminatedError
 from nas.cli.terminal import MaxParams, RunsDir, TableFormat, TrackingUri, errors, output
 from nas.command_line import RUNS_DIR, command_line, without_password
 from nas.errors import NasError
 from nas.quantity import counted
-from nas.trial import TrialStatus
+from nas.results.trial import TrialStatus
 
 if TYPE_CHECKING:
     from nas.config import ExperimentConfig
@@ -72,7 +72,7 @@ def search(
     The same command line goes on with a search that was interrupted.
     """
     from nas.config import load_experiment
-    from nas.resources import find_experiment
+    from nas.files.shipped import find_experiment
     from nas.tuning import Plan, SearchFolder
     from nas.tuning.baseline import at_cost_of, baseline_plan
     from nas.tuning.one_network import one_network_settings
@@ -220,7 +220,7 @@ def _arguments() -> list[str]:
 
 def _settings(pairs: list[str]) -> dict[str, Any]:
     """`--set key=value`, the value as YAML reads it."""
-    from nas.yaml_file import parse_yaml
+    from nas.files.yaml_file import parse_yaml
 
     settings = {}
     for pair in pairs:

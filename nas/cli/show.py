@@ -15,7 +15,7 @@ from nas.errors import NasError
 
 if TYPE_CHECKING:
     from nas.architecture import Architecture
-    from nas.trial import TrialRecord
+    from nas.results.trial import TrialRecord
 
 
 def show(
@@ -72,7 +72,7 @@ def write_diagram(architecture: Architecture, path: Path, title: str) -> None:
     Raises:
         NasError: the file cannot be written.
     """
-    from nas.architecture.diagram import diagram
+    from nas.reports.network_diagram import diagram
 
     drawing = diagram(architecture, title)
     try:
@@ -160,8 +160,8 @@ def _print_explanation(architecture: Architecture) -> None:
 
 
 def _show_two(targets: list[str], found: list[Architecture], format: Format) -> None:
-    from nas.architecture.comparison import Side, compare
     from nas.architecture.summary import sides
+    from nas.reports.two_networks import Side, compare
 
     left, right = found
     numbers = {

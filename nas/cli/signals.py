@@ -8,7 +8,7 @@ from threading import Timer, get_ident
 from types import FrameType
 from typing import Self, final
 
-from nas.trial import TrialRecord
+from nas.results.trial import TrialRecord
 
 _AGAIN_SECONDS = 0.1
 

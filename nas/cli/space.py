@@ -66,7 +66,7 @@ def stats(
     format: Formatted = Format.table,
 ) -> None:
     """Count the architectures, the smallest, the largest, and how many fit the budget."""
-    from nas.architecture.matrix_unit import LANES, ROUND, matrix_unit_use
+    from nas.devices.matrix_unit import LANES, ROUND, matrix_unit_use
 
     loaded, budget = _load(space, input, classes), _budget(max_params, max_macs)
     size = loaded.size()

@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nas import __version__
-from nas.architecture.diagram import diagram
 from nas.export.format import FORMATS, ExportError, ExportFormat
+from nas.reports.network_diagram import diagram
 from nas.training.model import Weights, probabilities, rebuild
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import Any, final
 from nas.architecture.arithmetic import Shape
 from nas.architecture.blocks import BLOCKS, Block, BlockError, Pool
 from nas.architecture.fields import FieldType, OneOf, Units, Whole, field_types, is_required
-from nas.yaml_file import Path_, YamlFile, load_yaml, parse_yaml
+from nas.files.yaml_file import Path_, YamlFile, load_yaml, parse_yaml
 
 DOWNSAMPLE: dict[str, Block | None] = {
     "none": None,

@@ -10,7 +10,7 @@ from typing import final
 
 from nas.architecture import Architecture, Budget, BudgetError
 from nas.errors import NasError
-from nas.resources import find_space
+from nas.files.shipped import find_space
 from nas.space import sampling
 from nas.space.counting import Size, count_architectures
 from nas.space.decisions import Decisions, Reach

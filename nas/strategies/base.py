@@ -11,8 +11,8 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 from nas.architecture import Budget
 from nas.errors import NasError
 from nas.objectives import PARAMETERS
+from nas.results.trial import TrialStatus
 from nas.space.protocol import AnyCandidate, Candidate, Space
-from nas.trial import TrialStatus
 
 
 class StrategyError(NasError):
@@ -23,7 +23,7 @@ CandidateOut = TypeVar("CandidateOut", bound=Candidate, covariant=True)
 
 
 class Tried(Protocol[CandidateOut]):
-    """What a strategy reads of a trial; `nas.trial.TrialRecord` has all of it."""
+    """What a strategy reads of a trial; `nas.results.trial.TrialRecord` has all of it."""
 
     @property
     def number(self) -> int: ...

@@ -9,11 +9,11 @@ from difflib import get_close_matches
 from typing import Any, ClassVar, final
 
 from nas.objectives import PARAMETERS
-from nas.pareto import ParetoFront
+from nas.results.pareto import ParetoFront
+from nas.results.trial import TrialStatus
 from nas.strategies.base import StrategyError, Tried
 from nas.strategies.evolution import survivors
 from nas.strategies.learning_curve import Expected, expected
-from nas.trial import TrialStatus
 
 REDUCTION = 3
 """Of the trials that reach a rung at least one in this many goes on; the next rung is this many times as far."""

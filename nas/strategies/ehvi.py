@@ -9,7 +9,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, final
 
 from nas.objectives import LATENCY, PARAMETERS, log_cost
-from nas.pareto import ParetoFront, pareto_rank
+from nas.results.pareto import ParetoFront, pareto_rank
+from nas.results.trial import TrialStatus
 from nas.space.protocol import AnyCandidate, Genes, Space
 from nas.strategies.accuracy_model import AccuracyModel, Encoder, Fitted, fit_model
 from nas.strategies.base import Strategy, Tried, register
@@ -18,7 +19,6 @@ from nas.strategies.improvement import Worth, expected_improvement, non_dominate
 from nas.strategies.learning_curve import Expected, expected
 from nas.strategies.proposals import collect
 from nas.strategies.threads import one_thread
-from nas.trial import TrialStatus
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TypeVar, final
 
 from nas.objectives import PARAMETERS, log_cost
-from nas.pareto import Scored, pareto_rank
+from nas.results.pareto import Scored, pareto_rank
 from nas.space.protocol import AnyCandidate
 from nas.strategies.base import Strategy, Tried, register
 from nas.strategies.learning_curve import expected

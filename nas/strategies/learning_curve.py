@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, final
 
+from nas.results.trial import TrialStatus
 from nas.space.protocol import AnyCandidate
 from nas.strategies.base import Tried
-from nas.trial import TrialStatus
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from typing import final
 
-from nas.pareto import ParetoFront
+from nas.results.pareto import ParetoFront
 from nas.space.protocol import AnyCandidate
 from nas.strategies.base import Strategy, Tried, register
 from nas.strategies.learning_curve import expected

@@ -2,7 +2,6 @@
 
 from nas.tracking.projection import RunStatus, SearchRun
 from nas.tracking.store import Store, search_id
-from nas.tracking.story import Story
 from nas.tracking.tracker import Tracker, sync
 
-__all__ = ["RunStatus", "SearchRun", "Store", "Story", "Tracker", "search_id", "sync"]
+__all__ = ["RunStatus", "SearchRun", "Store", "Tracker", "search_id", "sync"]

@@ -9,14 +9,15 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from nas.objectives import COSTS, Objectives
-from nas.pareto import ParetoFront, hypervolume, pareto_rank
-from nas.tracking import figures, page, runs, tables, views
+from nas.reports import Story, front_figures, front_tables
+from nas.reports.search_page import report_html
+from nas.results.pareto import ParetoFront, hypervolume, pareto_rank
+from nas.results.trial import TrialRecord, TrialStatus
+from nas.tracking import mlflow_page, runs, views
 from nas.tracking.publishing import publish
-from nas.tracking.report import report_html
+from nas.tracking.search_note import search_note
 from nas.tracking.store import Store
-from nas.tracking.story import Story, search_note
 from nas.tracking.writer import FILES_MISSING, KnownRun, RunWriter
-from nas.trial import TrialRecord, TrialStatus
 
 RunStatus = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 
@@ -79,10 +80,10 @@ class Projection:
         if parent is None:
             # A color of its own for every search of an experiment, so that their fronts can be told apart in one chart.
             others = sum(1 for _ in self._writer.find(f"tags.`{runs.ROLE}` = 'search'"))
-            tags[runs.COLOR] = figures.FRONT_COLORS[others % len(figures.FRONT_COLORS)]
+            tags[runs.COLOR] = front_figures.FRONT_COLORS[others % len(front_figures.FRONT_COLORS)]
             parent = self._writer.create(search.name, tags, start_ms=_now_ms())
         self._parent = parent
-        self._front_color = parent.tags.get(runs.COLOR, figures.FRONT_COLOR)
+        self._front_color = parent.tags.get(runs.COLOR, front_figures.FRONT_COLOR)
         params = runs.clipped(description, 500)
         changed = {f"nas.{k}": v for k, v in params.items() if self._parent.params.get(k, v) != v}
         self._writer.write(self._parent, tags=changed, params=params, metrics={runs.RANK: -1.0})
@@ -106,8 +107,8 @@ class Projection:
     @property
     def url(self) -> str | None:
         """Where a browser finds this search; `None` for a store without a server."""
-        root = page.ui_root(self._search.store.uri)
-        return None if root is None else page.view_url(root, self._experiment_id, self._views[0])
+        root = mlflow_page.ui_root(self._search.store.uri)
+        return None if root is None else mlflow_page.view_url(root, self._experiment_id, self._views[0])
 
     def bring_up(self, records: Sequence[TrialRecord], status: RunStatus = "RUNNING") -> None:
         """Write every trial that is not there, the front's tags, the progress, and at the end its pictures.
@@ -213,14 +214,16 @@ class Projection:
     def _note(self, records: Sequence[TrialRecord], status: RunStatus) -> str:
         front = ParetoFront.of(records, self._search.objectives.costs)
         members = [point.number for point in front if point.number in self._trials]
-        links = {n: page.run_url("", self._experiment_id, self._trials[n].run_id).lstrip("/") for n in members}
+        links = {n: mlflow_page.run_url("", self._experiment_id, self._trials[n].run_id).lstrip("/") for n in members}
         return search_note(
             self._search.story,
             front,
             trials=len(records),
             hypervolume=hypervolume(front, self._search.objectives.limits),
             running=status == "RUNNING",
-            views=[(view.label, page.view_url("", self._experiment_id, view).lstrip("/")) for view in self._views],
+            views=[
+                (view.label, mlflow_page.view_url("", self._experiment_id, view).lstrip("/")) for view in self._views
+            ],
             links=links,
             picture=f"get-artifact?path=front.svg&run_uuid={self._parent.run_id}" if status != "RUNNING" else "",
         )
@@ -229,7 +232,7 @@ class Projection:
         objectives = self._search.objectives
         front = ParetoFront.of(records, objectives.costs)
         volume = hypervolume(front, objectives.limits)
-        document = tables.front_json(front, search=self._search.name, hypervolume=volume)
+        document = front_tables.front_json(front, search=self._search.name, hypervolume=volume)
         digest = hashlib.blake2b(f"{len(records)}{status}{document}".encode(), digest_size=16).hexdigest()
         if self._parent.tags.get(_FRONT_DIGEST) == digest and FILES_MISSING not in self._parent.tags:
             return
@@ -237,10 +240,10 @@ class Projection:
         self._writer.write_files(
             self._parent,
             {
-                "front.html": figures.front_html(records, title=title, objectives=objectives).encode(),
-                "front.png": figures.front_png(records, title=title, objectives=objectives),
-                "front.svg": figures.front_svg(records, title=title, objectives=objectives),
-                "front.csv": tables.front_csv(front).encode(),
+                "front.html": front_figures.front_html(records, title=title, objectives=objectives).encode(),
+                "front.png": front_figures.front_png(records, title=title, objectives=objectives),
+                "front.svg": front_figures.front_svg(records, title=title, objectives=objectives),
+                "front.csv": front_tables.front_csv(front).encode(),
                 "front.json": document.encode(),
                 "report.html": report_html(
                     records,

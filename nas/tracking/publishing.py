@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from nas.tracking import page
+from nas.tracking import mlflow_page
 from nas.tracking.store import Store
 
 if TYPE_CHECKING:
@@ -31,27 +31,27 @@ def publish(client: MlflowClient, store: Store, experiment_id: str, wanted: Sequ
         Whether the page can open all of them.
     """
     try:
-        version = page.parse_version(_version(store))
-        if version is None or not page.can_show(version):
+        version = mlflow_page.parse_version(_version(store))
+        if version is None or not mlflow_page.can_show(version):
             logger.debug("MLflow %s at %s: its page is not known to show saved views", version, store.label)
             return False
         tags = client.get_experiment(experiment_id).tags
         now = time.time_ns() // 1_000_000
         written = False
         for view in wanted:
-            known = page.decode(tags[view.tag]) if view.tag in tags else None
+            known = mlflow_page.decode(tags[view.tag]) if view.tag in tags else None
             named = tags.get(view.tag, "").startswith("{")
-            if known is not None and known[0] == view.state and named == (version >= page.NAMED):
+            if known is not None and known[0] == view.state and named == (version >= mlflow_page.NAMED):
                 continue
             created = known[1] if known and known[1] else now
             client.set_experiment_tag(
-                experiment_id, view.tag, page.encode(view, version=version, created_ms=created, now_ms=now)
+                experiment_id, view.tag, mlflow_page.encode(view, version=version, created_ms=created, now_ms=now)
             )
             written = True
         if written:
             tags = client.get_experiment(experiment_id).tags
         # A missing or cut view would send the browser to another page.
-        found = [page.decode(tags.get(view.tag, "")) for view in wanted]
+        found = [mlflow_page.decode(tags.get(view.tag, "")) for view in wanted]
         return all(known is not None and known[0] == view.state for known, view in zip(found, wanted, strict=True))
     except Exception:  # whatever the store raises: the plain page remains
         logger.debug("views at %s", store.label, exc_info=True)

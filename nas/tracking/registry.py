@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
+    from nas.results.trial import TrialRecord
     from nas.tracking.projection import SearchRun
-    from nas.trial import TrialRecord
 
 logger = logging.getLogger(__name__)
 

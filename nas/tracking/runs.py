@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from nas.architecture.diagram import diagram
 from nas.objectives import COSTS, log_cost
-from nas.quantity import counted, short_count
-from nas.tracking.figures import DOMINATED_COLOR, FAILED_COLOR, FRONT_COLOR
-from nas.tracking.tables import test_score
-from nas.trial import TrialRecord, TrialStatus
+from nas.quantity import counted
+from nas.reports.front_figures import DOMINATED_COLOR, FAILED_COLOR, FRONT_COLOR
+from nas.reports.front_tables import run_name, test_score
+from nas.reports.network_diagram import diagram
+from nas.results.trial import TrialRecord, TrialStatus
 
 SEARCH_ID = "nas.search_id"
 """Tag of every run of a search: the search's own one and its trials."""
@@ -55,12 +55,6 @@ class RunContent:
     params: Mapping[str, str]
     metrics: Mapping[str, float]
     curves: tuple[tuple[str, int, float], ...] = ()
-
-
-def run_name(record: TrialRecord) -> str:
-    """Number, what it is made of, and size: `017 - inception - 8.4k`."""
-    shown = sorted(set(record.architecture.kinds[:-1]) - {"pool"}) or ["pool"]
-    return f"{record.number:03d} - {'+'.join(shown)} - {short_count(record.parameters)}"[:200]
 
 
 def trial_content(record: TrialRecord, *, search_id: str) -> RunContent:

@@ -8,9 +8,9 @@ import threading
 from collections.abc import Iterable, Mapping
 
 from nas.errors import NasError
+from nas.results.trial import TrialRecord, TrialStatus
 from nas.tracking.projection import Projection, RunStatus, SearchRun
 from nas.tracking.store import Store, import_mlflow
-from nas.trial import TrialRecord, TrialStatus
 
 logger = logging.getLogger(__name__)
 

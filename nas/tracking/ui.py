@@ -18,7 +18,7 @@ from typing import IO, final
 from urllib.error import URLError
 
 from nas.errors import NasError
-from nas.tracking import page, runs, views
+from nas.tracking import mlflow_page, runs, views
 from nas.tracking.projection import SearchRun
 from nas.tracking.publishing import publish
 from nas.tracking.store import Store
@@ -62,7 +62,7 @@ def serve(runs_dir: Path, uri: str | None = None, *, port: int | None = None, ho
         NasError: it did not start, or the store does not answer.
     """
     store = Store.resolve(runs_dir, uri)
-    remote = page.ui_root(store.uri)
+    remote = mlflow_page.ui_root(store.uri)
     if remote is not None:
         _ask(store)
         yield Server(remote, None)
@@ -124,12 +124,12 @@ def url_of(server: Server, search: SearchRun | None) -> str:
     wanted = views.search_views(search.search_id, search.name, search.objectives.axis)
     identity = str(experiment.experiment_id)
     published = publish(client, search.store, identity, wanted)
-    return (page.view_url if published else page.plain_url)(server.url, identity, wanted[0])
+    return (mlflow_page.view_url if published else mlflow_page.plain_url)(server.url, identity, wanted[0])
 
 
 def remote_url(search: SearchRun) -> str | None:
     """Where a tracking server shows the search; `None` without a server, or if it does not answer."""
-    root = page.ui_root(search.store.uri)
+    root = mlflow_page.ui_root(search.store.uri)
     if root is None:
         return None
     try:
@@ -171,7 +171,7 @@ def comparison_url_of(server: Server, searches: Sequence[SearchRun]) -> str:
         run_ids += found
     view = views.comparison_view([search.name for search in searches], run_ids, first.objectives.axis)
     published = publish(client, first.store, identity, [view])
-    return (page.view_url if published else page.plain_url)(server.url, identity, view)
+    return (mlflow_page.view_url if published else mlflow_page.plain_url)(server.url, identity, view)
 
 
 def _reachable(host: str) -> str:

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nas.config import TrainingConfig
+from nas.devices.selection import Devices
 from nas.training.checkpoint import State
-from nas.training.devices import Devices
-from nas.training.faster import Faster, Way
 from nas.training.model import Weights
 from nas.training.network import Network
 from nas.training.objective import training_loss
 from nas.training.result import History
 from nas.training.schedule import batch_norm_momentum, make_optimizer
+from nas.training.xla_choice import Faster, Way
 
 if TYPE_CHECKING:
     from nas.architecture import Architecture

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nas.config import TrainingConfig
+from nas.devices.accelerators import check_shares
+from nas.devices.selection import Devices
 from nas.errors import NasError
 from nas.training.checkpoint import State
-from nas.training.devices import Devices
 from nas.training.model import Weights, set_weights
 from nas.training.objective import training_loss
 from nas.training.result import History
@@ -102,19 +103,6 @@ def training_batch_size(images: int, wanted: int, replicas: int) -> int:
         )
     size = min(wanted, images)
     return size - size % replicas
-
-
-def check_shares(batch_size: int, replicas: int) -> None:
-    """Refuses batches that devices cannot share evenly.
-
-    Raises:
-        NasError: with the next size that they can.
-    """
-    if batch_size % replicas:
-        raise NasError(
-            f"training.batch_size must be a multiple of the {replicas} devices of a trial, which have equal shares of "
-            f"a batch; received {batch_size}. Use {batch_size + -batch_size % replicas}."
-        )
 
 
 def validation_batch_size(images: int, wanted: int, replicas: int) -> int:

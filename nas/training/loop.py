@@ -9,12 +9,12 @@ import time
 from typing import TYPE_CHECKING, Literal
 
 from nas.config import TrainingConfig
+from nas.devices.selection import Devices, select_devices
+from nas.devices.tensorflow_import import import_tensorflow
 from nas.training.checkpoint import Checkpoint, State
 from nas.training.compiled import fits, train_compiled
-from nas.training.devices import Devices, select_devices
 from nas.training.fit import train_with_fit
 from nas.training.model import Weights, precision
-from nas.training.quiet import import_tensorflow
 from nas.training.result import History, OnEpoch, ShouldStop, TrainingResult
 
 if TYPE_CHECKING:

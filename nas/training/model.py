@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from nas.devices.tensorflow_import import import_tensorflow
 from nas.errors import NasError
-from nas.training.quiet import import_tensorflow
 
 if TYPE_CHECKING:
     from nas.architecture import Architecture

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nas.devices.tensorflow_import import import_tensorflow
 from nas.errors import NasError
 from nas.quantity import counted
-from nas.training.quiet import import_tensorflow
 
 if TYPE_CHECKING:
     from nas.datasets.spec import Split

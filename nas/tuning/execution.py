@@ -17,7 +17,8 @@ from nas.objectives import LATENCY
 if TYPE_CHECKING:
     from nas.config import TrainingConfig
     from nas.datasets import DatasetSpec
-    from nas.training import Devices, TrainingResult
+    from nas.devices import Devices
+    from nas.training import TrainingResult
     from nas.training.model import Weights
 
 logger = logging.getLogger(__name__)
@@ -205,7 +206,8 @@ def attempt(
     Raises:
         TrainingStoppedError: `should_stop` said so; that is nobody's outcome.
     """
-    from nas.training import TrainingStoppedError, evaluate, inherit, train
+    from nas.inheritance import inherit
+    from nas.training import TrainingStoppedError, evaluate, train
 
     try:
         architecture = Architecture.from_json(task.architecture)

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from nas.config import FinalConfig
-from nas.pareto import ParetoFront
 from nas.quantity import counted
+from nas.results.pareto import ParetoFront
+from nas.results.trial import FinalTraining, TrialRecord, seven_figures
 from nas.strategies.evolution import survivors
-from nas.trial import FinalTraining, TrialRecord, seven_figures
 from nas.tuning.execution import LOOK_SECONDS, Epoch, Executor, Task, trial_seed
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from nas.config import ExperimentConfig
 from nas.datasets import DatasetInfo
 from nas.errors import NasError
-from nas.trial import TrialRecord
-from nas.tuning.durable import write_atomically
+from nas.files.durable import write_atomically
+from nas.results.trial import TrialRecord
 from nas.tuning.journal import Journal, JournalError
 
 FREE_TO_CHANGE = {

@@ -11,8 +11,8 @@ from typing import Any, final
 
 from nas.architecture import Architecture, ArchitectureError
 from nas.errors import NasError
-from nas.trial import FinalTraining, TrialRecord, TrialStatus
-from nas.tuning.durable import keeping, write_atomically
+from nas.files.durable import keeping, write_atomically
+from nas.results.trial import FinalTraining, TrialRecord, TrialStatus
 
 FORMAT = 1
 """Version of the journal's lines."""

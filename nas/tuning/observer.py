@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from nas.trial import TrialRecord
+from nas.results.trial import TrialRecord
 
 
 class Observer(Protocol):

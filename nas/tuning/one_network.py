@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from nas.resources import find_space
+from nas.files.shipped import find_space
 from nas.space import load_definition
 
 logger = logging.getLogger(__name__)

@@ -9,9 +9,9 @@ from typing import Any
 import keras_tuner
 
 from nas.architecture import Architecture
+from nas.results.trial import TrialRecord, TrialStatus
 from nas.strategies import Strategy
 from nas.strategies.early_stopping import EarlyStopping
-from nas.trial import TrialRecord, TrialStatus
 from nas.tuning.journal import Journal
 from nas.tuning.plan import random_numbers
 

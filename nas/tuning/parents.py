@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from nas.architecture import Architecture
-from nas.pareto import ParetoFront
+from nas.results.pareto import ParetoFront
+from nas.results.trial import TrialRecord
 from nas.space import SearchSpace
 from nas.space.protocol import Genes
-from nas.trial import TrialRecord
 
 
 def nearest(

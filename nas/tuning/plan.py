@@ -10,13 +10,13 @@ from nas.architecture import Architecture
 from nas.config import ExperimentConfig
 from nas.datasets import DatasetInfo, peek
 from nas.datasets.pipeline import check_augmentation
+from nas.devices.accelerators import check
+from nas.files.shipped import find_space
 from nas.objectives import LATENCIES, LATENCY, PARAMETERS
-from nas.resources import find_space
+from nas.results.trial import TrialRecord, TrialStatus
 from nas.space import SearchSpace, load_space
 from nas.strategies import Strategy, make_strategy
 from nas.strategies.early_stopping import EarlyStopping, make_early_stopping
-from nas.trial import TrialRecord, TrialStatus
-from nas.tuning.accelerators import check
 from nas.tuning.folder import SearchFacts
 
 
@@ -83,7 +83,7 @@ class Plan:
 
     def facts(self, command: str = "") -> SearchFacts:
         """What is kept of the plan, and of the machine and the versions that it is about to run with."""
-        from nas.tuning.story import machine, versions
+        from nas.tuning.provenance import machine, versions
 
         smallest, largest = map(int, self.limits("parameters"))
         return SearchFacts(

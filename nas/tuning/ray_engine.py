@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, final
 
 from nas import __version__
 from nas.config import TrainingConfig
+from nas.devices.accelerators import share_bytes
+from nas.devices.visible import VisibleDevices
 from nas.errors import NasError
-from nas.training.place import Place
-from nas.tuning.accelerators import share_bytes
 from nas.tuning.execution import (
     LOOK_SECONDS,
     START_SECONDS,
@@ -35,7 +35,7 @@ from nas.tuning.worker import start_tensorflow
 
 if TYPE_CHECKING:
     from nas.datasets import DatasetSpec
-    from nas.training import Devices
+    from nas.devices import Devices
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ NODE_LOSSES = 5
 """Nodes that may be lost under one trial, through no fault of its own, before it counts as one that crashes."""
 
 
-_CPU = Place(kind="cpu")
+_CPU = VisibleDevices(kind="cpu")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +59,7 @@ class Setup:
     """
 
     training: str
-    place: Place
+    place: VisibleDevices
     trials_per_gpu: int
     threads: int
     version: str = __version__
@@ -107,7 +107,7 @@ class RayTasks(Executor):
         training: TrainingConfig,
         need: Resources,
         slots: int,
-        place: Place = _CPU,
+        place: VisibleDevices = _CPU,
         trials_per_gpu: int = 1,
         timeout_seconds: float | None = None,
     ) -> None:
@@ -247,7 +247,7 @@ def _prepare(setup: Setup) -> tuple[TrainingConfig, Devices]:
         raise NasError(
             f"all nodes need the version of keras-nas that searches, {setup.version}; a node has {__version__}"
         )
-    from nas.training import nvidia, open_place
+    from nas.devices import nvidia, open_devices
 
     place = setup.place
     if place.kind == "gpu":
@@ -257,4 +257,4 @@ def _prepare(setup: Setup) -> tuple[TrainingConfig, Devices]:
             memory_bytes=share_bytes(nvidia.memory_bytes(), setup.trials_per_gpu),
         )
     start_tensorflow(place, setup.threads)
-    return TrainingConfig.model_validate_json(setup.training), open_place(place)
+    return TrainingConfig.model_validate_json(setup.training), open_devices(place)

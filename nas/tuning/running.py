@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, final
 
 from nas.command_line import command_line
-from nas.trial import TrialRecord, TrialStatus
+from nas.results.trial import TrialRecord, TrialStatus
 from nas.tuning.final import run_finals
 from nas.tuning.folder import SearchError, SearchFolder
 from nas.tuning.plan import Plan
@@ -54,9 +54,9 @@ def run(
         NasError: what cannot go on; everything that finished is kept.
         KeyboardInterrupt: the user's; everything that finished is kept.
     """
+    from nas.devices import import_tensorflow
     from nas.tracking.store import Store
-    from nas.training import import_tensorflow
-    from nas.tuning.resources import make_executor
+    from nas.tuning.executors import make_executor
 
     started = time.monotonic()
     experiment = plan.experiment

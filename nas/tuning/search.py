@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast, final
 
 from nas.config import ExperimentConfig
-from nas.noise import without_noise
 from nas.objectives import Objectives
-from nas.pareto import ParetoFront, hypervolume
 from nas.quantity import parse_count
+from nas.results.noise import without_noise
+from nas.results.pareto import ParetoFront, hypervolume
+from nas.results.trial import TrialRecord, TrialStatus
 from nas.strategies.early_stopping import make_early_stopping
-from nas.trial import TrialRecord, TrialStatus
 from nas.tuning.final import missing
 from nas.tuning.folder import SearchError, SearchFolder
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from nas.export import ExportReport
-    from nas.tracking import RunStatus, SearchRun, Story
+    from nas.reports import Story
+    from nas.tracking import RunStatus, SearchRun
     from nas.tracking.registry import RegisteredModel
 
 logger = logging.getLogger(__name__)
@@ -151,7 +152,8 @@ class Search:
         Raises:
             NasError: nothing fits, the weights were not kept, or the export predicts something else.
         """
-        from nas.training import import_tensorflow, load_weights
+        from nas.devices import import_tensorflow
+        from nas.training import load_weights
 
         import_tensorflow()
         from nas.export import export
@@ -182,7 +184,8 @@ class Search:
         Raises:
             NasError: the weights were not kept, or MLflow does not have the trial.
         """
-        from nas.training import import_tensorflow, load_weights, rebuild
+        from nas.devices import import_tensorflow
+        from nas.training import load_weights, rebuild
 
         import_tensorflow()
         from nas.tracking.registry import register_model
@@ -247,7 +250,7 @@ class Search:
 
     def report(self) -> str:
         """The search as one HTML page that needs no network."""
-        from nas.tracking.report import report_html
+        from nas.reports.search_page import report_html
 
         return report_html(
             [trial for trial in self.trials if trial.status is not TrialStatus.RUNNING],
@@ -259,7 +262,7 @@ class Search:
 
     def story(self) -> Story:
         """How the search came about, for people."""
-        from nas.tuning.story import story_of
+        from nas.tuning.provenance import story_of
 
         return story_of(self.experiment, self.facts, self.folder.space_text())
 

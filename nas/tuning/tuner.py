@@ -13,12 +13,12 @@ import keras_tuner
 
 from nas.config import ExperimentConfig
 from nas.errors import NasError
+from nas.files.durable import keeping, write_atomically
 from nas.objectives import LATENCY
-from nas.pareto import ParetoFront
+from nas.results.pareto import ParetoFront
+from nas.results.trial import TrialRecord, TrialStatus, seven_figures
 from nas.training import load_weights, save_weights
 from nas.training.checkpoint import Checkpoint
-from nas.trial import TrialRecord, TrialStatus, seven_figures
-from nas.tuning.durable import keeping, write_atomically
 from nas.tuning.execution import LOOK_SECONDS, Epoch, Executor, Outcome, Parent, Task, trial_seed
 from nas.tuning.folder import SearchFolder
 from nas.tuning.observer import Observer

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas.config import TrainingConfig
-from nas.processes import end_with_parent
-from nas.training.place import Place
+from nas.devices.child_processes import end_with_parent
+from nas.devices.visible import VisibleDevices
 from nas.tuning.execution import Epoch, Outcome, Task, attempt, one_line
 
 if TYPE_CHECKING:
     from nas.datasets import DatasetSpec
-    from nas.training import Devices
+    from nas.devices import Devices
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class Setup:
     data: Path
     training: str
     threads: int
-    place: Place
+    place: VisibleDevices
     log: Path
 
 
@@ -69,10 +69,10 @@ def _set_up(setup: Setup, epochs: Connection) -> None:
     _redirect_stderr(setup.log)
     end_with_parent()
     start_tensorflow(setup.place, setup.threads)
-    from nas.training import open_place
+    from nas.devices import open_devices
     from nas.tuning.shared_data import read_shared
 
-    devices = open_place(setup.place)
+    devices = open_devices(setup.place)
     training = TrainingConfig.model_validate_json(setup.training)
     _state.append(_State(setup=setup, training=training, data=read_shared(setup.data), devices=devices, epochs=epochs))
 
@@ -93,12 +93,12 @@ def _without(names: set[str]) -> Iterator[None]:
             del sys.modules[name]
 
 
-def start_tensorflow(place: Place, threads: int) -> None:
+def start_tensorflow(place: VisibleDevices, threads: int) -> None:
     """Import it, and Keras, for a place, with that many threads for its operations; 0 leaves it to TensorFlow."""
     os.environ |= place.environment()
     if threads:
         os.environ["OMP_NUM_THREADS"] = str(threads)
-    from nas.training import import_tensorflow
+    from nas.devices import import_tensorflow
 
     with _without(_UNUSED - {place.runtime}):
         import_tensorflow(place.runtime)

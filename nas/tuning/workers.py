@@ -20,8 +20,8 @@ from types import ModuleType
 from typing import final
 
 from nas.config import TrainingConfig
-from nas.processes import interrupts_for_parent_only
-from nas.training.place import Place
+from nas.devices.child_processes import interrupts_for_parent_only
+from nas.devices.visible import VisibleDevices
 from nas.tuning import worker
 from nas.tuning.execution import LOOK_SECONDS, START_SECONDS, Epoch, Executor, Outcome, Task, not_started, too_long
 from nas.tuning.worker import Setup
@@ -72,7 +72,7 @@ class Workers(Executor):
         *,
         data: Path,
         training: TrainingConfig,
-        places: Sequence[Place],
+        places: Sequence[VisibleDevices],
         threads: int,
         timeout_seconds: float | None = None,
         logs: Path,

@@ -6,9 +6,9 @@ import pytest
 
 from nas.architecture import Architecture
 from nas.architecture.blocks import Conv, FlattenHead, GlobalPoolHead, Pool, Separable
-from nas.architecture.comparison import compare
 from nas.architecture.explain import explain
-from nas.resources import shipped
+from nas.files.shipped import shipped
+from nas.reports.two_networks import compare
 from nas.space import load_space
 
 

@@ -7,7 +7,7 @@ from nas.architecture.arithmetic import conv_weights, positions, slide
 from nas.architecture.blocks import Conv, FlattenHead, Inception, Pad, Pool
 from nas.architecture.explain import explain
 from nas.architecture.summary import rows
-from nas.resources import shipped
+from nas.files.shipped import shipped
 from nas.space import load_space
 
 REFERENCES = sorted(name for name in shipped("search_spaces") if name.startswith("reference/"))
@@ -287,7 +287,7 @@ def test_counting_takes_less_than_10_ms(name):
 
     from nas.architecture import graph
     from nas.architecture.blocks import base
-    from nas.resources import find_space
+    from nas.files.shipped import find_space
     from nas.space import SearchSpace, load_definition
 
     definition = load_definition(find_space(f"reference/{name}"))

@@ -8,9 +8,9 @@ from nas.benchmark.peers import KerasTunerOracle, make_contestant
 from nas.benchmark.replay import replay
 from nas.benchmark.score import Truth
 from nas.cli import main
+from nas.results.trial import TrialStatus
 from nas.strategies import Strategy
 from nas.strategies.early_stopping import EARLY_STOPPING, EarlyStopping, make_early_stopping
-from nas.trial import TrialStatus
 
 # Three epochs; c is the best and slow, a and b learn at once.
 TABLE = """g,parameters,accuracy,accuracy@1,accuracy@2,accuracy@3

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from nas.architecture.diagram import diagram
 from nas.cli import main
-from nas.resources import shipped
+from nas.files.shipped import shipped
+from nas.reports.network_diagram import diagram
 from nas.space import load_space
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -13,10 +13,11 @@ import pytest
 
 from nas.architecture import Architecture
 from nas.architecture.blocks import Conv, GlobalPoolHead, Inception, Pool, Residual
-from nas.architecture.diagram import diagram
+from nas.devices import import_tensorflow
 from nas.errors import NasError
 from nas.export import FORMATS, ExportError, ExportFormat, export
-from nas.training import import_tensorflow, probabilities, rebuild
+from nas.reports.network_diagram import diagram
+from nas.training import probabilities, rebuild
 
 LABELS = ("zero", "one", "a label\nof two lines")
 

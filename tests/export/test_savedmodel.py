@@ -8,8 +8,9 @@ import pytest
 
 from nas.architecture import Architecture
 from nas.architecture.blocks import Conv, GlobalPoolHead
+from nas.devices import import_tensorflow
 from nas.export import export
-from nas.training import import_tensorflow, probabilities, rebuild
+from nas.training import probabilities, rebuild
 
 IMAGES = np.random.default_rng(1).integers(0, 256, (5, 8, 6, 1), np.uint8)
 

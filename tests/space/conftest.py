@@ -4,7 +4,7 @@ from functools import cache
 
 import pytest
 
-from nas.resources import shipped
+from nas.files.shipped import shipped
 from nas.space import SearchSpace, load_space
 
 SHIPPED = [name for name in sorted(shipped("search_spaces")) if "/" not in name]

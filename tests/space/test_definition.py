@@ -8,8 +8,8 @@ import textwrap
 import pytest
 
 from nas.architecture.blocks import Conv, Pool, Residual
+from nas.files.yaml_file import FileError
 from nas.space import SearchSpace, SpaceError, load_definition, load_space, parse_definition
-from nas.yaml_file import FileError
 
 GOOD = """\
 description: two lines

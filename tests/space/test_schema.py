@@ -7,10 +7,10 @@ import pytest
 import yaml
 
 from nas.architecture.blocks import BLOCKS
-from nas.resources import shipped
+from nas.files.shipped import shipped
+from nas.files.yaml_file import FileError
 from nas.space import parse_definition
 from nas.space.schema import option_texts, schema
-from nas.yaml_file import FileError
 
 VALIDATOR = jsonschema.Draft202012Validator(schema())
 

@@ -7,8 +7,8 @@ import math
 import random
 
 from nas.benchmark import Row, Table, TableSpace
+from nas.results.trial import TrialRecord, TrialStatus
 from nas.space import SearchSpace, parse_definition
-from nas.trial import TrialRecord, TrialStatus
 
 SPACE = """
 input: 8x8x1

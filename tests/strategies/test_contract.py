@@ -8,8 +8,8 @@ from importlib.util import find_spec
 import pytest
 
 from nas.architecture import Budget, BudgetError
+from nas.results.trial import TrialStatus
 from nas.strategies import STRATEGIES, StrategyError, make_strategy
-from nas.trial import TrialStatus
 from tests.strategies.examples import decisions_space, make_table, pretend, table_space, trial
 
 SPACES = {

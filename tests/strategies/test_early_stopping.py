@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from nas.results.trial import TrialStatus
 from nas.strategies import StrategyError
 from nas.strategies.early_stopping import EARLY_STOPPING, make_early_stopping
-from nas.trial import TrialStatus
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ import pytest
 from nas.architecture import Budget
 from nas.benchmark.replay import replay
 from nas.benchmark.score import Truth
-from nas.pareto import pareto_rank
+from nas.results.pareto import pareto_rank
+from nas.results.trial import TrialStatus
 from nas.strategies import ehvi, make_strategy
 from nas.strategies.accuracy_model import fit_model
 from nas.strategies.early_stopping import make_early_stopping
 from nas.strategies.ehvi import START, Outlook, most_telling
 from nas.strategies.learning_curve import Expected, expected
-from nas.trial import TrialStatus
 from tests.strategies.examples import decisions_space, make_table, pretend, table_space, trial
 
 

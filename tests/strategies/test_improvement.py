@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nas.pareto import hypervolume
+from nas.results.pareto import hypervolume
 from nas.strategies import improvement
 from nas.strategies.improvement import Worth, expected_improvement, stairs
 

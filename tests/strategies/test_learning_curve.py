@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from nas.results.trial import TrialStatus
 from nas.strategies.learning_curve import expected
-from nas.trial import TrialStatus
 from tests.strategies.test_early_stopping import Some
 
 DONE = TrialStatus.COMPLETED

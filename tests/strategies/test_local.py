@@ -3,7 +3,7 @@
 import random
 
 from nas.architecture import Budget
-from nas.pareto import ParetoFront
+from nas.results.pareto import ParetoFront
 from nas.strategies import make_strategy
 from tests.strategies.examples import Watched, table_space, trial
 

@@ -6,7 +6,7 @@ import random
 
 from nas.architecture import Architecture
 from nas.architecture.blocks import Conv, GlobalPoolHead, Pool
-from nas.trial import TrialRecord, TrialStatus
+from nas.results.trial import TrialRecord, TrialStatus
 
 
 def architecture(filters):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nas.tracking.figures import DOMINATED_COLOR, FRONT_COLOR
+from nas.reports.front_figures import DOMINATED_COLOR, FRONT_COLOR
 from tests.tracking.browser import Page, why_no_browser
 
 pytestmark = [

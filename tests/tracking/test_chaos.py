@@ -20,12 +20,12 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from nas.config import load_experiment
-from nas.pareto import pareto_rank
-from nas.resources import find_experiment
+from nas.files.shipped import find_experiment
+from nas.results.pareto import pareto_rank
+from nas.results.trial import TrialStatus
 from nas.tracking import Store, search_id, store, sync
 from nas.tracking.projection import Projection
 from nas.tracking.writer import RunWriter
-from nas.trial import TrialStatus
 from nas.tuning import Plan, Search, run
 from nas.tuning.execution import Epoch, Outcome
 from tests.tracking.examples import read_runs, trial
@@ -132,7 +132,7 @@ def lasting(search):
 
 
 def test_kills_at_random_moments_leave_every_trial_in_mlflow_once(tmp_path, monkeypatch):
-    monkeypatch.setattr("nas.tuning.resources.make_executor", tracked_executor)
+    monkeypatch.setattr("nas.tuning.executors.make_executor", tracked_executor)
     # Whatever else the machine does: a search that gives up its store and says so is not meant here.
     monkeypatch.setattr("nas.tuning.running.CLOSE_SECONDS", 120.0)
     settings = {"space": "tiny", "strategy": "random", "budget.max_parameters": 3000, "trials": TRIALS, "seed": 1}

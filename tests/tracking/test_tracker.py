@@ -7,12 +7,12 @@ import time
 
 import pytest
 
-from nas.architecture.diagram import diagram
 from nas.errors import NasError
-from nas.pareto import ParetoFront, pareto_rank
+from nas.reports.network_diagram import diagram
+from nas.results.pareto import ParetoFront, pareto_rank
+from nas.results.trial import TrialStatus
 from nas.tracking import SearchRun, Store, Tracker, sync
 from nas.tracking.projection import Projection
-from nas.trial import TrialStatus
 from tests.tracking.examples import artifact, failed, random_trials, read_runs, trial
 
 DESCRIPTION = {"dataset": "digits", "trials": "20"}

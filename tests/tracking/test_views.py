@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from nas.tracking import page, publishing, sync, views
+from nas.tracking import mlflow_page, publishing, sync, views
 from tests.tracking.examples import random_trials, read_runs
 
 VIEWS = views.search_views("0" * 32, 'a/b\'s "search" | `x`', "parameters")
@@ -19,23 +19,23 @@ def experiment_of(search):
 @pytest.mark.parametrize("version", [(2, 18), (3, 14), (3, 15), (3, 17)])
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.label)
 def test_a_view_fits_into_a_tag_and_comes_back(view, version):
-    value = page.encode(view, version=version, created_ms=5, now_ms=7)
+    value = mlflow_page.encode(view, version=version, created_ms=5, now_ms=7)
     assert len(value) < 4_000
-    state, created = page.decode(value)
+    state, created = mlflow_page.decode(value)
     assert state == view.state
     assert value.startswith("{") == (version >= (3, 15))
     assert created == (5 if version >= (3, 15) else 0)
 
 
 def test_a_new_mlflow_lists_a_view_by_its_name():
-    document = json.loads(page.encode(VIEWS[0], version=(3, 17), created_ms=5, now_ms=7))
+    document = json.loads(mlflow_page.encode(VIEWS[0], version=(3, 17), created_ms=5, now_ms=7))
     assert document["name"] == 'a/b\'s "search" | `x`: all trials'
     assert (document["createdAt"], document["updatedAt"]) == (5, 7)
 
 
 @pytest.mark.parametrize("value", ["", "{}", "[1]", "deflate;", "deflate;eJw", '{"state": 1}', "null", "nonsense"])
 def test_what_is_no_view_is_none(value):
-    assert page.decode(value) in (None, ({}, 0))
+    assert mlflow_page.decode(value) in (None, ({}, 0))
 
 
 def test_views_are_the_same_whenever_they_are_made_and_differ_between_searches():
@@ -59,7 +59,7 @@ def test_every_card_is_in_a_section_that_is_there(view):
     [("3.17.2", True), ("2.18.0", True), ("2.17.9", False), ("4.0.0", False), ("", False), ("unknown", False)],
 )
 def test_only_versions_that_are_known_get_views(version, shown):
-    assert page.can_show(page.parse_version(version)) == shown
+    assert mlflow_page.can_show(mlflow_page.parse_version(version)) == shown
 
 
 def test_a_search_publishes_its_views_once(search, monkeypatch):
@@ -68,7 +68,7 @@ def test_a_search_publishes_its_views_once(search, monkeypatch):
     client, experiment = experiment_of(search)
     published = {key: value for key, value in experiment.tags.items() if key.startswith(views.TAG)}
     wanted = views.search_views(search.search_id, search.name, "parameters")
-    assert {key: page.decode(value)[0] for key, value in published.items()} == {v.tag: v.state for v in wanted}
+    assert {key: mlflow_page.decode(value)[0] for key, value in published.items()} == {v.tag: v.state for v in wanted}
 
     from mlflow import MlflowClient
 
@@ -84,11 +84,11 @@ def test_a_damaged_view_is_mended_and_keeps_its_age(search):
     client, experiment = experiment_of(search)
     first, second, _ = views.search_views(search.search_id, search.name, "parameters")
     client.set_experiment_tag(experiment.experiment_id, first.tag, "cut off")
-    old = page.encode(second, version=(3, 14), created_ms=0, now_ms=0)
+    old = mlflow_page.encode(second, version=(3, 14), created_ms=0, now_ms=0)
     client.set_experiment_tag(experiment.experiment_id, second.tag, old)
     assert publishing.publish(client, search.store, experiment.experiment_id, (first, second))
     tags = client.get_experiment(experiment.experiment_id).tags
-    assert [page.decode(tags[view.tag])[0] for view in (first, second)] == [first.state, second.state]
+    assert [mlflow_page.decode(tags[view.tag])[0] for view in (first, second)] == [first.state, second.state]
     assert json.loads(tags[second.tag])["name"].endswith("Pareto front")
 
 
@@ -104,7 +104,7 @@ def test_a_store_that_refuses_views_still_takes_the_search(search, monkeypatch):
 
 
 def test_addresses():
-    shared = page.view_url("http://host", "3", VIEWS[0])
+    shared = mlflow_page.view_url("http://host", "3", VIEWS[0])
     path, query = urlsplit(shared).fragment.split("?")
     assert path == "/experiments/3/runs"
     assert parse_qs(query) == {
@@ -112,7 +112,7 @@ def test_addresses():
         "compareRunsMode": ["CHART"],
         "viewStateShareKey": [VIEWS[0].key],
     }
-    _, query = urlsplit(page.plain_url("http://host", "3", VIEWS[1])).fragment.split("?")
+    _, query = urlsplit(mlflow_page.plain_url("http://host", "3", VIEWS[1])).fragment.split("?")
     assert parse_qs(query)["searchFilter"] == [VIEWS[1].state["searchFilter"]]
     assert "viewStateShareKey" not in query
 

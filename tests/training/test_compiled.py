@@ -11,7 +11,8 @@ from nas.architecture import Architecture
 from nas.architecture.blocks import BLOCKS
 from nas.config import AugmentationConfig, TrainingConfig
 from nas.datasets import DatasetError
-from nas.training import Devices, TrainingStoppedError, compiled, train
+from nas.devices import Devices
+from nas.training import TrainingStoppedError, compiled, train
 from nas.training.compiled import Pace, fits
 from tests.training.conftest import digits_data, small_network
 

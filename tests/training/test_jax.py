@@ -9,19 +9,20 @@ import textwrap
 import numpy as np
 import pytest
 
+from nas.devices.visible import VisibleDevices
 from nas.training import evaluate
-from nas.training.place import Place
 from tests.training.conftest import digits_data, small_network
 
 CODE = """
     import json, sys
-    from nas.training import open_place, train
-    from nas.training.devices import Devices
-    from nas.training.place import Place
+    from nas.devices import open_devices
+    from nas.training import train
+    from nas.devices.selection import Devices
+    from nas.devices.visible import VisibleDevices
     from nas.config import TrainingConfig
     from tests.training.conftest import digits_data, small_network
 
-    two = open_place(Place(kind="jax-cpu", visible=("0", "1"), runtime="jax"))
+    two = open_devices(VisibleDevices(kind="jax-cpu", visible=("0", "1"), runtime="jax"))
     one = Devices(kind="jax-cpu", names=two.names[:1], runtime="jax")
     config = TrainingConfig(epochs=2, batch_size=64, learning_rate=1e-2, label_smoothing=0.1)
     out = {"names": two.names}
@@ -41,7 +42,7 @@ CODE = """
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     weights = tmp_path_factory.mktemp("jax") / "weights.npz"
-    place = Place(kind="jax-cpu", visible=("0", "1"), runtime="jax").environment()
+    place = VisibleDevices(kind="jax-cpu", visible=("0", "1"), runtime="jax").environment()
     place["XLA_FLAGS"] += " --xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(CODE), str(weights)],

@@ -5,7 +5,7 @@ import pytest
 
 from nas.architecture import Architecture
 from nas.architecture.blocks import Conv, GlobalPoolHead
-from nas.training import import_tensorflow
+from nas.devices import import_tensorflow
 from nas.training.model import precision
 from nas.training.network import Network
 from tests.architecture.block_examples import ALL

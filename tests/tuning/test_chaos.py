@@ -20,12 +20,12 @@ import pytest
 import nas
 from nas.architecture import Architecture
 from nas.config import load_experiment
-from nas.pareto import ParetoFront
-from nas.resources import find_experiment
+from nas.files.shipped import find_experiment
+from nas.results.pareto import ParetoFront
+from nas.results.trial import TrialStatus
 from nas.strategies.early_stopping import make_early_stopping
 from nas.training.checkpoint import Checkpoint
 from nas.training.result import TrainingResult
-from nas.trial import TrialStatus
 from nas.tuning import Plan, Search, SearchFolder
 from nas.tuning.execution import Executor, Outcome
 from nas.tuning.final import run_finals

@@ -12,8 +12,8 @@ from nas.architecture import Architecture
 from nas.architecture.blocks import Conv, GlobalPoolHead
 from nas.config import DatasetConfig, TrainingConfig
 from nas.datasets import load
-from nas.training import select_devices
-from nas.training.place import Place
+from nas.devices import select_devices
+from nas.devices.visible import VisibleDevices
 from nas.tuning.execution import InProcess, Task
 from nas.tuning.shared_data import write_shared
 from nas.tuning.workers import Workers
@@ -78,7 +78,7 @@ def make(data, tmp_path_factory, request):
                 executor = Workers(
                     data=shared,
                     training=training,
-                    places=(Place(kind="cpu"),) * slots,
+                    places=(VisibleDevices(kind="cpu"),) * slots,
                     threads=1,
                     timeout_seconds=timeout_seconds,
                     logs=tmp_path_factory.mktemp("logs"),
@@ -184,7 +184,7 @@ def test_a_killed_process_costs_only_its_trial(name, executors):
 def test_a_process_on_a_node_that_hangs_while_it_starts_is_ended(executors, monkeypatch):
     """Three trials for two nodes: waiting for one is no start. See test_workers.py for the local processes."""
 
-    class Hanging(Place):
+    class Hanging(VisibleDevices):
         def environment(self):
             ctypes.PyDLL(None).sleep(600)  # and no other thread of Python's runs meanwhile
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from nas.trial import TrialStatus
+from nas.results.trial import TrialStatus
 from nas.tuning import Search, run
 from tests.tuning.test_search import Watcher, plan
 

@@ -13,10 +13,10 @@ from nas.config import FinalConfig
 from nas.datasets import load
 from nas.errors import NasError
 from nas.objectives import PARAMETERS
-from nas.tracking import tables
+from nas.reports import front_tables
+from nas.results.trial import FinalTraining
 from nas.tracking.views import QUIETED
 from nas.training import evaluate, train
-from nas.trial import FinalTraining
 from nas.tuning import Search, run
 from nas.tuning.final import candidates, final_seeds
 from tests.tracking import examples
@@ -98,7 +98,7 @@ def test_a_training_that_fails_is_done_and_named(tmp_path, monkeypatch, caplog, 
     reason = f"{'' if times == 1 else 'RuntimeError: '}{error}"
     assert record.failed_finals == {failed: reason}
     assert caplog.messages[-1] == f"1 final training failed: trial 0 ({reason})"
-    assert tables.test_score(record) == f"{record.finals[0].test_accuracy:.2%} (1 seed, 1 failed)"
+    assert front_tables.test_score(record) == f"{record.finals[0].test_accuracy:.2%} (1 seed, 1 failed)"
     run(plan(**settings), runs_dir=tmp_path)
     assert len(calls) == times + 1
 
@@ -139,7 +139,10 @@ def test_mlflow_and_the_front_show_it(tested):
         assert shown.data.metrics["test_seeds"] == 2
         # The page would make charts of its own of any other metric.
         assert set(shown.data.metrics) <= set(QUIETED)
-        assert f"**Final stage:** test accuracy {tables.test_score(point)}." in shown.data.tags["mlflow.note.content"]
+        assert (
+            f"**Final stage:** test accuracy {front_tables.test_score(point)}."
+            in shown.data.tags["mlflow.note.content"]
+        )
     (parent,) = client.search_runs([experiment.experiment_id], "tags.`nas.role` = 'search'")
     assert set(parent.data.metrics) <= set(QUIETED)
     assert "(2 seeds)" in parent.data.tags["mlflow.note.content"]
@@ -152,7 +155,9 @@ def test_an_export_says_what_its_network_came_to_when_it_was_trained_again(teste
     folder = tested.folder
     assert main(["export", folder.name, "--to", str(tmp_path / "model"), "--runs-dir", str(folder.runs_dir)]) == 0
     best = tested.best()
-    said = f"validation accuracy {best.val_accuracy:.2%}; trained again, test accuracy {tables.test_score(best)}\n"
+    said = (
+        f"validation accuracy {best.val_accuracy:.2%}; trained again, test accuracy {front_tables.test_score(best)}\n"
+    )
     assert said in capsys.readouterr().out
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from nas.config import DatasetConfig, load_experiment
 from nas.datasets import load
-from nas.resources import find_experiment
+from nas.files.shipped import find_experiment
 from nas.training import evaluate, load_weights, probabilities, rebuild
 from nas.tuning import Plan, run
 

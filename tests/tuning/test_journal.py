@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from nas.trial import FinalTraining, TrialRecord, TrialStatus
-from nas.tuning.durable import StateError
+from nas.files.durable import StateError
+from nas.results.trial import FinalTraining, TrialRecord, TrialStatus
 from nas.tuning.journal import Journal, JournalError
 from tests.tracking.examples import architecture, failed, trial
 

@@ -7,8 +7,8 @@ import pytest
 
 from nas.cli import main
 from nas.errors import NasError
-from nas.pareto import ParetoFront
-from nas.trial import TrialStatus
+from nas.results.pareto import ParetoFront
+from nas.results.trial import TrialStatus
 from nas.tuning import Search, run
 from nas.tuning.folder import SearchError
 from tests.tracking.examples import read_runs
@@ -106,7 +106,7 @@ def test_latency_is_not_measured_on_jax():
 
 
 def test_only_searches_with_the_same_objectives_compare(measured, finished_search, capsys):
-    from nas.cli.comparison import compare
+    from nas.cli.several_fronts import compare
 
     with pytest.raises(NasError, match="only searches with the same objectives can be compared; received"):
         compare([measured, _renamed(finished_search)])

@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 from nas.architecture import Architecture
 from nas.cli.app import app
 from nas.objectives import PARAMETERS
-from nas.pareto import ParetoFront
+from nas.results.pareto import ParetoFront
+from nas.results.trial import TrialRecord, TrialStatus
 from nas.training import TrainingResult
-from nas.trial import TrialRecord, TrialStatus
 from nas.tuning import Search, SearchFolder, run
 from nas.tuning.execution import Executor, Outcome
 from nas.tuning.parents import nearest

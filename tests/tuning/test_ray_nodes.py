@@ -11,7 +11,7 @@ import pytest
 
 import nas
 from nas.errors import NasError
-from nas.trial import TrialStatus
+from nas.results.trial import TrialStatus
 from tests.tuning.ray_nodes import nodes, on, processes
 
 

@@ -18,14 +18,15 @@ from nas.architecture import BudgetError
 from nas.config import load_experiment
 from nas.datasets import DatasetError
 from nas.errors import NasError
-from nas.resources import find_experiment
+from nas.files import durable
+from nas.files.shipped import find_experiment
+from nas.files.yaml_file import FileError
+from nas.results.trial import TrialStatus
 from nas.space import SpaceError
 from nas.strategies import StrategyError
 from nas.tracking import Tracker
-from nas.trial import TrialStatus
-from nas.tuning import Plan, Search, SearchError, SearchFolder, durable, run, searches
+from nas.tuning import Plan, Search, SearchError, SearchFolder, run, searches
 from nas.tuning.journal import JournalError
-from nas.yaml_file import FileError
 
 QUICK = str(Path(__file__).with_name("quick.yaml"))
 

@@ -11,12 +11,12 @@ import pytest
 
 from nas.architecture import Architecture
 from nas.config import load_experiment
-from nas.resources import find_experiment
+from nas.files.durable import StateError
+from nas.files.shipped import find_experiment
+from nas.results.trial import TrialStatus
 from nas.training import TrainingResult
 from nas.training.checkpoint import Checkpoint
-from nas.trial import TrialStatus
 from nas.tuning import Plan, SearchFolder
-from nas.tuning.durable import StateError
 from nas.tuning.execution import Executor, Outcome
 from nas.tuning.oracle import StrategyOracle
 from nas.tuning.parents import nearest

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from nas.config import TrainingConfig
-from nas.training.place import Place
+from nas.devices.visible import VisibleDevices
 from nas.tuning import worker, workers
 from nas.tuning.execution import Outcome, Task
 from nas.tuning.workers import Workers
@@ -50,7 +50,7 @@ def opened(tmp_path, *, slots=1, logs="logs"):
     made = Workers(
         data=tmp_path / "data",
         training=TrainingConfig(),
-        places=(Place(kind="cpu"),) * slots,
+        places=(VisibleDevices(kind="cpu"),) * slots,
         threads=1,
         logs=tmp_path / logs,
     )

@@ -1,0 +1,9 @@
+"""What this machine has, who trains where, and importing TensorFlow quietly."""
+
+from __future__ import annotations
+
+from nas.devices.machine import inspect_machine
+from nas.devices.selection import Devices, open_devices, select_devices
+from nas.devices.tensorflow_import import import_tensorflow
+
+__all__ = ["Devices", "import_tensorflow", "inspect_machine", "open_devices", "select_devices"]

@@ -1,0 +1,204 @@
+"""Pictures of the front: interactive (plotly) and static (matplotlib). Pure: records in, figure out."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from nas.objectives import COSTS, LATENCY, short_cost
+from nas.quantity import short_count
+from nas.reports.front_chart import FrontChart
+
+if TYPE_CHECKING:
+    from nas.objectives import Objectives
+    from nas.results.trial import TrialRecord
+
+FRONT_COLOR = "#d1495b"
+FRONT_COLORS = (FRONT_COLOR, "#2a6fbb", "#2f8f6b", "#c98a1b", "#7a54b0", "#0f8b8d")
+"""Of the searches of one experiment, in the order in which they began."""
+DOMINATED_COLOR = "#b8bec6"
+FAILED_COLOR = "#e4e6e9"
+_INK, _MUTED = "#22303c", "#6b7785"
+
+
+def front_figure(records: Iterable[TrialRecord], *, title: str, objectives: Objectives) -> Any:
+    """A `plotly.graph_objects.Figure`: hovering shows run, architecture, parameters and accuracy.
+
+    Args:
+        records: trials in any order; failed ones are left out.
+        title: plain text; markup in it is shown, not obeyed.
+        objectives: of the search; its first cost is the horizontal axis, and its budget is drawn.
+    """
+    import html
+    import math
+
+    import plotly.graph_objects as go
+
+    from nas.reports.front_tables import costs_in_words, run_name
+
+    chart = FrontChart.of(records, objectives)
+    axis, budget = objectives.axis, objectives.budget
+
+    def points(trials: Iterable[TrialRecord], name: str, color: str, size: int) -> Any:
+        trials = tuple(trials)
+        return go.Scatter(
+            x=[r.cost(axis) for r in trials],
+            y=[r.val_accuracy for r in trials],
+            customdata=[
+                [r.number, html.escape(r.architecture.describe()), costs_in_words(r, chart.objectives), run_name(r)]
+                for r in trials
+            ],
+            hovertemplate="<b>%{customdata[3]}</b><br>%{customdata[1]}<br>%{customdata[2]}<br>"
+            "%{y:.2%} validation accuracy<extra></extra>",
+            mode="markers",
+            name=name,
+            marker={"color": color, "size": size, "line": {"color": "white", "width": 1}},
+        )
+
+    figure = go.Figure()
+    figure.add_trace(points(chart.dominated, "dominated", DOMINATED_COLOR, 8))
+    figure.add_trace(
+        go.Scatter(
+            x=[x for x, _ in chart.steps],
+            y=[y for _, y in chart.steps],
+            mode="lines",
+            line={"color": FRONT_COLOR, "width": 2},
+            hoverinfo="skip",
+            showlegend=False,
+        )
+    )
+    figure.add_trace(points(chart.front, "Pareto front", FRONT_COLOR, 11))
+    if budget:
+        figure.add_vline(
+            x=budget,
+            line={"color": _MUTED, "dash": "dash", "width": 1},
+            annotation={"text": f"budget {short_cost(axis, budget)}", "font": {"color": _MUTED}},
+        )
+    figure.update_layout(
+        template="plotly_white",
+        title={"text": f"{html.escape(title)}<br><sup>{chart.subtitle}</sup>"},
+        font={"color": _INK},
+        xaxis={
+            "title": COSTS[axis],
+            "type": "log",
+            "range": [math.log10(x) for x in chart.x_range],
+            "tickformat": "~g" if axis == LATENCY else "~s",
+            "dtick": "D2" if chart.x_range[1] / chart.x_range[0] < 300 else 1,
+        },
+        yaxis={"title": "validation accuracy", "tickformat": "~%", "range": list(chart.y_range)},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "xanchor": "right", "x": 1.0},
+    )
+    return figure
+
+
+def front_html(records: Iterable[TrialRecord], *, title: str, objectives: Objectives) -> str:
+    """The interactive figure as a page of 5 MB that needs no network: plotly's script is inside."""
+    figure = front_figure(records, title=title, objectives=objectives)
+    page: str = figure.to_html(include_plotlyjs=True, full_html=True, config={"displaylogo": False})
+    return page
+
+
+def front_png(records: Iterable[TrialRecord], *, title: str, objectives: Objectives) -> bytes:
+    """The static picture, 1600 x 1000 pixels, with the most accurate point and the knee labeled.
+
+    Args:
+        records: trials in any order; failed ones are left out.
+        title: plain text.
+        objectives: of the search; its first cost is the horizontal axis, and its budget is drawn.
+    """
+    return _drawn(records, title, objectives, "png")
+
+
+def front_svg(records: Iterable[TrialRecord], *, title: str, objectives: Objectives) -> bytes:
+    """The same picture for any size, with its text as text."""
+    return _drawn(records, title, objectives, "svg")
+
+
+def _drawn(records: Iterable[TrialRecord], title: str, objectives: Objectives, format: str) -> bytes:
+    """Drawn with matplotlib's objects instead of pyplot, which keeps global state and must stay in the main thread."""
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+    chart = FrontChart.of(records, objectives)
+    axis, budget = objectives.axis, objectives.budget
+    layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12)  # inches around everything
+    figure = Figure(figsize=(8, 5), dpi=200, layout=layout, facecolor="white")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.set_xscale("log")
+    axes.set_xlim(*chart.x_range)
+    axes.set_ylim(*chart.y_range)
+    span = chart.x_range[1] / chart.x_range[0]
+    ticks = LogLocator(10, subs=(1.0,) if span > 300 else (1.0, 2.0, 5.0)) if span > 4 else MaxNLocator(6)
+    axes.xaxis.set_major_locator(ticks)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_count(value)))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g}%"))
+    axes.grid(which="major", color="#eceff2", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(DOMINATED_COLOR)
+    axes.tick_params(which="both", color=DOMINATED_COLOR, labelcolor=_INK, labelsize=9)
+    axes.set_xlabel(COSTS[axis], color=_INK)
+    axes.set_ylabel("validation accuracy", color=_INK)
+
+    def scatter(trials: Iterable[TrialRecord], label: str, **style: Any) -> None:
+        trials = tuple(trials)
+        x, y = [r.cost(axis) for r in trials], [r.val_accuracy for r in trials]
+        axes.scatter(x, y, label=label, edgecolors="white", linewidths=0.8, **style)
+
+    if chart.steps:
+        x, y = zip(*chart.steps, strict=True)
+        axes.fill_between(x, y, chart.y_range[0], color=FRONT_COLOR, alpha=0.05, linewidth=0)
+        axes.plot(x, y, color=FRONT_COLOR, linewidth=1.6)
+    if chart.dominated:
+        scatter(chart.dominated, "dominated", color=DOMINATED_COLOR, s=30, zorder=2.5)
+    if chart.front.points:
+        scatter(chart.front, "Pareto front", color=FRONT_COLOR, s=58, zorder=3)
+        labels = {
+            chart.front.knee().number: chart.front.knee(),
+            chart.front.best().number: chart.front.best(),
+        }
+        for point in labels.values():
+            # Left of a point the front leaves room, but for the labels of its first points.
+            left = point.cost(axis) < chart.x_range[0] ** 0.83 * chart.x_range[1] ** 0.17
+            axes.annotate(
+                f"{point.val_accuracy:.1%} with {short_cost(axis, point.cost(axis))}",
+                (point.cost(axis), point.val_accuracy),
+                xytext=(6 if left else -8, 6),
+                textcoords="offset points",
+                ha="left" if left else "right",
+                fontsize=9,
+                fontweight="bold",
+                color=FRONT_COLOR,
+            )
+        # Above the plot: each corner inside may have points.
+        axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, labelcolor=_INK, fontsize=9)
+    if budget:
+        axes.axvline(budget, color=_MUTED, linestyle=(0, (4, 3)), linewidth=1)
+        axes.annotate(
+            f"budget {short_cost(axis, budget)}",
+            (budget, 0.02),
+            xycoords=("data", "axes fraction"),
+            xytext=(4, 0),
+            textcoords="offset points",
+            rotation=90,
+            va="bottom",
+            fontsize=8,
+            color=_MUTED,
+        )
+    # parse_math off: a "$" in a name is a dollar sign.
+    axes.set_title(title, loc="left", pad=22, fontsize=13, fontweight="bold", color=_INK, parse_math=False)
+    axes.annotate(
+        chart.subtitle, (0, 1), xycoords="axes fraction", xytext=(0, 8), textcoords="offset points",
+        fontsize=9, color=_MUTED,
+    )  # fmt: skip
+    file = io.BytesIO()
+    # Without a date and with names from the content, equal fronts are equal files.
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "nas"}):
+        figure.savefig(file, format=format, metadata={"Date": None} if format == "svg" else None)
+    return file.getvalue()

@@ -1,0 +1,261 @@
+"""A search as one HTML file without scripts: for phones, in the dark, for screen readers, without a network. Pure."""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from nas import __version__
+from nas.objectives import COSTS, PARAMETERS, cost_in_words, cost_text, shown_costs
+from nas.quantity import counted, short_count
+from nas.reports.front_tables import test_score
+from nas.reports.network_diagram import diagram
+from nas.reports.page_charts import NARROW, WIDE, front_svg, line_svg, said
+from nas.reports.page_style import STYLE
+from nas.results.noise import explained_by_noise, left_out, without_noise
+from nas.results.pareto import ParetoFront, hypervolume
+from nas.results.trial import TrialRecord, TrialStatus, incomplete
+
+if TYPE_CHECKING:
+    from nas.objectives import Objectives
+    from nas.reports import Story
+
+DRAWN = 30
+"""Networks that are drawn; a file with hundreds of pictures opens slowly on a phone."""
+LISTED = 1_000
+"""Trials in the table of all."""
+
+
+def report_html(
+    records: Sequence[TrialRecord],
+    *,
+    name: str,
+    story: Story,
+    objectives: Objectives,
+    finished: bool,
+) -> str:
+    """The page.
+
+    Args:
+        records: ended trials in the order in which they ended.
+        name: of the search.
+        story: how it came about.
+        objectives: of the search.
+        finished: whether no more trials are to come.
+    """
+    front = ParetoFront.of(records, objectives.costs)
+    parts = [
+        _head(name),
+        '<body>\n<a class="skip" href="#front">Skip to the front</a>',
+        _header(name, records, front, story, objectives, finished=finished),
+        "<main>",
+        _front(records, front, objectives),
+        _progress(records, objectives),
+        _networks(front, objectives),
+        _trials(records, front),
+        _made(story),
+        "</main>",
+        f"<footer><p>Written by nas {html.escape(__version__)}. This page needs no network.</p></footer>",
+        "</body>\n</html>\n",
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _head(name: str) -> str:
+    # The policy makes the browser itself keep the promise that nothing is fetched.
+    policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<link rel="icon" href="data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==">\n'
+        f"<title>{html.escape(name)}: architecture search</title>\n<style>{STYLE}</style>\n</head>"
+    )
+
+
+def _header(
+    name: str,
+    records: Sequence[TrialRecord],
+    front: ParetoFront[TrialRecord],
+    story: Story,
+    objectives: Objectives,
+    *,
+    finished: bool,
+) -> str:
+    others = incomplete(records)
+    numbers = {"Trials": f"{len(records):,}{f', {others}' if others else ''}"}
+    kept = without_noise(front)
+    by_noise = f", {len(front) - len(kept):,} explained by noise" if len(kept) < len(front) else ""
+    numbers["On the Pareto front"] = f"{len(front):,}{by_noise}"
+    if front.points:
+        best = kept.best()
+        numbers["Best validation accuracy of the others" if by_noise else "Best validation accuracy"] = (
+            f"{best.val_accuracy:.2%}"
+        )
+        numbers[f"with {COSTS[objectives.axis]}"] = cost_text(objectives.axis, best.cost(objectives.axis))
+        numbers["Hypervolume"] = f"{hypervolume(front, objectives.limits):.3f}"
+    shown = "".join(f"<div><dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd></div>" for k, v in numbers.items())
+    about = [story.facts[k] for k in ("About", "Data", "Budget", "Strategy") if story.facts.get(k)]
+    about += [] if finished else ["not finished: this is what there is so far"]
+    links = {"front": "Front"}
+    links |= {"progress": "Progress"} if records else {}
+    links |= {"networks": "Networks"} if front.points else {}
+    links |= {"trials": "All trials", "made": "How it was made"}
+    menu = "".join(f'<li><a href="#{target}">{text}</a></li>' for target, text in links.items())
+    return (
+        f'<header>\n<h1>{html.escape(name)}</h1>\n<p class="lead">{html.escape(" · ".join(about))}</p>\n'
+        f'<dl class="numbers">{shown}</dl>\n<nav aria-label="Sections"><ul>{menu}</ul></nav>\n</header>'
+    )
+
+
+def _front(records: Sequence[TrialRecord], front: ParetoFront[TrialRecord], objectives: Objectives) -> str:
+    if not front.points:
+        return _section("front", "Pareto front", "<p>No trial has completed.</p>")
+    axis, most = objectives.axis, objectives.budget
+    budget = f" The dashed line is the budget: {cost_in_words(axis, most)}." if most else ""
+    others = ", ".join(COSTS[name] for name in objectives.costs[1:])
+    below = f" What is on the front below the line is there for its {others}." if others else ""
+    cheaper = "smaller" if objectives.costs == PARAMETERS else "cheaper"
+    caption = (
+        '<span class="key f"></span>Pareto front<span class="key d"></span>dominated. '
+        f"No trial is both {cheaper} and more accurate than one on the front.{below}{budget}"
+    )
+    tested = any("test_accuracy" in point.metrics for point in front)
+    shown = shown_costs(objectives.costs)
+    heads = [
+        "trial", *(COSTS[name] for name in shown), "validation accuracy", *["test accuracy"] * tested, "architecture"
+    ]  # fmt: skip
+    head = "".join(f'<th scope="col"{_right(h != "architecture")}>{h}</th>' for h in heads)
+    rows = []
+    for point in without_noise(front):
+        test = f'<td class="n">{html.escape(test_score(point))}</td>' if tested else ""
+        rows.append(
+            f'<tr><th scope="row" class="n"><a href="#trial-{point.number}">{point.number}</a></th>'
+            + "".join(f'<td class="n">{cost_text(name, point.cost(name))}</td>' for name in shown)
+            + f'<td class="n">{point.val_accuracy:.2%}</td>{test}'
+            f'<td class="wide">{html.escape(point.architecture.describe())}</td></tr>'
+        )
+    note = "Test accuracy: mean ± standard deviation over training runs with different seeds." if tested else ""
+    note += f" {left_out(front)}"
+    return _section(
+        "front",
+        "Pareto front",
+        f'<figure><div class="wide-chart">{front_svg(records, objectives, WIDE)}</div>'
+        f'<div class="narrow">{front_svg(records, objectives, NARROW)}</div>'
+        f"<figcaption>{caption}</figcaption></figure>\n<h2>The front as a table</h2>\n"
+        + _table(f"The trials on the Pareto front, the cheapest first. {note}".strip(), head, rows),
+    )
+
+
+def _progress(records: Sequence[TrialRecord], objectives: Objectives) -> str:
+    front: ParetoFront[TrialRecord] = ParetoFront(costs=objectives.costs)
+    volumes, accuracies, sizes = [], [], []
+    for record in records:
+        front = front.adding(record)
+        volumes.append(hypervolume(front, objectives.limits))
+        accuracies.append(front.best().val_accuracy if front.points else 0.0)
+        sizes.append(float(len(front)))
+    if not records:
+        return ""
+    size = (360, 240)
+    charts = (
+        ("Hypervolume of the front", line_svg(volumes, "hypervolume", percent=False, size=size)),
+        ("Best accuracy", line_svg(accuracies, "best validation accuracy", percent=True, size=size)),
+        ("Trials on the front", line_svg(sizes, "front size", percent=False, size=size)),
+    )
+    figures = "".join(f"<figure>{svg}<figcaption>{title}</figcaption></figure>" for title, svg in charts)
+    return _section("progress", "Progress", f'<div class="charts">{figures}</div>')
+
+
+def _networks(front: ParetoFront[TrialRecord], objectives: Objectives) -> str:
+    parts = []
+    noise = explained_by_noise(front)
+    ordered = sorted(front, key=lambda point: (point.number in noise, -point.val_accuracy))
+    for number, point in enumerate(ordered):
+        drawing = ""
+        if number < DRAWN:
+            picture = diagram(point.architecture, f"trial {point.number}")
+            source = base64.b64encode(picture.svg().encode()).decode()
+            alt = html.escape(f"The network of trial {point.number}, drawn: {point.architecture.describe()}")
+            drawing = (
+                f'<div class="drawing" tabindex="0" role="region" aria-label="Drawing of trial {point.number}">'
+                f'<img alt="{alt}" width="{picture.width:g}" height="{picture.height:g}" '
+                f'src="data:image/svg+xml;base64,{source}"></div>'
+            )
+        epochs = max((len(curve) for curve in point.curves.values()), default=0)
+        about = (
+            f"{point.architecture.describe()}. {short_count(point.macs)} multiply-adds an image, trained for "
+            f"{counted(epochs, 'epoch')} in {point.duration_seconds:.1f} seconds."
+        )
+        parts.append(
+            # The link's target is inside, because then the browser unfolds the element by itself.
+            f"<details{' open' * (not number)}><summary>{said(point, objectives).capitalize()}"
+            f"{' (explained by noise)' * (point.number in noise)}</summary>"
+            f'<p id="trial-{point.number}">{html.escape(about)}</p>{drawing}</details>'
+        )
+    if not parts:
+        return ""
+    return _section("networks", "Networks on the front", "<p>The most accurate first.</p>\n" + "\n".join(parts))
+
+
+def _trials(records: Sequence[TrialRecord], front: ParetoFront[TrialRecord]) -> str:
+    shown = shown_costs(front.costs)
+    members = {point.number for point in front}
+    rows = []
+    for record in sorted(records, key=lambda r: r.number)[:LISTED]:
+        untrained = record.status in (TrialStatus.FAILED, TrialStatus.REFUSED)
+        outcome = record.status.value.lower() if untrained else f"{record.val_accuracy:.2%}"
+        if record.status is TrialStatus.STOPPED:
+            outcome += f" after {counted(len(record.curve), 'epoch')}"
+        remark = record.reason if untrained else record.architecture.describe()
+        mark = "front" if record.number in members else ""
+        costs = (cost_text(name, record.cost(name)) if record.has_cost(name) else "" for name in shown)
+        rows.append(
+            f'<tr><th scope="row" class="n">{record.number}</th>'
+            + "".join(f'<td class="n">{cost}</td>' for cost in costs)
+            + f'<td class="n">{outcome}</td><td>{mark}</td><td class="n">{record.duration_seconds:.1f}</td>'
+            f'<td class="wide">{html.escape(remark)}</td></tr>'
+        )
+    names = ((COSTS[name], 1) for name in shown)
+    heads = (("trial", 1), *names, ("validation accuracy", 1), ("on the front", 0), ("seconds", 1))
+    head = "".join(f'<th scope="col"{_right(bool(right))}>{h}</th>' for h, right in heads)
+    head += '<th scope="col">architecture, or why it was not trained</th>'
+    cut = f", the first {LISTED:,} of them" if len(records) > LISTED else ""
+    table = _table(f"Every trial by number{cut}.", head, rows)
+    listing = f"<details><summary>{counted(len(records), 'trial')}</summary>{table}</details>"
+    return _section("trials", "All trials", listing)
+
+
+def _made(story: Story) -> str:
+    facts = "".join(f"<dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd>" for k, v in story.facts.items() if v)
+    command = ""
+    if story.command:
+        command = f'<p>Made with</p><pre tabindex="0" aria-label="Command">{html.escape(story.command)}</pre>'
+    files = "".join(
+        f'<details><summary>{html.escape(name)}</summary><pre tabindex="0" aria-label="{html.escape(name)}">'
+        f"{html.escape(text)}</pre></details>"
+        for name, text in story.files.items()
+    )
+    return _section("made", "How it was made", f'<dl class="facts">{facts}</dl>{command}{files}')
+
+
+def _section(identity: str, title: str, content: str) -> str:
+    return (
+        f'<section id="{identity}" aria-labelledby="h-{identity}">\n<h2 id="h-{identity}">{title}</h2>\n'
+        f"{content}\n</section>"
+    )
+
+
+def _table(caption: str, head: str, rows: Sequence[str]) -> str:
+    """A table that scrolls by itself where the page is narrower, with the keyboard too."""
+    label = html.escape(caption)
+    return (
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{label}"><table><caption>{label}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _right(right: bool) -> str:
+    return ' class="n"' if right else ""

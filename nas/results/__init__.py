@@ -1,0 +1,1 @@
+"""What happened: trial records, fronts, hypervolume, noise, comparisons. Pure Python."""

@@ -1,0 +1,224 @@
+"""How many trials run at once, and on what."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Literal
+
+from nas.config import ExperimentConfig
+from nas.devices.accelerators import check, find_accelerators, places, virtual
+from nas.devices.machine import free_bytes, usable_cpus
+from nas.devices.visible import VisibleDevices
+from nas.errors import NasError
+from nas.tuning.execution import Executor, InProcess
+from nas.tuning.folder import SearchFolder
+from nas.tuning.shared_data import write_shared
+from nas.tuning.workers import Workers
+
+if TYPE_CHECKING:
+    from nas.datasets import DatasetSpec
+
+WORKER_BYTES = 2**30
+"""Memory that a worker on the CPU is given, beside its copy of the data."""
+
+
+_SHARED = ("cpu", "jax-cpu")
+"""Kinds of places that take any number of workers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Allocation:
+    """Who trains.
+
+    Attributes:
+        places: what each worker process trains on.
+        threads: of TensorFlow in each worker; 0 leaves it to TensorFlow.
+    """
+
+    places: tuple[VisibleDevices, ...]
+    threads: int = 0
+
+
+def allocate(
+    workers: int | Literal["auto"],
+    *,
+    places: tuple[VisibleDevices, ...],
+    cores: int,
+    free_bytes: int,
+    data_bytes: int,
+    trials: int,
+    measures_latency: bool,
+) -> Allocation:
+    """One worker a place and at most one a trial; on the CPU one a physical core, with one thread, as memory allows.
+
+    Two processes of one thread train small networks 1.6 times as fast as one of two threads.
+
+    Args:
+        workers: as the user wants it, at least 1, and no more than `check_workers` lets through.
+        places: of `accelerators.places`.
+        cores: physical ones that this process may use.
+        free_bytes: of memory.
+        data_bytes: that each worker copies.
+        trials: of the search.
+        measures_latency: with as many threads as the worker has, which then must not depend on today's memory and
+            trials.
+    """
+    if places[0].kind in _SHARED:
+        fit = free_bytes // (WORKER_BYTES + data_bytes)
+        slots = max(1, min(cores, fit, trials)) if workers == "auto" else workers
+        threads = 1 if measures_latency and workers == "auto" else max(1, cores // slots)
+        return Allocation(places=places * min(slots, trials), threads=threads)
+    return Allocation(places=places[: min(len(places) if workers == "auto" else workers, trials)])
+
+
+def check_workers(workers: int | Literal["auto"], places: tuple[VisibleDevices, ...]) -> None:
+    """Before the data are read, which may take long.
+
+    Raises:
+        NasError: more workers than places.
+    """
+    if places[0].kind not in _SHARED and workers != "auto" and workers > len(places):
+        kind = places[0].kind.upper()
+        raise NasError(
+            f"each worker has {kind}s, or a share of one, to itself: at most {len(places)} workers on this machine "
+            f"(gpus_per_trial, trials_per_gpu); received {workers}"
+        )
+
+
+@contextmanager
+def make_executor(
+    experiment: ExperimentConfig,
+    folder: SearchFolder,
+    *,
+    should_stop: Callable[[], bool],
+) -> Iterator[Executor]:
+    """The executor of a search, with its data; both are gone afterwards.
+
+    Raises:
+        NasError: the data or the device is not there.
+    """
+    from nas.devices import select_devices
+
+    if experiment.engine == "ray":
+        with _ray_tasks(experiment, folder) as executor:
+            yield executor
+        return
+    if experiment.workers == 0:
+        # Devices first: reading the data starts TensorFlow, and then they are fixed.
+        devices = select_devices(experiment.device, most=experiment.gpus_per_trial)
+        data = _load(experiment, folder)
+        yield InProcess(
+            data=data,
+            training=experiment.training,
+            devices=devices,
+            should_stop=should_stop,
+            timeout_seconds=experiment.trial_timeout,
+        )
+        return
+    found = find_accelerators(experiment)
+    check(experiment, found.kind)
+    dealt = places(found, per_trial=experiment.gpus_per_trial, trials_per_gpu=experiment.trials_per_gpu)
+    check_workers(experiment.workers, dealt)
+    data = _load(experiment, folder)
+    allocation = allocate(
+        experiment.workers,
+        places=dealt,
+        cores=_cores(),
+        free_bytes=free_bytes(),
+        data_bytes=_copied_bytes(data, dealt[0]),
+        trials=experiment.trials,
+        measures_latency=experiment.measures_latency,
+    )
+    # Always the same, under the search's lock: a killed search leaves one copy of the data at most.
+    shared = folder.data
+    try:
+        write_shared(data, shared)
+        del data  # the workers have them
+        executor = Workers(
+            data=shared,
+            training=experiment.training,
+            places=allocation.places,
+            threads=allocation.threads,
+            timeout_seconds=experiment.trial_timeout,
+            logs=folder.path / "logs",
+        )
+        try:
+            yield executor
+        finally:
+            executor.close()
+    finally:
+        shutil.rmtree(shared, ignore_errors=True)
+
+
+@contextmanager
+def _ray_tasks(experiment: ExperimentConfig, folder: SearchFolder) -> Iterator[Executor]:
+    """On a Ray cluster; whether it can run a trial at all is known before the data are read."""
+    from nas.devices import select_devices
+    from nas.tuning.ray_cluster import connected, nodes, share
+    from nas.tuning.ray_engine import RayTasks
+
+    select_devices("cpu")  # this process lets go of GPUs
+    with connected(experiment.ray_address, _cores()):
+        need, slots = share(
+            nodes(),
+            device=experiment.device,
+            workers=experiment.workers,
+            trials=experiment.trials,
+            gpus_per_trial=experiment.gpus_per_trial,
+            trials_per_gpu=experiment.trials_per_gpu,
+        )
+        place = VisibleDevices(kind="cpu")
+        if experiment.device == "jax-cpu":
+            place = virtual(experiment.gpus_per_trial)
+        elif "TPU" in need:
+            place = VisibleDevices(kind="tpu", runtime=experiment.tpu_runtime)
+        elif "GPU" in need:
+            place = VisibleDevices(kind="gpu")
+        check(experiment, place.kind)
+        executor = RayTasks(
+            data=_load(experiment, folder),
+            training=experiment.training,
+            need=need,
+            slots=slots,
+            place=place,
+            trials_per_gpu=experiment.trials_per_gpu,
+            timeout_seconds=experiment.trial_timeout,
+        )
+        try:
+            yield executor
+        finally:
+            executor.close()
+
+
+def _load(experiment: ExperimentConfig, folder: SearchFolder) -> DatasetSpec:
+    """The data, if they are those that the search was started with."""
+    from nas.datasets import load
+
+    data = load(experiment.dataset)
+    digest = sha256()
+    for split in (data.train, data.validation, data.test):
+        digest.update(b"%d labels:" % len(split.labels) + split.labels.tobytes())
+    folder.check_labels(digest.hexdigest())
+    return data
+
+
+def _cores() -> int:
+    """Physical cores that this process may use."""
+    import psutil
+
+    usable = usable_cpus()
+    return min(usable, psutil.cpu_count(logical=False) or usable)
+
+
+def _copied_bytes(data: DatasetSpec, place: VisibleDevices) -> int:
+    """What each worker on a CPU keeps of the data as tensors, beside the files that all workers share."""
+    from nas.training.compiled import LARGEST_DATA_BYTES
+
+    size = data.train.images.nbytes + data.validation.images.nbytes
+    # A stream of batches has a copy of the tensors it is made of: measured, tf.data's optimizer makes it.
+    streamed = place.kind != "cpu" or size > LARGEST_DATA_BYTES
+    return 2 * size if streamed else size

@@ -1,0 +1,74 @@
+"""How a search came about, in words: for its page in MLflow and for its report."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from nas import __version__
+from nas.devices.machine import usable_cpus
+from nas.objectives import COSTS
+from nas.quantity import counted, short_count
+
+if TYPE_CHECKING:
+    from nas.config import ExperimentConfig
+    from nas.reports import Story
+    from nas.tuning.folder import SearchFacts
+
+_PACKAGES = ("tensorflow", "keras", "keras-tuner", "mlflow", "numpy")
+
+
+def story_of(experiment: ExperimentConfig, facts: SearchFacts, space_text: str) -> Story:
+    """What a reader of the results wants to know first.
+
+    Args:
+        experiment: resolved.
+        facts: found out when the search started.
+        space_text: the file of the search space.
+    """
+    import yaml
+
+    from nas.reports import Story
+
+    size = "x".join(map(str, facts.input_shape))
+    training = experiment.training
+    limit = "" if experiment.time_limit is None else f", at most {experiment.time_limit:g} seconds"
+    early = "" if experiment.early_stopping == "none" else f", stopped early by {experiment.early_stopping}"
+    origin = ", starting with the weights of similar networks" if experiment.inherit else ""
+    told = {
+        "Data": f"{facts.dataset}, {size}, {len(facts.labels)} classes",
+        "Space": f"{experiment.space}, {short_count(facts.smallest)} to {short_count(facts.largest)} parameters",
+        "Objectives": f"{', '.join(COSTS[name] for name in experiment.costs)} low, validation accuracy high"
+        + (", latency measured on this machine's CPU, one image at a time" if experiment.measures_latency else ""),
+        "Budget": str(experiment.budget.budget()),
+        "Strategy": f"{experiment.strategy}, {counted(experiment.trials, 'trial')}{early}, "
+        f"seed {experiment.seed}{limit}",
+        "Training": f"{counted(training.epochs, 'epoch')}, batches of {training.batch_size}, {training.optimizer}, "
+        f"learning rate {training.learning_rate:g}, {training.precision}{origin}",
+        "Machine": facts.machine,
+        "Versions": ", ".join(f"{name} {version}" for name, version in facts.versions.items()),
+    }
+    text = yaml.safe_dump(experiment.model_dump(mode="json", exclude_none=True), sort_keys=False, allow_unicode=True)
+    return Story(
+        facts={"About": experiment.description, **told},
+        command=facts.command,
+        files={"experiment.yaml": text, "space.yaml": space_text},
+    )
+
+
+def machine() -> str:
+    """This machine in one line, without starting TensorFlow."""
+    cores = usable_cpus()
+    return f"{platform.system()} {platform.machine()}, {cores} processor cores, Python {platform.python_version()}"
+
+
+def versions() -> dict[str, str]:
+    """Of the packages that shape the numbers, by name."""
+    found = {"nas": __version__}
+    for name in _PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

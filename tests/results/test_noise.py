@@ -1,0 +1,81 @@
+"""Points of a front that are there by luck."""
+
+from dataclasses import replace
+
+import pytest
+
+from nas.results.noise import explained_by_noise, left_out, without_noise
+from nas.results.pareto import ParetoFront
+from nas.results.trial import FinalTraining, TrialRecord, TrialStatus
+
+
+class Network:
+    """Only its size matters here."""
+
+    def __init__(self, parameters):
+        self.count = type("Count", (), {"parameters": parameters, "macs": 0})()
+
+
+def front_of(*points):
+    return ParetoFront(points)
+
+
+def point(number, parameters, *accuracies, test=0.5):
+    record = TrialRecord(number=number, architecture=Network(parameters), status=TrialStatus.COMPLETED)
+    for seed, accuracy in enumerate(accuracies):
+        record = record.with_final(FinalTraining(seed=seed, val_accuracy=accuracy, test_accuracy=test))
+    return record
+
+
+def test_a_larger_network_must_be_better_by_more_than_one_standard_error():
+    small, middle, large = point(0, 100, 0.90, 0.90), point(1, 200, 0.89, 0.92), point(2, 300, 0.91, 0.93)
+    # 0.905 - 0.90 = 0.005 is less than sqrt(0 / 2 + 0.00045 / 2) = 0.015.
+    # 0.92 - 0.90 = 0.02 is more than sqrt(0 / 2 + 0.0002 / 2) = 0.01.
+    assert explained_by_noise(front_of(small, middle, large)) == {1}
+
+
+def test_it_is_the_error_of_the_mean_not_the_deviation_of_a_training():
+    # 0.912 - 0.90 = 0.012 is more than sqrt(0.0002 / 2) = 0.01, and less than sqrt(0.0002) = 0.014.
+    assert explained_by_noise(front_of(point(0, 100, 0.90, 0.90), point(1, 200, 0.902, 0.922))) == frozenset()
+
+
+def test_what_is_left_is_the_front_and_says_what_is_not():
+    small, middle, large = point(0, 100, 0.90, 0.90), point(1, 200, 0.89, 0.92), point(2, 300, 0.91, 0.93)
+    front = front_of(small, middle, large)
+    assert list(without_noise(front)) == [small, large]
+    assert left_out(front) == (
+        "Left out: trial 1; trained again, no better than a cheaper network on the front, given how far trainings of "
+        "one network differ."
+    )
+    assert left_out(front_of(small, middle, replace(middle, number=7))).startswith("Left out: trials 1, 7; ")
+    assert left_out(front_of(small, large)) == ""
+
+
+def test_tiny_networks_that_differ_by_much_hide_no_difference_between_good_ones():
+    points = [point(0, 100, 0.40, 0.50), point(1, 200, 0.90, 0.91), point(2, 300, 0.93, 0.94)]
+    assert explained_by_noise(front_of(*points)) == frozenset()
+
+
+def test_a_point_is_compared_with_all_smaller_ones_that_stay():
+    # 2 is better than 1, but 1 is not there to be compared with, and 2 is no better than 0.
+    points = [point(0, 100, 0.93, 0.94), point(1, 200, 0.90, 0.90), point(2, 300, 0.935, 0.935)]
+    assert explained_by_noise(front_of(*points)) == {1, 2}
+
+
+def test_test_accuracies_have_no_say():
+    points = [point(0, 100, 0.90, 0.91, test=0.1), point(1, 200, 0.95, 0.96, test=0.05)]
+    assert explained_by_noise(front_of(*points)) == frozenset()
+
+
+@pytest.mark.parametrize("accuracies", [(), (0.9,)])
+def test_without_two_trainings_of_a_network_nothing_is_known_of_noise(accuracies):
+    assert explained_by_noise(front_of(point(0, 100, *accuracies), point(1, 200, *accuracies))) == frozenset()
+
+
+def test_the_summary_is_mean_and_sample_deviation():
+    record = point(0, 100)
+    for seed, accuracy in enumerate((0.90, 0.94)):
+        record = record.with_final(FinalTraining(seed=seed, val_accuracy=0.8, test_accuracy=accuracy))
+    assert record.metrics == pytest.approx(
+        {"test_accuracy": 0.92, "test_accuracy_std": 0.04 / 2**0.5, "test_seeds": 2, "final_val_accuracy": 0.8}
+    )

@@ -1,0 +1,127 @@
+"""How many trials run at once, on what, and on which data."""
+
+import errno
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from nas.config import DatasetConfig, load_experiment
+from nas.datasets import load
+from nas.devices.visible import VisibleDevices
+from nas.errors import NasError
+from nas.files.shipped import find_experiment
+from nas.training import compiled
+from nas.tuning import Plan, SearchFolder, run
+from nas.tuning.executors import Allocation, _copied_bytes, allocate, check_workers
+from nas.tuning.shared_data import read_shared, write_shared
+
+GIB = 2**30
+CPU = VisibleDevices(kind="cpu")
+
+
+@pytest.fixture(scope="module")
+def data():
+    return load(DatasetConfig(name="digits"))
+
+
+@pytest.fixture(scope="module")
+def shared(data, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("shared")
+    (folder / "left-by-a-killed-search.npy").touch()
+    write_shared(data, folder)
+    return folder
+
+
+def test_shared_data_are_the_same_data(data, shared):
+    assert len(list(shared.iterdir())) == 7  # without what was there before
+    mapped = read_shared(shared)
+    assert mapped.info == data.info
+    for name in ("train", "validation", "test"):
+        assert (getattr(mapped, name).images == getattr(data, name).images).all()
+        assert (getattr(mapped, name).labels == getattr(data, name).labels).all()
+
+
+def test_a_worker_copies_what_it_trains_on_and_twice_what_it_streams(data, monkeypatch):
+    size = data.train.images.nbytes + data.validation.images.nbytes
+    assert _copied_bytes(data, CPU) == size > 0
+    assert _copied_bytes(data, VisibleDevices(kind="jax-cpu")) == 2 * size
+    monkeypatch.setattr(compiled, "LARGEST_DATA_BYTES", size - 1)
+    assert _copied_bytes(data, CPU) == 2 * size
+
+
+def gpu(name):
+    return VisibleDevices(kind="gpu", visible=(name,))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "places", "cores", "memory", "data_bytes", "trials", "expected"),
+    [
+        ("auto", (CPU,), 4, 64 * GIB, 0, 20, Allocation(places=(CPU,) * 4, threads=1)),
+        ("auto", (CPU,), 4, 2 * GIB, 0, 20, Allocation(places=(CPU,) * 2, threads=2)),
+        ("auto", (CPU,), 4, 7 * GIB, GIB, 20, Allocation(places=(CPU,) * 3, threads=1)),
+        ("auto", (CPU,), 4, 64 * GIB, 0, 3, Allocation(places=(CPU,) * 3, threads=1)),
+        ("auto", (CPU,), 4, 0, 0, 20, Allocation(places=(CPU,), threads=4)),
+        (2, (CPU,), 8, 64 * GIB, 0, 20, Allocation(places=(CPU,) * 2, threads=4)),
+        (8, (CPU,), 2, 64 * GIB, 0, 20, Allocation(places=(CPU,) * 8, threads=1)),
+        (4, (CPU,), 8, 64 * GIB, 0, 2, Allocation(places=(CPU,) * 2, threads=2)),
+        (2, (gpu("3"), gpu("5")), 4, 64 * GIB, 0, 1, Allocation(places=(gpu("3"),))),
+        ("auto", (gpu("0"), gpu("1")), 4, 64 * GIB, 0, 20, Allocation(places=(gpu("0"), gpu("1")))),
+        ("auto", (gpu("0"), gpu("1")), 4, 64 * GIB, 0, 1, Allocation(places=(gpu("0"),))),
+        (1, (gpu("3"), gpu("5")), 4, 64 * GIB, 0, 20, Allocation(places=(gpu("3"),))),
+    ],
+)
+def test_allocation(wanted, places, cores, memory, data_bytes, trials, expected):
+    told = {"places": places, "cores": cores, "free_bytes": memory, "data_bytes": data_bytes, "trials": trials}
+    assert allocate(wanted, **told, measures_latency=False) == expected
+    # Latencies compare, however many workers there are room for today.
+    threads = 1 if wanted == "auto" and places == (CPU,) else expected.threads
+    assert allocate(wanted, **told, measures_latency=True) == replace(expected, threads=threads)
+
+
+def test_more_workers_than_gpus_are_refused():
+    with pytest.raises(NasError, match=r"each worker has GPUs.* at most 1 workers on this machine .*; received 2"):
+        check_workers(2, (gpu("0"),))
+    check_workers(2, (gpu("0"), gpu("1")))
+    check_workers(2, (CPU,))
+    check_workers("auto", (gpu("0"),))
+
+
+class Full:
+    """A disk with room for the first file alone."""
+
+    def __init__(self, save):
+        self.save, self.files = save, 0
+
+    def __call__(self, path, array):
+        self.files += 1
+        if self.files > 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self.save(path, array)
+
+
+def test_a_disk_that_is_full_of_data_stops_a_search_that_can_go_on(finished_search, tmp_path, monkeypatch):
+    shutil.copytree(finished_search.folder.runs_dir, tmp_path, dirs_exist_ok=True)
+    folder = SearchFolder(tmp_path, "digits")
+    left = folder.path / ".data"
+    journal = folder.journal.path.read_bytes()
+
+    def go_on():
+        settings = {"space": "tiny", "strategy": "random", "budget.max_parameters": 3000, "trials": 4}
+        settings |= {"training.epochs": 2, "final.seeds": 0, "workers": 1}
+        return run(Plan.of(load_experiment(find_experiment("digits"), settings)), runs_dir=tmp_path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "save", Full(np.save))
+        with pytest.raises(NasError) as caught:
+            go_on()
+    assert str(caught.value) == (
+        f"cannot share the data set with the worker processes: {left} does not take its 1 MB (No space left on "
+        f"device); everything that finished is kept; free space or make the folder writable, then run the same command "
+        f"again"
+    )
+    assert not left.exists()
+    assert folder.journal.path.read_bytes() == journal
+    assert [trial.completed for trial in go_on().trials] == [True] * 4
+    assert not left.exists()
