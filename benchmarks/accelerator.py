@@ -4,9 +4,9 @@
     python benchmarks/accelerator.py --device tpu --experiment cifar10 --trials 12
     python benchmarks/accelerator.py --device jax-cpu --trials 2 --epochs 1    # rehearsed without either
 
-The search runs first, with one worker a device; then Keras Tuner trains what it trained, in one process that sees all
-devices, compiled and fitted as the guides show it, on the same Keras backend. Wall time from start to end, start-up of
-processes included, is divided by the trials; so give both enough of them.
+The search runs first, with one worker per device. Then Keras Tuner trains the same networks, in one process that sees
+all devices, compiled and fitted as its guides show it, on the same Keras backend. Wall time from start to end includes
+the start-up of processes and is divided by the trials, so give both enough of them.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def keras_tuner_search(given: dict[str, Any]) -> None:
     )
     data = np.load(given["data"])
 
-    class Given(keras_tuner.HyperModel):
+    class Given(keras_tuner.HyperModel):  # type: ignore[misc]
         def build(self, hp: Any) -> Any:
             hp.Int("number", 0, 10**9)
             model = next(architectures).build()  # the first call only reads the space
@@ -111,9 +111,9 @@ def main() -> None:
         np.savez(
             Path(folder) / "data.npz",
             x=data.train.images,
-            y=data.train.labels,
+            y=data.train.targets,
             x_val=data.validation.images,
-            y_val=data.validation.labels,
+            y_val=data.validation.targets,
         )
         given = {
             "architectures": architectures,

@@ -2,10 +2,9 @@
 
     python benchmarks/counting.py [--space mixed] [--input 32x32x3] [--networks 20] [--json]
 
-For each network three times, in seconds: `keras.Model` built and `count_params()` called; counted from the
-specification as a search meets it (its blocks have been seen on these maps before); and counted with all memory
-cleared. Then architectures sampled and checked against a budget, by one core. Medians; the load says what else ran on
-the machine at the same time.
+Three times per network, in seconds: to build a `keras.Model` and call `count_params()`; to count from the specification
+as in a search, where its blocks were seen on these maps before; and to count with all memory cleared. Then the rate at
+which one core samples architectures and checks them against a budget. Medians; the load says how busy the machine was.
 """
 
 from __future__ import annotations
@@ -55,13 +54,17 @@ def measure(space_name: str, input_text: str, networks: int, samples: int) -> di
 
     rng = random.Random(0)
     chosen = list(space.sample_distinct(networks, rng, Budget(max_parameters=200_000)))
-    chosen[0].build()  # Keras' own first-use costs are not ours to report
+    chosen[0].build()  # so that Keras' own first-use costs do not count
     rows = []
     for network in chosen:
         keras.utils.clear_session(free_memory=False)
         specification = {"input_shape": network.input_shape, "blocks": network.blocks}
-        build = seconds(lambda network=network: network.build().count_params(), 3)
-        if network.build().count_params() != network.count.parameters:
+
+        def build(network: Architecture = network) -> int:
+            return int(network.build().count_params())
+
+        built = seconds(build, 3)
+        if build() != network.count.parameters:
             raise SystemExit(f"{network.to_json()}: Keras counts differently")
 
         def count(specification: dict[str, Any] = specification) -> int:
@@ -72,13 +75,13 @@ def measure(space_name: str, input_text: str, networks: int, samples: int) -> di
             return Architecture(**specification).count.parameters
 
         count()
-        rows.append({"keras": build, "warm": seconds(count, 201), "cold": seconds(count_cold, 21)})
+        rows.append({"keras": built, "warm": seconds(count, 201), "cold": seconds(count_cold, 21)})
     times = {name: statistics.median(row[name] for row in rows) for name in ("keras", "warm", "cold")}
 
     budget = Budget(max_parameters=20_000)
     for _ in range(min(samples, 2_000)):
         space.sample(rng, budget)
-    # Of this process's own time: a second of one core, whatever else runs on it.
+    # Processor time of this process, whatever else runs.
     start = time.process_time()
     admitted = sum(budget.admits(space.sample(rng, budget).count) for _ in range(samples))
     rate = samples / (time.process_time() - start)

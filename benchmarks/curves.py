@@ -1,10 +1,10 @@
-"""How much of a front a third of each curve tells who knows all other curves.
+"""How much of a front a third of each curve tells when all other curves are known.
 
     python benchmarks/curves.py           # naap440 and digits-mixed: three minutes on two cores
 
-A search of 100 full trainings is made first. Then its networks have had a third of their epochs only, and those with
+First a search makes 100 full trainings. Then all its networks are cut back to a third of their epochs, and those with
 the best chances of being on the front are trained in full, as many as half, 60 % or 75 % of the epochs allow. Chances
-are those of the regression that `pareto-asha` uses, told here what no search knows: all curves of the table's other
+come from the regression that `pareto-asha` uses. Here it knows what no search knows: all curves of the table's other
 networks, from the first epoch to the last. A search must learn from the few networks that it has trained in full, and
 propose new ones before it knows how the others end.
 """
@@ -24,12 +24,12 @@ from noise import Watched, load
 
 from nas.architecture import Budget
 from nas.benchmark.replay import Replayed, replay
-from nas.benchmark.score import Truth
 from nas.benchmark.table import Table
 from nas.benchmark.table_space import TableSpace
+from nas.benchmark.truth import Truth
 from nas.results.pareto import ParetoFront
 from nas.results.trial import TrialStatus
-from nas.strategies import make_strategy
+from nas.strategies import History, make_strategy
 from nas.strategies.early_stopping import make_early_stopping
 from nas.strategies.learning_curve import FLOOR, expected
 
@@ -42,7 +42,7 @@ SPENT = (0.5, 0.6, 0.75)
 """Of the epochs of the full trainings."""
 
 DRAWS = 300
-"""Of all final accuracies, from which chances are counted."""
+"""Of all final scores, from which chances are counted."""
 
 
 def run(name: str, strategy: str, seed: int) -> list[float]:
@@ -52,7 +52,7 @@ def run(name: str, strategy: str, seed: int) -> list[float]:
     watched = Watched(make_strategy(strategy, TableSpace(table), Budget()))
     none = make_early_stopping("none", 1)
     done = replay(watched, none, truth=truth, budget=Budget(), trials=[TRIALS], most=None, seed=seed)
-    tried: list[Any] = watched.tried[TRIALS]
+    tried: tuple[Any, ...] = watched.tried[TRIALS]
     third = table.epochs // 3
     likely = likeliest(table, tried, third, seed)
     shares = [*done.shares]
@@ -63,28 +63,28 @@ def run(name: str, strategy: str, seed: int) -> list[float]:
     return shares
 
 
-def likeliest(table: Table, tried: list[Any], third: int, seed: int) -> list[int]:
+def likeliest(table: Table, tried: tuple[Any, ...], third: int, seed: int) -> list[int]:
     """Places of trials by their chance to be on the front, told from the first third of their curves."""
     import numpy as np
 
     own = {trial.architecture.number for trial in tried}
     others = [
-        Replayed(number=TRIALS + number, architecture=row, val_accuracy=accuracy, curve=tuple(curve.values()))
+        Replayed(number=TRIALS + number, architecture=row, score=score, curve=tuple(curve.values()))
         for number, row in enumerate(table.rows)
         if row.number not in own
-        for accuracy, curve in zip(row.observations, row.curves, strict=True)
+        for score, curve in zip(row.observations, row.curves, strict=True)
     ]
     cut = [
-        replace(trial, curve=trial.curve[:third], val_accuracy=max(trial.curve[:third]), status=TrialStatus.STOPPED)
+        replace(trial, curve=trial.curve[:third], score=max(trial.curve[:third]), status=TrialStatus.STOPPED)
         for trial in tried
     ]
-    known = expected([*others, *cut])[-len(cut) :]
-    errors = 1 + FLOOR - np.array([each.val_accuracy for each in known])
+    known = expected(History.of([*others, *cut]))[-len(cut) :]
+    errors = 1 + FLOOR - np.array([each.score for each in known])
     deviations = np.array([each.deviation for each in known]) / errors
     found: Counter[int] = Counter()
     for draw in np.random.default_rng(seed).standard_normal((DRAWS, len(cut))):
-        accuracies = 1 - errors * np.exp(deviations * draw)
-        drawn = (replace(each, val_accuracy=float(accuracy)) for each, accuracy in zip(known, accuracies, strict=True))
+        scores = 1 - errors * np.exp(deviations * draw)
+        drawn = (replace(each, score=float(score)) for each, score in zip(known, scores, strict=True))
         found.update(point.number for point in ParetoFront.of(drawn))
     return sorted(range(len(tried)), key=lambda place: -found[tried[place].number])
 

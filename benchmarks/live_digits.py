@@ -1,13 +1,13 @@
-"""A search that trains: ours against Keras Tuner's own tuners, on the digits, at equal numbers of training epochs.
+"""Searches that train: ours against Keras Tuner's own tuners, on the digits, at equal numbers of training epochs.
 
     python benchmarks/live_digits.py                 # 3 seeds each, half an hour on two cores; resumable
     python benchmarks/live_digits.py --seeds 1       # a quick look
 
-All search `mixed` for networks of at most 20,000 parameters, with the same optimizer, learning rate and batches, until
-160 epochs are spent: 20 full trainings of 8. Keras Tuner's tuners are told the limit as `max_model_size` and train with
-Keras' `fit`, as their guides show it. The hypervolume is that of `nas front`, of validation accuracies; only networks
-that were trained in full count. The best accuracy is that of the best network within the limit, whatever its size.
-Wasted are trials on a network that is too large, whether it was trained or refused, and on one that had been tried
+All search `mixed` for networks of at most 20,000 parameters, with the same optimizer, learning rate and batches. What
+happens within 160 epochs counts: 20 full trainings of 8. Keras Tuner's tuners are told the limit as `max_model_size`
+and train with Keras' `fit`, as their guides show it. The hypervolume is that of `nas front`, of validation accuracies;
+only networks that were trained in full count. The best accuracy is that of the best network within the limit, whatever
+its size. A trial is wasted on a network that is too large, whether it was trained or refused, and on one that was tried
 before.
 """
 
@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import random
 import subprocess
 import sys
 import tempfile
@@ -26,14 +25,18 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
+import nas
 from nas.architecture import Architecture, Budget
 from nas.config import DatasetConfig, TrainingConfig
-from nas.results.pareto import hypervolume
+from nas.objectives import PARAMETERS
+from nas.results.pareto import ParetoFront, hypervolume
 from nas.results.trial import TrialRecord, TrialStatus
 from nas.space import SearchSpace, load_space
+from nas.tuning.observer import Observer
 
 HERE = Path(__file__).resolve().parent
-BUDGET = Budget(max_parameters=20_000)
+MOST = 20_000
+BUDGET = Budget(max_parameters=MOST)
 TRAINING = TrainingConfig(epochs=8, batch_size=64, learning_rate=0.01)
 TRIALS = 20
 EPOCHS = TRIALS * TRAINING.epochs
@@ -51,10 +54,10 @@ TUNERS = {
     "Keras Tuner Hyperband": "Hyperband",
 }
 STARTED = 50
-"""Trials with early stopping, at most: the epochs end before them."""
+"""Trials with early stopping: more than the epochs allow."""
 
 ENOUGH = 10_000
-"""Keras Tuner wants limits of its own."""
+"""Keras Tuner needs limits of its own."""
 
 
 def digits_space() -> SearchSpace:
@@ -63,15 +66,15 @@ def digits_space() -> SearchSpace:
 
 @dataclass
 class Log:
-    """What one search did.
+    """What one search did within its epochs.
 
     Attributes:
         epochs: trained so far.
-        points: (epochs so far, parameters, validation accuracy) of each network when its full training had ended.
+        full: (epochs so far, trial) of each network when its full training had ended.
     """
 
     epochs: int = 0
-    points: list[tuple[int, int, float]] = field(default_factory=list)
+    full: list[tuple[int, TrialRecord]] = field(default_factory=list)
     trials: int = 0
     oversized: int = 0
     repeated: int = 0
@@ -79,61 +82,64 @@ class Log:
 
     def begin(self, architecture: Architecture) -> None:
         """A new trial."""
+        if self.epochs >= EPOCHS:
+            return
         self.trials += 1
         self.oversized += not BUDGET.admits(architecture.count)
         self.repeated += architecture.id in self.seen
         self.seen.add(architecture.id)
 
     def as_json(self) -> dict[str, Any]:
-        names = ("epochs", "points", "trials", "oversized", "repeated")
-        return {name: getattr(self, name) for name in names}
+        """The counts, the hypervolume after 1, 2, ... epochs, and the best score within the limit."""
+        limits = {PARAMETERS: (digits_space().fewest_parameters, MOST)}
+        full = [(epochs, record) for epochs, record in self.full if epochs <= EPOCHS]
+        return {
+            "epochs": min(self.epochs, EPOCHS),
+            "trials": self.trials,
+            "oversized": self.oversized,
+            "repeated": self.repeated,
+            "curve": [
+                hypervolume([record for epochs, record in full if epochs <= spent], limits)
+                for spent in range(1, EPOCHS + 1)
+            ],
+            "best": ParetoFront.of(record for _, record in full).best(MOST).score,
+        }
 
 
-def search_ours(name: str, stopping: str, seed: int) -> Log:
-    """A strategy proposes, early stopping decides who goes on; one after the other."""
-    from nas.datasets import load
-    from nas.strategies import make_strategy
-    from nas.strategies.early_stopping import make_early_stopping
-    from nas.training import clear_session, train
+class Watch(Observer):
+    """Keeps the log of a search of ours."""
 
-    data = load(DatasetConfig(name="digits"))
-    strategy = make_strategy(name, digits_space(), BUDGET)
-    early_stopping = make_early_stopping(stopping, TRAINING.epochs)
-    history: list[TrialRecord] = []
-    checkpoints: dict[int, bytes | None] = {}
-    log = Log()
-    most = TRIALS if stopping == "none" else STARTED
-    while True:
-        more = len(history) < most
-        number = early_stopping.promote(history, more=more)
-        if number is not None:
-            architecture, trained = history[number].architecture, len(history[number].curve)
-        elif more:
-            (architecture,) = strategy.propose(history, 1, random.Random(f"{seed}/{len(history)}"))
-            number, trained = len(history), 0
-        else:
-            return log
-        target = early_stopping.target(trained)
-        if log.epochs + target - trained > EPOCHS:
-            return log
-        if not trained:
-            log.begin(architecture)
-        checkpoint = checkpoints.pop(number, None)
-        result = train(architecture, data, TRAINING, seed=seed, epochs=target, checkpoint=checkpoint)
-        clear_session()
-        checkpoints[number] = result.checkpoint
-        full = target == TRAINING.epochs
-        record = TrialRecord(
-            number=number,
-            architecture=architecture,
-            status=TrialStatus.COMPLETED if full else TrialStatus.STOPPED,
-            metrics=result.metrics,
-            curves=result.curves,
+    def __init__(self) -> None:
+        self.log = Log()
+
+    def on_trial_begin(self, record: TrialRecord) -> None:
+        if not record.curve:
+            self.log.begin(record.architecture)
+
+    def on_epoch(self, record: TrialRecord, epoch: int, metrics: dict[str, float]) -> None:
+        self.log.epochs += 1
+
+    def on_trial_end(self, record: TrialRecord) -> None:
+        if record.completed:
+            self.log.full.append((self.log.epochs, record))
+
+
+def search_ours(strategy: str, stopping: str, seed: int) -> Log:
+    """A search with one worker: one trial after the other."""
+    watch = Watch()
+    settings = {f"training.{key}": value for key, value in TRAINING.model_dump(exclude_unset=True).items()}
+    with tempfile.TemporaryDirectory() as folder:
+        nas.search(
+            "digits",
+            max_parameters=MOST,
+            strategy=strategy,
+            trials=TRIALS if stopping == "none" else STARTED,
+            seed=seed,
+            settings=settings | {"early_stopping": stopping, "final.seeds": 0, "workers": 1},
+            runs_dir=folder,
+            observers=(watch,),
         )
-        history[number : number + 1] = [record]
-        log.epochs += target - trained
-        if full:
-            log.points.append((log.epochs, record.parameters, record.val_accuracy))
+    return watch.log
 
 
 def search_keras_tuner(name: str, seed: int) -> Log:
@@ -151,7 +157,7 @@ def search_keras_tuner(name: str, seed: int) -> Log:
     log = Log()
 
     class Networks(keras_tuner.HyperModel):  # type: ignore[misc]
-        """Without our gate: the limit is the tuner's business."""
+        """Without our gate: the tuner enforces the limit."""
 
         def build(self, hp: Any) -> Any:
             self.architecture = decide(space, Budget(), hp)
@@ -171,9 +177,15 @@ def search_keras_tuner(name: str, seed: int) -> Log:
         def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
             log.epochs += 1
             self.best = max(self.best, (logs or {})["val_accuracy"])
-            # Hyperband's later rounds begin at the epoch where the earlier ones ended.
+            # Hyperband's later rounds begin at the epoch after which the earlier ones ended.
             if epoch + 1 == TRAINING.epochs:
-                log.points.append((log.epochs, self.architecture.count.parameters, self.best))
+                record = TrialRecord(
+                    number=len(log.full),
+                    architecture=self.architecture,
+                    status=TrialStatus.COMPLETED,
+                    metrics={"val_score": self.best},
+                )
+                log.full.append((log.epochs, record))
             if log.epochs == EPOCHS:
                 raise keras_tuner.errors.FatalError("all epochs are spent")
 
@@ -190,8 +202,8 @@ def search_keras_tuner(name: str, seed: int) -> Log:
         tuner = watched(
             Networks(),
             objective="val_accuracy",
-            max_model_size=BUDGET.max_parameters,
-            # After three in a row that are too large it would end.
+            max_model_size=MOST,
+            # By default it ends after three in a row that are too large.
             max_consecutive_failed_trials=ENOUGH,
             seed=seed + 1,
             directory=folder,
@@ -200,8 +212,8 @@ def search_keras_tuner(name: str, seed: int) -> Log:
         try:
             tuner.search(
                 data.train.images.astype("float32") / 255,
-                data.train.labels,
-                validation_data=(data.validation.images.astype("float32") / 255, data.validation.labels),
+                data.train.targets,
+                validation_data=(data.validation.images.astype("float32") / 255, data.validation.targets),
                 batch_size=TRAINING.batch_size,
                 verbose=0,
                 **fit_options,
@@ -231,32 +243,6 @@ def run_all(seeds: int, log: Path) -> dict[str, list[Any]]:
     return {
         name: [line for line in lines if line["search"] == name and line["seed"] < seeds] for name in (*OURS, *TUNERS)
     }
-
-
-def curve(run: Mapping[str, Any], smallest: int) -> list[float]:
-    """The hypervolume after 1, 2, ... epochs."""
-    trials = [Point(number, *point) for number, point in enumerate(run["points"])]
-    most = BUDGET.max_parameters or 0
-    return [
-        hypervolume([trial for trial in trials if trial.epochs <= spent], {"parameters": (smallest, most)})
-        for spent in range(1, EPOCHS + 1)
-    ]
-
-
-@dataclass(frozen=True)
-class Point:
-    """A network that was trained in full, as fronts read it."""
-
-    number: int
-    epochs: int
-    parameters: int
-    val_accuracy: float
-    macs: int = 0
-    completed: bool = True
-
-    def cost(self, name: str) -> float:
-        """Its parameters: there are no other costs here."""
-        return float(getattr(self, name))
 
 
 def draw(curves: Mapping[str, list[list[float]]], path: Path) -> None:
@@ -292,8 +278,7 @@ def main() -> None:
         print(json.dumps(log.as_json()), file=out)
         return
     runs = run_all(given.seeds, given.log)
-    smallest = digits_space().fewest_parameters
-    curves = {name: [curve(run, smallest) for run in each] for name, each in runs.items()}
+    curves = {name: [run["curve"] for run in each] for name, each in runs.items()}
     draw(curves, given.plot)
     print(f"hypervolume after so many epochs, mean of {given.seeds} seeds ± standard error; trials, mean of a search")
     marks = [EPOCHS // 4, EPOCHS // 2, EPOCHS]
@@ -305,8 +290,7 @@ def main() -> None:
             values = [values[mark - 1] for values in each]
             error = stdev(values) / len(values) ** 0.5 if len(values) > 1 else 0.0
             cells.append(f"{fmean(values):.3f} ± {error:.3f}")
-        most = BUDGET.max_parameters or 0
-        best = fmean(max(accuracy for _, size, accuracy in run["points"] if size <= most) for run in runs[name])
+        best = fmean(run["best"] for run in runs[name])
         counted = [fmean(run[key] for run in runs[name]) for key in ("epochs", "trials", "oversized", "repeated")]
         print(
             f"{name:34}"

@@ -3,11 +3,11 @@
     nice -n 15 python benchmarks/make_table.py            # 40 minutes on one free core
     python benchmarks/make_table.py --limit 10            # a quick look: how long would it take?
 
-The space is `benchmarks/table_space.yaml`, a part of `mixed` below 10,000 parameters; all of it is trained, so that a
-strategy on the table may propose whatever it could propose in a search. Each network is trained from two seeds, in the
-loop of a search. Kill it at any moment: each training is on the disk before the next one begins, and the same command
-goes on from there. When all networks have been trained from a seed the table is written, with every seed that is
-complete; the same trainings give the same file, byte for byte.
+The space is `benchmarks/table_space.yaml`, a part of `mixed` below 10,000 parameters. All of it is trained, so that a
+strategy on the table may propose everything that it could propose in a search. Each network is trained from two seeds,
+in the loop of a search. It can be killed at any moment: each training is on the disk before the next one begins, and
+the same command goes on from there. The table is written when all networks have been trained from a seed, with every
+seed that is complete. The same trainings give the same file, byte for byte.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ def recorded(log: Path) -> dict[Key, Training]:
 
 
 def train_all(found: list[Architecture], log: Path, limit: int | None) -> dict[Key, Training]:
-    """One line of `log` a training, seed after seed, in an order that has nothing to do with size."""
-    # These networks are too small to share, and a second core is somebody else's. Before TensorFlow is loaded.
+    """One line of `log` per training, seed after seed, in an order that does not depend on size."""
+    # One thread, set before TensorFlow is loaded: these networks are too small for two.
     os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
     from nas.datasets import load
     from nas.training import clear_session, evaluate, train
@@ -79,8 +79,8 @@ def train_all(found: list[Architecture], log: Path, limit: int | None) -> dict[K
             line = {
                 "id": network.id,
                 "seed": seed,
-                "curve": [round(value, 6) for value in result.curves["val_accuracy"]],
-                "test_accuracy": round(evaluate(network, result.weights, data.test)["accuracy"], 6),
+                "curve": [round(value, 6) for value in result.curves["val_score"]],
+                "test_accuracy": round(evaluate(network, result.weights, data.test)["score"], 6),
                 "seconds": round(result.duration_seconds, 3),
             }
             file.write(json.dumps(line) + "\n")
@@ -96,7 +96,7 @@ def train_all(found: list[Architecture], log: Path, limit: int | None) -> dict[K
 def table(space: SearchSpace, found: list[Architecture], done: Mapping[Key, Training], seeds: list[int]) -> str:
     """As `nas bench --table` reads it."""
     genes = {network.id: space.encode(network) for network in found}
-    # What has one value wherever it is met decides nothing.
+    # A gene with one value decides nothing.
     names = [name for name, values in space.genes().items() if len([value for value in values if value]) > 1]
     epochs = range(1, TRAINING.epochs + 1)
     header = [

@@ -1,10 +1,9 @@
-"""Memory of a long search: real short trials through worker processes; the parent's and the workers' as it goes.
+"""Memory of a long search with short real trials: that of the parent and of its worker processes.
 
     python benchmarks/memory.py                                  # 200 trials, 2 workers
-    python benchmarks/memory.py --recycle 1000000 --workers 1    # what a worker grows to that is never replaced
+    python benchmarks/memory.py --recycle 1000000 --workers 1    # how large a worker gets that is never replaced
 
-A process is counted as what it has for itself (USS): what it shares with others, such as the data set, would be counted
-twice.
+Of each process only its own memory counts (USS): what it shares with others, such as the data set, would count twice.
 """
 
 from __future__ import annotations
@@ -23,9 +22,10 @@ import psutil
 import nas
 from nas.results.trial import TrialRecord
 from nas.tuning import workers
+from nas.tuning.observer import Observer
 
 
-class Watch:
+class Watch(Observer):
     """Prints a line every so many trials."""
 
     def __init__(self, every: int) -> None:
@@ -35,19 +35,13 @@ class Watch:
         self.workers: list[float] = []
         self.processes: set[int] = set()
 
-    def on_trial_begin(self, record: TrialRecord) -> None:
-        pass
-
-    def on_epoch(self, record: TrialRecord, epoch: int, metrics: dict[str, float]) -> None:
-        pass
-
     def on_trial_end(self, record: TrialRecord) -> None:
         self.ended += 1
         if self.ended % self.every:
             return
         children = {}
         for child in psutil.Process().children():
-            # A worker that is just being replaced has no memory any more.
+            # A worker that is being replaced has no memory any more.
             with suppress(psutil.NoSuchProcess):
                 if "resource_tracker" not in " ".join(child.cmdline()):
                     children[child.pid] = megabytes(child)

@@ -1,4 +1,4 @@
-"""What noise costs a search: what it tried, against what it chose among that by one training of each network.
+"""What noise costs a search: the best of what it tried, against what it chose by one training of each network.
 
     python benchmarks/noise.py                                # the table digits-mixed: ten minutes on two cores
     python benchmarks/noise.py --table nasbench201/cifar10    # pip install 'keras-nas[bench]'
@@ -7,10 +7,10 @@ Shares of the true front's hypervolume, as `nas bench` has them, of
 
 * the front by the observations, which is what a search keeps;
 * the front at the mean of a Gaussian process over genes, fitted to the same observations;
-* the best front that can be made of what was tried, by accuracies that no search knows.
+* the best front that can be made of what was tried, by mean scores that no search knows.
 
-With a table as it is, each run is told one of the few trainings of each network, always the same ones. "Fresh noise"
-is of the same size, and another in every run: a deviation of any of the networks that are closest in accuracy.
+In an unchanged table, each run is told one of the few trainings of each network, always from the same few. "Fresh
+noise" is of the same size, but different in every run: a deviation of one of the networks with the closest scores.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import os
 import random
-from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import cache
@@ -28,22 +27,21 @@ from typing import final
 
 from nas.architecture import Budget
 from nas.benchmark import load_table
-from nas.benchmark.replay import replay
-from nas.benchmark.score import Truth
+from nas.benchmark.replay import Replayed, replay
 from nas.benchmark.table import Row, Table
 from nas.benchmark.table_space import TableSpace
+from nas.benchmark.truth import Truth
 from nas.results.pareto import ParetoFront
-from nas.strategies import make_strategy
-from nas.strategies.accuracy_model import AccuracyModel
-from nas.strategies.base import Strategy, Tried
+from nas.strategies import History, Strategy, Tried, make_strategy
 from nas.strategies.early_stopping import make_early_stopping
 from nas.strategies.ehvi import EhviStrategy, observed
 from nas.strategies.learning_curve import Expected, expected
+from nas.strategies.score_model import ScoreModel
 
 STRATEGIES = ("ehvi", "local", "aging", "evolution")
 TRIALS = (25, 50, 100)
 NEIGHBORS = 20
-"""Networks whose deviations stand for each other's."""
+"""Networks among which deviations are exchanged."""
 
 
 @final
@@ -53,12 +51,12 @@ class Watched(Strategy[Row]):
     def __init__(self, strategy: Strategy[Row]) -> None:
         super().__init__(strategy.space, strategy.budget)
         self.strategy = strategy
-        self.tried: dict[int, list[Tried[Row]]] = {}
+        self.tried: dict[int, tuple[Tried[Row], ...]] = {}
 
-    def propose(self, history: Sequence[Tried[Row]], count: int, rng: random.Random) -> list[Row]:
+    def propose(self, history: History[Row], rng: random.Random) -> Row | None:
         if len(history) in TRIALS:
-            self.tried[len(history)] = list(history)
-        return self.strategy.propose(history, count, rng)
+            self.tried[len(history)] = history.trials
+        return self.strategy.propose(history, rng)
 
 
 def run(name: str, strategy: str, fresh: bool, seed: int) -> list[tuple[float, float, float]]:
@@ -72,8 +70,8 @@ def run(name: str, strategy: str, fresh: bool, seed: int) -> list[tuple[float, f
     shares = []
     for count, share in zip(TRIALS, done.shares, strict=True):
         tried = watched.tried[count]
-        known = expected(tried)
-        believed = AccuracyModel(model.encoder, *observed(space, known), model.fitted(known)).believed
+        known = expected(History.of(tried))
+        believed = ScoreModel(model.encoder, *observed(space, known), model.fitted(known)).believed
         front = ParetoFront.of(Expected(trial, float(mean)) for trial, mean in zip(tried, believed, strict=True))
         best = truth.share(trial.architecture for trial in tried)
         shares.append((share, truth.share(point.architecture for point in front), best))
@@ -87,33 +85,30 @@ def load(name: str) -> Table:
 
 
 def with_fresh_noise(table: Table, seed: int) -> Table:
-    """The same means; each network's only observation is its mean and a deviation of a network of its accuracy."""
+    """The same means; each network's only observation is its mean and a deviation of a network of a close score."""
     rng = random.Random(f"{seed}/noise")
-    rows = sorted(table.rows, key=lambda row: row.accuracy)
+    rows = sorted(table.rows, key=lambda row: row.score)
     drawn = {}
     for place, row in enumerate(rows):
         first = min(max(0, place - NEIGHBORS // 2), max(0, len(rows) - NEIGHBORS))
         other = rng.choice(rows[first : first + NEIGHBORS])
-        accuracy = row.accuracy + rng.choice((-1, 1)) * rng.choice(deviations(other))
-        drawn[row.number] = replace(row, observations=(min(1.0, accuracy),), curves=())
+        score = row.score + rng.choice((-1, 1)) * rng.choice(deviations(other))
+        drawn[row.number] = replace(row, observations=(min(1.0, score),), curves=())
     return Table(name=table.name, rows=tuple(drawn[row.number] for row in table.rows))
 
 
 def deviations(row: Row) -> list[float]:
-    """Of single trainings from what many would have in the mean; the mean of these few is nearer to them than that."""
+    """Of single trainings from the mean of many; scaled up, because the mean of a few is nearer to them."""
     count = len(row.observations)
-    return [abs(each - row.accuracy) * (count / max(count - 1, 1)) ** 0.5 for each in row.observations]
+    return [abs(each - row.score) * (count / max(count - 1, 1)) ** 0.5 for each in row.observations]
 
 
 def describe(table: Table) -> str:
-    """How large noise is, and how small what it hides."""
-    rows = sorted(table.rows, key=lambda row: row.accuracy)
-    front, highest = [], 0.0
-    for row in sorted(rows, key=lambda row: (row.parameters, -row.accuracy)):
-        if row.accuracy > highest:
-            front.append(highest := row.accuracy)
-    upper = front[len(front) // 2 :]
-    steps = [high - low for low, high in pairwise(upper)]
+    """How large noise is, and how small the differences are that it hides."""
+    rows = sorted(table.rows, key=lambda row: row.score)
+    front = ParetoFront.of(Replayed(number=row.number, architecture=row, score=row.score) for row in rows)
+    upper = front.points[len(front) // 2 :]
+    steps = [high.score - low.score for low, high in pairwise(upper)]
     everywhere, best = (
         fmean(each**2 for row in those for each in deviations(row)) ** 0.5 for those in (rows, rows[-len(rows) // 5 :])
     )

@@ -1,12 +1,12 @@
-"""What a search adds to its trials: proposal, oracle, journal, MLflow, the way to a worker and back.
+"""What a search adds to its trials: proposal, oracle, journal, MLflow, transfer to a worker and back.
 
     python benchmarks/overhead.py                  # 40 trials, strategy ehvi
     python benchmarks/overhead.py --trials 10
 
-A real search with one worker: a trial's share of the search is the time from the end of the one before to its own end,
-less what training took by the worker's own clock. Start-up, and the first trials, which warm up the worker, are not
-counted. The parts are timed in the search's own thread; MLflow's thread works beside it, and its processor time
-is what would be left over for trials. On a machine that does other things, only the processor times mean anything.
+A real search with one worker. The overhead of a trial is the time from the end of the trial before to its own end, less
+the training time by the worker's own clock. Start-up and the first trials, which warm up the worker, do not count. The
+parts are timed in the search's own thread. MLflow's thread runs beside it; without it, trials would have its processor
+time. On a machine that is busy with other work, only the processor times mean anything.
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 import nas
 from nas.results.trial import TrialRecord
+from nas.tuning.observer import Observer
 
 TRIAL_SECONDS = 2.0
 WARM_UP = 3
 
 
-class Watch:
+class Watch(Observer):
     """When each trial began and ended, how long it trained, and the processor time of this process by then."""
 
     def __init__(self) -> None:
@@ -38,9 +39,6 @@ class Watch:
 
     def on_trial_begin(self, record: TrialRecord) -> None:
         self.begun = time.perf_counter()
-
-    def on_epoch(self, record: TrialRecord, epoch: int, metrics: dict[str, float]) -> None:
-        pass
 
     def on_trial_end(self, record: TrialRecord) -> None:
         self.trials.append((self.begun, time.perf_counter(), record.duration_seconds, time.process_time()))
@@ -87,7 +85,7 @@ def main() -> None:
     from nas.tuning.tuner import ArchitectureTuner
 
     timed = {
-        "proposal": Timed(STRATEGIES[arguments.strategy], "propose"),
+        "proposal": Timed(STRATEGIES.find(arguments.strategy), "propose"),
         "journal, before": Timed(Journal, "start"),
         "journal, after": Timed(Journal, "end"),
         "end of a trial: front, weights, journal": Timed(ArchitectureTuner, "on_trial_end"),
@@ -115,7 +113,7 @@ def main() -> None:
     print(f"{'ms a trial':46}{'wall':>8}{'processor':>12}")
     for name, times in timed.items():
         print(times.line(name, count))
-    print(f"  {'to the worker and back, and its end':44}{1e3 * statistics.mean(way):8.1f}")
+    print(f"  {'transfer to the worker and back, and its end':44}{1e3 * statistics.mean(way):8.1f}")
     print(f"  {'the whole parent, MLflow thread included':44}{'':8}{1e3 * processor:12.1f}")
     ways = {
         "median of the wall": statistics.median(added),

@@ -2,9 +2,9 @@
 
     python benchmarks/reference_counting.py [--repeats 30]
 
-Prints two medians a network, in milliseconds of processor time, which other programs on the machine disturb least.
-"cold" forgets every block and layer that was counted before, as in a
-new process; "warm" counts the same network again, as a search does with blocks that it has met.
+Prints two medians per network, in milliseconds of processor time, which other programs on the machine disturb least.
+"cold" forgets every block and layer that was counted before, as in a new process; "warm" counts the same network again,
+as a search does with blocks that it has seen.
 """
 
 from __future__ import annotations

@@ -3,15 +3,16 @@
     python benchmarks/scale.py                                  # 10,000 trials, 1,000 workers: some minutes
     python benchmarks/scale.py --trials 1000 --workers 50       # a quick look
 
-* Proposals: each strategy is asked for one architecture, after histories of several lengths, and early stopping who
-  goes on, when a third of the trials is at each of its rungs.
-* The search: the real oracle, tuner and journal drive simulated workers. Their clock is simulated: a trial takes a
-  minute or so of it, and the search's own work takes the processor time that it takes here. A worker that has to wait
-  for the search while that is busy with others is idle; the share of time that workers train is what is left.
+* Proposals: each strategy is asked for one architecture after histories of several lengths. Early stopping is asked
+  which trial goes on when a third of the trials is at each of its rungs.
+* The search: the real oracle, tuner and journal drive simulated workers. Their clock is simulated: a trial takes about
+  a minute of it, and the search's own work takes the processor time that it takes here. A worker is idle while it waits
+  for a search that is busy with others; the share of time that workers train is what is left.
 * MLflow: how fast the background thread writes runs to SQLite.
-* Data: how long a data set takes to be shared with the workers of a machine, and a worker to map it.
+* Data: how long it takes to share a data set with the workers of a machine, and how long a worker takes to map it.
 
-All times are processor time, so that other work on the machine does not show, but for a journal line's way to the disk.
+All times are processor time, so that other work on the machine does not show; only the time until a line of the journal
+is durable is wall time.
 """
 
 from __future__ import annotations
@@ -26,44 +27,42 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import tracking  # benchmarks/tracking.py
+
 from nas.architecture import Architecture, Budget
 from nas.results.trial import TrialRecord, TrialStatus
 from nas.space import load_space
-from nas.strategies import STRATEGIES, make_strategy
+from nas.strategies import STRATEGIES, History, make_strategy
 from nas.strategies.early_stopping import make_early_stopping
-from nas.tuning.execution import Epoch, Executor, Outcome, Task
+from nas.tuning.execution import Epoch, Executor, Job, Outcome, Trained
+from nas.tuning.observer import Observer
+
+if TYPE_CHECKING:
+    from nas.training import TrainingResult
 
 TRIAL_SECONDS = 60.0
-EPOCHS = 20
+EPOCHS = tracking.EPOCHS
 PATIENCE_SECONDS = 20.0
-"""A strategy that takes longer for one proposal is not asked after longer histories."""
+"""A strategy that takes longer for one proposal is not asked again after longer histories."""
 
 LENGTHS = (100, 300, 1_000, 3_000, 10_000)
 BUDGET = Budget(max_parameters=100_000)
 
 
-def accuracy_of(architecture: Architecture) -> float:
-    """A number that grows with the size, with an error that belongs to the architecture."""
-    error = random.Random(architecture.id).gauss(0, 0.03)
-    return min(0.99, max(0.1, 0.3 + 0.12 * architecture.count.parameters**0.15 + error))
-
-
-def result_of(architecture: Architecture) -> Any:
+def result_of(architecture: Architecture) -> TrainingResult:
     import numpy as np
 
     from nas.training import TrainingResult
 
-    accuracy = accuracy_of(architecture)
-    curve = tuple(accuracy * (1 - 0.7**epoch) for epoch in range(1, EPOCHS + 1))
-    losses = tuple(1 - value for value in curve)
+    metrics, curves = tracking.made_up(architecture)
     return TrainingResult(
-        metrics={"val_accuracy": accuracy, "val_loss": 1 - accuracy, "accuracy": accuracy, "loss": 0.1},
-        curves={"accuracy": curve, "loss": losses, "val_accuracy": curve, "val_loss": losses},
+        metrics=metrics,
+        curves=curves,
         weights=[np.zeros(architecture.count.parameters, np.float32)],
         best_epoch=EPOCHS,
         epochs=EPOCHS,
@@ -77,23 +76,23 @@ class Simulated(Executor):
     def __init__(self, slots: int) -> None:
         self.slots = slots
         self.now = self.trained = 0.0
-        self._ends: list[tuple[float, int, Task]] = []
+        self._ends: list[tuple[float, int, Job]] = []
         self._rng = random.Random(0)
         self._left = time.process_time()
 
-    def submit(self, slot: int, task: Task) -> None:
+    def submit(self, slot: int, job: Job) -> None:
         self._tick()
         seconds = TRIAL_SECONDS * self._rng.lognormvariate(0, 0.3)
         self.trained += seconds
-        heapq.heappush(self._ends, (self.now + seconds, slot, task))
+        heapq.heappush(self._ends, (self.now + seconds, slot, job))
 
     def next_outcome(self, timeout_seconds: float, on_epoch: Callable[[Epoch], None]) -> Outcome | None:
         self._tick()
-        end, slot, task = heapq.heappop(self._ends)
+        end, slot, job = heapq.heappop(self._ends)
         self.now = max(self.now, end)
-        result = result_of(Architecture.from_json(task.architecture))
+        result = result_of(Architecture.from_json(job.architecture))
         self._left = time.process_time()  # making the result was not the search's work
-        return Outcome(slot=slot, number=task.number, result=result)
+        return Trained(slot=slot, number=job.number, result=result)
 
     def close(self) -> None:
         pass
@@ -104,7 +103,7 @@ class Simulated(Executor):
         self._left = now
 
 
-class Watch:
+class Watch(Observer):
     """The search's own time in each tenth of its trials."""
 
     def __init__(self, executor: Simulated, trials: int) -> None:
@@ -112,28 +111,10 @@ class Watch:
         self.ended = 0
         self.marks = [(0, time.process_time())]
 
-    def on_trial_begin(self, record: TrialRecord) -> None:
-        pass
-
-    def on_epoch(self, record: TrialRecord, epoch: int, metrics: dict[str, float]) -> None:
-        pass
-
     def on_trial_end(self, record: TrialRecord) -> None:
         self.ended += 1
         if self.ended % self.every == 0:
             self.marks.append((self.ended, time.process_time()))
-
-
-def history(count: int) -> list[TrialRecord]:
-    """Trials of a random search."""
-    strategy = make_strategy("random", load_space("mixed", input_shape=(28, 28, 1), classes=10), BUDGET)
-    records: list[TrialRecord] = []
-    for number, architecture in enumerate(strategy.propose([], count, random.Random(0))):
-        metrics = {"val_accuracy": accuracy_of(architecture)}
-        records.append(
-            TrialRecord(number=number, architecture=architecture, status=TrialStatus.COMPLETED, metrics=metrics)
-        )
-    return records
 
 
 def proposals(records: list[TrialRecord]) -> None:
@@ -152,7 +133,7 @@ def proposals(records: list[TrialRecord]) -> None:
             took = []
             for repeat in range(3):
                 begin = time.process_time()
-                strategy.propose(records[:length], 1, random.Random(repeat))
+                strategy.propose(History.of(records[:length]), random.Random(repeat))
                 took.append(time.process_time() - begin)
                 if took[-1] > PATIENCE_SECONDS / 10:
                     break
@@ -165,16 +146,16 @@ def proposals(records: list[TrialRecord]) -> None:
     row = ""
     for length in lengths:
         begin = time.process_time()
-        stopping.promote(stopped[:length], more=True)
+        stopping.promote(History.of(stopped[:length]), more=True)
         row += f"{time.process_time() - begin:>10.3f}"
     print(f"{'who goes on':14}{row}", flush=True)
 
 
 def cut(record: TrialRecord, epochs: int) -> TrialRecord:
-    """A trial that was left after so many of its epochs, which may be all of them."""
-    curve = tuple(record.val_accuracy * (1 - 0.7**epoch) for epoch in range(1, epochs + 1))
+    """A trial that stopped after so many of its epochs, which may be all of them."""
+    curve = record.curve[:epochs]
     status = TrialStatus.COMPLETED if epochs == EPOCHS else TrialStatus.STOPPED
-    return replace(record, status=status, metrics={"val_accuracy": max(curve)}, curves={"val_accuracy": curve})
+    return replace(record, status=status, metrics={"val_score": max(curve)}, curves={"val_score": curve})
 
 
 def search(trials: int, workers: int, strategy: str) -> None:
@@ -227,8 +208,6 @@ def search(trials: int, workers: int, strategy: str) -> None:
 
 
 def mlflow(trials: int) -> None:
-    import tracking  # benchmarks/tracking.py
-
     with tempfile.TemporaryDirectory() as folder:
         records = tracking.make_records(trials)
         begin = time.process_time()
@@ -247,7 +226,7 @@ def data(megabytes: int) -> None:
     from nas.tuning.shared_data import read_shared, write_shared
 
     count = megabytes * 2**20 // (32 * 32 * 3)
-    split = Split(images=np.zeros((count, 32, 32, 3), np.uint8), labels=np.zeros(count, np.int64))
+    split = Split(images=np.zeros((count, 32, 32, 3), np.uint8), targets=np.zeros(count, np.int64))
     few = split.take(np.arange(10))
     labels = tuple(str(number) for number in range(10))
     spec = DatasetSpec(
@@ -273,7 +252,7 @@ def main() -> None:
     data(150)
     mlflow(min(200, arguments.trials))
     search(arguments.trials, arguments.workers, arguments.strategy)
-    proposals(history(arguments.trials))
+    proposals(tracking.make_records(arguments.trials))
 
 
 if __name__ == "__main__":

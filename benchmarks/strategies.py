@@ -4,12 +4,12 @@
     python benchmarks/strategies.py                              # all of it: an hour on two cores; resumable
     python benchmarks/strategies.py --table naap440 --repeats 5  # a quick look
 
-* Our strategies, Optuna's samplers behind our gate and as they come, Keras Tuner's random and Bayesian oracles.
-* The same under a budget that 14 % of NAS-Bench-201 meets: what is trained in vain.
-* Early stopping on the tables that have the accuracy after each epoch, with Keras Tuner's Hyperband as the peer; then
-  `pareto-asha` with up to twice as many trials, which the same epochs pay for.
+* Our strategies, Optuna's samplers behind our gate and without it, Keras Tuner's random and Bayesian oracles.
+* The same under a budget that 14 % of NAS-Bench-201 meets, to count the trials outside it.
+* Early stopping on the tables that have the score after each epoch, with Keras Tuner's Hyperband as the peer; then
+  `pareto-asha` with up to twice as many trials in the same epochs.
 
-Two runs print the same shares; only the seconds differ. What is in the log is not run again: remove it when the
+Two runs print the same shares; only the seconds differ. Results in the log are not computed again: remove it when the
 strategies have changed.
 """
 
@@ -32,7 +32,7 @@ from nas.cli.bench import print_results
 OURS = ("random", "local", "evolution", "aging", "ehvi")
 PEERS = ("optuna-tpe", "optuna-nsga2", "optuna-tpe-ungated", "optuna-nsga2-ungated", "keras-tuner-random")
 SLOW, SLOW_TRIALS = "keras-tuner-bayesian", 50
-"""Takes seconds a proposal, the more the more trials there are: it has fewer repeats, and no more trials than that."""
+"""Takes seconds per proposal, and more with every trial, so it has fewer repeats and no more trials than that."""
 
 STOPPED = ("random", "evolution", "ehvi")
 EARLY_STOPPING = ("pareto-asha", "one-epoch-then-top-k")
@@ -77,7 +77,7 @@ class Runner:
         budget: Budget | None = None,
         trials: list[int] | None = None,
     ) -> list[Result]:
-        """A result a table and strategy; repeats and trials as were asked for, at most `repeats`, or these `trials`."""
+        """A result per table and strategy, with at most `repeats`, and with `trials` instead of the usual ones."""
         count = min(repeats or self.given.repeats, self.given.repeats)
         trials = trials or self.trials
         return [self._result(*pair, trials, count, stopping, budget) for pair in product(tables, strategies)]
@@ -110,7 +110,7 @@ def from_json(values: dict[str, Any]) -> Result:
 
 
 def everything(given: argparse.Namespace) -> list[Result]:
-    """A result a table and contestant."""
+    """A result per table and contestant."""
     groups = {name: resolve(name) for name in given.table or sorted(table_names())}
     run = Runner(given)
     singles = list(dict.fromkeys(single for group in groups.values() for single in group))

@@ -1,23 +1,23 @@
-"""Trials an hour: Keras Tuner's RandomSearch as it comes, and ours, on the same architectures.
+"""Trials per hour: Keras Tuner's stock RandomSearch and ours, on the same architectures.
 
     python benchmarks/throughput.py                 # 24 architectures, 10 epochs, one trial after the other
     python benchmarks/throughput.py --searches      # whole searches: Keras Tuner's, ours with one and two workers
     python benchmarks/throughput.py --trials 4      # a quick look
 
 Each contender is a process of its own and trains every architecture once. They take turns, one architecture at a time
-and in an order that rotates, so that whatever else the machine does slows all of them alike. A trial lasts from the
-moment the contender may start until it asks for the next one; start-up and one trial to warm up are not counted.
+and in an order that rotates, so that other work on the machine slows all of them alike. A trial lasts from the moment
+the contender may start until it asks for the next one; start-up and one trial to warm up do not count.
 
-* Keras Tuner: a HyperModel that builds exactly these architectures, compiled and fitted as the guides show it.
+* Keras Tuner: a HyperModel that builds exactly these architectures, compiled and fitted as its guides show it.
 * nas, fit: Keras' own `fit`, which nas uses for several devices and for data that do not fit.
 * nas: the compiled loop, on all cores, and on one thread, which is how a search runs it in each of its workers.
 
-What a search adds to a trial (proposal, journal, MLflow) is in `benchmarks/overhead.py`; Keras Tuner's times hold its
-own share.
+The overhead of a search of ours (proposal, journal, MLflow) is in `benchmarks/overhead.py`; Keras Tuner's times include
+its own.
 
 With `--searches` each contender is a whole search from its first trial to its last, journal and MLflow included. They
-take turns of a few seconds: all processes of the others are stopped (SIGSTOP) meanwhile. Only the contender's own turns
-count. The time until the first trial of a contender has ended is its start-up, with that trial, and stated apart.
+take turns of a few seconds; meanwhile all processes of the others are stopped (SIGSTOP). Only the contender's own turns
+count. Start-up, with the first trial, is shown separately.
 """
 
 from __future__ import annotations
@@ -37,7 +37,14 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, TYPE_CHECKING, Any, cast
+
+from nas.tuning.observer import Observer
+
+if TYPE_CHECKING:
+    from nas.architecture import Architecture
+    from nas.datasets import DatasetSpec
+    from nas.results.trial import TrialRecord
 
 BATCH_SIZE, LEARNING_RATE = 64, 1e-2
 MAX_PARAMETERS = 20_000
@@ -58,26 +65,28 @@ SEARCHES = {
 SLICE_SECONDS = 5.0
 
 
-def sample(count: int) -> list[Any]:
+def sample(count: int) -> list[Architecture]:
     """Architectures of `mixed` for the digits, as our random search proposes them."""
     from nas.architecture import Budget
     from nas.results.trial import TrialRecord, TrialStatus
     from nas.space import load_space
-    from nas.strategies.random import RandomStrategy
+    from nas.strategies import History, make_strategy
 
     space = load_space("mixed", input_shape=(8, 8, 1), classes=10)
-    strategy = RandomStrategy(space, Budget(max_parameters=MAX_PARAMETERS))
+    strategy = make_strategy("random", space, Budget(max_parameters=MAX_PARAMETERS))
     records: list[TrialRecord] = []
-    for number in range(count):
-        (architecture,) = strategy.propose(records, 1, random.Random(f"0/{number}"))
-        records.append(TrialRecord(number=number, architecture=architecture, status=TrialStatus.RUNNING))
+    while len(records) < count:
+        found = strategy.propose(History.of(records), random.Random(f"0/{len(records)}"))
+        if found is None:
+            raise SystemExit(f"there are only {len(records)} architectures; give fewer --trials")
+        records.append(TrialRecord(number=len(records), architecture=found, status=TrialStatus.RUNNING))
     return [record.architecture for record in records]
 
 
 class Turns:
     """A contender's side: asks for its next turn, and reports what the last one took."""
 
-    def __init__(self, out: Any) -> None:
+    def __init__(self, out: IO[str]) -> None:
         self._out = out
         self._last: tuple[float, float] | None = None
 
@@ -108,7 +117,7 @@ def megabytes() -> float:
 def contend(name: str, trials: int, epochs: int) -> None:
     """The whole life of one contender."""
     out = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what Keras Tuner prints is not for the parent
+    os.dup2(2, 1)  # the parent must not read what Keras Tuner prints
     from nas.config import DatasetConfig, TrainingConfig
     from nas.datasets import load
     from nas.devices import import_tensorflow
@@ -135,7 +144,7 @@ def contend(name: str, trials: int, epochs: int) -> None:
 
 
 def keras_tuner_search(
-    architectures: Iterator[Any], trials: int, data: Any, epochs: int, turns: Turns | EachTrial
+    architectures: Iterator[Architecture], trials: int, data: DatasetSpec, epochs: int, turns: Turns | EachTrial
 ) -> None:
     """A search as in Keras Tuner's guides, over a space in which trial n is architecture n."""
     import keras
@@ -143,7 +152,7 @@ def keras_tuner_search(
 
     started = False
 
-    class Given(keras_tuner.HyperModel):
+    class Given(keras_tuner.HyperModel):  # type: ignore[misc]
         def build(self, hp: Any) -> Any:
             nonlocal started
             hp.Int("number", 0, 10**9)
@@ -162,18 +171,18 @@ def keras_tuner_search(
         tuner = keras_tuner.RandomSearch(Given(), "val_accuracy", max_trials=trials, directory=folder)
         tuner.search(
             data.train.images.astype("float32") / 255,
-            data.train.labels,
-            validation_data=(data.validation.images.astype("float32") / 255, data.validation.labels),
+            data.train.targets,
+            validation_data=(data.validation.images.astype("float32") / 255, data.validation.targets),
             epochs=epochs,
             batch_size=BATCH_SIZE,
             verbose=0,
         )
 
 
-class EachTrial:
-    """Writes a line for each trial of a search that ends."""
+class EachTrial(Observer):
+    """Writes a line for each trial that has ended."""
 
-    def __init__(self, out: Any) -> None:
+    def __init__(self, out: IO[str]) -> None:
         self._out, self._begun = out, False
 
     def next(self) -> None:
@@ -186,13 +195,7 @@ class EachTrial:
         self._out.write("ended\n")
         self._out.flush()
 
-    def on_trial_begin(self, record: Any) -> None:
-        pass
-
-    def on_epoch(self, record: Any, epoch: int, metrics: dict[str, float]) -> None:
-        pass
-
-    def on_trial_end(self, record: Any) -> None:
+    def on_trial_end(self, record: TrialRecord) -> None:
         self.end()
 
 
@@ -231,6 +234,7 @@ class Sliced:
     """The parent's side of a search that is stopped while the others have their turn."""
 
     def __init__(self, name: str, options: list[str]) -> None:
+        self.name = name
         self.active = 0.0
         self.ends: list[float] = []
         self.done = False
@@ -241,20 +245,21 @@ class Sliced:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        os.set_blocking(self._process.stdout.fileno(), False)
+        self._stdout = cast("IO[bytes]", self._process.stdout)
+        os.set_blocking(self._stdout.fileno(), False)
         os.killpg(self._process.pid, signal.SIGSTOP)
 
     def turn(self, trials: int) -> None:
         os.killpg(self._process.pid, signal.SIGCONT)
         self._began = time.perf_counter()
         while not self.done and time.perf_counter() - self._began < SLICE_SECONDS:
-            select.select([self._process.stdout], [], [], 0.05)
+            select.select([self._stdout], [], [], 0.05)
             now = self.active + time.perf_counter() - self._began
-            lines = (self._process.stdout.read() or b"").count(b"\n")
+            lines = (self._stdout.read() or b"").count(b"\n")
             self.ends += [now] * lines
             self.done = len(self.ends) >= trials
             if not self.done and self._process.poll() is not None:
-                raise SystemExit(f"{self._process.args} ended with {self._process.returncode}")
+                raise SystemExit(f"the search {self.name} ended with {self._process.returncode}")
         self.active += time.perf_counter() - self._began
         os.killpg(self._process.pid, signal.SIGKILL if self.done else signal.SIGSTOP)
 
@@ -279,6 +284,7 @@ class Contender:
     """The parent's side of a contender."""
 
     def __init__(self, name: str, options: list[str]) -> None:
+        self.name = name
         self.wall: list[float] = []
         self.cpu: list[float] = []
         self.megabytes: list[float] = []
@@ -290,27 +296,29 @@ class Contender:
             stderr=self._log,
             text=True,
         )
+        self._stdin, self._stdout = cast("IO[str]", self._process.stdin), cast("IO[str]", self._process.stdout)
         self._read()
 
     def turn(self) -> None:
         """One trial."""
-        self._process.stdin.write("\n")
-        self._process.stdin.flush()
+        self._stdin.write("\n")
+        self._stdin.flush()
         answer = self._read()
         self.wall.append(answer["took"][0])
         self.cpu.append(answer["took"][1])
         self.megabytes.append(answer["megabytes"])
 
     def close(self) -> None:
-        self._process.stdin.close()
+        self._stdin.close()
         self._process.wait()
 
-    def _read(self) -> Any:
-        line = self._process.stdout.readline()
+    def _read(self) -> dict[str, Any]:
+        line = self._stdout.readline()
         if not line:
             self._log.seek(0)
-            raise SystemExit(f"{self._process.args} ended with {self._process.wait()}:\n{self._log.read()[-2000:]}")
-        return json.loads(line)
+            raise SystemExit(f"{self.name} ended with {self._process.wait()}:\n{self._log.read()[-2000:]}")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
 
 
 def main() -> None:

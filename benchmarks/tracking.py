@@ -1,7 +1,7 @@
 """What MLflow costs a search: 1,000 trials of 20 epochs, written to SQLite in the background.
 
-Prints how long a search's own thread is held up, how fast the background thread writes beside it, and what is on disk.
-Side by side: the same runs through MLflow's fluent functions, one call a metric and epoch, as a tutorial would do it.
+Prints how long the search's own thread is held up, how fast the background thread writes beside it, and the bytes on
+disk. Side by side: the same runs through MLflow's fluent functions, one call per metric and epoch, as in a tutorial.
 
     python benchmarks/tracking.py [TRIALS]
 """
@@ -15,46 +15,55 @@ import sys
 import tempfile
 import time
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+from nas.architecture import Architecture, Budget
+from nas.objectives import PARAMETERS, Objectives
+from nas.results.trial import TrialRecord, TrialStatus
+from nas.space import load_space
+from nas.tasks import DEFAULT_TASK
 
 EPOCHS = 20
 FLUENT_TRIALS = 20
 
 
-def make_records(count):
-    import nas
-    from nas.results.trial import TrialRecord, TrialStatus
+def made_up(architecture: Architecture, epochs: int = EPOCHS) -> tuple[dict[str, float], dict[str, tuple[float, ...]]]:
+    """Metrics and curves as of a training; the score grows with the size, with an error that each network has."""
+    error = random.Random(architecture.id).gauss(0, 0.03)
+    score = min(0.99, max(0.1, 0.3 + 0.12 * float(architecture.count.parameters) ** 0.15 + error))
+    curve = tuple(score * (1 - 0.7**epoch) for epoch in range(1, epochs + 1))
+    losses = tuple(1 - value for value in curve)
+    metrics = {"val_score": score, "val_loss": 1 - score, "score": score, "loss": 0.1}
+    return metrics, {"score": curve, "loss": losses, "val_score": curve, "val_loss": losses}
 
-    rng = random.Random(0)
-    space = nas.load_space("mixed", input_shape=(28, 28, 1), classes=10)
-    budget = nas.Budget(max_parameters=100_000)
-    records = []
-    for number in range(count):
-        architecture = space.sample(rng, budget)
-        accuracy = min(0.99, 0.3 + 0.12 * architecture.count.parameters**0.15 + rng.gauss(0, 0.03))
-        curve = tuple(accuracy * (1 - 0.7**epoch) for epoch in range(1, EPOCHS + 1))
-        losses = tuple(1 - value for value in curve)
-        records.append(
-            TrialRecord(
-                number=number,
-                architecture=architecture,
-                status=TrialStatus.COMPLETED,
-                metrics={"val_accuracy": accuracy, "val_loss": 1 - accuracy, "accuracy": accuracy, "loss": 0.1},
-                curves={"accuracy": curve, "loss": losses, "val_accuracy": curve, "val_loss": losses},
-                duration_seconds=10.0,
-            )
+
+def make_records(count: int) -> list[TrialRecord]:
+    """Trials of different networks of `mixed`."""
+    space = load_space("mixed", input_shape=(28, 28, 1), classes=10)
+    records: list[TrialRecord] = []
+    for architecture in space.sample_distinct(count, random.Random(0), Budget(max_parameters=100_000)):
+        metrics, curves = made_up(architecture)
+        record = TrialRecord(
+            number=len(records),
+            architecture=architecture,
+            status=TrialStatus.COMPLETED,
+            metrics=metrics,
+            curves=curves,
+            duration_seconds=10.0,
         )
+        records.append(record)
     return records
 
 
-def folder_bytes(folder):
+def folder_bytes(folder: str | Path) -> int:
     return sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
 
 
-def ours(records, folder):
-    from nas.objectives import Objectives
+def ours(records: Sequence[TrialRecord], folder: Path) -> tuple[list[float], float, float]:
+    """Seconds: for which each trial held up the search's thread; until all were written; of the end."""
     from nas.tracking import SearchRun, Store, Tracker
 
     search = SearchRun(
@@ -62,7 +71,7 @@ def ours(records, folder):
         experiment="benchmark",
         name="benchmark",
         search_id=uuid.uuid4().hex,
-        objectives=Objectives(limits={"parameters": (100, 100_000)}, budget=100_000),
+        objectives=Objectives(score=DEFAULT_TASK.score, limits={PARAMETERS: (100, 100_000)}, budget=100_000),
     )
     tracker = Tracker(search)
     tracker.start({"dataset": "benchmark"})
@@ -72,7 +81,7 @@ def ours(records, folder):
         begin = time.perf_counter()
         tracker.update_front([record])
         held.append(time.perf_counter() - begin)
-        # A search has one more trial only after seconds; here the next comes when the last is written.
+        # In a search the next trial ends seconds later; here it ends when the last one is written.
         while tracker.pending:
             time.sleep(0.002)
     written = time.perf_counter() - started
@@ -83,7 +92,8 @@ def ours(records, folder):
     return held, written, time.perf_counter() - begin
 
 
-def fluent(records, folder):
+def fluent(records: Sequence[TrialRecord], folder: str) -> float:
+    """Seconds that MLflow's fluent functions take."""
     import mlflow
 
     mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
@@ -101,7 +111,7 @@ def fluent(records, folder):
     return time.perf_counter() - started
 
 
-def main():
+def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000
     records = make_records(count)
     with tempfile.TemporaryDirectory() as folder:

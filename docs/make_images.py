@@ -41,8 +41,8 @@ def pictures_of_mlflow(name: str, runs_dir: Path, to: Path, profile: str) -> Non
             page.wait(LOADED, "the chart")
             picture(page, to / "mlflow-all-trials.png")
             client = run.store.connect()
-            experiment = client.get_experiment_by_name(run.experiment).experiment_id
-            table = search_views(run.search_id, run.name, run.objectives.axis)[2]
+            experiment = run.store.experiment_id(client, run.experiment)
+            table = search_views(run.search_id, run.name, run.objectives)[2]
             page.size(1500, 640)
             page.open(view_url(server.url, experiment, table))
             page.wait("return document.body.innerText.includes('matching run')", "the table")

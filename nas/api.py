@@ -28,7 +28,7 @@ def search(
     fresh: bool = False,
     observers: Sequence[Observer] = (),
 ) -> Search:
-    """Search for the networks with the best accuracy for their size; goes on with an unfinished search.
+    """Search for the best networks of each size; goes on with an unfinished search.
 
     Args:
         experiment: a shipped experiment such as "digits", or the path of a .yaml file.

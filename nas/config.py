@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,16 +13,21 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
     ValidationError,
     ValidationInfo,
     field_validator,
     model_validator,
 )
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from nas.architecture import Budget
+from nas.architecture.budget import LimitError
 from nas.files.yaml_file import FileError, YamlFile, dotted, load_yaml
-from nas.objectives import ACCURACY, COSTS, LATENCY, PARAMETERS
+from nas.objectives import COSTS, DEFAULT_COSTS, SCORES, Cost, Score
 from nas.quantity import parse_count, parse_duration
+from nas.registry import did_you_mean
+from nas.tasks import DEFAULT_TASK
 
 MOST_COSTS = 2
 """Fronts in more than three dimensions hold nearly every trial, and their hypervolumes take minutes."""
@@ -32,6 +36,7 @@ _IN_WORDS = {
     "string_pattern_mismatch": "a name is letters, digits, '.', '_' and '-', and begins with a letter or a digit",
     "tuple_type": "must be a list",
     "model_type": "must be a mapping of keys to values",
+    "is_instance_of": "must be a mapping of keys to values",
     "string_type": "must be text",
     "string_too_short": "must not be empty",
     "string_too_long": "must have at most {max_length} characters",
@@ -55,7 +60,7 @@ Seconds = Annotated[float, BeforeValidator(parse_duration)]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, arbitrary_types_allowed=True)
 
     @field_validator("*", mode="before")
     @classmethod
@@ -119,31 +124,22 @@ class FinalConfig(_Strict):
     )
 
 
-class BudgetConfig(_Strict):
-    """Inclusive limits on one network."""
+def _budget(value: object) -> object:
+    """A mapping as a budget; a mistake in a limit is told at its key."""
+    if not isinstance(value, dict):
+        return value
+    for key in value.keys() - set(Budget.limit_names()):
+        raise _mistake("extra_forbidden", str(key), value[key])
+    try:
+        return Budget(**value)
+    except LimitError as error:
+        kind = PydanticCustomError("value_error", "{rule}", {"rule": error.rule})
+        raise _mistake(kind, error.key, value.get(error.key)) from None
 
-    max_parameters: Count | None = Field(None, ge=1)
-    min_parameters: Count | None = Field(None, ge=0)
-    max_macs: Count | None = Field(None, ge=1, description="multiply-adds of one example")
-    max_activation_bytes: Count | None = Field(
-        None, ge=1, description="peak memory of one example's float32 feature maps"
-    )
-    max_latency_ms: float | None = Field(
-        None,
-        gt=0,
-        description="milliseconds that the exported network may take for one image on this machine's CPU",
-    )
 
-    @model_validator(mode="after")
-    def _ordered(self) -> BudgetConfig:
-        low, high = self.min_parameters, self.max_parameters
-        if low is not None and high is not None and low > high:
-            raise ValueError(f"min_parameters must not exceed max_parameters; received {low:,} > {high:,}")
-        return self
-
-    def budget(self) -> Budget:
-        """As the search uses it."""
-        return Budget(**self.model_dump())
+def _mistake(kind: str | PydanticCustomError, key: str, received: object) -> ValidationError:
+    details = InitErrorDetails(type=kind, loc=(key,), input=received)
+    return ValidationError.from_exception_data("budget", [details])
 
 
 class ExperimentConfig(_Strict):
@@ -154,10 +150,12 @@ class ExperimentConfig(_Strict):
     space: str = Field(description="a shipped space (mixed, plain, ...) or a path to a .yaml file")
     dataset: DatasetConfig
     objectives: tuple[str, ...] = Field(
-        (ACCURACY, *PARAMETERS),
-        description="val_accuracy, and what shall be low: parameters, macs, activation_bytes, latency_ms",
+        (DEFAULT_TASK.score.objective, *(cost.name for cost in DEFAULT_COSTS)),
+        description=f"the task's score, and what shall be low: {', '.join(COSTS)}",
     )
-    budget: BudgetConfig = BudgetConfig()
+    budget: Annotated[Budget, BeforeValidator(_budget), PlainSerializer(Budget.to_dict, return_type=dict[str, Any])] = (
+        Budget()
+    )
     strategy: str = "ehvi"
     early_stopping: str = Field("none", description="which trials are not trained in full: none, pareto-asha, ...")
     inherit: bool = Field(False, description="trials start with the weights of the most similar network on the front")
@@ -182,14 +180,19 @@ class ExperimentConfig(_Strict):
     seed: int = Field(0, ge=0)
 
     @property
-    def costs(self) -> tuple[str, ...]:
-        """Of the objectives, those that shall be low."""
-        return tuple(name for name in self.objectives if name != ACCURACY)
+    def score(self) -> Score:
+        """Of the objectives, the one that shall be high."""
+        return SCORES[self.objectives[0]]
 
     @property
-    def measures_latency(self) -> bool:
-        """Whether each network is measured before it is trained."""
-        return LATENCY in self.objectives or self.budget.max_latency_ms is not None
+    def costs(self) -> tuple[Cost, ...]:
+        """Of the objectives, those that shall be low."""
+        return tuple(COSTS[name] for name in self.objectives[1:])
+
+    @property
+    def measured(self) -> tuple[Cost, ...]:
+        """The costs that each network is measured for before it is trained: they are objectives, or have a limit."""
+        return tuple(dict.fromkeys([*(cost for cost in self.costs if cost.measured), *self.budget.measured]))
 
     @field_validator("name")
     @classmethod
@@ -201,17 +204,14 @@ class ExperimentConfig(_Strict):
     @field_validator("objectives")
     @classmethod
     def _known_objectives(cls, objectives: tuple[str, ...]) -> tuple[str, ...]:
-        costs = [name for name in objectives if name != ACCURACY]
-        if (
-            len(costs) != len(objectives) - 1
-            or not 1 <= len(costs) <= MOST_COSTS
-            or len({*costs} & {*COSTS}) < len(costs)
-        ):
+        scores = [name for name in objectives if name in SCORES]
+        costs = [name for name in objectives if name not in SCORES]
+        if len(scores) != 1 or not 1 <= len(costs) <= MOST_COSTS or len({*costs} & {*COSTS}) < len(costs):
             raise ValueError(
-                f"objectives are {ACCURACY} and one or two of {', '.join(COSTS)}; received "
+                f"objectives are {' or '.join(SCORES)} and one or two of {', '.join(COSTS)}; received "
                 f"{', '.join(objectives) or 'none'}"
             )
-        return ACCURACY, *costs
+        return *scores, *costs
 
     @model_validator(mode="after")
     def _engine_fits(self) -> ExperimentConfig:
@@ -279,11 +279,12 @@ def _first_mistake(error: ValidationError, file: YamlFile, overrides: Mapping[st
     path = mistake["loc"]
     message = mistake["msg"].removeprefix("Value error, ")
     if mistake["type"] == "extra_forbidden":
-        known = list(_model_at(path[:-1]).model_fields)
-        elsewhere = [key for key in _all_keys(ExperimentConfig) if key.rpartition(".")[2] == path[-1]]
-        close = elsewhere or get_close_matches(str(path[-1]), known, n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
-        message = f"unknown key; {hint}there are {', '.join(sorted(known))}"
+        keys = _all_keys(ExperimentConfig)
+        section = dotted(path[:-1])
+        known = [key.rpartition(".")[2] for key in keys if key.rpartition(".")[0] == section]
+        elsewhere = next((key for key in keys if key.rpartition(".")[2] == path[-1]), None)
+        hint = did_you_mean(path[-1], known) if elsewhere is None else f" (did you mean {elsewhere!r}?)"
+        message = f"unknown key{hint}; use one of {', '.join(sorted(known))}"
     elif mistake["type"] == "missing":
         message = "is missing"
     elif mistake["type"] != "value_error":  # our own say what was received
@@ -302,22 +303,14 @@ def _first_mistake(error: ValidationError, file: YamlFile, overrides: Mapping[st
     return file.error(path, message)
 
 
-def _model_at(path: tuple[int | str, ...]) -> type[BaseModel]:
-    model: type[BaseModel] = ExperimentConfig
-    for part in path:
-        model = _section(model, str(part)) or model
-    return model
-
-
-def _section(model: type[BaseModel], name: str) -> type[BaseModel] | None:
-    annotation = model.model_fields[name].annotation
-    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
-
-
-def _all_keys(model: type[BaseModel]) -> list[str]:
+def _all_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
     """Dotted, those of sections included."""
     keys = []
-    for name in model.model_fields:
-        section = _section(model, name)
-        keys += [name, *(f"{name}.{key}" for key in (_all_keys(section) if section else ()))]
+    for name, field in model.model_fields.items():
+        keys.append(f"{prefix}{name}")
+        section = field.annotation
+        if section is Budget:
+            keys += [f"{prefix}{name}.{key}" for key in Budget.limit_names()]
+        elif isinstance(section, type) and issubclass(section, BaseModel):
+            keys += _all_keys(section, f"{prefix}{name}.")
     return keys

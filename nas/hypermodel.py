@@ -8,6 +8,7 @@ from nas.architecture import Architecture, Budget, BudgetError
 from nas.architecture.blocks import Block
 from nas.space import SearchSpace
 from nas.space.decisions import Choice
+from nas.tasks import TASKS
 
 if TYPE_CHECKING:
     import keras
@@ -39,11 +40,13 @@ def make_hypermodel(
 
     class SpaceHyperModel(keras_tuner.HyperModel):  # type: ignore[misc]
         def build(self, hp: Any) -> keras.Model:
-            model = decide(space, limits, hp).build(batch_norm_momentum=batch_norm_momentum)
+            architecture = decide(space, limits, hp)
+            head = architecture.head
+            model = architecture.build(batch_norm_momentum=batch_norm_momentum)
             model.compile(
                 optimizer=keras.optimizers.Adam(learning_rate),
-                loss="sparse_categorical_crossentropy",
-                metrics=["accuracy"],
+                loss=lambda targets, outputs: head.loss(targets, outputs, label_smoothing=0.0),
+                metrics=[TASKS[head.task].keras_metric(head.answers)],
             )
             return model
 

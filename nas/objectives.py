@@ -1,105 +1,251 @@
-"""What a search wants: a high validation accuracy at low costs."""
+"""What a search wants: a high score at low costs. The only place that names, spells and formats either."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import final
+from typing import Any, Protocol, TypeVar, final
 
 from nas.errors import NasError
 from nas.quantity import short_count
+from nas.registry import Registry
 
-ACCURACY = "val_accuracy"
+_PREFIXES = r"(|val_|test_|best_val_|final_val_)"
 
-LATENCY = "latency_ms"
-"""The only cost that has to be measured; the others are counted before anything is trained."""
+Value = TypeVar("Value")
 
-COSTS = {"parameters": "parameters", "macs": "MACs", "activation_bytes": "activation bytes", LATENCY: "latency (ms)"}
-"""Every cost by its name in experiment files, with its heading."""
 
-PARAMETERS = ("parameters",)
-"""What networks cost if nothing else is said."""
+@final
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Score:
+    """A number in [0, 1] that a search maximizes, computed by a task from its evidence on the validation images.
 
-COUNTS = tuple(name for name in COSTS if name != LATENCY)
-"""Those that are known before anything is trained."""
+    Inside the package such a number is called `score`: `val_score`, `test_score`, `best_val_score`. Files, MLflow and
+    tables have the metric's own name in that place: `val_accuracy`.
 
-LATENCIES = 0.001, 1_000.0
-"""Milliseconds between which latency counts in hypervolumes: nobody knows a network's before it was measured."""
+    Attributes:
+        name: of the metric in files, such as "accuracy".
+        heading: of the metric in tables, charts and sentences.
+    """
+
+    name: str
+    heading: str
+
+    @property
+    def objective(self) -> str:
+        """As experiment files name it among the objectives."""
+        return self.spelled("val_score")
+
+    def spelled(self, name: str) -> str:
+        """An inner name as files, MLflow and tables have it; names of anything but scores stay what they are.
+
+        >>> accuracy = Score(name="accuracy", heading="accuracy")
+        >>> [accuracy.spelled(name) for name in ("score", "val_score", "test_score_std", "val_loss")]
+        ['accuracy', 'val_accuracy', 'test_accuracy_std', 'val_loss']
+        """
+        return re.sub(rf"^{_PREFIXES}score(|_std)$", rf"\1{self.name}\2", name)
+
+    def inner(self, name: str) -> str:
+        """The inverse of `spelled`.
+
+        >>> Score(name="accuracy", heading="accuracy").inner("final_val_accuracy")
+        'final_val_score'
+        """
+        return re.sub(rf"^{_PREFIXES}{re.escape(self.name)}(|_std)$", r"\1score\2", name)
+
+    def spelled_keys(self, values: Mapping[str, Value]) -> dict[str, Value]:
+        """Values by their names as files have them, in the same order."""
+        return {self.spelled(name): value for name, value in values.items()}
+
+    def inner_keys(self, values: Mapping[str, Value]) -> dict[str, Value]:
+        """The inverse of `spelled_keys`."""
+        return {self.inner(name): value for name, value in values.items()}
+
+    def text(self, value: float, digits: int = 2) -> str:
+        """A score as tables show it.
+
+        >>> Score(name="accuracy", heading="accuracy").text(0.98957)
+        '98.96%'
+        """
+        return f"{value:.{digits}%}"
+
+    def tick(self, value: float) -> str:
+        """A score beside an axis: no more digits than it has.
+
+        >>> [Score(name="accuracy", heading="accuracy").tick(value) for value in (0.9, 0.975)]
+        ['90%', '97.5%']
+        """
+        return f"{100 * value:.4g}%"
+
+    def points(self, difference: float) -> str:
+        """A difference of scores, or a standard deviation, in hundredths."""
+        return f"{100 * difference:.2f}"
+
+
+SCORES: Registry[Score] = Registry("score")
+"""Every score by its name among objectives, such as `val_accuracy`; tasks add theirs."""
+
+
+class Counts(Protocol):
+    """What is known of a network before it is trained; `nas.architecture.Count` is."""
+
+    @property
+    def parameters(self) -> int: ...
+
+
+@final
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Cost:
+    """A number of which a network should have little. There is one object of each: it is equal to itself only.
+
+    Attributes:
+        name: in files and in Python. A counted cost is the property of this name of `nas.architecture.Count`.
+        heading: in tables and charts.
+        unit: what stands behind the number in a sentence.
+        help: of its limit, `budget.max_NAME`.
+        measured: how it is measured before a network is trained; "" for a cost that is counted from the architecture.
+        span: over which hypervolume is taken; None for a counted cost, whose extremes in a space are known.
+    """
+
+    name: str
+    heading: str
+    unit: str
+    help: str
+    measured: str = ""
+    span: tuple[float, float] | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """In another process it is that process' own object."""
+        return _cost_named, (self.name,)
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether it is known without running the network."""
+        return not self.measured
+
+    @property
+    def limit(self) -> str:
+        """Its key in a budget."""
+        return f"max_{self.name}"
+
+    def of(self, count: Counts) -> int:
+        """A counted cost of a network."""
+        found: int = getattr(count, self.name)
+        return found
+
+    def text(self, value: float) -> str:
+        """As tables show it.
+
+        >>> MACS.text(12_345), LATENCY.text(0.61234)
+        ('12,345', '0.612')
+        """
+        return f"{value:.3g}" if self.measured and value < 100 else f"{value:,.0f}"
+
+    def words(self, value: float) -> str:
+        """In a sentence.
+
+        >>> PARAMETERS.words(7_466), LATENCY.words(0.61234)
+        ('7,466 parameters', '0.612 ms')
+        """
+        return f"{self.text(value)} {self.unit}"
+
+    def short(self, value: float) -> str:
+        """Where there is little room.
+
+        >>> PARAMETERS.short(8_412), LATENCY.short(0.61234)
+        ('8.41k', '0.612 ms')
+        """
+        return self.words(value) if self.measured else short_count(value)
+
+
+COSTS: Registry[Cost] = Registry("cost")
+"""Every cost by its name in experiment files."""
+
+
+def _cost_named(name: str) -> Cost:
+    return COSTS[name]
+
+
+def _cost(cost: Cost) -> Cost:
+    return COSTS.add(cost.name, cost)
+
+
+PARAMETERS = _cost(
+    Cost(
+        name="parameters",
+        heading="parameters",
+        unit="parameters",
+        help="all weights, trainable and not, as `count_params()` counts them",
+    )
+)
+MACS = _cost(Cost(name="macs", heading="MACs", unit="MACs", help="multiply-adds of one example"))
+ACTIVATION_BYTES = _cost(
+    Cost(
+        name="activation_bytes",
+        heading="activation bytes",
+        unit="activation bytes",
+        help="peak memory of one example's float32 feature maps",
+    )
+)
+LATENCY = _cost(
+    Cost(
+        name="latency_ms",
+        heading="latency (ms)",
+        unit="ms",
+        help="milliseconds that the exported network may take for one image on this machine's CPU",
+        measured="latency measured on this machine's CPU, one image at a time",
+        # Fixed, because a latency is unknown until it is measured.
+        span=(0.001, 1_000.0),
+    )
+)
+
+DEFAULT_COSTS = (PARAMETERS,)
+"""What a search keeps low if nothing else is said."""
 
 
 @final
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Objectives:
-    """The costs of a search, and what they are measured against.
+    """The score and the costs of a search, and what they are measured against.
 
     Attributes:
-        limits: by cost, between which values hypervolumes are taken: no network of the search costs less, and none more
-            than the upper one counts. The first cost is the horizontal axis of charts.
+        score: to be high.
+        limits: of each cost, between which values hypervolumes are taken: no network of the search costs less, and none
+            more than the upper one counts. The first cost is the horizontal axis of charts.
         budget: the most that a network may have of the first cost; None for no limit.
     """
 
-    limits: Mapping[str, tuple[float, float]]
+    score: Score
+    limits: Mapping[Cost, tuple[float, float]]
     budget: float | None = None
 
     def __post_init__(self) -> None:
-        for name, (least, most) in self.limits.items():
+        for cost, (least, most) in self.limits.items():
             if least > most:
                 raise NasError(
-                    f"The lower limit of {COSTS[name]} must not exceed the upper one; received {least:,} > {most:,}. "
+                    f"The lower limit of {cost.heading} must not exceed the upper one; received {least:,} > {most:,}. "
                     "Exchange them."
                 )
 
     @property
-    def costs(self) -> tuple[str, ...]:
+    def costs(self) -> tuple[Cost, ...]:
         return tuple(self.limits)
 
     @property
-    def axis(self) -> str:
+    def axis(self) -> Cost:
         """The first cost."""
         return next(iter(self.limits))
 
+    def directions(self) -> dict[str, str]:
+        """All objectives as other programs read them."""
+        return {cost.name: "minimize" for cost in self.limits} | {self.score.objective: "maximize"}
 
-def directions(costs: Iterable[str]) -> dict[str, str]:
-    """All objectives as other programs read them."""
-    return dict.fromkeys(costs, "minimize") | {ACCURACY: "maximize"}
 
-
-def shown_costs(costs: Iterable[str]) -> tuple[str, ...]:
+def shown_costs(costs: Iterable[Cost]) -> tuple[Cost, ...]:
     """The costs that tables have a column for: two that everybody asks for, then those that the search is after."""
-    return tuple(dict.fromkeys((*PARAMETERS, "macs", *costs)))
-
-
-def cost_in_words(name: str, value: float) -> str:
-    """A cost in a sentence.
-
-    >>> cost_in_words("parameters", 7_466), cost_in_words("latency_ms", 0.61234)
-    ('7,466 parameters', '0.612 ms')
-    """
-    return f"{cost_text(name, value)} {unit(name)}"
-
-
-def unit(name: str) -> str:
-    """What stands behind the number."""
-    return "ms" if name == LATENCY else COSTS[name]
-
-
-def cost_text(name: str, value: float) -> str:
-    """A cost as tables show it.
-
-    >>> cost_text("macs", 12_345), cost_text("latency_ms", 0.61234)
-    ('12,345', '0.612')
-    """
-    return f"{value:.3g}" if name == LATENCY and value < 100 else f"{value:,.0f}"
-
-
-def short_cost(name: str, value: float) -> str:
-    """A cost where there is little room.
-
-    >>> short_cost("parameters", 8_412), short_cost("latency_ms", 0.61234)
-    ('8.41k', '0.612 ms')
-    """
-    return cost_in_words(name, value) if name == LATENCY else short_count(value)
+    return tuple(dict.fromkeys((PARAMETERS, MACS, *costs)))
 
 
 def log_cost(cost: float) -> float:

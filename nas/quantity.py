@@ -10,14 +10,14 @@ _MOST = 10**18
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
-def parse_count(value: object) -> object:
-    """A whole number from `20k`, `1.5M`, `3e4` or a number; anything that is not text is passed on.
+def whole_number(value: str | int) -> int:
+    """A whole number from `20k`, `1.5M`, `3e4` or a number.
 
-    >>> parse_count("20k"), parse_count("1.5M"), parse_count("1_000"), parse_count(7)
+    >>> whole_number("20k"), whole_number("1.5M"), whole_number("1_000"), whole_number(7)
     (20000, 1500000, 1000, 7)
 
     Raises:
-        ValueError: text that is no whole number.
+        ValueError: text that is no whole number; "must be ...", to stand behind the name of what it is for.
     """
     if not isinstance(value, str):
         return value
@@ -27,10 +27,15 @@ def parse_count(value: object) -> object:
     if match:
         number = Decimal(re.sub("[_,]", "", match[1])) * _SCALE[match[2].lower()]
         if number > _MOST:
-            raise ValueError(f"a number of at most 1e18 is needed; received {value!r}")
+            raise ValueError(f"must be at most 1e18; received {value!r}")
         if number == int(number):
             return int(number)
-    raise ValueError(f"a whole number such as 20000, 20k or 1.5M is needed; received {value!r}")
+    raise ValueError(f"must be a whole number such as 20000, 20k or 1.5M; received {value!r}")
+
+
+def parse_count(value: object) -> object:
+    """`whole_number` of text; anything else is passed on."""
+    return whole_number(value) if isinstance(value, str) else value
 
 
 def parse_duration(value: object) -> object:
@@ -49,7 +54,7 @@ def parse_duration(value: object) -> object:
         return float(text)
     if re.fullmatch(r"([0-9]+(\.[0-9]+)?[smhd])+", text):
         return sum(float(n) * _SECONDS[unit] for n, unit in re.findall(r"([0-9.]+)([smhd])", text))
-    raise ValueError(f"a duration such as 90s, 30m or 1h30m is needed; received {value!r}")
+    raise ValueError(f"must be a duration such as 90s, 30m or 1h30m; received {value!r}")
 
 
 def counted(number: int, noun: str) -> str:

@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from nas.architecture import Budget
 from nas.config import ExperimentConfig, load_experiment
 from nas.files.shipped import find_experiment, shipped
 from nas.files.yaml_file import FileError
+from nas.objectives import DEFAULT_COSTS, LATENCY, MACS
+from nas.tasks import DEFAULT_TASK
 
 MINIMAL = "space: plain\ndataset: digits\n"
 
@@ -52,12 +55,15 @@ def test_overrides_replace_values_at_any_depth(experiment):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (MINIMAL + "trails: 3\n", r"mine.yaml:3: trails: unknown key; did you mean 'trials'\? there are budget, "),
-        (MINIMAL + "training:\n  epocs: 3\n", r"mine.yaml:4: training.epocs: unknown key; did you mean 'epochs'\?"),
-        (MINIMAL + "epochs: 3\n", r"mine.yaml:3: epochs: unknown key; did you mean 'training.epochs'\? there are "),
-        (MINIMAL + "training: {trials: 3}\n", r"mine.yaml:3: training.trials: unknown key; did you mean 'trials'\?"),
-        (MINIMAL + "flip: true\n", r"mine.yaml:3: flip: unknown key; did you mean 'training.augmentation.flip'\?"),
-        (MINIMAL + "trials: many\n", r"mine.yaml:3: trials: a whole number such as .* is needed; received 'many'$"),
+        (MINIMAL + "trails: 3\n", r"mine.yaml:3: trails: unknown key \(did you mean 'trials'\?\); use one of budget, "),
+        (MINIMAL + "training:\n  epocs: 3\n", r"mine.yaml:4: training.epocs: unknown key \(did you mean 'epochs'\?\)"),
+        (
+            MINIMAL + "epochs: 3\n",
+            r"mine.yaml:3: epochs: unknown key \(did you mean 'training.epochs'\?\); use one of ",
+        ),
+        (MINIMAL + "training: {trials: 3}\n", r"mine.yaml:3: training.trials: unknown key \(did you mean 'trials'\?\)"),
+        (MINIMAL + "flip: true\n", r"mine.yaml:3: flip: unknown key \(did you mean 'training.augmentation.flip'\?\)"),
+        (MINIMAL + "trials: many\n", r"mine.yaml:3: trials: must be a whole number such as .*; received 'many'$"),
         (MINIMAL + "trials: 0\n", r"mine.yaml:3: trials: must be at least 1; received 0$"),
         ("dataset: digits\n", r"mine.yaml:1: space: is missing"),
         (MINIMAL + "trials: on\n", r"mine.yaml:3: trials: must not be true or false .*; received true$"),
@@ -76,7 +82,7 @@ def test_overrides_replace_values_at_any_depth(experiment):
         ),
         (
             MINIMAL + "budget: {min_parameters: 9, max_parameters: 5}\n",
-            r"mine.yaml:3: budget: min_parameters must not exceed max_parameters; received 9 > 5",
+            r"mine.yaml:3: budget.min_parameters: must not exceed max_parameters; received 9 > 5$",
         ),
         (MINIMAL + "ray_address: 10.0.0.1:6379\n", r"ray_address is for engine: ray; received engine 'local'$"),
         (MINIMAL + "engine: ray\nray_address: auto\n", r"ray_address must be HOST:PORT, .*; received 'auto'$"),
@@ -86,6 +92,16 @@ def test_overrides_replace_values_at_any_depth(experiment):
         ),
         (MINIMAL + "workers: -1\n", r"mine.yaml:3: workers: must be at least 0, or 'auto'; received -1$"),
         (MINIMAL + "final: {top: 0}\n", r"mine.yaml:3: final.top: must be at least 1, or 'all-front'; received 0$"),
+        (
+            MINIMAL + "budget: {max_params: 5}\n",
+            r"budget.max_params: unknown key \(did you mean 'max_parameters'\?\); use",
+        ),
+        (
+            MINIMAL + "budget: {max_macs: 1.5}\n",
+            r"mine.yaml:3: budget.max_macs: must be a whole number, .*; received 1.5",
+        ),
+        (MINIMAL + "budget: {max_macs: 0}\n", r"mine.yaml:3: budget.max_macs: must be at least 1; received 0$"),
+        (MINIMAL + "budget: 5\n", r"mine.yaml:3: budget: must be a mapping of keys to values; received 5$"),
         (MINIMAL + "training: 5\n", r"mine.yaml:3: training: must be a mapping of keys to values; received 5$"),
         (MINIMAL + "objectives: macs\n", r"mine.yaml:3: objectives: must be a list; received 'macs'$"),
         (
@@ -154,7 +170,9 @@ def test_the_page_documents_every_key():
     def keys(model, prefix=""):
         for name, field in model.model_fields.items():
             inner = field.annotation
-            if isinstance(inner, type) and issubclass(inner, BaseModel):
+            if inner is Budget:
+                yield from (f"{name}.{limit}" for limit in Budget.limit_names())
+            elif isinstance(inner, type) and issubclass(inner, BaseModel):
                 yield from keys(inner, f"{prefix}{name}.")
             else:
                 yield prefix + name
@@ -165,6 +183,10 @@ def test_the_page_documents_every_key():
 def test_the_page_states_the_defaults():
     page = (Path(__file__).parent.parent / "docs" / "experiments.md").read_text()
     for key, default in re.findall(r"^\| `([a-z_.]+)` \| `?([0-9a-z.-]+)`? \|", page, re.MULTILINE):
+        if key.startswith("budget."):
+            assert default == "none"
+            assert Budget().to_dict()[key.removeprefix("budget.")] is None
+            continue
         field, model = None, ExperimentConfig
         for part in key.split("."):
             field = model.model_fields[part]
@@ -192,7 +214,7 @@ def test_the_page_s_example_is_one(experiment):
         ["val_accuracy", "parameters", "macs", "latency_ms"],
     ],
 )
-def test_objectives_are_accuracy_and_some_costs(wrong):
+def test_objectives_are_the_score_and_some_costs(wrong):
     told = re.escape(
         "objectives are val_accuracy and one or two of parameters, macs, activation_bytes, latency_ms; received "
         + ", ".join(wrong)
@@ -201,11 +223,26 @@ def test_objectives_are_accuracy_and_some_costs(wrong):
         load_experiment(find_experiment("digits"), {"objectives": wrong})
 
 
-def test_the_costs_are_the_objectives_without_accuracy_in_their_order():
+def test_the_costs_are_the_objectives_without_the_score_in_their_order():
     wanted = {"objectives": ["latency_ms", "val_accuracy", "macs"], "budget.max_latency_ms": 2}
     found = load_experiment(find_experiment("digits"), wanted)
-    assert found.costs == ("latency_ms", "macs")
+    assert found.score is DEFAULT_TASK.score
+    assert found.costs == (LATENCY, MACS)
     assert found.objectives == ("val_accuracy", "latency_ms", "macs")
-    assert found.measures_latency
-    assert str(found.budget.budget()) == "at most 20,000 parameters, at most 2 ms"
-    assert not load_experiment(find_experiment("digits")).measures_latency
+    assert found.measured == (LATENCY,)
+    assert str(found.budget) == "at most 20,000 parameters, at most 2 ms"
+    assert load_experiment(find_experiment("digits")).measured == ()
+    limited = load_experiment(find_experiment("digits"), {"budget.max_latency_ms": 2})
+    assert (limited.costs, limited.measured) == (DEFAULT_COSTS, (LATENCY,))
+
+
+def test_an_experiment_is_read_back_as_it_was_written():
+    loaded = load_experiment(find_experiment("digits"), {"budget.max_latency_ms": 0.5, "budget.min_parameters": "1k"})
+    assert ExperimentConfig.model_validate_json(loaded.model_dump_json()) == loaded
+    assert loaded.model_dump(mode="json")["budget"] == {
+        "max_parameters": 20_000,
+        "min_parameters": 1_000,
+        "max_macs": None,
+        "max_activation_bytes": None,
+        "max_latency_ms": 0.5,
+    }

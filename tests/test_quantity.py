@@ -51,13 +51,13 @@ def test_counts(text, number):
     ],
 )
 def test_what_is_no_count(text):
-    with pytest.raises(ValueError, match=r"^a whole number such as 20000, 20k or 1\.5M is needed; received '"):
+    with pytest.raises(ValueError, match=r"^must be a whole number such as 20000, 20k or 1\.5M; received '"):
         parse_count(text)
 
 
 @pytest.mark.parametrize("text", ["1e19", "99999999999999999999", "2000000000g"])
 def test_a_count_that_is_too_large(text):
-    with pytest.raises(ValueError, match=rf"^a number of at most 1e18 is needed; received '{text}'$"):
+    with pytest.raises(ValueError, match=rf"^must be at most 1e18; received '{text}'$"):
         parse_count(text)
 
 
@@ -86,7 +86,7 @@ def test_durations(text, seconds):
 
 @pytest.mark.parametrize("text", ["", "m", "-5m", "5 m", "1e3", "30min", "1:30", "inf", "1.2.3s"])
 def test_what_is_no_duration(text):
-    with pytest.raises(ValueError, match=r"^a duration such as 90s, 30m or 1h30m is needed; received '"):
+    with pytest.raises(ValueError, match=r"^must be a duration such as 90s, 30m or 1h30m; received '"):
         parse_duration(text)
 
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any, final
 
 from nas.architecture.arithmetic import Shape
-from nas.architecture.blocks import BLOCKS, Block, BlockError, Pool, block_from_dict
+from nas.architecture.blocks import BLOCKS, Block, BlockError, Head, Pool, block_from_dict
 from nas.architecture.count import Count, total
 from nas.architecture.graph import Node, Trace, chain
 from nas.architecture.layers import DoesNotFitError
@@ -92,9 +92,12 @@ class Architecture:
         return self
 
     @property
-    def classes(self) -> int:
-        """How many probabilities the network gives."""
-        return self.traces[-1].output_shape[0]
+    def head(self) -> Head:
+        """The last block, which knows the loss and what the outputs mean."""
+        *_, last = self.blocks
+        if isinstance(last, Head):
+            return last
+        raise TypeError(f"a network ends with a head; received {last.kind}")
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -202,7 +205,7 @@ class Architecture:
     def build(self, *, batch_norm_momentum: float = 0.9) -> Any:
         """The network as a `keras.Model`.
 
-        Its input is float32 images of `input_shape` with values in [0, 1], its output float32 class probabilities.
+        Its input is float32 images of `input_shape` with values in [0, 1], its output what its head makes.
 
         Args:
             batch_norm_momentum: of the moving statistics. Keras' default of 0.99 needs some hundreds of steps before

@@ -2,81 +2,157 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from numbers import Integral
-from typing import final
+import math
+from collections.abc import Mapping
+from typing import Any, final
 
 from nas.architecture.count import Count
 from nas.errors import NasError
+from nas.objectives import COSTS, PARAMETERS, Cost
+from nas.quantity import parse_count
+from nas.registry import did_you_mean
+
+_LOWER = "min_parameters"
 
 
 class BudgetError(NasError):
     """A budget that contradicts itself, or that nothing meets."""
 
 
-@final
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Budget:
-    """Inclusive limits; None is no limit.
+class LimitError(BudgetError):
+    """A limit that cannot be one.
 
     Attributes:
-        max_parameters, min_parameters: all weights, trainable and not.
-        max_macs: multiply-adds of one example.
-        max_activation_bytes: peak memory of one example's float32 maps.
-        max_latency_ms: milliseconds for one example. It has to be measured: `admits` does not ask for it.
+        key: of the limit.
+        rule: what it must be, and what was received.
     """
 
-    max_parameters: int | None = None
-    min_parameters: int | None = None
-    max_macs: int | None = None
-    max_activation_bytes: int | None = None
-    max_latency_ms: float | None = None
+    def __init__(self, key: str, rule: str) -> None:
+        super().__init__(key, rule)
+        self.key, self.rule = key, rule
 
-    def __post_init__(self) -> None:
-        for name in ("max_parameters", "min_parameters", "max_macs", "max_activation_bytes"):
-            value = getattr(self, name)
-            if value is not None and not isinstance(value, Integral):
-                raise BudgetError(f"{name} must be a whole number, such as 20_000; received {value!r}")
-            if value is not None and value < 0:
-                raise BudgetError(f"{name} must not be negative; received {value:,}")
+    def __str__(self) -> str:
+        return f"{self.key} {self.rule}"
+
+
+@final
+class Budget:
+    """Inclusive limits. Each cost of `nas.objectives.COSTS` may have one, `max_NAME`; parameters a lower one, too.
+
+    Args:
+        min_parameters: all weights, trainable and not; a number, or text such as "20k", as for each of the others.
+        limits: `max_parameters`, `max_macs` (multiply-adds of one example), `max_activation_bytes` (peak memory of one
+            example's float32 maps), `max_latency_ms` (of one example; it has to be measured, and `admits` does not ask
+            for it). None is no limit.
+
+    Raises:
+        BudgetError: an unknown limit, no number, or a lower limit above the upper one.
+    """
+
+    __slots__ = ("_hash", "_limits", "min_parameters")
+
+    def __init__(self, *, min_parameters: int | str | None = None, **limits: float | str | None) -> None:
+        known = {cost.limit: cost for cost in COSTS.values()}
+        for key in limits:
+            if key not in known:
+                raise LimitError(key, f"is no limit{did_you_mean(key, known)}; use one of {', '.join(self.limit_names())}")
+        self.min_parameters = None if min_parameters is None else int(_number(_LOWER, min_parameters, 0, whole=True))
+        self._limits: dict[Cost, float] = {}
+        for key, cost in known.items():
+            if (value := limits.get(key)) is not None:
+                self._limits[cost] = _number(key, value, 1 if cost.is_counted else 0, whole=cost.is_counted)
         low, high = self.min_parameters, self.max_parameters
         if low is not None and high is not None and low > high:
-            raise BudgetError(f"min_parameters must not exceed max_parameters; received {low:,} > {high:,}")
+            raise LimitError("min_parameters", f"must not exceed max_parameters; received {low:,} > {high:,}")
+        self._hash = hash((self.min_parameters, *self._limits.items()))
+
+    @classmethod
+    def limit_names(cls) -> tuple[str, ...]:
+        """Every limit that there may be."""
+        first, *others = (cost.limit for cost in COSTS.values())
+        return first, _LOWER, *others
+
+    def most(self, cost: Cost) -> float | None:
+        """The upper limit of a cost; None for no limit."""
+        return self._limits.get(cost)
+
+    @property
+    def max_parameters(self) -> int | None:
+        """The upper limit of parameters; None for no limit."""
+        most = self._limits.get(PARAMETERS)
+        return None if most is None else int(most)
+
+    @property
+    def measured(self) -> Mapping[Cost, float]:
+        """The limits that only a measurement shows."""
+        return {cost: most for cost, most in self._limits.items() if cost.measured}
+
+    @property
+    def counted(self) -> Mapping[Cost, float]:
+        """The limits that are checked before a network is built."""
+        return {cost: most for cost, most in self._limits.items() if cost.is_counted}
 
     def admits(self, count: Count) -> bool:
         """Whether a network of these counts is inside all limits on counts."""
-        return (
-            (self.max_parameters is None or count.parameters <= self.max_parameters)
-            and (self.min_parameters is None or count.parameters >= self.min_parameters)
-            and (self.max_macs is None or count.macs <= self.max_macs)
-            and (self.max_activation_bytes is None or count.activation_bytes <= self.max_activation_bytes)
-        )
+        if self.min_parameters is not None and count.parameters < self.min_parameters:
+            return False
+        return all(cost.of(count) <= most for cost, most in self._limits.items() if not cost.measured)
 
     def excess(self, count: Count) -> str:
         """By how much a network misses, such as `1,204 parameters over 20,000`; "" if it does not."""
-        misses = []
-        for name, value, limit in (
-            ("parameters", count.parameters, self.max_parameters),
-            ("MACs", count.macs, self.max_macs),
-            ("activation bytes", count.activation_bytes, self.max_activation_bytes),
-        ):
-            if limit is not None and value > limit:
-                misses.append(f"{value - limit:,} {name} over {limit:,}")
+        misses = [
+            f"{cost.words(cost.of(count) - most)} over {cost.text(most)}"
+            for cost, most in self._limits.items()
+            if cost.is_counted and cost.of(count) > most
+        ]
         if self.min_parameters is not None and count.parameters < self.min_parameters:
             misses.append(f"{self.min_parameters - count.parameters:,} parameters under {self.min_parameters:,}")
         return ", ".join(misses)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Every limit by its key, as files have it."""
+        written = {cost.limit: self._limits.get(cost) for cost in COSTS.values()}
+        return {key: self.min_parameters if key == _LOWER else written[key] for key in self.limit_names()}
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Budget):
+            return NotImplemented
+        return (self.min_parameters, self._limits) == (other.min_parameters, other._limits)
+
+    def __hash__(self) -> int:
+        return self._hash
+
     def __str__(self) -> str:
-        limits = [
-            f"{sign} {value:,} {name}"
-            for sign, value, name in (
-                ("at least", self.min_parameters, "parameters"),
-                ("at most", self.max_parameters, "parameters"),
-                ("at most", self.max_macs, "MACs"),
-                ("at most", self.max_activation_bytes, "activation bytes"),
-            )
-            if value is not None
+        least = [] if self.min_parameters is None else [f"at least {self.min_parameters:,} parameters"]
+        most = [
+            f"at most {most:g} {cost.unit}" if cost.measured else f"at most {cost.words(most)}"
+            for cost, most in self._limits.items()
         ]
-        if self.max_latency_ms is not None:
-            limits.append(f"at most {self.max_latency_ms:g} ms")
-        return ", ".join(limits) or "no limit"
+        return ", ".join([*least, *most]) or "no limit"
+
+    def __repr__(self) -> str:
+        given = {key: value for key, value in self.to_dict().items() if value is not None}
+        return f"Budget({', '.join(f'{key}={value!r}' for key, value in given.items())})"
+
+
+def _number(key: str, value: object, least: float, *, whole: bool) -> float:
+    """A limit as a number.
+
+    Raises:
+        LimitError: it is none, or too small.
+    """
+    if isinstance(value, str) and whole:
+        try:
+            value = parse_count(value)
+        except ValueError as error:
+            raise LimitError(key, str(error)) from None
+    if isinstance(value, bool):
+        raise LimitError(key, f"must not be true or false (on and off, yes and no); received {str(value).lower()}")
+    number = float(value) if isinstance(value, (int, float)) else math.nan
+    if not math.isfinite(number) or (whole and number != int(number)):
+        example = "a whole number, such as 20_000 or 20k" if whole else "a number"
+        raise LimitError(key, f"must be {example}; received {value!r}")
+    if number < least or (number == 0 and not whole):
+        rule = f"at least {least:g}" if whole else "greater than 0"
+        raise LimitError(key, f"must be {rule}; received {value!r}")
+    return int(number) if whole else number

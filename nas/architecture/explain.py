@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from nas.architecture.arithmetic import Shape, padded, positions
 from nas.architecture.graph import Node
-from nas.architecture.layers import BatchNormalization, Conv2D, Dense, DepthwiseConv2D, Window
-from nas.architecture.summary import window_of
+from nas.architecture.layers.facets import Weights, Window
 
 if TYPE_CHECKING:
     from nas.architecture.architecture import Architecture
@@ -39,25 +38,25 @@ def explain(architecture: Architecture) -> list[Explanation]:
     """Every layer that has weights or a window, in order."""
     found = []
     for block, node in architecture.nodes():
-        window = window_of(node.layer)
-        if window is None and not node.count.parameters:
+        weights = node.layer.weights(node.input_shapes, node.shape)
+        if node.window is None and weights is None:
             continue
         found.append(
             Explanation(
                 block=block,
                 layer=node.name,
-                size=_size(window, node.input_shapes[0]) if window else "",
-                parameters=_parameters(node),
+                size=_size(node.window, node.input_shapes[0]) if node.window else "",
+                parameters=f"{weights.formula} = {node.count.parameters:,}" if weights else "",
                 shared=node.count.parameters,
-                unshared=unshared(node),
+                unshared=_unshared(node, weights),
             )
         )
     return found
 
 
-def unshared(node: Node) -> int | None:
+def _unshared(node: Node, weights: Weights | None) -> int | None:
     """Parameters of a convolution whose outputs share none: height * width times as many."""
-    if not isinstance(node.layer, (Conv2D, DepthwiseConv2D)):
+    if weights is None or not weights.uses or len(node.shape) == 1:
         return None
     height, width, _ = node.shape
     return height * width * node.count.parameters
@@ -70,22 +69,3 @@ def _size(window: Window, shape: Shape) -> str:
         found = positions(size, side, stride, zeros)
         axes.append(f"floor(({size} - {side} + {zeros}) / {stride}) + 1 = {found}")
     return axes[0] if axes[0] == axes[1] else " by ".join(axes)
-
-
-def _parameters(node: Node) -> str:
-    layer, total = node.layer, f" = {node.count.parameters:,}"
-    match layer:
-        case Conv2D():
-            height, width = layer.window.size
-            bias = f" + {layer.filters}" if layer.bias else ""
-            return f"{height}*{width}*{node.input_shapes[0][2] // layer.groups}*{layer.filters}{bias}{total}"
-        case DepthwiseConv2D():
-            height, width = layer.window.size
-            bias = f" + {node.shape[2]}" if layer.bias else ""
-            return f"{height}*{width}*{node.shape[2]}{bias}{total}"
-        case Dense():
-            return f"{node.input_shapes[0][0]}*{layer.units}{f' + {layer.units}' if layer.bias else ''}{total}"
-        case BatchNormalization():
-            return f"4*{node.shape[-1]}{total}"
-        case _:
-            return f"{node.count.parameters:,}" if node.count.parameters else ""

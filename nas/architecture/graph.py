@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from nas.architecture.arithmetic import Shape, elements
-from nas.architecture.count import Count
-from nas.architecture.layers import Add, Concatenate, Layer
+from nas.architecture.count import FREE, Count
+from nas.architecture.layers import Add, Concatenate, Layer, Window
 
 BYTES = 4
 """Of one float32 number."""
@@ -43,12 +43,18 @@ class Node(NamedTuple):
     count: Count  # type: ignore[assignment]  # hides tuple.count, which nobody needs of a node
     canonical: tuple[Any, ...]
 
+    @property
+    def window(self) -> Window | None:
+        """The window that slides over the map; None if the layer sees otherwise."""
+        return view if isinstance(view := self.layer.view, Window) else None
+
 
 @lru_cache(maxsize=1 << 16)
 def _facts(layer: Layer, shapes: tuple[Shape, ...]) -> tuple[Shape, Count, tuple[Any, ...]]:
     """Output shape, count and canonical form of a layer; kept, because blocks differ more than their layers do."""
     shape = layer.output_shape(*shapes)
-    return shape, layer.count(shapes, shape), layer.canonical(shapes, shape)
+    weights = layer.weights(shapes, shape)
+    return shape, weights.count if weights else FREE, layer.canonical(shapes, shape)
 
 
 class Graph:

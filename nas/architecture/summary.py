@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nas.architecture.arithmetic import Shape
-from nas.architecture.composed_layers import AdaptivePool2D
-from nas.architecture.layers import Layer, Window
+from nas.architecture.layers.facets import Bins, Pair, Sight, View, Window
 
 if TYPE_CHECKING:
     from nas.architecture.architecture import Architecture
@@ -53,29 +52,19 @@ def rows(architecture: Architecture) -> list[Row]:
     """Every layer in order."""
     total = max(architecture.count.parameters, 1)
     # Field of view and distance between neighboring outputs, in pixels of the image, by row; -1 is the image.
-    views: dict[int, tuple[tuple[int, int], tuple[int, int]] | None] = {-1: ((1, 1), (1, 1))}
+    views: dict[int, tuple[Pair, Pair] | None] = {-1: ((1, 1), (1, 1))}
     table = []
     for index, (block, node) in enumerate(architecture.nodes()):
-        window = window_of(node.layer)
-        incoming = [views[i] for i in node.inputs]
-        if None in incoming or len(node.shape) == 1:
-            views[index] = None
-        else:
-            known = [view for view in incoming if view is not None]
+        known = [view for source in node.inputs if (view := views[source])]
+        seen = _seen(node.layer.view, node.input_shapes[0]) if len(known) == len(node.inputs) else None
+        view = None
+        if seen:
+            (height, width), (down, right) = seen
             field, jump = max(view[0] for view in known), known[0][1]
-            if isinstance(node.layer, AdaptivePool2D):
-                # The largest bin along each side.
-                bins = [max(b - a for a, b in node.layer.edges(size)) for size in node.input_shapes[0][:2]]
-                field = (field[0] + (bins[0] - 1) * jump[0], field[1] + (bins[1] - 1) * jump[1])
-            if window:
-                field = (
-                    field[0] + (window.size[0] - 1) * jump[0],
-                    field[1] + (window.size[1] - 1) * jump[1],
-                )
-                jump = (jump[0] * window.stride[0], jump[1] * window.stride[1])
-            views[index] = (field, jump)
-        view = views[index]
-        count = node.count
+            field = (field[0] + (height - 1) * jump[0], field[1] + (width - 1) * jump[1])
+            view = field, (jump[0] * down, jump[1] * right)
+        views[index] = view
+        window, count = node.window, node.count
         table.append(
             Row(
                 block=block,
@@ -96,10 +85,18 @@ def rows(architecture: Architecture) -> list[Row]:
     return table
 
 
-def window_of(layer: Layer) -> Window | None:
-    """The sliding window of a convolution or a pooling."""
-    window = getattr(layer, "window", None)
-    return window if isinstance(window, Window) else None
+def _seen(view: View, shape: Shape) -> tuple[Pair, Pair] | None:
+    """Height and width of what an output sees of its input, and the step to what the next one sees; None: all of it."""
+    match view:
+        case Window(size=size, stride=stride):
+            return size, stride
+        case Bins():
+            height, width = (max(b - a for a, b in view.edges(size)) for size in shape[:2])
+            return (height, width), (1, 1)
+        case Sight.PIXEL:
+            return (1, 1), (1, 1)
+        case Sight.EVERYTHING:
+            return None
 
 
 HEADINGS = (

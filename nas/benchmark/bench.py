@@ -16,11 +16,12 @@ from typing import final
 from nas.architecture import Budget
 from nas.benchmark.peers import PEERS, PEERS_THAT_STOP, make_contestant
 from nas.benchmark.replay import Run, replay
-from nas.benchmark.score import Truth
 from nas.benchmark.table_space import TableSpace
 from nas.benchmark.tables import load_table
+from nas.benchmark.truth import Truth
 from nas.devices.child_processes import end_with_parent, interrupts_for_parent_only
 from nas.errors import NasError
+from nas.strategies import History
 from nas.strategies.early_stopping import make_early_stopping
 
 NONE = "none"
@@ -28,7 +29,7 @@ NONE = "none"
 
 
 class BenchError(NasError):
-    """A benchmark that did not come to its end."""
+    """A benchmark that did not finish."""
 
 
 @final
@@ -40,14 +41,14 @@ class Result:
         table: its name.
         strategy: its name.
         early_stopping: its name.
-        trials: counts at which the share was taken; with early stopping, as many full trainings' worth of epochs.
+        trials: counts at which the share was taken; with early stopping, in full trainings' worth of epochs.
         runs: for each repeat, by seed, the shares of the true front's hypervolume at these counts.
         tried: trials that were started, mean of a run.
         trainings: epochs that were spent in all, in full trainings, mean of a run.
         repeats: trials on a network that had been tried, mean of a run.
         infeasible: trials on a network outside the budget, mean of a run.
         seconds: for one proposal, mean.
-        whole_table: share that a run would come to with all networks, one observation of each; mean of the runs.
+        whole_table: share that a run would reach with all networks, one observation of each; mean of the runs.
         exhausted: architectures tried if the table had no more, else None.
     """
 
@@ -106,9 +107,9 @@ def _prepared(table: str, budget: Budget) -> tuple[TableSpace, Truth]:
 
 @cache
 def _warm_up(strategy: str, table: str, budget: Budget) -> None:
-    """The first proposal of a process imports a strategy's libraries, seconds that are not a proposal's."""
+    """Import a strategy's libraries, so that the first proposal is not charged for it."""
     contestant, _ = make_contestant(strategy, _prepared(table, budget)[0], budget)
-    contestant.propose([], 1, random.Random(0))
+    contestant.propose(History(), random.Random(0))
 
 
 def run_task(task: Task) -> Run:
@@ -146,20 +147,20 @@ def bench(
         strategies: names.
         trials: counts at which to score.
         repeats: runs of each, with the seeds 0, 1, ...
-        early_stopping: names, each with every strategy. All but `none` need the tables' accuracy after each epoch.
+        early_stopping: names, each with every strategy. All but `none` need the tables' score after each epoch.
         budget: the same limits for all.
-        processes: to run on, 0: this one. The numbers do not depend on how many they are, apart from the seconds.
+        processes: to run on; 0 for this one. Only the seconds depend on how many there are.
         on_run: told after every replay how many of how many are done.
 
     Raises:
-        TableError: a table cannot be read, or has not the epochs that are needed.
+        TableError: a table cannot be read, or lacks scores by epoch that are needed.
         StrategyError: there is no strategy or early stopping of a name.
         BudgetError: no row of a table is inside the budget.
     """
     counts = tuple(sorted(set(trials)))
     limits = budget or Budget()
     pairs = list(dict.fromkeys(pair for name in strategies for pair in _pairs(name, early_stopping)))
-    # What is wrong is said at once and by this process.
+    # Mistakes are reported at once, by this process.
     for stopping in early_stopping:
         make_early_stopping(stopping, 1)
     for table in tables:
@@ -181,7 +182,7 @@ def bench(
 
 
 def _pairs(strategy: str, early_stopping: Sequence[str]) -> list[tuple[str, str]]:
-    """A strategy with each kind of early stopping; a peer as it comes, which is told of a trial once, with its own."""
+    """A strategy with each kind of early stopping; a peer, which is told of a trial once, with its own or none."""
     if strategy in PEERS_THAT_STOP:
         return [(strategy, PEERS_THAT_STOP[strategy])]
     if strategy in PEERS:

@@ -1,9 +1,9 @@
 """Tables from CSV files: a column a gene, and what was measured.
 
-Columns `parameters` and `accuracy` must be there, `macs`, `test_accuracy` and `cost_seconds` may be, `accuracy_1`,
-`accuracy_2`, ... are single trainings of which `accuracy` is the mean, `accuracy@E` is the accuracy after E epochs and
-`accuracy_1@E`, `accuracy_2@E`, ... that of the single trainings. `activation_bytes` and `latency_ms` are costs that
-no score reads. Every other column is a gene; an empty cell means that the network does not have it.
+`parameters` and `accuracy`, the score, are required; `macs`, `test_accuracy` and `cost_seconds` are optional.
+`accuracy_1`, `accuracy_2`, ... are single trainings, and `accuracy` is their mean. `accuracy@E` is the score after E
+epochs, `accuracy_1@E`, `accuracy_2@E`, ... that of the single trainings. Columns with the name of another cost are
+ignored. Every other column is a gene; an empty cell means that the network does not have it.
 """
 
 from __future__ import annotations
@@ -83,10 +83,10 @@ class _Reader:
         lonely = [training for training in single if training not in self.seeds]
         if lonely:
             raise TableError(
-                f"the table {name!r} has epochs of {lonely[0]!r} and no column {lonely[0]!r}; give what that training "
-                f"came to"
+                f"the table {name!r} has epochs of {lonely[0]!r} and no column {lonely[0]!r}; give the result of that "
+                f"training"
             )
-        # A cost as a gene would tell strategies what they have to find out, and equal networks apart.
+        # A cost as a gene would tell strategies what they have to find out, and would make equal networks differ.
         measured = {*REQUIRED, *OPTIONAL, *COSTS, *self.seeds, *(match[0] for match in found)}
         self.genes = [column for column in header if column not in measured]
         unclear = [column for column in self.genes if column.startswith("accuracy")]
@@ -112,26 +112,26 @@ class _Reader:
                 f"it as columns accuracy_1, accuracy_2, ...",
             )
         self.lines[spelling] = line
-        accuracy = self.share(line, values, "accuracy")
+        score = self.share(line, values, "accuracy")
         trained = [column for column in self.seeds if values[column]]
         observations = [self.share(line, values, column) for column in trained]
-        if observations and abs(accuracy - fmean(observations)) > ROUNDED:
+        if observations and abs(score - fmean(observations)) > ROUNDED:
             raise self.error(
                 line,
                 f"`accuracy` must be the mean of {', '.join(trained)}, {fmean(observations):.4g}; received "
                 f"{values['accuracy']!r}",
             )
         mean = self.curve(line, values, "accuracy")
-        # Without curves of single trainings the mean's stands for each of them.
+        # Without curves of single trainings, that of the mean stands for each of them.
         curves = [self.curve(line, values, column) or mean for column in trained] or [mean]
         number, self.rows = self.rows, self.rows + 1
         return Row(
             number=number,
             genes={name: values[name] for name in self.genes if values[name]},
             parameters=self.whole(line, values, "parameters", 1),
-            accuracy=accuracy,
-            observations=tuple(observations) or (accuracy,),
-            test_accuracy=self.share(line, values, "test_accuracy") if values.get("test_accuracy") else None,
+            score=score,
+            observations=tuple(observations) or (score,),
+            test_score=self.share(line, values, "test_accuracy") if values.get("test_accuracy") else None,
             cost_seconds=self.number(line, values, "cost_seconds", 0, math.inf) if values.get("cost_seconds") else None,
             macs=self.whole(line, values, "macs", 0) if values.get("macs") else 0,
             curves=tuple(curves),

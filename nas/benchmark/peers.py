@@ -1,8 +1,8 @@
 """Optuna's samplers and Keras Tuner's oracles on a table, unchanged: what a search without our gate would have tried.
 
-They have no gate and keep state, so that they are no strategies of ours: they live in the benchmark. What they
-propose is trained as it is, repeats and networks outside the budget included; both are counted. On a table that has not
-every combination the nearest row stands for one that is missing.
+They have no gate and keep state, so they are no strategies for a search and live in the benchmark. Their proposals are
+trained as they are, repeats and networks outside the budget included; both are counted. Where a table lacks a
+combination, the nearest row stands in for it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import random
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from tempfile import TemporaryDirectory
 from typing import Any, final
 
@@ -18,11 +18,11 @@ from nas.architecture import Budget
 from nas.benchmark.table import Row
 from nas.benchmark.table_space import TableSpace
 from nas.results.trial import TrialStatus
-from nas.strategies import Strategy, Tried, make_strategy
+from nas.strategies import History, Strategy, make_strategy
 from nas.strategies.early_stopping import EarlyStopping
 
 MOST_TRIALS = 1_000_000
-"""Keras Tuner wants a limit; the benchmark has its own."""
+"""Keras Tuner needs a limit; the benchmark has its own."""
 
 
 @final
@@ -46,7 +46,7 @@ class KerasTunerOracle:
             hyperparameters.Choice(name, list(values))
         self._folder = TemporaryDirectory(prefix="nas-bench-")
         self._oracle = getattr(keras_tuner.oracles, kind)(
-            objective=keras_tuner.Objective("val_accuracy", "max"),
+            objective=keras_tuner.Objective("score", "max"),
             hyperparameters=hyperparameters,
             allow_new_entries=False,
             # A seed of 0 would be none.
@@ -67,10 +67,10 @@ class KerasTunerOracle:
         values = trial.hyperparameters.values
         return self.space.build({name: values[name] for name in self.space.genes() if values[name]}, rng)
 
-    def tell(self, trial: Any, val_accuracy: float | None) -> None:
-        """What a trial came to; None: it was outside the budget."""
-        if val_accuracy is not None:
-            self._oracle.update_trial(trial.trial_id, {"val_accuracy": val_accuracy})
+    def tell(self, trial: Any, score: float | None) -> None:
+        """The score of a trial; None: it was outside the budget."""
+        if score is not None:
+            self._oracle.update_trial(trial.trial_id, {"score": score})
             trial.status = "COMPLETED"
         else:
             # As `max_model_size` does: the trial is used up.
@@ -89,24 +89,23 @@ class KerasTunerPeer(Strategy[Row]):
         self._oracle: KerasTunerOracle | None = None
         self._trials: list[Any] = []
 
-    def propose(self, history: Sequence[Tried[Row]], count: int, rng: random.Random) -> list[Row]:
+    def propose(self, history: History[Row], rng: random.Random) -> Row | None:
         if self._oracle is None:
             self._oracle = KerasTunerOracle(self.table_space, self.kind, rng, {"max_trials": MOST_TRIALS})
-        for trial, result in zip(self._trials, history, strict=False):
+        for trial, result in zip(self._trials, history.trials, strict=False):
             if trial.status == "RUNNING":
-                self._oracle.tell(trial, result.val_accuracy if result.completed else None)
-        proposals: list[Row] = []
-        while len(proposals) < count and (trial := self._oracle.ask()) is not None:
-            self._trials.append(trial)
-            proposals.append(self._oracle.row(trial, rng))
-        return proposals
+                self._oracle.tell(trial, result.score if result.completed else None)
+        if (asked := self._oracle.ask()) is None:
+            return None
+        self._trials.append(asked)
+        return self._oracle.row(asked, rng)
 
 
 @final
 class Hyperband(Strategy[Row]):
     """Keras Tuner's Hyperband: it decides what is tried and for how many epochs.
 
-    Its later rounds are trials of their own to Keras Tuner; here the first one goes on, as its tuner does with weights.
+    To Keras Tuner, a later round is a new trial; here the first one goes on, as its tuner carries the weights over.
     """
 
     def __init__(self, space: TableSpace, budget: Budget) -> None:
@@ -118,26 +117,26 @@ class Hyperband(Strategy[Row]):
         self._asked: Any = None
         self._number_of: dict[str, int] = {}
 
-    def propose(self, history: Sequence[Tried[Row]], count: int, rng: random.Random) -> list[Row]:
+    def propose(self, history: History[Row], rng: random.Random) -> Row | None:
         if self._oracle is None:
             options = {"max_epochs": self.rungs.epochs, "hyperband_iterations": MOST_TRIALS}
             self._oracle = KerasTunerOracle(self.table_space, "HyperbandOracle", rng, options)
             self._ask(self._oracle, history)
-        return [] if self._asked is None else [self._oracle.row(self._asked, rng)]
+        return None if self._asked is None else self._oracle.row(self._asked, rng)
 
-    def next_round(self, history: Sequence[Tried[Row]]) -> int | None:
+    def next_round(self, history: History[Row]) -> int | None:
         """The number of the trial that goes on; None: a new one is to come, or nothing."""
         if self._oracle is None or self._asked is None:
             return None
-        result = history[self._number_of[self._asked.trial_id]]
+        result = history.trials[self._number_of[self._asked.trial_id]]
         began = self._asked.hyperparameters.values["tuner/initial_epoch"]
         failed = result.status is TrialStatus.FAILED
         self._oracle.tell(self._asked, None if failed else max(result.curve[began : self.target]))
         number = self._ask(self._oracle, history)
         return number if number < len(history) else None
 
-    def _ask(self, oracle: KerasTunerOracle, history: Sequence[Tried[Row]]) -> int:
-        """The number of the trial that is next, a new one's included."""
+    def _ask(self, oracle: KerasTunerOracle, history: History[Row]) -> int:
+        """The number of the next trial, which may be a new one."""
         self._asked = oracle.ask()
         number = len(history)
         if self._asked is not None:
@@ -150,9 +149,7 @@ class Hyperband(Strategy[Row]):
 
 @final
 class HyperbandRungs(EarlyStopping):
-    """The same as the other side of a replay sees it."""
-
-    name = "hyperband"
+    """Hyperband's rounds as early stopping."""
 
     def __init__(self, peer: Hyperband, epochs: int) -> None:
         super().__init__(epochs)
@@ -162,8 +159,8 @@ class HyperbandRungs(EarlyStopping):
     def rungs(self) -> tuple[int, ...]:
         return (self.peer.target,)
 
-    def promote(self, trials: Sequence[Tried[Any]], *, more: bool) -> int | None:
-        return self.peer.next_round(trials)
+    def promote(self, history: History[Any], *, more: bool) -> int | None:
+        return self.peer.next_round(history)
 
     def target(self, trained: int) -> int:
         return self.peer.target
@@ -171,9 +168,9 @@ class HyperbandRungs(EarlyStopping):
 
 @final
 class OptunaPeer(Strategy[Row]):
-    """One of Optuna's samplers, by ask and tell; accuracy and log10 of the parameters are its objectives.
+    """One of Optuna's samplers, by ask and tell; the score and log10 of the parameters are its objectives.
 
-    It is told the limit as Optuna has it: as a constraint, which is measured with a trial.
+    It is told the limit in Optuna's way: as a constraint that each trial reports.
     """
 
     def __init__(self, space: TableSpace, budget: Budget, sampler: str, options: Mapping[str, Any]) -> None:
@@ -182,7 +179,7 @@ class OptunaPeer(Strategy[Row]):
         self._study: Any = None
         self._trials: list[Any] = []
 
-    def propose(self, history: Sequence[Tried[Row]], count: int, rng: random.Random) -> list[Row]:
+    def propose(self, history: History[Row], rng: random.Random) -> Row | None:
         import optuna
 
         if self._study is None:
@@ -191,22 +188,19 @@ class OptunaPeer(Strategy[Row]):
                 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
                 sampler = getattr(optuna.samplers, self.kind)(seed=rng.getrandbits(32), **self.options)
             self._study = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
-        for trial, result in zip(self._trials, history, strict=False):
-            self._study.tell(trial, [result.val_accuracy, math.log10(result.parameters)], skip_if_finished=True)
+        for trial, result in zip(self._trials, history.trials, strict=False):
+            self._study.tell(trial, [result.score, math.log10(result.parameters)], skip_if_finished=True)
         genes = {
             name: optuna.distributions.CategoricalDistribution(values)
             for name, values in self.space.genes().items()
             if len(values) > 1
         }
-        proposals: list[Row] = []
-        most = self.budget.max_parameters
-        for _ in range(count):
-            trial = self._study.ask(genes)
-            self._trials.append(trial)
-            proposals.append(self.space.build({name: value for name, value in trial.params.items() if value}, rng))
-            if most is not None:
-                trial.set_constraint("parameters", math.log10(proposals[-1].parameters / most))
-        return proposals
+        asked = self._study.ask(genes)
+        self._trials.append(asked)
+        row = self.space.build({name: value for name, value in asked.params.items() if value}, rng)
+        if (most := self.budget.max_parameters) is not None:
+            asked.set_constraint("parameters", math.log10(row.parameters / most))
+        return row
 
 
 PEERS: dict[str, Callable[[TableSpace, Budget], Strategy[Row]]] = {
@@ -218,8 +212,8 @@ PEERS: dict[str, Callable[[TableSpace, Budget], Strategy[Row]]] = {
 """By the name that the benchmark takes."""
 
 
-PEERS_THAT_STOP = {"keras-tuner-hyperband": HyperbandRungs.name}
-"""Peers with early stopping of their own, by the name that the benchmark takes, and what that is called."""
+PEERS_THAT_STOP = {"keras-tuner-hyperband": "hyperband"}
+"""Peers with early stopping of their own, by the name that the benchmark takes; and the name of that."""
 
 
 def make_contestant(name: str, space: TableSpace, budget: Budget) -> tuple[Strategy[Row], EarlyStopping | None]:
@@ -227,7 +221,7 @@ def make_contestant(name: str, space: TableSpace, budget: Budget) -> tuple[Strat
 
     Raises:
         StrategyError: there is none of that name.
-        TableError: a peer needs the accuracy after each epoch and the table has it not.
+        TableError: a peer needs the score after each epoch, and the table does not have it.
     """
     if name in PEERS_THAT_STOP:
         peer = Hyperband(space, budget)

@@ -10,11 +10,12 @@ from functools import lru_cache
 from typing import final
 
 from nas.architecture import Budget
-from nas.benchmark.score import Truth
 from nas.benchmark.table import Row
+from nas.benchmark.truth import Truth
+from nas.objectives import Cost
 from nas.results.pareto import ParetoFront
 from nas.results.trial import TrialStatus
-from nas.strategies import Strategy
+from nas.strategies import History, Strategy
 from nas.strategies.early_stopping import EarlyStopping
 
 
@@ -25,7 +26,7 @@ class Replayed:
 
     number: int
     architecture: Row
-    val_accuracy: float
+    score: float
     status: TrialStatus = TrialStatus.COMPLETED
     curve: tuple[float, ...] = ()
 
@@ -41,15 +42,19 @@ class Replayed:
     def macs(self) -> int:
         return self.architecture.macs
 
-    def cost(self, name: str) -> float:
-        """As the table says."""
-        return float(getattr(self.architecture.count, name))
+    def cost(self, cost: Cost) -> float:
+        """As the table has it."""
+        return float(cost.of(self.architecture.count))
+
+    def has_cost(self, cost: Cost) -> bool:
+        """Whether the table has it."""
+        return cost.is_counted
 
 
 @final
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Run:
-    """What one replay came to.
+    """The outcome of one replay.
 
     Attributes:
         shares: of the true front's hypervolume, after the epochs of as many full trainings as were asked for.
@@ -59,8 +64,8 @@ class Run:
         infeasible: trials on a network outside the budget.
         seconds: for one proposal, mean.
         exhausted: whether the strategy had no more proposals.
-        whole_table: the share that it would have come to with every network inside the budget. Below 1 where its one
-            observation of each is noisy; a run that comes to more was lucky.
+        whole_table: the share that the run would have reached with every network inside the budget. Below 1 where its
+            one observation of each is noisy; a run that reaches more was lucky.
     """
 
     shares: tuple[float, ...]
@@ -85,8 +90,8 @@ def replay(
 ) -> Run:
     """Run a strategy on a table.
 
-    The strategy is told one noisy observation of each row, always the same in one run. What is scored is what the run
-    would have kept: the front of its observations, with the mean accuracies of these rows. Only trials that were
+    The strategy is told one noisy observation of each row, always the same in one run. The share is that of what the
+    run would have kept: the front of its observations, with the mean scores of these rows. Only trials that were
     trained in full are on it.
 
     Args:
@@ -94,27 +99,27 @@ def replay(
         early_stopping: which trials are worth their full training, and how long that is.
         truth: of the same table and budget.
         budget: limits; a proposal outside costs as many epochs as one inside, and counts as infeasible.
-        trials: counts at which to score, ascending. So many full trainings' worth of epochs are spent then; without
-            early stopping that is so many trials.
+        trials: counts at which to take the share, ascending, in full trainings' worth of epochs; without early stopping
+            that is in trials.
         most: trials that are started; None: as many as the epochs allow.
         seed: of the run's observations and of the strategy's randomness.
     """
-    history: list[Replayed] = []
+    done: list[Replayed] = []
     shares: list[float] = []
     epochs, seconds, exhausted = 0, 0.0, False
     while True:
-        more = not exhausted and (most is None or len(history) < most)
+        more = not exhausted and (most is None or len(done) < most)
+        history, row, trained = History.of(done), None, 0
         started = time.perf_counter()
         number = early_stopping.promote(history, more=more)
-        proposals: Sequence[Row] = ()
         if number is None and more:
-            proposals = strategy.propose(history, 1, random.Random(f"{seed}/{len(history)}"))
-            exhausted = not proposals
+            row = strategy.propose(history, random.Random(f"{seed}/{len(done)}"))
+            exhausted = row is None
         seconds += time.perf_counter() - started
         if number is not None:
-            row, trained = history[number].architecture, len(history[number].curve)
-        elif proposals:
-            row, number, trained = proposals[0], len(history), 0
+            row, trained = done[number].architecture, len(done[number].curve)
+        elif row is not None:
+            number = len(done)
         elif more:
             # Without new trials others may go on.
             continue
@@ -125,22 +130,22 @@ def replay(
         if not budget.admits(row.count):
             trial = replace(trial, status=TrialStatus.FAILED)
         cost = target - trained
-        # What is trained at a count has not ended there: it does not count yet.
+        # A training that ends after a count does not count there.
         reached = sum(count * early_stopping.epochs < epochs + cost for count in trials[len(shares) :])
-        shares += [_share(truth, history)] * reached
+        shares += [_share(truth, done)] * reached
         if len(shares) == len(trials):
             break
         epochs += cost
-        history[trial.number : trial.number + 1] = [trial]
-    shares += [_share(truth, history)] * (len(trials) - len(shares))
-    tried = [trial.architecture.number for trial in history]
+        done[trial.number : trial.number + 1] = [trial]
+    shares += [_share(truth, done)] * (len(trials) - len(shares))
+    tried = [trial.architecture.number for trial in done]
     return Run(
         shares=tuple(shares),
-        trials=len(history),
+        trials=len(done),
         trainings=epochs / early_stopping.epochs,
         repeats=len(tried) - len(set(tried)),
-        infeasible=sum(trial.status is TrialStatus.FAILED for trial in history),
-        seconds=seconds / max(len(history), 1),
+        infeasible=sum(trial.status is TrialStatus.FAILED for trial in done),
+        seconds=seconds / max(len(done), 1),
         exhausted=exhausted,
         whole_table=whole_table(truth, seed),
     )
@@ -159,22 +164,22 @@ def _trained(row: Row, number: int, target: int, early_stopping: EarlyStopping, 
         return full
     curve = full.curve[:target]
     status = TrialStatus.STOPPED
-    return Replayed(number=number, architecture=row, val_accuracy=max(curve), curve=curve, status=status)
+    return Replayed(number=number, architecture=row, score=max(curve), curve=curve, status=status)
 
 
 def _in_full(row: Row, number: int, seed: int) -> Replayed:
     """A row after all epochs."""
     training = _training(row, seed)
     curve = tuple(row.curves[training].values()) if row.curves else ()
-    return Replayed(number=number, architecture=row, val_accuracy=row.observations[training], curve=curve)
+    return Replayed(number=number, architecture=row, score=row.observations[training], curve=curve)
 
 
-def _share(truth: Truth, history: Sequence[Replayed]) -> float:
-    return truth.share(trial.architecture for trial in ParetoFront.of(history))
+def _share(truth: Truth, trials: Sequence[Replayed]) -> float:
+    return truth.share(trial.architecture for trial in ParetoFront.of(trials))
 
 
 def observed(row: Row, seed: int) -> float:
-    """What a run is told of a row: the accuracy of one of its trainings."""
+    """What a run is told of a row: the score of one of its trainings."""
     return row.observations[_training(row, seed)]
 
 

@@ -25,20 +25,20 @@ class Row:
         number: in the table, from 0.
         genes: its decisions; one that it does not have is left out.
         parameters: all weights.
-        accuracy: the best estimate, in [0, 1]: the mean where several seeds were trained. Scores use it.
-        observations: what single trainings gave. A strategy is told one of them.
-        test_accuracy: in [0, 1], or None.
+        score: the best estimate, in [0, 1]: the mean where several seeds were trained. Fronts are compared by it.
+        observations: the scores of single trainings. A strategy is told one of them.
+        test_score: in [0, 1], or None.
         cost_seconds: of one training, or None.
         macs: multiply-adds of one example; 0 if unknown.
-        curves: one for each observation: accuracy by epochs trained, ascending; empty if unknown.
+        curves: one for each observation: score by epochs trained, ascending; empty if unknown.
     """
 
     number: int
     genes: Genes
     parameters: int
-    accuracy: float
+    score: float
     observations: tuple[float, ...]
-    test_accuracy: float | None = None
+    test_score: float | None = None
     cost_seconds: float | None = None
     macs: int = 0
     curves: tuple[Mapping[int, float], ...] = ()
@@ -82,20 +82,20 @@ class Table:
         """Of a full training, for early stopping.
 
         Raises:
-            TableError: a row has not the accuracy after each of them.
+            TableError: a row lacks the score after one of them.
         """
         most = max((max(curve, default=0) for row in self.rows for curve in row.curves), default=0)
         if not most:
             raise TableError(
-                f"the table {self.name!r} has no accuracy after each epoch, which early stopping (Hyperband's too) "
-                f"needs; give columns accuracy@1, accuracy@2, ..., or leave early stopping out"
+                f"the table {self.name!r} has no scores by epoch, which early stopping (Hyperband's too) needs; give "
+                f"columns accuracy@1, accuracy@2, ..., or leave early stopping out"
             )
         for row in self.rows:
             for curve in row.curves or ({},):
                 missing = next((epoch for epoch in range(1, most + 1) if epoch not in curve), None)
                 if missing is not None:
                     raise TableError(
-                        f"the table {self.name!r}, row {row.number + 1}: has no accuracy after epoch {missing}, and "
-                        f"early stopping needs that of each of {most} epochs; give it, or stop nothing early"
+                        f"the table {self.name!r}, row {row.number + 1}: has no score after epoch {missing}, and early "
+                        f"stopping needs that of each of {most} epochs; give it, or leave early stopping out"
                     )
         return most

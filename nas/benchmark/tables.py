@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 
 from nas.benchmark.csv_table import read_table
 from nas.benchmark.table import Row, Table, TableError
+from nas.registry import did_you_mean
 
 SHIPPED = Path(__file__).resolve().parent / "data"
 """Compressed CSV tables; their README says where they come from."""
@@ -38,9 +38,9 @@ def resolve(name: str) -> tuple[str, ...]:
         return known[name]
     if any(name in single for single in known.values()) or Path(name).is_file():
         return (name,)
-    close = get_close_matches(name, known, n=1)
-    hint = f" (did you mean {close[0]!r}?)" if close else ""
-    raise TableError(f"there is no table {name!r}{hint}; give a .csv file, or one of {', '.join(sorted(known))}")
+    raise TableError(
+        f"there is no table {name!r}{did_you_mean(name, known)}; give a .csv file, or one of {', '.join(sorted(known))}"
+    )
 
 
 @lru_cache(maxsize=4)
@@ -58,7 +58,7 @@ def load_table(name: str) -> Table:
 
 
 def _nasbench201(data_set: str) -> Table:
-    """All 15,625 networks: validation accuracy of 2 or 3 seeds, parameters, training seconds."""
+    """All 15,625 networks: validation scores of 2 or 3 seeds, parameters, training seconds."""
     import pickle
     from importlib.util import find_spec
     from statistics import fmean
@@ -78,7 +78,7 @@ def _nasbench201(data_set: str) -> Table:
                 number=number,
                 genes={f"edge{edge}": OPERATIONS[int(digit)] for edge, digit in enumerate(digits, start=1)},
                 parameters=round(fmean(measured["model_size"]) * 1e6),
-                accuracy=fmean(observations),
+                score=fmean(observations),
                 observations=observations,
                 cost_seconds=fmean(measured["train_time"]),
             )

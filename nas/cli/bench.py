@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nas.cli.space import count_option
-from nas.cli.terminal import MaxParams, TableFormat, errors, output, print_table
+from nas.cli.terminal import MaxParams, TableFormat, count_option, errors, output, print_table
 from nas.errors import NasError
 
 if TYPE_CHECKING:
@@ -86,7 +85,7 @@ def bench(
         output.file.write(as_json(results, settings=settings))
     else:
         print_results(results)
-    # Last, so that a picture that cannot be made after all costs nobody the numbers.
+    # Last, so that the numbers are there even if the picture cannot be made.
     if plot is not None:
         draw(results, plot)
 

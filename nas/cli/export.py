@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from nas.cli.front import Name
-from nas.cli.space import count_option
-from nas.cli.terminal import MaxParams, RunsDir, TrackingUri, output
+from nas.cli.terminal import MaxParams, RunsDir, TrackingUri, count_option, output
 from nas.command_line import RUNS_DIR
 from nas.errors import NasError
 
@@ -31,7 +30,6 @@ def export(
 
     What was written is loaded again and must predict what the trained network predicts.
     """
-    from nas.reports.front_tables import test_score
     from nas.tuning import Search
 
     if sum((max_params is not None, trial is not None, best)) > 1:
@@ -40,10 +38,11 @@ def export(
     limit = count_option("--max-params", max_params)
     record = search.best(limit) if trial is None else search.trial(trial)
     report = search.export(to, trial=record.number, format=format)
-    again = test_score(record)
+    score = search.objectives.score
+    again = f"; trained again, test {score.heading} {record.test_text(score)}" if record.is_tested else ""
     output.print(
-        f"Trial {record.number} of {name!r}: {record.parameters:,} parameters, validation accuracy "
-        f"{record.val_accuracy:.2%}{again and f'; trained again, test accuracy {again}'}\n"
+        f"Trial {record.number} of {name!r}: {record.parameters:,} parameters, validation {score.heading} "
+        f"{score.text(record.score)}{again}\n"
         f"  {report.path}: {report.bytes:,} bytes; reloaded, and equal to the trained network on "
         f"{report.images_checked:,} images (largest difference {report.largest_difference:.1e})",
         markup=False,

@@ -13,7 +13,7 @@ from nas.cli.listing import complete_searches
 from nas.cli.terminal import RunsDir, TableFormat, errors, output, print_table
 from nas.command_line import RUNS_DIR, command_line
 from nas.errors import NasError
-from nas.objectives import PARAMETERS
+from nas.objectives import DEFAULT_COSTS
 from nas.results.noise import left_out, without_noise
 from nas.results.trial import TrialRecord, incomplete
 
@@ -59,30 +59,33 @@ def front(
         print_comparison([Search(name, runs_dir) for name in names], format, runs_dir)
         return
     search = Search(names[0], runs_dir)
-    if with_ and search.objectives.costs != PARAMETERS:
+    objectives = search.objectives
+    if with_ and objectives.costs != DEFAULT_COSTS:
+        known = " and ".join((objectives.score.objective, *(cost.name for cost in DEFAULT_COSTS)))
         raise NasError(
-            "--with needs a search for val_accuracy and parameters, because no more is known of a model of yours; "
+            f"--with needs a search for {known}, because no more is known of a model of yours; "
             f"received {', '.join(search.experiment.objectives)}"
         )
     if plot is not None:
         write_plot(search, plot)
-    yours = _score(search, with_) if with_ else []
+    yours = _scored(search, with_) if with_ else []
     if format is TableFormat.table:
         print_front(search, runs_dir, yours)
         return
     points = search.front
-    document = front_document(points, search=search.name, hypervolume=round(search.hypervolume, 6))
-    rows = document["points"] if format is TableFormat.json else front_rows(points)
+    document = front_document(points, objectives, search=search.name, hypervolume=round(search.hypervolume, 6))
+    rows = document["points"] if format is TableFormat.json else front_rows(points, objectives.score)
     if yours:
+        objective = objectives.score.objective
         rows = [{**row, "model": None, "dominated_by": None} for row in rows]
-        rows += [_row(rows[0] if rows else {}, model, without_noise(points)) for model in yours]
-        rows.sort(key=lambda row: (row["parameters"], -row["val_accuracy"]))
+        rows += [_row(rows[0] if rows else {}, model, without_noise(points), objective) for model in yours]
+        rows.sort(key=lambda row: (row["parameters"], -row[objective]))
     document["points"] = rows
     text = rows_csv(rows) if format is TableFormat.csv else json.dumps(document, indent=2, allow_nan=False) + "\n"
     output.file.write(text)
 
 
-def _score(search: Search, paths: list[Path]) -> list[UserModel]:
+def _scored(search: Search, paths: list[Path]) -> list[UserModel]:
     """The user's models on the search's validation split."""
     from nas.devices import import_tensorflow
     from nas.training.user_model import score_user_model
@@ -90,20 +93,20 @@ def _score(search: Search, paths: list[Path]) -> list[UserModel]:
     import_tensorflow()
     from nas.datasets import load
 
-    split = load(search.experiment.dataset).validation
-    found = [score_user_model(path, split, classes=len(search.facts.labels)) for path in paths]
+    data = load(search.experiment.dataset)
+    found = [score_user_model(path, data.validation, data.info) for path in paths]
     for model in found:
         scale = "0 to 255, as its Rescaling layer or its whole-number input asks" if model.takes_bytes else "0 to 1"
-        errors.print(f"{model.name}: scored on {len(split):,} validation images of {scale}.", markup=False)
+        errors.print(f"{model.name}: scored on {len(data.validation):,} validation images of {scale}.", markup=False)
     return found
 
 
-def _row(like: Mapping[str, Any], model: UserModel, front: ParetoFront[TrialRecord]) -> dict[str, Any]:
-    """A user's model with the keys of a trial's row; what is not known is None."""
+def _row(like: Mapping[str, Any], model: UserModel, front: ParetoFront[TrialRecord], objective: str) -> dict[str, Any]:
+    """A user's model with the keys of a trial's row, `objective` that of its score; what is not known is None."""
     return dict.fromkeys(like) | {
         "architecture": model.name,
         "parameters": model.parameters,
-        "val_accuracy": model.val_accuracy,
+        objective: model.score,
         "model": model.name,
         "dominated_by": _dominated_by(model, front),
     }
@@ -112,7 +115,7 @@ def _row(like: Mapping[str, Any], model: UserModel, front: ParetoFront[TrialReco
 def _dominated_by(model: UserModel, front: ParetoFront[TrialRecord]) -> int | None:
     """The smallest trial of the front that is at least as accurate with at most as many parameters."""
     for point in front:
-        if point.parameters <= model.parameters and point.val_accuracy >= model.val_accuracy:
+        if point.parameters <= model.parameters and point.score >= model.score:
             return point.number
     return None
 
@@ -123,9 +126,7 @@ def _verdict(model: UserModel, front: ParetoFront[TrialRecord]) -> str:
     if by is not None:
         return f"{model.name} (yours): dominated by trial {by}"
     beaten = [
-        str(point.number)
-        for point in front
-        if point.parameters >= model.parameters and point.val_accuracy <= model.val_accuracy
+        str(point.number) for point in front if point.parameters >= model.parameters and point.score <= model.score
     ]
     return f"{model.name} (yours): on the front" + (f", dominates trial {', '.join(beaten)}" if beaten else "")
 
@@ -138,10 +139,9 @@ def print_front(
     from rich.markup import escape
     from rich.table import Table
 
-    from nas.objectives import COSTS, cost_text, shown_costs
-    from nas.reports.front_tables import test_score
+    from nas.objectives import shown_costs
 
-    front = search.front
+    front, score = search.front, search.objectives.score
     points = without_noise(front)
     trials = search.trials
     others = incomplete(trials)
@@ -155,22 +155,23 @@ def print_front(
     )
     if not len(points) and not yours:
         return
-    tested = any("test_accuracy" in point.metrics for point in points)
+    tested = any(point.is_tested for point in points)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     shown = shown_costs(points.costs)
-    for heading in ("trial", *(COSTS[name] for name in shown), "val accuracy", *(["test accuracy"] if tested else [])):
+    scores = [f"val {score.heading}", *[f"test {score.heading}"] * tested]
+    for heading in ("trial", *(cost.heading for cost in shown), *scores):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("architecture", overflow="fold")
     lines = []
     for point in points:
-        test = [test_score(point)] if tested else []
-        costs = [cost_text(name, point.cost(name)) for name in shown]
-        cells = (str(point.number), *costs, f"{point.val_accuracy:.2%}", *test)
+        test = [point.test_text(score)] if tested else []
+        costs = [cost.text(point.cost(cost)) for cost in shown]
+        cells = (str(point.number), *costs, score.text(point.score), *test)
         lines.append((point.cost(points.costs[0]), "", (*cells, point.architecture.describe())))
     for model in yours:
         unknown = ("",) if tested else ()
         unmeasured = [""] * (len(shown) - 1)
-        cells = ("yours", f"{model.parameters:,}", *unmeasured, f"{model.val_accuracy:.2%}", *unknown)
+        cells = ("yours", f"{model.parameters:,}", *unmeasured, score.text(model.score), *unknown)
         lines.append((model.parameters, "bold", (*cells, escape(_verdict(model, points)))))
     for _, style, cells in sorted(lines, key=lambda line: line[0]):
         table.add_row(*cells, style=style)
@@ -180,7 +181,7 @@ def print_front(
     if not len(points):
         return
     best, name = points.best(), search.name
-    by_size = points.costs == PARAMETERS
+    by_size = points.costs == DEFAULT_COSTS
     chosen = ["--max-params", str(best.parameters)] if by_size else ["--trial", str(best.number)]
     hints = (
         (command_line("show", f"{name}/{best.number}", runs_dir=runs_dir), "one network, layer by layer"),

@@ -76,11 +76,12 @@ def _experiments() -> list[tuple[str, str]]:
 
 def _datasets(data_dir: str | None) -> list[tuple[str, str]]:
     from nas.datasets import known_datasets
+    from nas.tasks import TASKS
 
     rows = []
     for info in known_datasets(data_dir):
         size = "x".join(map(str, info.input_shape))
-        rows.append((info.name, f"{size}, {info.classes} classes"))
+        rows.append((info.name, f"{size}, {TASKS[info.task].described(info.labels)}"))
     return rows
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from nas.cli.terminal import errors
 from nas.errors import NasError
-from nas.objectives import COSTS
 
 if TYPE_CHECKING:
     from nas.tuning import Search
@@ -37,7 +36,7 @@ def write_plot(search: Search, path: Path) -> None:
     from nas.reports.front_figures import front_html, front_png, front_svg
 
     objectives = search.objectives
-    title = f"{search.name}: accuracy against {COSTS[objectives.axis]}"
+    title = f"{search.name}: {objectives.score.heading} against {objectives.axis.heading}"
     draw: dict[str, Callable[[], bytes]] = {
         ".html": lambda: front_html(search.trials, title=title, objectives=objectives).encode(),
         ".png": lambda: front_png(search.trials, title=title, objectives=objectives),

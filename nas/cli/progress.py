@@ -11,13 +11,14 @@ from rich.live import Live
 from rich.text import Text
 
 from nas.cli.terminal import errors
-from nas.objectives import PARAMETERS, cost_text, short_cost, unit
+from nas.objectives import DEFAULT_COSTS, Cost, Score
 from nas.quantity import short_count
 from nas.results.pareto import ParetoFront
 from nas.results.trial import TrialRecord, TrialStatus
+from nas.tuning.observer import Observer
 
 
-class Progress:
+class Progress(Observer):
     """Prints each finished trial, and on a terminal what is running now."""
 
     def __init__(
@@ -26,10 +27,12 @@ class Progress:
         trials: int,
         epochs: int,
         time_limit: float | None,
-        costs: tuple[str, ...] = PARAMETERS,
+        score: Score,
+        costs: tuple[Cost, ...] = DEFAULT_COSTS,
         known: Iterable[TrialRecord] = (),
     ) -> None:
-        self.trials, self.epochs, self.time_limit, self.costs = trials, epochs, time_limit, costs
+        self.trials, self.epochs, self.time_limit = trials, epochs, time_limit
+        self.score, self.costs = score, costs
         self.records = {record.number: record for record in known if record.status is not TrialStatus.RUNNING}
         self.front = ParetoFront.of(self.records.values(), costs)
         self.kept = self.done
@@ -61,8 +64,8 @@ class Progress:
         self._refresh()
 
     def on_epoch(self, record: TrialRecord, epoch: int, metrics: dict[str, float]) -> None:
-        accuracy = metrics["val_accuracy"]
-        self.now = f"trial {record.number}: {_described(record)}, epoch {epoch}/{self.epochs}, {accuracy:.2%}"
+        score = self.score.text(metrics["val_score"])
+        self.now = f"trial {record.number}: {_described(record)}, epoch {epoch}/{self.epochs}, {score}"
         self._refresh()
 
     def on_trial_end(self, record: TrialRecord) -> None:
@@ -70,9 +73,10 @@ class Progress:
         if record.completed:
             self.front = self.front.adding(record)
             mark, style = ("front", "green") if record in self.front.points else ("", "")
-            outcome = f"{record.val_accuracy:7.2%}  {mark:5}"
+            outcome = f"{self.score.text(record.score):>7}  {mark:5}"
         elif record.status is TrialStatus.STOPPED:
-            outcome, style = f"{record.val_accuracy:7.2%}  stopped at epoch {len(record.curve)}/{self.epochs}", "dim"
+            epochs = f"{len(record.curve)}/{self.epochs}"
+            outcome, style = f"{self.score.text(record.score):>7}  stopped at epoch {epochs}", "dim"
         else:
             outcome, style = f"{record.status.value.lower()}: {record.reason}", "yellow"
         errors.print(
@@ -90,7 +94,7 @@ class Progress:
         training = record.finals[-1]
         errors.print(
             f"final {done}/{total}  trial {record.number:<4} {self._costs(record)}  "
-            f"validation {training.val_accuracy:.2%}, test {training.test_accuracy:.2%}",
+            f"validation {self.score.text(training.val_score)}, test {self.score.text(training.test_score)}",
             markup=False,
             overflow="ellipsis",
             no_wrap=True,
@@ -99,9 +103,9 @@ class Progress:
         self._refresh()
 
     def _costs(self, record: TrialRecord) -> str:
-        """In columns; a latency that was not measured is left out."""
+        """In columns; a cost that was not measured is left out."""
         known = filter(record.has_cost, self.costs)
-        return "  ".join(f"{cost_text(name, record.cost(name)):>11} {unit(name)}" for name in known)
+        return "  ".join(f"{cost.text(record.cost(cost)):>11} {cost.unit}" for cost in known)
 
     def _refresh(self) -> None:
         if self.live is None:
@@ -109,8 +113,8 @@ class Progress:
         done = self.done
         parts = [f"{done}/{self.trials} trials", f"{len(self.front)} on the front"]
         if self.front.points:
-            best = self.front.best()
-            parts.append(f"best {best.val_accuracy:.2%} at {short_cost(self.costs[0], best.cost(self.costs[0]))}")
+            best, axis = self.front.best(), self.costs[0]
+            parts.append(f"best {self.score.text(best.score)} at {axis.short(best.cost(axis))}")
         elapsed = time.monotonic() - self.started
         parts.append(f"{_clock(elapsed)} so far")
         if done > self.kept:

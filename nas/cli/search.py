@@ -14,7 +14,6 @@ import typer
 from nas.cli.front import print_front
 from nas.cli.listing import complete_experiments
 from nas.cli.several_fronts import print_comparison
-from nas.cli.signals import Signals, TerminatedError
 from nas.cli.terminal import MaxParams, RunsDir, TableFormat, TrackingUri, errors, output
 from nas.command_line import RUNS_DIR, command_line, without_password
 from nas.errors import NasError
@@ -128,7 +127,7 @@ def _complete(plan: Plan, runs_dir: Path, tracking_uri: str | None, fresh: bool)
         if ended.is_done(plan.experiment):
             ended.check_succeeded()
             more = f"--trials with more than {ended.ended_trials} adds trials"
-            if folder.journal.exhausted:
+            if ended.exhausted:
                 more = "its space is used up"
             errors.print(f"The search {folder.name!r} is finished; {more}, --fresh starts over.")
             print_front(ended, runs_dir)
@@ -160,6 +159,7 @@ def _print_address(search: Search, tracking_uri: str | None) -> None:
 
 def _run(plan: Plan, runs_dir: Path, tracking_uri: str | None, fresh: bool) -> Search:
     from nas.cli.progress import Progress
+    from nas.cli.signals import Signals, TerminatedError
     from nas.tuning import SearchFolder, run
 
     experiment = plan.experiment
@@ -170,14 +170,15 @@ def _run(plan: Plan, runs_dir: Path, tracking_uri: str | None, fresh: bool) -> S
         errors.print(f"Going on with {folder.name!r} after {counted(ended, 'trial')}.")
     size = "x".join(map(str, plan.info.input_shape))
     errors.print(
-        f"Searching {plan.space.name!r} on {plan.info.name} ({size}, {plan.info.classes} classes), "
-        f"{experiment.budget.budget()}; {_trainings(experiment)}.",
+        f"Searching {plan.space.name!r} on {plan.info.name} ({size}, {plan.task.described(plan.info.labels)}), "
+        f"{experiment.budget}; {_trainings(experiment)}.",
         markup=False,
     )
     progress = Progress(
         trials=experiment.trials,
         epochs=experiment.training.epochs,
         time_limit=experiment.time_limit,
+        score=experiment.score,
         costs=experiment.costs,
         known=known,
     )
@@ -235,14 +236,15 @@ def _print_plan(plan: Plan, baseline: Plan | None) -> None:
     experiment, space = plan.experiment, plan.space
     size = "x".join(map(str, plan.info.input_shape))
     output.print(f"search    {experiment.name}")
-    output.print(f"data      {plan.info.name}: {size}, {plan.info.classes} classes", markup=False)
+    output.print(f"data      {plan.info.name}: {size}, {plan.task.described(plan.info.labels)}", markup=False)
     output.print(
         f"space     {space.name}: {space.size()} architectures, "
         f"{space.fewest_parameters:,} to {space.most_parameters:,} parameters",
         markup=False,
     )
-    output.print(f"wanted    high val_accuracy, low {', '.join(experiment.costs)}")
-    output.print(f"budget    {experiment.budget.budget()}")
+    low = ", ".join(cost.name for cost in experiment.costs)
+    output.print(f"wanted    high {experiment.score.objective}, low {low}")
+    output.print(f"budget    {experiment.budget}")
     output.print(f"strategy  {experiment.strategy}, {_trainings(experiment)}")
     if baseline is not None:
         output.print(f"baseline  {baseline.experiment.strategy}, for as many epochs, as {baseline.experiment.name}")

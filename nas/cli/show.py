@@ -12,9 +12,10 @@ import typer
 from nas.cli.terminal import Format, RunsDir, errors, output, print_table
 from nas.command_line import RUNS_DIR
 from nas.errors import NasError
+from nas.objectives import COSTS
 
 if TYPE_CHECKING:
-    from nas.architecture import Architecture
+    from nas.architecture import Architecture, Count
     from nas.results.trial import TrialRecord
 
 
@@ -92,7 +93,6 @@ def _document(architecture: Architecture, *, explain: bool = False) -> dict[str,
     from nas.architecture.explain import explain as explanations
     from nas.architecture.summary import rows
 
-    count = architecture.count
     layers = [dataclasses.asdict(row) | {"parameters": row.parameters} for row in rows(architecture)]
     if explain:
         known = {(line.block, line.layer): line for line in explanations(architecture)}
@@ -104,12 +104,18 @@ def _document(architecture: Architecture, *, explain: bool = False) -> dict[str,
     return {
         "architecture": architecture.to_dict(),
         "id": architecture.id,
+        **_numbers(architecture.count),
+        "layers": layers,
+    }
+
+
+def _numbers(count: Count) -> dict[str, int]:
+    """The counted costs of a network, and which of its parameters are trained."""
+    return {
         "parameters": count.parameters,
         "trainable": count.trainable,
         "non_trainable": count.non_trainable,
-        "macs": count.macs,
-        "activation_bytes": count.activation_bytes,
-        "layers": layers,
+        **{cost.name: cost.of(count) for cost in COSTS.values() if cost.is_counted},
     }
 
 
@@ -164,13 +170,8 @@ def _show_two(targets: list[str], found: list[Architecture], format: Format) -> 
     from nas.reports.two_networks import Side, compare
 
     left, right = found
-    numbers = {
-        "parameters": (left.count.parameters, right.count.parameters),
-        "trainable": (left.count.trainable, right.count.trainable),
-        "non_trainable": (left.count.non_trainable, right.count.non_trainable),
-        "macs": (left.count.macs, right.count.macs),
-        "activation_bytes": (left.count.activation_bytes, right.count.activation_bytes),
-    }
+    of_right = _numbers(right.count)
+    numbers = {name: (number, of_right[name]) for name, number in _numbers(left.count).items()}
     if format is Format.json:
         document = {
             "architectures": [{"target": t, **_document(a)} for t, a in zip(targets, found, strict=True)],
@@ -198,9 +199,8 @@ def _show_two(targets: list[str], found: list[Architecture], format: Format) -> 
     totals = _table(("", *targets, "ratio"), right={*targets, "ratio"})
     for name, (first, second) in numbers.items():
         ratio = f"{second / first:.3g}x" if first else ""
-        totals.add_row(
-            name.replace("non_", "non-").replace("_", " ").replace("macs", "MACs"), f"{first:,}", f"{second:,}", ratio
-        )
+        heading = COSTS[name].heading if name in COSTS else name.replace("_", "-")
+        totals.add_row(heading, f"{first:,}", f"{second:,}", ratio)
     print_table(totals)
 
 

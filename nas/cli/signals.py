@@ -9,6 +9,7 @@ from types import FrameType
 from typing import Self, final
 
 from nas.results.trial import TrialRecord
+from nas.tuning.observer import Observer
 
 _AGAIN_SECONDS = 0.1
 
@@ -18,7 +19,7 @@ class TerminatedError(KeyboardInterrupt):
 
 
 @final
-class Signals:
+class Signals(Observer):
     """Ctrl-C and SIGTERM end the block, also when what they raise is lost.
 
     Python prints and forgets what is raised while it collects garbage: here the signal is sent again instead. Libraries

@@ -10,8 +10,7 @@ import typer
 
 from nas.cli.listing import complete_spaces
 from nas.cli.show import shape_option
-from nas.cli.terminal import Format, MaxParams, output
-from nas.errors import NasError
+from nas.cli.terminal import Format, MaxParams, count_option, output
 from nas.quantity import counted
 
 if TYPE_CHECKING:
@@ -164,21 +163,6 @@ def _budget(max_params: str | None, max_macs: str | None) -> Budget:
     return Budget(
         max_parameters=count_option("--max-params", max_params), max_macs=count_option("--max-macs", max_macs)
     )
-
-
-def count_option(option: str, text: str | None) -> int | None:
-    """`20k` as a number.
-
-    Raises:
-        NasError: it is none.
-    """
-    from nas.quantity import parse_count
-
-    try:
-        number = parse_count(text)
-    except ValueError as error:
-        raise NasError(f"{option}: {error}") from None
-    return number if isinstance(number, int) else None
 
 
 def _either(values: tuple[object, ...]) -> str:

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 from rich.console import Console
 
+from nas.errors import NasError
+from nas.quantity import whole_number
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -75,8 +78,20 @@ TrackingUri = Annotated[
 MaxParams = Annotated[str | None, typer.Option("--max-params", help="Most parameters, such as 20k or 1.5M.")]
 
 
+def count_option(option: str, text: str | None) -> int | None:
+    """What was given for an option such as --max-params, as a number.
+
+    Raises:
+        NasError: it is no whole number.
+    """
+    try:
+        return None if text is None else whole_number(text)
+    except ValueError as error:
+        raise NasError(f"{option} {error}") from None
+
+
 def set_up_logging(*, debug: bool) -> None:
-    """Our own messages on stderr, nobody else's."""
+    """Our own messages on stderr, and no library's."""
     logger = logging.getLogger("nas")
     logger.setLevel(logging.DEBUG if debug else logging.INFO)
     logger.handlers = [_Handler()]

@@ -7,6 +7,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from nas.datasets import tfds_catalog, tfds_source
+from nas.datasets.embedded import DIGITS
 from nas.datasets.images import shape_of
 from nas.datasets.spec import Arrays, DatasetInfo
 from nas.datasets.tfds_prepare import install
@@ -14,16 +15,15 @@ from nas.datasets.tfds_prepare import install
 if TYPE_CHECKING:
     from nas.config import DatasetConfig
 
-INFO = DatasetInfo(name="digits", input_shape=(8, 8, 1), labels=tuple("0123456789"))
 _VERSION = "1.0.0"
 
 
 def accepts(config: DatasetConfig) -> bool:
-    return config.name == INFO.name
+    return config.name == DIGITS.name
 
 
 def peek(config: DatasetConfig) -> DatasetInfo:
-    return dataclasses.replace(INFO, input_shape=shape_of(INFO.input_shape, config))
+    return dataclasses.replace(DIGITS, input_shape=shape_of(DIGITS.input_shape, config))
 
 
 def load_arrays(config: DatasetConfig) -> Arrays:
@@ -32,13 +32,13 @@ def load_arrays(config: DatasetConfig) -> Arrays:
     Raises:
         DatasetError: the TFDS folder cannot be written.
     """
-    target = tfds_catalog.data_dir_of(config.data_dir) / INFO.name / _VERSION
+    target = tfds_catalog.data_dir_of(config.data_dir) / DIGITS.name / _VERSION
     if not tfds_catalog.is_prepared(target):
         import tensorflow_datasets as tfds
 
         tfds.disable_progress_bar()  # A second of work, once: not worth the user's screen.
         install(lambda stage: builder_class()(data_dir=stage), config.data_dir)
-    arrays = tfds_source.load_arrays(config.model_copy(update={"name": f"{INFO.name}:{_VERSION}"}))
+    arrays = tfds_source.load_arrays(config.model_copy(update={"name": f"{DIGITS.name}:{_VERSION}"}))
     return Arrays(info=peek(config), train=arrays.train)
 
 
@@ -58,8 +58,8 @@ def builder_class() -> Any:
                 description="The 1,797 images of handwritten digits that scikit-learn ships.",
                 features=tfds.features.FeaturesDict(
                     {
-                        "image": tfds.features.Image(shape=INFO.input_shape),
-                        "label": tfds.features.ClassLabel(names=INFO.labels),
+                        "image": tfds.features.Image(shape=DIGITS.input_shape),
+                        "label": tfds.features.ClassLabel(names=DIGITS.labels),
                     }
                 ),
                 supervised_keys=("image", "label"),

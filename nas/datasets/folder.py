@@ -62,13 +62,13 @@ def load_arrays(config: DatasetConfig) -> Arrays:
                     f"all images must have one size, or dataset.image_size must be set; "
                     f"{path} is {image.shape}, the first image is {info.input_shape}"
                 )
-        empty = set(range(info.classes)) - {label for _, _, label in rows} if split == "train" else set()
+        empty = set(range(len(info.labels))) - {label for _, _, label in rows} if split == "train" else set()
         if empty or not rows:
             name = labels[min(empty)] if empty else split
             raise DatasetError(f"no image of {name!r} in {config.name!r} can be read; mend or remove that folder")
         splits[split] = Split(
             images=np.stack([image for _, image, _ in rows]),
-            labels=np.array([label for _, _, label in rows], dtype=np.int64),
+            targets=np.array([label for _, _, label in rows], dtype=np.int64),
         )
     return Arrays(info=info, **splits)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nas.datasets.spec import DatasetError, Shape
+from nas.datasets.spec import DatasetError, ImageShape
 
 if TYPE_CHECKING:
     from nas.config import DatasetConfig
 
 
-def shape_of(shape: tuple[int, ...], config: DatasetConfig) -> Shape:
+def shape_of(shape: tuple[int, ...], config: DatasetConfig) -> ImageShape:
     """The shape that `adapt` gives to images of a shape `(height, width, channels)`.
 
     Raises:

@@ -29,7 +29,7 @@ def accepts(config: DatasetConfig) -> bool:
 
 
 def peek(config: DatasetConfig) -> DatasetInfo:
-    """Shape from the header of the images' array; only the labels are read.
+    """ImageShape from the header of the images' array; only the labels are read.
 
     Raises:
         DatasetError: no such file, or not the expected arrays.
@@ -56,7 +56,7 @@ def load_arrays(config: DatasetConfig) -> Arrays:
         shape = splits["train"][0].shape[1:]
         info = _info(config, archive, shape, [labels for _, labels in splits.values()])
     try:
-        made = {name: Split(images=images, labels=labels) for name, (images, labels) in splits.items()}
+        made = {name: Split(images=images, targets=labels) for name, (images, labels) in splits.items()}
     except DatasetError as error:
         raise DatasetError(f"{config.name}: {error}") from error
     return Arrays(info=info, **made)

@@ -7,25 +7,30 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from nas.datasets.spec import DatasetError
+from nas.tasks import Movement
+from nas.tasks.base import Tensor
 
 if TYPE_CHECKING:
     from nas.config import AugmentationConfig
     from nas.datasets.spec import Split
+    from nas.tasks import Task
 
 
 def batches(
     split: Split,
     *,
+    task: Task,
     batch_size: int,
     shuffle_seed: int | None,
     augmentation: AugmentationConfig | None = None,
     drop_remainder: bool = False,
     endless_after: int | None = None,
 ) -> Any:
-    """A `tf.data.Dataset` of (float32 `(batch, height, width, channels)` in [0, 1], int64 `(batch,)`).
+    """A `tf.data.Dataset` of (float32 `(batch, height, width, channels)` in [0, 1], targets `(batch, ...)`).
 
     Args:
         split: stays in memory as uint8; only the batch at hand is float.
+        task: whose targets they are.
         batch_size: images a batch; the last one may be smaller.
         shuffle_seed: another order each epoch, the same orders each run; None keeps the images' order.
         augmentation: drawn anew each epoch, the same each run; None for evaluation.
@@ -39,10 +44,10 @@ def batches(
 
     check_augmentation(split.images.shape[1:], augmentation)
     with tf.device("CPU"):
-        images, labels = on_device(split)
+        images, targets = on_device(split)
 
-    def batch(index: Any, seed: Any) -> tuple[Any, Any]:
-        return gather(images, index, augmentation=augmentation, seed=seed), tf.gather(labels, index)
+    def batch(index: Tensor, seed: Tensor) -> tuple[Tensor, Tensor]:
+        return gather(images, targets, index, task=task, augmentation=augmentation, seed=seed)
 
     positions = order(len(split), batch_size=batch_size, shuffle_seed=shuffle_seed, drop_remainder=drop_remainder)
     if endless_after is not None:
@@ -51,35 +56,35 @@ def batches(
 
 
 def padded_batches(split: Split, *, batch_size: int) -> Any:
-    """A `tf.data.Dataset` of (images, labels, weights float32 `(batch,)`), every batch of the same size.
+    """A `tf.data.Dataset` of (images, targets, weights float32 `(batch,)`), every batch of the same size.
 
     What the last batch lacks are the first images again, with weight 0 instead of 1.
     """
     import tensorflow as tf
 
     with tf.device("CPU"):
-        images, labels = on_device(split)
+        images, targets = on_device(split)
 
-    def batch(positions: Any) -> tuple[Any, Any, Any]:
+    def batch(positions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         index = positions % len(split)
         weights = tf.cast(positions < len(split), tf.float32)
-        return gather(images, index, augmentation=None, seed=None), tf.gather(labels, index), weights
+        return scaled(tf.gather(images, index)), tf.gather(targets, index), weights
 
     positions = tf.data.Dataset.range(-(-len(split) // batch_size) * batch_size).batch(batch_size, drop_remainder=True)
     return positions.map(batch, tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
 
 
-_kept: weakref.WeakKeyDictionary[Split, tuple[str, Any, Any]] = weakref.WeakKeyDictionary()
+_kept: weakref.WeakKeyDictionary[Split, tuple[str, Tensor, Tensor]] = weakref.WeakKeyDictionary()
 
 
-def on_device(split: Split) -> tuple[Any, Any]:
-    """Images and labels as tensors on the current device, copied there once for all trials."""
+def on_device(split: Split) -> tuple[Tensor, Tensor]:
+    """Images and targets as tensors on the current device, copied there once for all trials."""
     import tensorflow as tf
 
     device = tf.zeros(()).device
     kept = _kept.get(split)
     if kept is None or kept[0] != device:
-        kept = _kept[split] = (device, tf.constant(split.images), tf.constant(split.labels))
+        kept = _kept[split] = (device, tf.constant(split.images), tf.constant(split.targets))
     return kept[1:]
 
 
@@ -100,14 +105,30 @@ def order(images: int, *, batch_size: int, shuffle_seed: int | None, drop_remain
     return tf.data.Dataset.zip((positions, seeds))
 
 
-def gather(images: Any, positions: Any, *, augmentation: AugmentationConfig | None, seed: Any) -> Any:
-    """The float32 images in [0, 1] at `positions` `(batch,)` of a uint8 tensor, augmented."""
+def gather(
+    images: Tensor,
+    targets: Tensor,
+    positions: Tensor,
+    *,
+    task: Task,
+    augmentation: AugmentationConfig | None,
+    seed: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """The images at `positions` `(batch,)` of a uint8 tensor, augmented and scaled, and their targets, moved along."""
     import tensorflow as tf
 
-    batch = tf.gather(images, positions)
+    batch, theirs = tf.gather(images, positions), tf.gather(targets, positions)
     if augmentation is not None:
-        batch = augment(batch, augmentation, seed)
-    return tf.cast(batch, tf.float32) / 255.0
+        batch, movement = augment(batch, augmentation, seed)
+        theirs = task.move(theirs, movement)
+    return scaled(batch), theirs
+
+
+def scaled(images: Tensor) -> Tensor:
+    """What a network takes: uint8 levels as float32 in [0, 1]."""
+    import tensorflow as tf
+
+    return tf.cast(images, tf.float32) / 255.0
 
 
 def check_augmentation(shape: Sequence[int], augmentation: AugmentationConfig | None) -> None:
@@ -124,8 +145,8 @@ def check_augmentation(shape: Sequence[int], augmentation: AugmentationConfig | 
         )
 
 
-def augment(images: Any, augmentation: AugmentationConfig, seed: Any) -> Any:
-    """Each image shifted, flipped and partly blanked on its own; what moves in or is blanked is zero.
+def augment(images: Tensor, augmentation: AugmentationConfig, seed: Tensor) -> tuple[Tensor, Movement]:
+    """Each image flipped, shifted and partly blanked on its own; what moves in or is blanked is zero.
 
     Args:
         images: `(batch, height, width, channels)`, any dtype.
@@ -135,22 +156,25 @@ def augment(images: Any, augmentation: AugmentationConfig, seed: Any) -> Any:
     import tensorflow as tf
 
     if not (augmentation.flip or augmentation.shift or augmentation.cutout):
-        return images
+        return images, Movement()
     height, width = images.shape[1:3]
     count = tf.shape(images)[0]
     seeds = tf.unstack(tf.random.split(tf.cast(seed, tf.int32), 5))
 
-    def draw(which: int, low: int, high: int) -> Any:
+    def draw(which: int, low: int, high: int) -> Tensor:
         """One integer in [low, high) an image, `(batch, 1)`."""
         return tf.random.stateless_uniform((count, 1), seeds[which], low, high, tf.int32)
 
+    flipped = down = right = None
     if augmentation.flip:
-        flipped = tf.cast(draw(0, 0, 2), tf.bool)[:, :, None, None]
-        images = tf.where(flipped, tf.reverse(images, axis=[2]), images)
+        flipped = tf.cast(draw(0, 0, 2), tf.bool)
+        images = tf.where(flipped[:, :, None, None], tf.reverse(images, axis=[2]), images)
     if reach := augmentation.shift:
         images = tf.pad(images, [[0, 0], [reach, reach], [reach, reach], [0, 0]])
-        images = tf.gather(images, tf.range(height) + draw(1, 0, 2 * reach + 1), axis=1, batch_dims=1)
-        images = tf.gather(images, tf.range(width) + draw(2, 0, 2 * reach + 1), axis=2, batch_dims=1)
+        rows, columns = draw(1, 0, 2 * reach + 1), draw(2, 0, 2 * reach + 1)
+        images = tf.gather(images, tf.range(height) + rows, axis=1, batch_dims=1)
+        images = tf.gather(images, tf.range(width) + columns, axis=2, batch_dims=1)
+        down, right = reach - rows, reach - columns
     if side := augmentation.cutout:
         # The square's centre is anywhere in the image, so at an edge a part of it is blanked.
         rows = tf.range(height) - draw(3, 0, height) + side // 2
@@ -158,4 +182,5 @@ def augment(images: Any, augmentation: AugmentationConfig, seed: Any) -> Any:
         inside_rows, inside_columns = (rows >= 0) & (rows < side), (columns >= 0) & (columns < side)
         inside = inside_rows[:, :, None, None] & inside_columns[:, None, :, None]
         images = tf.where(inside, tf.zeros_like(images), images)
-    return images
+    first = [None if each is None else each[:, 0] for each in (flipped, down, right)]
+    return images, Movement(flipped=first[0], down=first[1], right=first[2])

@@ -1,10 +1,11 @@
-"""Where data sets come from: one module a source, asked in this order."""
+"""Where data sets come from: one module a source."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
 from nas.datasets import digits, folder, npz, splits, tfds_source
+from nas.registry import Registry
 
 if TYPE_CHECKING:
     from nas.config import DatasetConfig
@@ -18,18 +19,19 @@ class Source(Protocol):
         """Whether `config.name` means something to this source."""
 
     def peek(self, config: DatasetConfig) -> DatasetInfo:
-        """Shape and labels, without TensorFlow and without reading all images."""
+        """ImageShape and labels, without TensorFlow and without reading all images."""
 
     def load_arrays(self, config: DatasetConfig) -> Arrays:
         """All images, in an order that never changes."""
 
 
-SOURCES: tuple[Source, ...] = (
-    digits,
-    npz,
-    folder,
-    tfds_source,  # accepts everything: stays last
-)
+SOURCES: Registry[Source] = Registry("source of data")
+"""Asked from the last to the first, which takes what no other wants: a TFDS name, or an error that says so."""
+
+SOURCES.add("tfds", tfds_source)
+SOURCES.add("folder", folder)
+SOURCES.add("npz", npz)
+SOURCES.add("digits", digits)
 
 
 def load(config: DatasetConfig) -> DatasetSpec:
@@ -42,7 +44,7 @@ def load(config: DatasetConfig) -> DatasetSpec:
 
 
 def peek(config: DatasetConfig) -> DatasetInfo:
-    """Shape and labels of a data set; TensorFlow is not imported.
+    """ImageShape and labels of a data set; TensorFlow is not imported.
 
     Raises:
         DatasetError: unknown, not on this machine, or unfit.
@@ -51,4 +53,4 @@ def peek(config: DatasetConfig) -> DatasetInfo:
 
 
 def _source(config: DatasetConfig) -> Source:
-    return next(source for source in SOURCES if source.accepts(config))
+    return next(source for source in reversed([*SOURCES.values()]) if source.accepts(config))

@@ -1,4 +1,4 @@
-"""A labelled set of images: what it looks like, and its three disjoint splits."""
+"""Images and their targets: what they look like, and their three disjoint splits."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas.errors import NasError
+from nas.tasks import DEFAULT_TASK, TASKS, TargetError
 
 if TYPE_CHECKING:
     import numpy as np
 
-Shape = tuple[int, int, int]
+ImageShape = tuple[int, int, int]
 """`(height, width, channels)` of one image, channels last, no batch axis."""
 
 
@@ -41,67 +42,63 @@ class DatasetInfo:
     Attributes:
         name: as a user would write it; with the version for TFDS data sets.
         input_shape: `(height, width, channels)`.
-        labels: class names; an image's label is a position in this tuple.
+        labels: class names; a class is a position in this tuple.
+        task: what its targets are for; a key of `nas.tasks.TASKS`.
 
     Raises:
-        DatasetError: a side below 1, or fewer than two classes.
+        DatasetError: a side below 1, or names of classes that the task cannot have.
     """
 
     name: str
-    input_shape: Shape
+    input_shape: ImageShape
     labels: tuple[str, ...]
+    task: str = DEFAULT_TASK.name
 
     def __post_init__(self) -> None:
         if len(self.input_shape) != 3 or min(self.input_shape) < 1:
             raise DatasetError(
                 f"images must be (height, width, channels), all at least 1; {self.name!r} has {self.input_shape}"
             )
-        if self.classes < 2:
-            raise DatasetError(
-                f"at least two classes are needed to learn anything; {self.name!r} has {self.classes}: {self.labels}"
-            )
-
-    @property
-    def classes(self) -> int:
-        return len(self.labels)
+        try:
+            TASKS[self.task].check_labels(self.labels, repr(self.name))
+        except TargetError as error:
+            raise DatasetError(str(error)) from None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Split:
-    """Images and their labels, in memory.
+    """Images and their targets, in memory.
 
     Attributes:
         images: uint8 `(n, height, width, channels)`, 0..255.
-        labels: int64 `(n,)`.
+        targets: of the task, `(n, ...)`; class labels are int64 `(n,)`.
 
     Raises:
-        DatasetError: another dtype or rank, no images, or not one label an image.
+        DatasetError: another dtype or rank of images, no images, or not one target an image.
     """
 
     images: np.ndarray
-    labels: np.ndarray
+    targets: np.ndarray
 
     def __post_init__(self) -> None:
-        images, labels = self.images, self.labels
+        images, targets = self.images, self.targets
         if images.dtype != "uint8" or images.ndim != 4:
             raise DatasetError(
                 f"images must be uint8 (n, height, width, channels); received {images.dtype} {images.shape}"
             )
-        if labels.dtype != "int64" or labels.ndim != 1:
-            raise DatasetError(f"labels must be int64 (n,); received {labels.dtype} {labels.shape}")
-        if len(images) != len(labels):
+        if len(images) != len(targets):
             raise DatasetError(
-                f"each image needs one label; received {len(images):,} images and {len(labels):,} labels"
+                f"each image needs one target; received {len(images):,} images and {len(targets):,} targets"
             )
         if not len(images):
             raise DatasetError("a split needs at least one image; received none")
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.images)
 
     def take(self, indices: np.ndarray) -> Split:
         """The images at `indices`, int `(m,)`, in that order."""
-        return Split(images=self.images[indices], labels=self.labels[indices])
+        return Split(images=self.images[indices], targets=self.targets[indices])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -109,7 +106,7 @@ class Arrays:
     """What a source brings: images for training, and the other splits where the data set has its own.
 
     Raises:
-        DatasetError: a split whose images or labels contradict `info`.
+        DatasetError: a split whose images or targets contradict `info`.
     """
 
     info: DatasetInfo
@@ -126,7 +123,7 @@ class DatasetSpec:
     """Three disjoint splits. The search sees `train` and `validation`; `test` is for the final score only.
 
     Raises:
-        DatasetError: a split whose images or labels contradict `info`.
+        DatasetError: a split whose images or targets contradict `info`.
     """
 
     info: DatasetInfo
@@ -146,8 +143,7 @@ def _check(info: DatasetInfo, splits: dict[str, Split | None]) -> None:
             raise DatasetError(
                 f"all images of {info.name!r} must be {info.input_shape}; its {name} split has {split.images.shape[1:]}"
             )
-        low, high = int(split.labels.min()), int(split.labels.max())
-        if low < 0 or high >= info.classes:
-            raise DatasetError(
-                f"labels of {info.name!r} must lie in 0..{info.classes - 1}; its {name} split has {low}..{high}"
-            )
+        try:
+            TASKS[info.task].check_targets(split.targets, info.labels, f"the {name} split of {info.name!r}")
+        except TargetError as error:
+            raise DatasetError(str(error)) from None

@@ -1,4 +1,4 @@
-"""Which image is in which split: disjoint, by class where possible, fixed by a seed."""
+"""Which image is in which split: disjoint, with a share of each stratum where possible, fixed by a seed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nas.datasets.spec import Arrays, DatasetError, DatasetSpec
+from nas.tasks import TASKS
 
 if TYPE_CHECKING:
     from nas.config import DatasetConfig
@@ -25,35 +26,31 @@ def split(arrays: Arrays, config: DatasetConfig) -> DatasetSpec:
         DatasetError: too few images for the fractions that are asked for.
     """
     train, validation, test = arrays.train, arrays.validation, arrays.test
+    task = TASKS[arrays.info.task]
     if test is None:
-        rest, drawn = draw(train.labels, _share(len(train), config.test_fraction), (config.split_seed, _TEST))
+        rest, drawn = draw(
+            task.strata(train.targets), _share(len(train), config.test_fraction), (config.split_seed, _TEST)
+        )
         train, test = train.take(rest), train.take(drawn)
     if validation is None:
         count = _share(len(train), config.validation_fraction)
-        rest, drawn = draw(train.labels, count, (config.split_seed, _VALIDATION))
+        rest, drawn = draw(task.strata(train.targets), count, (config.split_seed, _VALIDATION))
         train, validation = train.take(rest), train.take(drawn)
     if config.train_limit is not None and config.train_limit < len(train):
-        train = train.take(draw(train.labels, config.train_limit, (config.split_seed, _LIMIT))[1])
+        train = train.take(draw(task.strata(train.targets), config.train_limit, (config.split_seed, _LIMIT))[1])
     for name, part in (("train", train), ("validation", validation), ("test", test)):
-        absent = np.setdiff1d(np.arange(arrays.info.classes), part.labels)
-        if len(absent):
-            some = ", ".join(repr(arrays.info.labels[label]) for label in absent[:3]) + ", ..." * (len(absent) > 3)
+        if lacking := task.lacking(part.targets, arrays.info.labels):
             logger.warning(
-                "%s: the %s images lack %d of the %d classes (%s); add images of each, or take it out",
-                arrays.info.name,
-                name,
-                len(absent),
-                arrays.info.classes,
-                some,
+                "%s: the %s images lack %s; add images of each, or take it out", arrays.info.name, name, lacking
             )
     return DatasetSpec(info=arrays.info, train=train, validation=validation, test=test)
 
 
-def draw(labels: np.ndarray, count: int, seed: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """`count` random positions of `labels`, each class in proportion to its size, to the nearest image.
+def draw(strata: np.ndarray, count: int, seed: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """`count` random positions, of each stratum in proportion to its size, to the nearest image.
 
     Args:
-        labels: int `(n,)`.
+        strata: int `(n,)`: whose share a split has, such as class labels.
         count: 0..n.
         seed: fixes the draw, on every machine and under every numpy.
 
@@ -61,14 +58,14 @@ def draw(labels: np.ndarray, count: int, seed: tuple[int, int]) -> tuple[np.ndar
         The positions left and the positions drawn, both ascending.
     """
     # Raw bits and a stable sort: numpy promises those streams for good, but not those of its shuffle.
-    order = np.argsort(np.random.PCG64(seed).random_raw(len(labels)), kind="stable")
-    by_class = np.argsort(labels[order], kind="stable")
-    _, starts, sizes = np.unique(labels[order][by_class], return_index=True, return_counts=True)
-    rank = np.arange(len(labels)) - np.repeat(starts, sizes)
-    # An image's height in its class, in (0, 1): the lowest `count` heights are a share of every class.
-    height = np.empty(len(labels))
-    height[by_class] = (rank + 0.5) / np.repeat(sizes, sizes)
-    drawn = np.zeros(len(labels), dtype=bool)
+    order = np.argsort(np.random.PCG64(seed).random_raw(len(strata)), kind="stable")
+    grouped = np.argsort(strata[order], kind="stable")
+    _, starts, sizes = np.unique(strata[order][grouped], return_index=True, return_counts=True)
+    rank = np.arange(len(strata)) - np.repeat(starts, sizes)
+    # An image's height in its stratum, in (0, 1): the lowest `count` heights are a share of every stratum.
+    height = np.empty(len(strata))
+    height[grouped] = (rank + 0.5) / np.repeat(sizes, sizes)
+    drawn = np.zeros(len(strata), dtype=bool)
     drawn[order[np.argsort(height, kind="stable")[:count]]] = True
     return np.flatnonzero(~drawn), np.flatnonzero(drawn)
 

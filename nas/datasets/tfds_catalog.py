@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import re
@@ -12,8 +11,10 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nas.datasets.embedded import DIGITS
 from nas.datasets.images import shape_of
 from nas.datasets.spec import DatasetError, DatasetInfo, expanded
+from nas.registry import did_you_mean
 
 if TYPE_CHECKING:
     from nas.config import DatasetConfig
@@ -67,16 +68,15 @@ def find(config: DatasetConfig) -> Prepared:
 def known_datasets(data_dir: str | Path | None = None) -> list[DatasetInfo]:
     """The image data sets that are ready on this machine: the embedded digits, then what TFDS has prepared."""
     from nas.config import DatasetConfig
-    from nas.datasets.digits import INFO
 
     root = data_dir_of(data_dir)
-    known = [INFO]
+    known = [DIGITS]
     for path in _all(root):
         try:
             info = _read(path, root, DatasetConfig(name=path.name)).info
         except DatasetError:
             continue  # No image classification: nothing this project could search on.
-        if not info.name.startswith(f"{INFO.name}:"):
+        if not info.name.startswith(f"{DIGITS.name}:"):
             known.append(info)
     return known
 
@@ -86,28 +86,24 @@ def is_prepared(path: Path) -> bool:
     return (path / "dataset_info.json").is_file()
 
 
-def nearest(name: str, candidates: Iterable[str] = ()) -> str | None:
-    """What somebody may have meant: the name of one of TFDS' data sets or of the candidates, or None."""
+def hint(name: str, candidates: Iterable[str] = ()) -> str:
+    """What a user may have meant: the name of one of TFDS' data sets or of the candidates; "" if none is near."""
     import tensorflow_datasets as tfds
 
-    known = [*tfds.list_builders(with_community_datasets=False), *candidates]
-    return next(iter(difflib.get_close_matches(name.lower(), known, n=1)), None)
+    return did_you_mean(name.lower(), [*tfds.list_builders(with_community_datasets=False), *candidates])
 
 
 def _absent(name: str, root: Path) -> str:
     import tensorflow_datasets as tfds
 
-    from nas.datasets.digits import INFO
-
     references = [_reference(path, root) for path in _all(root)]
-    ready = [INFO.name, *(each for each in references if not each.startswith(f"{INFO.name}:"))]
+    ready = [DIGITS.name, *(each for each in references if not each.startswith(f"{DIGITS.name}:"))]
     match = _REFERENCE.fullmatch(name)
     if not match or match["name"] not in tfds.list_builders(with_community_datasets=False):
-        near = nearest(name, ready)
-        hint = f"did you mean {near!r}?" if near else f"ready here: {', '.join(ready)}"
+        near = hint(name, ready) or f"; ready here: {', '.join(ready)}"
         return (
-            f"a data set is {INFO.name!r}, a TFDS name, a folder of class folders or an .npz file; "
-            f"{name!r} is none of these; {hint}"
+            f"a data set is {DIGITS.name!r}, a TFDS name, a folder of class folders or an .npz file; "
+            f"{name!r} is none of these{near}"
         )
     return (
         f"TFDS data set {name!r} is not prepared in {root}; run `nas datasets prepare {name}` with a network, add "

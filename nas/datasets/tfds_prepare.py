@@ -54,9 +54,8 @@ def tfds_builder(name: str, data_dir: Path) -> Any:
     try:
         return tfds.builder(name, data_dir=data_dir, try_gcs=False)
     except tfds.core.registered.DatasetNotFoundError as error:
-        near = tfds_catalog.nearest(name)
-        hint = f"did you mean {near!r}?" if near else "its names are at https://www.tensorflow.org/datasets/catalog"
-        raise DatasetError(f"TFDS has no data set {name!r}; {hint}") from error
+        hint = tfds_catalog.hint(name) or "; its names are at https://www.tensorflow.org/datasets/catalog"
+        raise DatasetError(f"TFDS has no data set {name!r}{hint}") from error
     except (ValueError, AssertionError) as error:
         raise DatasetError(f"TFDS refuses {name!r}: {_first_line(error)}") from error
 

@@ -18,11 +18,11 @@ _SPLITS = ("train", "validation", "test")
 
 
 def accepts(config: DatasetConfig) -> bool:  # noqa: ARG001
-    return True  # Asked last: what no other source wants is a TFDS name, or an error that says so.
+    return True
 
 
 def peek(config: DatasetConfig) -> DatasetInfo:
-    """Shape and labels from the JSON files beside the records.
+    """ImageShape and labels from the JSON files beside the records.
 
     Raises:
         DatasetError: not prepared, not known, or no image classification.
@@ -70,4 +70,4 @@ def _read(builder: Any, split: str, prepared: tfds_catalog.Prepared, config: Dat
         for some, theirs in batches.as_numpy_iterator():
             images[done : done + len(some)], labels[done : done + len(some)] = some, theirs
             done += len(some)
-    return Split(images=images, labels=labels)
+    return Split(images=images, targets=labels)

@@ -1,4 +1,4 @@
-"""Which accelerators a search may use, and how they are dealt out to its worker processes."""
+"""Which accelerators a search may use, and how they are dealt to its worker processes."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ def find_accelerators(experiment: ExperimentConfig) -> Accelerators:
     return Accelerators(kind="cpu")
 
 
-def places(found: Accelerators, *, per_trial: int, trials_per_gpu: int) -> tuple[VisibleDevices, ...]:
-    """Where trials may run at the same time; a single place on the CPU, which takes any number of them.
+def deal(found: Accelerators, *, per_trial: int, trials_per_gpu: int) -> tuple[VisibleDevices, ...]:
+    """What each trial of those that run at the same time may use; on the CPU one item, for any number of trials.
 
     Args:
         found: what there is.
@@ -108,7 +108,7 @@ def share_bytes(memory_bytes: int | None, trials: int) -> int | None:
     """Of a GPU's memory, for TensorFlow in each process; None for a process that has the GPU to itself.
 
     Raises:
-        NasError: nobody knows the memory, or it is too little.
+        NasError: the memory is not known, or it is too little.
     """
     if trials == 1:
         return None
@@ -141,10 +141,10 @@ def check(experiment: ExperimentConfig, kind: str) -> None:
         raise NasError(
             "training.precision: a TPU multiplies bfloat16, not float16; received mixed_float16; use mixed_bfloat16"
         )
-    if jax and experiment.measures_latency:
+    if jax and experiment.measured:
         raise NasError(
-            f"latency_ms: it is measured on the exported TensorFlow model, which workers on JAX do not have; received "
-            f"device {kind!r}; use cpu or gpu, or limit macs instead"
+            f"{experiment.measured[0].name}: it is measured on the exported TensorFlow model, which workers on JAX do "
+            f"not have; received device {kind!r}; use cpu or gpu, or limit macs instead"
         )
     if jax and experiment.workers == 0:
         raise NasError(

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from nas.architecture.architecture import Architecture
-from nas.architecture.layers import Conv2D, Dense
+from nas.architecture.layers.facets import Mixed
 
 LANES = 128
 """Columns of the matrix unit; output channels are padded to a multiple of them."""
@@ -36,7 +36,7 @@ def matrix_unit_use(networks: Iterable[Architecture]) -> MatrixUnitUse:
         count += 1
         total = max(network.count.macs, 1)
         for _, node in network.nodes():
-            if isinstance(node.layer, Conv2D | Dense):
+            if isinstance(node.layer.channels, Mixed):
                 channels = node.shape[-1]
                 rounds += node.count.macs / total * (channels % ROUND == 0)
                 fills += node.count.macs / total * channels / (-(-channels // LANES) * LANES)

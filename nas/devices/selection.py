@@ -39,6 +39,11 @@ class Devices:
         """Parts of a batch, each of which a device trains on."""
         return len(self.names)
 
+    @property
+    def tensorflow_replicas(self) -> int:
+        """Parts of a batch that a `tf.distribute` strategy gives to as many copies of a step; JAX has one step."""
+        return self.replicas if self.runtime == "tensorflow" else 1
+
     @contextmanager
     def scope(self) -> Iterator[None]:
         """Build, compile and fit inside."""

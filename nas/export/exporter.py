@@ -19,13 +19,17 @@ import numpy.typing as npt
 from nas import __version__
 from nas.export.format import FORMATS, ExportError, ExportFormat
 from nas.reports.network_diagram import diagram
-from nas.training.model import Weights, probabilities, rebuild
+from nas.tasks import TASKS, Task
+from nas.training.model import Weights, answers_of, rebuild
 
 if TYPE_CHECKING:
     from nas.architecture import Architecture
 
 CARD = "export.json"
 """The file that marks a folder as an export of ours, which a later export may replace."""
+
+PICTURED = 18
+"""Images in the picture of predictions."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +38,7 @@ class ExportReport:
 
     Attributes:
         bytes: of all files together.
-        largest_difference: of a class probability, over all images.
+        largest_difference: of an answer, over all images.
         images_checked: how many images were compared.
     """
 
@@ -52,22 +56,24 @@ def export(
     labels: Sequence[str],
     to: Path,
     check_images: npt.NDArray[np.uint8],
+    check_targets: npt.NDArray[Any] | None = None,
     format: str = "savedmodel",
     inherited_from: int | None = None,
 ) -> ExportReport:
-    """Writes a trained network into the folder `to`, with `labels.txt`, `architecture.json`, `export.json`
-    and the drawing `architecture.svg`.
+    """Writes a trained network into the folder `to`, with `architecture.json`, `export.json`, the drawing
+    `architecture.svg`, `labels.txt` if there are classes, and `predictions.svg` if targets are given.
 
     The network is rebuilt in float32 from its specification, whatever precision it was trained in.
 
     Args:
         architecture: the specification.
         weights: as trained, in the order of `keras.Model.get_weights()`.
-        labels: one name a class, in the order of the probabilities.
+        labels: names of the classes, as the data set has them.
         to: a folder that is absent, empty, or an earlier export, which is replaced. An export that is killed while it
             replaces one may leave it in `.NAME.old-*` beside the folder; the next export puts it back first.
         check_images: uint8 `(n, height, width, channels)`, n > 0, on which the export must predict what the trained
             model predicts.
+        check_targets: of these images, for a picture of some predictions; None: they are not known.
         format: a key of `FORMATS`.
         inherited_from: the trial with whose weights the training began, for `export.json`; None: it began from random
             ones.
@@ -77,21 +83,29 @@ def export(
             the destination is as it was.
         NasError: the weights are not this architecture's.
     """
-    writer = _format(format)
-    _check_input(architecture, labels, check_images)
+    writer = FORMATS.find(format)
+    _check_images(architecture, check_images)
     to = to.resolve()
     _recover(to)
     _check_destination(to)
+    task = TASKS[architecture.head.task]
     model = rebuild(architecture, weights)
-    expected = probabilities(model, check_images)
+    expected = answers_of(architecture, model, check_images)
+    if problem := task.check_answers(expected.shape[1:], labels):
+        raise ExportError(f"the network {problem}; pass the labels of the data set it was trained on")
     stage: Path | None = None
     try:
         to.parent.mkdir(parents=True, exist_ok=True)
         stage = Path(tempfile.mkdtemp(dir=to.parent, prefix=f".{to.name}.export-"))
         stage.chmod(0o755)  # mkdtemp's 0700 would keep a model server of another user out
-        _write(writer, model, stage, labels=labels)
-        difference = _compare(writer, expected, writer.predict(stage, check_images))
-        (stage / "labels.txt").write_text("".join(f"{' '.join(label.split())}\n" for label in labels), "utf-8")
+        _write(writer, architecture, model, stage)
+        difference = _compare(writer, task, expected, writer.predict(architecture, stage, check_images))
+        if labels:
+            (stage / "labels.txt").write_text("".join(f"{' '.join(label.split())}\n" for label in labels), "utf-8")
+        if check_targets is not None:
+            some = slice(PICTURED)
+            picture = task.picture(check_images[some], check_targets[some], expected[some], labels)
+            (stage / "predictions.svg").write_text(picture, "utf-8")
         (stage / "architecture.json").write_text(architecture.to_json() + "\n", "utf-8")
         (stage / "architecture.svg").write_text(diagram(architecture).svg(), "utf-8")
         card = {
@@ -118,18 +132,7 @@ def export(
     )
 
 
-def _format(name: str) -> ExportFormat:
-    if name not in FORMATS:
-        raise ExportError(f"Unknown export format {name!r}; use one of: {', '.join(sorted(FORMATS))}.")
-    return FORMATS[name]
-
-
-def _check_input(architecture: Architecture, labels: Sequence[str], check_images: npt.NDArray[np.uint8]) -> None:
-    if len(labels) != architecture.classes:
-        raise ExportError(
-            f"An export needs one label a class: the network has {architecture.classes} classes, "
-            f"received {len(labels)} labels. Pass the labels of the data set it was trained on."
-        )
+def _check_images(architecture: Architecture, check_images: npt.NDArray[np.uint8]) -> None:
     if check_images.dtype != np.uint8 or check_images.shape[1:] != tuple(architecture.input_shape):
         raise ExportError(
             f"The images to check must be uint8 of shape (n, {', '.join(map(str, architecture.input_shape))}); "
@@ -165,37 +168,35 @@ def _check_destination(to: Path) -> None:
         )
 
 
-def _write(writer: ExportFormat, model: Any, folder: Path, *, labels: Sequence[str]) -> None:
+def _write(writer: ExportFormat, architecture: Architecture, model: Any, folder: Path) -> None:
     import tensorflow as tf
 
     try:
-        writer.write(model, folder, labels=labels)
+        writer.write(architecture, model, folder)
     except tf.errors.OpError as error:  # TensorFlow's own file errors: a full disk, a missing permission
         raise OSError(error.message.splitlines()[0]) from error
 
 
-def _compare(writer: ExportFormat, expected: npt.NDArray[np.float32], received: npt.NDArray[np.float32]) -> float:
-    """The largest difference of a probability.
+def _compare(
+    writer: ExportFormat, task: Task, expected: npt.NDArray[np.float32], received: npt.NDArray[np.float32]
+) -> float:
+    """The largest difference of an answer.
 
     Raises:
-        ExportError: it exceeds the format's tolerance, or an image changes its class without having been tied.
+        ExportError: the export answers something else.
     """
     if received.shape != expected.shape:
         raise ExportError(
-            f"The {writer.name} export answers with shape {received.shape} instead of {expected.shape}; "
-            "nothing was written."
+            f"the {writer.name} export answers with shape {received.shape} instead of {expected.shape}; nothing was "
+            f"written"
         )
-    difference = float(np.abs(received - expected).max())
-    first, second = np.sort(expected, axis=1)[:, :-3:-1].T if expected.shape[1] > 1 else (expected, expected)
-    changed = (received.argmax(axis=1) != expected.argmax(axis=1)) & (first - second > 2e-5)
-    # Written so that a difference that is not a number fails too.
-    if not difference <= writer.tolerance or changed.any():
+    agreement = task.compare(expected, received, tolerance=writer.tolerance)
+    if agreement.problem:
         raise ExportError(
-            f"The {writer.name} export predicts something else than the trained model: probabilities differ by up "
-            f"to {difference:.2g} (allowed: {writer.tolerance:g}), and {int(changed.sum()):,} of {len(expected):,} "
-            "images change their class; nothing was written."
+            f"the {writer.name} export predicts something else than the trained model: {agreement.problem}; nothing "
+            f"was written"
         )
-    return difference
+    return agreement.largest_difference
 
 
 def _put_in_place(stage: Path, to: Path) -> None:

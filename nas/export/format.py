@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from nas.errors import NasError
+from nas.registry import Registry
+
+if TYPE_CHECKING:
+    from nas.architecture import Architecture
 
 
 class ExportError(NasError):
@@ -22,26 +25,28 @@ class ExportFormat(ABC):
 
     Attributes:
         name: as in `--format`.
-        tolerance: largest difference of a class probability from the trained model's that passes.
+        tolerance: largest difference of an answer from the trained network's that passes.
     """
 
     name: ClassVar[str]
     tolerance: ClassVar[float] = 1e-5
 
     @abstractmethod
-    def write(self, model: Any, folder: Path, *, labels: Sequence[str]) -> None:
-        """Writes the float32 `keras.Model` into an existing, empty folder."""
+    def write(self, architecture: Architecture, model: Any, folder: Path) -> None:
+        """Writes the float32 `keras.Model` of an architecture into an existing, empty folder."""
 
     @abstractmethod
-    def predict(self, folder: Path, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Loads what `write` wrote as a stranger to nas would, and returns class probabilities `(n, classes)`."""
+    def predict(
+        self, architecture: Architecture, folder: Path, images: npt.NDArray[np.uint8]
+    ) -> npt.NDArray[np.float32]:
+        """Loads what `write` wrote as a stranger to nas would, and returns the task's answers, a row an image."""
 
 
-FORMATS: dict[str, ExportFormat] = {}
+FORMATS: Registry[ExportFormat] = Registry("export format", ExportError)
 """Every format, by name."""
 
 
 def register(cls: type[ExportFormat]) -> type[ExportFormat]:
     """Class decorator: makes a format known by its name."""
-    FORMATS[cls.name] = cls()
+    FORMATS.add(cls.name, cls())
     return cls

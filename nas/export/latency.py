@@ -35,7 +35,7 @@ def latency_ms(architecture: Architecture) -> float:
     import tensorflow as tf
 
     with tempfile.TemporaryDirectory(prefix="nas-latency-") as folder, tf.device("/CPU:0"):
-        SavedModel().write(architecture.build(), Path(folder), labels=())
+        SavedModel().write(architecture, architecture.build(), Path(folder))
         loaded = tf.saved_model.load(folder)
         serve = loaded.signatures["serving_default"]
         image = tf.zeros((1, *architecture.input_shape), tf.uint8)
@@ -43,7 +43,7 @@ def latency_ms(architecture: Architecture) -> float:
         def seconds(calls: int) -> float:
             begin = time.perf_counter()
             for _ in range(calls):
-                serve(image=image)["probabilities"].numpy()
+                next(iter(serve(image=image).values())).numpy()
             return (time.perf_counter() - begin) / calls
 
         seconds(WARM_UP)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from difflib import get_close_matches
 from pathlib import Path
 
 from nas.files.yaml_file import FileError
+from nas.registry import did_you_mean
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -52,6 +52,7 @@ def _find(name: str, folder: str, what: str) -> Path:
         if path.is_file():
             return path
         raise FileError(f"there is no file {name}; give the path of another {what}, or one of {', '.join(known)}")
-    close = get_close_matches(name, known, n=1)
-    hint = f" (did you mean {close[0]!r}?)" if close else ""
-    raise FileError(f"there is no {what} {name!r}{hint}; give a path ending in .yaml, or one of {', '.join(known)}")
+    raise FileError(
+        f"there is no {what} {name!r}{did_you_mean(name, known)}; give a path ending in .yaml, or one of "
+        f"{', '.join(known)}"
+    )

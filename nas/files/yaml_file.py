@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from nas.errors import NasError
+from nas.registry import did_you_mean
 
 Path_ = tuple[str | int, ...]
 _MAXIMUM_NODES = 100_000
@@ -54,9 +54,8 @@ class YamlFile:
         """
         for key in mapping:
             if key not in known:
-                close = get_close_matches(str(key), [str(k) for k in known], n=1)
-                hint = f"did you mean {close[0]!r}? " if close else ""
-                raise self.error((*path, key), f"unknown key; {hint}there are {', '.join(sorted(known))}")
+                use = ", ".join(sorted(known))
+                raise self.error((*path, key), f"unknown key{did_you_mean(key, known)}; use one of {use}")
 
 
 def dotted(path: Path_) -> str:

@@ -16,8 +16,6 @@ from nas.training.model import Weights, precision, set_weights
 if TYPE_CHECKING:
     from nas.architecture import Architecture
 
-_ARRAYS = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Inheritance:
@@ -74,9 +72,9 @@ def inherit(parent: Architecture, parent_weights: Weights, child: Architecture, 
     if not morphism.inherited:
         return None
     arrays = {
-        id(getattr(layer, name)): array
+        id(variable): values[variable.name]
         for (_, layer), values in zip(mine, morphism.values, strict=True)
-        for name, array in values.items()
+        for variable in layer.weights
     }
     weights = [np.asarray(arrays[id(variable)], np.float32) for variable in model.weights]
     return Inheritance(
@@ -92,7 +90,4 @@ def _layers(architecture: Architecture, model: Any) -> list[tuple[Node, Any]]:
 
 
 def _values(layers: list[tuple[Node, Any]]) -> list[tuple[Node, Values]]:
-    return [
-        (node, {name: variable.numpy() for name in _ARRAYS if (variable := getattr(layer, name, None)) is not None})
-        for node, layer in layers
-    ]
+    return [(node, {variable.name: variable.numpy() for variable in layer.weights}) for node, layer in layers]

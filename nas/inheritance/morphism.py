@@ -10,29 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import assert_never, final
 
 import numpy as np
 
 from nas.architecture.arithmetic import Shape
 from nas.architecture.graph import Node
-from nas.architecture.layers import (
-    Activation,
-    Add,
-    BatchNormalization,
-    Concatenate,
-    Conv2D,
-    Dense,
-    DepthwiseConv2D,
-    Flatten,
-    Pair,
-)
+from nas.architecture.layers.facets import Channels, Mixed, Normalized, Pair
 from nas.inheritance.kernel_resizing import Array, Indices, grouped, placed, spread, ungrouped
-from nas.inheritance.tensor_facts import families, keeps, mixes_channels, passes, ranges, shortcuts, sources
+from nas.inheritance.tensor_facts import families, passes, ranges, shortcuts, sources
 from nas.inheritance.window_overlay import common_taps, offset, stride, window_size, zeros_before
-
-EPSILON = 1e-3
-"""What Keras' batch normalization adds to a variance unless it is told otherwise; our layer does not tell it."""
 
 Values = Mapping[str, Array]
 """A layer's arrays by Keras' names: `kernel`, `bias`, `gamma`, `beta`, `moving_mean`, `moving_variance`."""
@@ -136,37 +123,39 @@ class Morphism:
         """A layer that the parent has, too: its weights along the channels."""
         (node, _), (old, known) = self._child[index], self._parent[other]
         values, tensor = self.values[index], self._sources[other + 1]
-        if isinstance(node.layer, Concatenate):
+        if node.layer.channels is Channels.JOINED:
             return self._side_by_side(inputs, old, tensor)
         images = [self._as(image, source) for image, source in zip(inputs, old.inputs, strict=False)]
         channels, exact = images[0].channels, all(image.exact for image in images)
         exact = exact and node.shape[:-1] == old.shape[:-1] and node.input_shapes[0][:-1] == old.input_shapes[0][:-1]
-        match node.layer:
-            case Conv2D() | Dense():
-                kernel = ungrouped(_four_axes(known["kernel"]), getattr(old.layer, "groups", 1))
+        match node.layer.channels:
+            case Mixed(groups=groups):
+                kernel = ungrouped(_four_axes(known["kernel"]), _groups(old))
                 outputs = self._outputs(index, old.shape[-1])
-                made, seen, whole = self._kernel(node, kernel, offset(node, old), channels, outputs)
+                made, seen, whole = self._kernel(node, groups, kernel, offset(node, old), channels, outputs)
                 values["kernel"] = np.where(outputs < 0, _four_axes(values["kernel"]), made).reshape(
                     values["kernel"].shape
                 )
                 self.inherited += int(seen.sum()) * common_taps(node, old)
                 exact = exact and whole and stride(node) == stride(old)
                 channels = outputs
-            case DepthwiseConv2D(window=window):
-                kernel, whole = placed(known["kernel"], window.size, offset(node, old))
+            case Channels.FILTERED:
+                kernel, whole = placed(known["kernel"], window_size(node), offset(node, old))
                 values["kernel"] = np.where(channels[:, None] < 0, values["kernel"], kernel[:, :, channels])
                 self.inherited += int((channels >= 0).sum()) * common_taps(node, old)
                 exact = exact and whole and stride(node) == stride(old)
-            case Add():
+            case Channels.SUMMED:
                 exact = exact and len(inputs) == len(old.inputs)
                 exact = exact and all(np.array_equal(image.channels, channels) for image in images)
-            case Flatten():
+            case Channels.FLATTENED:
                 channels = _flattened(channels, node.input_shapes[0], old.input_shapes[0])
-            case BatchNormalization():
+            case Normalized():
                 pass
-            case _:
+            case Channels.ALONE | Channels.COMPARED as treatment:
                 exact = exact and (node.canonical == old.canonical or (passes(node) and passes(old)))
-                exact = exact and (not mixes_channels(node) or images[0].is_whole(old.shape[-1]))
+                exact = exact and (treatment is Channels.ALONE or images[0].is_whole(old.shape[-1]))
+            case unknown:
+                assert_never(unknown)
         return Image(tensor, channels, self._vectors(index, known, channels) and exact)
 
     def _vectors(self, index: int, known: Values, channels: Indices) -> bool:
@@ -204,42 +193,42 @@ class Morphism:
         image, values = inputs[position], self.values[index]
         channels, exact = image.channels, image.exact
         aligned = exact and node.shape[:-1] == node.input_shapes[0][:-1] and stride(node) == (1, 1)
-        match node.layer:
-            case Conv2D() | Dense():
+        match node.layer.channels:
+            case Mixed(groups=groups):
                 width = self._width(image.tensor)
                 channels = self._outputs(index, width)
                 one = np.eye(width, dtype=np.float32)[None, None]
-                kernel, _, whole = self._kernel(node, one, zeros_before(node), image.channels, channels)
+                kernel, _, whole = self._kernel(node, groups, one, zeros_before(node), image.channels, channels)
                 exact = aligned and whole
                 if exact:
                     values["kernel"] = np.where(channels < 0, _four_axes(values["kernel"]), kernel).reshape(
                         values["kernel"].shape
                     )
-            case DepthwiseConv2D(window=window):
+            case Channels.FILTERED:
                 one = np.ones((1, 1, node.shape[-1], 1), np.float32)
-                kernel, whole = placed(one, window.size, zeros_before(node))
+                kernel, whole = placed(one, window_size(node), zeros_before(node))
                 exact = aligned and whole
                 if exact:
                     values["kernel"] = kernel
-            case BatchNormalization():
+            case Normalized(epsilon=epsilon):
                 if exact:
                     # Its moving statistics begin with mean 0 and variance 1.
-                    values["gamma"] = np.full_like(values["gamma"], np.sqrt(1 + EPSILON))
-            case Add():
+                    values["gamma"] = np.full_like(values["gamma"], np.sqrt(1 + epsilon))
+            case Channels.SUMMED:
                 branches = [source for place, source in enumerate(node.inputs) if place != position]
                 silent = [self._silence(source) for source in branches]
                 exact = exact and all(silent)
-            case Concatenate():
+            case Channels.JOINED:
                 parts = [np.full_like(each.channels, -1) for each in inputs]
                 parts[position] = channels
                 channels = np.concatenate(parts)
-            case Activation(function=function):
-                exact = exact and keeps(function, self._ranges[image.tensor + 1])
-            case Flatten():
+            case Channels.FLATTENED:
                 exact = exact and passes(node)
                 channels = np.tile(channels, node.shape[0] // len(channels))
-            case _:
-                exact = exact and passes(node)
+            case Channels.ALONE | Channels.COMPARED:
+                exact = exact and node.layer.passes.holds(node.input_shapes[0], self._ranges[image.tensor + 1])
+            case unknown:
+                assert_never(unknown)
         return Image(image.tensor, channels, exact)
 
     def _silence(self, index: int) -> bool:
@@ -253,13 +242,16 @@ class Morphism:
         return bool(values)
 
     def _kernel(
-        self, node: Node, kernel: Array, start: Pair, inputs: Indices, outputs: Indices
+        self, node: Node, groups: int, kernel: Array, start: Pair, inputs: Indices, outputs: Indices
     ) -> tuple[Array, Array, bool]:
         """A kernel in one group as the child's layer has it, which weights are old ones, and whether none is lost."""
-        groups = getattr(node.layer, "groups", 1)
         window, whole = placed(kernel, window_size(node), start)
         made, seen, complete = spread(window, inputs, outputs, groups, self._rng)
         return grouped(made, groups), seen, whole and complete
+
+
+def _groups(node: Node) -> int:
+    return node.layer.channels.groups if isinstance(node.layer.channels, Mixed) else 1
 
 
 def _four_axes(kernel: Array) -> Array:

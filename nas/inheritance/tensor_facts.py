@@ -5,40 +5,16 @@ A tensor is the output of the node before it: lists have the graph's input first
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Sequence
+from typing import assert_never
 
-from nas.architecture.composed_layers import LocalResponseNormalization
 from nas.architecture.graph import Node
-from nas.architecture.layers import (
-    Activation,
-    Add,
-    BatchNormalization,
-    Concatenate,
-    Conv2D,
-    Dense,
-    DepthwiseConv2D,
-    Dropout,
-    Flatten,
-    ZeroPad2D,
-)
-
-Range = tuple[float, float]
-"""Smallest and largest value that a tensor can have."""
-
-_ANY = (-math.inf, math.inf)
+from nas.architecture.layers.facets import Channels, Mixed, Normalized, Range
 
 
 def passes(node: Node) -> bool:
-    """Whether the layer's output has, in inference, its input's numbers in their order."""
-    return isinstance(node.layer, Dropout) or (
-        node.canonical == ("flatten",) and all(size == 1 for size in node.input_shapes[0][:-1])
-    )
-
-
-def mixes_channels(node: Node) -> bool:
-    """Whether an output channel depends on more than one input channel, without weights that could be changed."""
-    return isinstance(node.layer, LocalResponseNormalization) or node.layer == Activation(function="softmax")
+    """Whether the layer's output has, in inference, its input's numbers in its channels, whatever they are."""
+    return node.layer.passes.holds(node.input_shapes[0])
 
 
 def sources(nodes: Sequence[Node]) -> list[int]:
@@ -53,42 +29,8 @@ def ranges(nodes: Sequence[Node]) -> list[Range]:
     """Of each tensor, of a network whose images have values in [0, 1]."""
     known: list[Range] = [(0.0, 1.0)]
     for node in nodes:
-        known.append(_range(node, [known[source + 1] for source in node.inputs]))
+        known.append(node.layer.output_range(*(known[source + 1] for source in node.inputs)))
     return known
-
-
-def _range(node: Node, inputs: Sequence[Range]) -> Range:
-    low, high = min(each[0] for each in inputs), max(each[1] for each in inputs)
-    match node.layer:
-        case Conv2D() | Dense() | DepthwiseConv2D() | BatchNormalization():
-            return _ANY
-        case Activation(function="relu"):
-            return max(low, 0.0), max(high, 0.0)
-        case Activation(function="relu6"):
-            return min(max(low, 0.0), 6.0), min(max(high, 0.0), 6.0)
-        case Activation(function="sigmoid" | "softmax"):
-            return 0.0, 1.0
-        case Activation(function=function):
-            return (low, high) if keeps(function, (low, high)) else _ANY
-        case Add():
-            return sum(each[0] for each in inputs), sum(each[1] for each in inputs)
-        case ZeroPad2D():
-            return min(low, 0.0), max(high, 0.0)
-        case LocalResponseNormalization():
-            # It divides by something positive.
-            return (0.0 if low >= 0 else -math.inf), math.inf
-    return low, high
-
-
-def keeps(function: str, values: Range) -> bool:
-    """Whether an activation leaves all numbers of a range as they are.
-
-    >>> keeps("relu", (0, 9)), keeps("relu6", (0, 9)), keeps("relu", (-1, 9)), keeps("tanh", (0, 1))
-    (True, False, False, False)
-    """
-    if function == "relu6":
-        return values[0] >= 0 and values[1] <= 6
-    return function in ("relu", "leaky_relu", "elu") and values[0] >= 0
 
 
 def families(nodes: Sequence[Node]) -> list[int]:
@@ -104,9 +46,14 @@ def families(nodes: Sequence[Node]) -> list[int]:
         return tensor
 
     for index, node in enumerate(nodes, start=1):
-        if not isinstance(node.layer, (Conv2D, Dense, Concatenate, Flatten)):
-            for source in node.inputs:
-                parents[root(source + 1)] = root(index)
+        match node.layer.channels:
+            case Mixed() | Channels.JOINED | Channels.FLATTENED:
+                pass
+            case Normalized() | Channels.ALONE | Channels.FILTERED | Channels.COMPARED | Channels.SUMMED:
+                for source in node.inputs:
+                    parents[root(source + 1)] = root(index)
+            case unknown:
+                assert_never(unknown)
     return [root(tensor) for tensor in range(len(parents))]
 
 

@@ -11,21 +11,16 @@ from nas.architecture.layers import Pair, Window
 _ONE = Window(size=(1, 1), stride=(1, 1), padding="valid")
 
 
-def _window(node: Node) -> Window:
-    window = getattr(node.layer, "window", _ONE)
-    return window if isinstance(window, Window) else _ONE
-
-
 def window_size(node: Node) -> Pair:
     """`(height, width)`; a layer without a window sees one pixel."""
-    return _window(node).size
+    return (node.window or _ONE).size
 
 
 def stride(node: Node) -> Pair:
     """Of the layer's window; 1 where it never takes a step."""
     if len(node.shape) == 1:
         return 1, 1
-    down, right = _window(node).stride
+    down, right = (node.window or _ONE).stride
     return (down if node.shape[0] > 1 else 1), (right if node.shape[1] > 1 else 1)
 
 
@@ -33,7 +28,7 @@ def zeros_before(node: Node) -> Pair:
     """Rows and columns of zeros above and left of the map."""
     if len(node.shape) == 1:
         return 0, 0
-    window, shape = _window(node), node.input_shapes[0]
+    window, shape = node.window or _ONE, node.input_shapes[0]
     top, left = (padded(shape[axis], window.size[axis], window.stride[axis], window.padding)[0] for axis in (0, 1))
     return top, left
 

@@ -19,9 +19,9 @@ class FrontChart:
     Attributes:
         objectives: of the search; the horizontal axis is the first cost.
         x_range: costs at both ends of the axis.
-        y_range: accuracies at both ends. Networks that learned next to nothing are left below it, because they
+        y_range: scores at both ends. Networks that learned next to nothing are left below it, because they
             would press everything worth seeing into one line; `below` counts them.
-        steps: corners of the line under which everything is dominated as far as this axis goes, (cost, accuracy).
+        steps: corners of the line under which everything is dominated as far as this axis goes, (cost, score).
     """
 
     objectives: Objectives
@@ -44,18 +44,18 @@ class FrontChart:
         costs = [r.cost(axis) for r in done] + ([budget] if budget else [])
         low, high = objectives.limits[axis]
         x_range = (min(costs, default=low or 1) / 1.25, max(costs, default=high) * 1.25)
-        accuracies = sorted(r.val_accuracy for r in done)
+        scores = sorted(r.score for r in done)
         low, high = 0.0, 1.0
         if front.points:
-            high = front.best().val_accuracy
-            usual = statistics.quantiles(accuracies, n=5)[0] if len(accuracies) > 4 else accuracies[0]
-            low = min(*(point.val_accuracy for point in front), usual)
+            high = front.best().score
+            usual = statistics.quantiles(scores, n=5)[0] if len(scores) > 4 else scores[0]
+            low = min(*(point.score for point in front), usual)
         margin = max(0.08 * (high - low), 0.005)
         y_range = (max(low - margin, -0.02), min(high + margin, 1.02))
         steps: list[tuple[float, float]] = []
         for point in ParetoFront.of(front, [axis]):
             steps += [(point.cost(axis), steps[-1][1] if steps else y_range[0])]
-            steps += [(point.cost(axis), point.val_accuracy)]
+            steps += [(point.cost(axis), point.score)]
         if steps:
             end = x_range[1] if budget is None else max(budget, steps[-1][0])
             steps.append((end, steps[-1][1]))
@@ -68,7 +68,7 @@ class FrontChart:
             steps=tuple(steps),
             trials=len(records),
             incomplete=incomplete(records),
-            below=sum(a < y_range[0] for a in accuracies),
+            below=sum(each < y_range[0] for each in scores),
         )
 
     @property

@@ -6,7 +6,6 @@ import io
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from nas.objectives import COSTS, LATENCY, short_cost
 from nas.quantity import short_count
 from nas.reports.front_chart import FrontChart
 
@@ -19,11 +18,13 @@ FRONT_COLORS = (FRONT_COLOR, "#2a6fbb", "#2f8f6b", "#c98a1b", "#7a54b0", "#0f8b8
 """Of the searches of one experiment, in the order in which they began."""
 DOMINATED_COLOR = "#b8bec6"
 FAILED_COLOR = "#e4e6e9"
+_D3_TEXT, _D3_TICK = ".2%", "~%"
+"""What `Score.text` and `Score.tick` write, as plotly's own script is told to write it."""
 _INK, _MUTED = "#22303c", "#6b7785"
 
 
 def front_figure(records: Iterable[TrialRecord], *, title: str, objectives: Objectives) -> Any:
-    """A `plotly.graph_objects.Figure`: hovering shows run, architecture, parameters and accuracy.
+    """A `plotly.graph_objects.Figure`: hovering shows run, architecture, costs and score.
 
     Args:
         records: trials in any order; failed ones are left out.
@@ -38,19 +39,19 @@ def front_figure(records: Iterable[TrialRecord], *, title: str, objectives: Obje
     from nas.reports.front_tables import costs_in_words, run_name
 
     chart = FrontChart.of(records, objectives)
-    axis, budget = objectives.axis, objectives.budget
+    axis, budget, score = objectives.axis, objectives.budget, objectives.score
 
     def points(trials: Iterable[TrialRecord], name: str, color: str, size: int) -> Any:
         trials = tuple(trials)
         return go.Scatter(
             x=[r.cost(axis) for r in trials],
-            y=[r.val_accuracy for r in trials],
+            y=[r.score for r in trials],
             customdata=[
-                [r.number, html.escape(r.architecture.describe()), costs_in_words(r, chart.objectives), run_name(r)]
+                [r.number, html.escape(r.architecture.describe()), costs_in_words(r, objectives), run_name(r)]
                 for r in trials
             ],
             hovertemplate="<b>%{customdata[3]}</b><br>%{customdata[1]}<br>%{customdata[2]}<br>"
-            "%{y:.2%} validation accuracy<extra></extra>",
+            f"%{{y:{_D3_TEXT}}} validation {score.heading}<extra></extra>",
             mode="markers",
             name=name,
             marker={"color": color, "size": size, "line": {"color": "white", "width": 1}},
@@ -73,20 +74,20 @@ def front_figure(records: Iterable[TrialRecord], *, title: str, objectives: Obje
         figure.add_vline(
             x=budget,
             line={"color": _MUTED, "dash": "dash", "width": 1},
-            annotation={"text": f"budget {short_cost(axis, budget)}", "font": {"color": _MUTED}},
+            annotation={"text": f"budget {axis.short(budget)}", "font": {"color": _MUTED}},
         )
     figure.update_layout(
         template="plotly_white",
         title={"text": f"{html.escape(title)}<br><sup>{chart.subtitle}</sup>"},
         font={"color": _INK},
         xaxis={
-            "title": COSTS[axis],
+            "title": axis.heading,
             "type": "log",
             "range": [math.log10(x) for x in chart.x_range],
-            "tickformat": "~g" if axis == LATENCY else "~s",
+            "tickformat": "~g" if axis.measured else "~s",
             "dtick": "D2" if chart.x_range[1] / chart.x_range[0] < 300 else 1,
         },
-        yaxis={"title": "validation accuracy", "tickformat": "~%", "range": list(chart.y_range)},
+        yaxis={"title": f"validation {score.heading}", "tickformat": _D3_TICK, "range": list(chart.y_range)},
         legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "xanchor": "right", "x": 1.0},
     )
     return figure
@@ -100,7 +101,7 @@ def front_html(records: Iterable[TrialRecord], *, title: str, objectives: Object
 
 
 def front_png(records: Iterable[TrialRecord], *, title: str, objectives: Objectives) -> bytes:
-    """The static picture, 1600 x 1000 pixels, with the most accurate point and the knee labeled.
+    """The static picture, 1600 x 1000 pixels, with the best point and the knee labeled.
 
     Args:
         records: trials in any order; failed ones are left out.
@@ -124,7 +125,7 @@ def _drawn(records: Iterable[TrialRecord], title: str, objectives: Objectives, f
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
     chart = FrontChart.of(records, objectives)
-    axis, budget = objectives.axis, objectives.budget
+    axis, budget, score = objectives.axis, objectives.budget, objectives.score
     layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12)  # inches around everything
     figure = Figure(figsize=(8, 5), dpi=200, layout=layout, facecolor="white")
     FigureCanvasAgg(figure)
@@ -137,18 +138,18 @@ def _drawn(records: Iterable[TrialRecord], title: str, objectives: Objectives, f
     axes.xaxis.set_major_locator(ticks)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_count(value)))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g}%"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: score.tick(value)))
     axes.grid(which="major", color="#eceff2", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(DOMINATED_COLOR)
     axes.tick_params(which="both", color=DOMINATED_COLOR, labelcolor=_INK, labelsize=9)
-    axes.set_xlabel(COSTS[axis], color=_INK)
-    axes.set_ylabel("validation accuracy", color=_INK)
+    axes.set_xlabel(axis.heading, color=_INK)
+    axes.set_ylabel(f"validation {score.heading}", color=_INK)
 
     def scatter(trials: Iterable[TrialRecord], label: str, **style: Any) -> None:
         trials = tuple(trials)
-        x, y = [r.cost(axis) for r in trials], [r.val_accuracy for r in trials]
+        x, y = [r.cost(axis) for r in trials], [r.score for r in trials]
         axes.scatter(x, y, label=label, edgecolors="white", linewidths=0.8, **style)
 
     if chart.steps:
@@ -167,8 +168,8 @@ def _drawn(records: Iterable[TrialRecord], title: str, objectives: Objectives, f
             # Left of a point the front leaves room, but for the labels of its first points.
             left = point.cost(axis) < chart.x_range[0] ** 0.83 * chart.x_range[1] ** 0.17
             axes.annotate(
-                f"{point.val_accuracy:.1%} with {short_cost(axis, point.cost(axis))}",
-                (point.cost(axis), point.val_accuracy),
+                f"{score.text(point.score, 1)} with {axis.short(point.cost(axis))}",
+                (point.cost(axis), point.score),
                 xytext=(6 if left else -8, 6),
                 textcoords="offset points",
                 ha="left" if left else "right",
@@ -181,7 +182,7 @@ def _drawn(records: Iterable[TrialRecord], title: str, objectives: Objectives, f
     if budget:
         axes.axvline(budget, color=_MUTED, linestyle=(0, (4, 3)), linewidth=1)
         axes.annotate(
-            f"budget {short_cost(axis, budget)}",
+            f"budget {axis.short(budget)}",
             (budget, 0.02),
             xycoords=("data", "axes fraction"),
             xytext=(4, 0),

@@ -9,32 +9,27 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from nas.objectives import COSTS, LATENCY, cost_in_words, cost_text, directions, shown_costs
-from nas.quantity import counted, short_count
+from nas.objectives import COSTS, shown_costs
+from nas.quantity import short_count
 from nas.results.noise import explained_by_noise
 
 if TYPE_CHECKING:
-    from nas.objectives import Objectives
+    from nas.objectives import Objectives, Score
     from nas.results.pareto import ParetoFront
     from nas.results.trial import TrialRecord
 
 
-def front_rows(front: ParetoFront[TrialRecord]) -> list[dict[str, Any]]:
+def front_rows(front: ParetoFront[TrialRecord], score: Score) -> list[dict[str, Any]]:
     """One row a point, in the front's order; `None` where a number was not measured or is not finite."""
+    scores = ("val_score", "val_loss", "test_score", "test_score_std")
     noise = explained_by_noise(front)
     rows = (
         {
             "trial": record.number,
             "architecture": record.architecture.describe(),
             "architecture_id": record.architecture.id,
-            "parameters": record.parameters,
-            "macs": record.macs,
-            "activation_bytes": record.architecture.count.activation_bytes,
-            "latency_ms": record.metrics.get(LATENCY),
-            "val_accuracy": record.val_accuracy,
-            "val_loss": record.metrics.get("val_loss"),
-            "test_accuracy": record.metrics.get("test_accuracy"),
-            "test_accuracy_std": record.metrics.get("test_accuracy_std"),
+            **{cost.name: record.cost(cost) if record.has_cost(cost) else None for cost in COSTS.values()},
+            **score.spelled_keys({name: record.metrics.get(name) for name in scores}),
             "explained_by_noise": record.number in noise if len(record.finals) else None,
             "train_seconds": record.duration_seconds,
         }
@@ -43,28 +38,32 @@ def front_rows(front: ParetoFront[TrialRecord]) -> list[dict[str, Any]]:
     return [{k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()} for row in rows]
 
 
-def front_document(front: ParetoFront[TrialRecord], *, search: str, hypervolume: float | None) -> dict[str, Any]:
+def front_document(
+    front: ParetoFront[TrialRecord], objectives: Objectives, *, search: str, hypervolume: float | None
+) -> dict[str, Any]:
     """What `nas front --format json` prints: the rows, each with its whole architecture as `specification`."""
     return {
         "search": search,
-        "objectives": directions(front.costs),
+        "objectives": objectives.directions(),
         "hypervolume": hypervolume,
         "points": [
             row | {"specification": json.loads(record.architecture.to_json())}
-            for row, record in zip(front_rows(front), front, strict=True)
+            for row, record in zip(front_rows(front, objectives.score), front, strict=True)
         ],
     }
 
 
-def front_json(front: ParetoFront[TrialRecord], *, search: str, hypervolume: float | None) -> str:
+def front_json(
+    front: ParetoFront[TrialRecord], objectives: Objectives, *, search: str, hypervolume: float | None
+) -> str:
     """`front_document` as text that any JSON reader takes."""
-    document = front_document(front, search=search, hypervolume=hypervolume)
+    document = front_document(front, objectives, search=search, hypervolume=hypervolume)
     return json.dumps(document, indent=2, allow_nan=False) + "\n"
 
 
-def front_csv(front: ParetoFront[TrialRecord]) -> str:
+def front_csv(front: ParetoFront[TrialRecord], score: Score) -> str:
     """The rows with a header line; an unmeasured number is an empty cell."""
-    return rows_csv(front_rows(front))
+    return rows_csv(front_rows(front, score))
 
 
 def rows_csv(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -77,30 +76,32 @@ def rows_csv(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def front_markdown(
-    front: ParetoFront[TrialRecord], links: Mapping[int, str], *, limit: int = 4_500, rows: int = 25
+    front: ParetoFront[TrialRecord], score: Score, links: Mapping[int, str], *, limit: int = 4_500, rows: int = 25
 ) -> str:
-    """The rows as a markdown table, the most accurate first.
+    """The rows as a markdown table, the best first.
 
     Test scores have a column of their own where there are any, with what they are: a mean over training runs.
 
     Args:
         front: of the search.
+        score: what it maximizes.
         links: address by trial number.
         limit: most characters.
         rows: most rows, because longer tables are slow in MLflow.
     """
-    points = sorted(front, key=lambda point: -point.val_accuracy)
+    points = sorted(front, key=lambda point: -point.score)
     shown = shown_costs(front.costs)
-    tested = any("test_accuracy" in point.metrics for point in points)
-    headings = "".join(f" {COSTS[name]} |" for name in shown)
-    text = f"| trial |{headings} validation accuracy |{' test accuracy |' * tested} architecture |\n"
+    tested = any(point.is_tested for point in points)
+    headings = "".join(f" {cost.heading} |" for cost in shown)
+    test_heading = f" test {score.heading} |" * tested
+    text = f"| trial |{headings} validation {score.heading} |{test_heading} architecture |\n"
     text += f"|---|{'---:|' * len(shown)}---:|{'---:|' * tested}---|\n"
     for number, point in enumerate(points):
         trial = f"[{point.number}]({links[point.number]})" if point.number in links else f"{point.number}"
         architecture = point.architecture.describe().replace("|", "\\|")
-        test = f" {test_score(point)} |" if tested else ""
-        costs = "".join(f" {cost_text(name, point.cost(name))} |" for name in shown)
-        row = f"| {trial} |{costs} {point.val_accuracy:.2%} |{test} {architecture} |\n"
+        test = f" {point.test_text(score)} |" if tested else ""
+        costs = "".join(f" {cost.text(point.cost(cost))} |" for cost in shown)
+        row = f"| {trial} |{costs} {score.text(point.score)} |{test} {architecture} |\n"
         if len(text) + len(row) > limit - 60 or number == rows:
             return f"{text}\n{len(points) - number:,} more are in front.csv.\n"
         text += row
@@ -115,21 +116,4 @@ def run_name(record: TrialRecord) -> str:
 
 def costs_in_words(record: TrialRecord, objectives: Objectives) -> str:
     """For example: 7,466 parameters, 312,004 MACs."""
-    return ", ".join(cost_in_words(name, record.cost(name)) for name in objectives.costs)
-
-
-def test_score(record: TrialRecord) -> str:
-    """Accuracy on the test images: the mean over training runs, their standard deviation, how many and how many failed.
-
-    "" if it was not measured.
-    """
-    metrics = record.metrics
-    if "test_accuracy" not in metrics:
-        return ""
-    text = f"{metrics['test_accuracy']:.2%}"
-    if "test_accuracy_std" in metrics:
-        text += f" ± {100 * metrics['test_accuracy_std']:.2f}"
-    if "test_seeds" in metrics:
-        failed = f", {len(record.failed_finals)} failed" if record.failed_finals else ""
-        text += f" ({counted(round(metrics['test_seeds']), 'seed')}{failed})"
-    return text
+    return ", ".join(cost.words(record.cost(cost)) for cost in objectives.costs)

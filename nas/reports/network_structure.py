@@ -6,24 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, final
 
 from nas.architecture.arithmetic import Shape
-from nas.architecture.composed_layers import AdaptivePool2D, LocalResponseNormalization
 from nas.architecture.graph import Graph, Node
-from nas.architecture.layers import (
-    Activation,
-    Add,
-    BatchNormalization,
-    Concatenate,
-    Conv2D,
-    Dense,
-    DepthwiseConv2D,
-    Dropout,
-    Flatten,
-    GlobalPool2D,
-    Layer,
-    Pool2D,
-    Window,
-    ZeroPad2D,
-)
+from nas.architecture.layers.facets import Symbol
 from nas.quantity import short_count
 
 if TYPE_CHECKING:
@@ -43,6 +27,7 @@ class Cell:
         parameters: first and last in the same way, those of the notes included.
         total: parameters of all boxes that are drawn as this one.
         times: how many these are.
+        takes_notes: whether what follows in place is noted.
     """
 
     kind: str
@@ -52,6 +37,7 @@ class Cell:
     parameters: tuple[int, int]
     total: int
     times: int = 1
+    takes_notes: bool = True
 
 
 @final
@@ -111,90 +97,28 @@ def _chain(graph: Graph, dominators: list[int], end: int, start: int) -> tuple[I
         branches = tuple(_chain(graph, dominators, source, fork) for source in node.inputs) if several else ()
         steps.append((node, branches))
         end = fork
-    items: list[Item] = []
+    items: list[Cell | Fork] = []
     for node, branches in reversed(steps):
-        note = _note(node.layer)
-        if note and items and not _is_concatenation(items[-1]):
-            items[-1] = _with_note(items[-1], note, node)
+        symbol = node.layer.symbol
+        last = items[-1] if items else None
+        before = last.join if isinstance(last, Fork) else last
+        if symbol.note and before and before.takes_notes:
+            noted = _noted(before, symbol.note, node)
+            items[-1] = replace(last, join=noted) if isinstance(last, Fork) else noted
         else:
-            cell = _cell(node, note)
+            cell = _cell(node, symbol)
             items.append(Fork(branches, cell) if branches else cell)
     return tuple(items)
 
 
-def _is_concatenation(item: Item) -> bool:
-    """What follows one belongs to what comes next: a dense block normalizes before its convolutions."""
-    return isinstance(item, Fork) and item.join.title == "concatenate"
-
-
-def _cell(node: Node, note: str) -> Cell:
-    kind, title = ("other", "batch norm" if note == "norm" else note) if note else _title(node.layer)
-    groups = node.layer.groups if isinstance(node.layer, Conv2D) else 1
-    parameters = node.count.parameters
-    return Cell(
-        kind,
-        title,
-        (f"{groups} groups",) if groups > 1 else (),
-        (node.shape, node.shape),
-        (parameters, parameters),
-        parameters,
-    )
-
-
-def _with_note(item: Item, note: str, node: Node) -> Item:
-    if isinstance(item, Fork):
-        return replace(item, join=_noted(item.join, note, node))
-    return _noted(item, note, node) if isinstance(item, Cell) else item
+def _cell(node: Node, symbol: Symbol) -> Cell:
+    count, shapes = node.count.parameters, (node.shape, node.shape)
+    return Cell(symbol.kind, symbol.title, symbol.notes, shapes, (count, count), count, takes_notes=symbol.takes_notes)
 
 
 def _noted(cell: Cell, note: str, node: Node) -> Cell:
     parameters = cell.total + node.count.parameters
     return replace(cell, notes=(*cell.notes, note), parameters=(parameters, parameters), total=parameters)
-
-
-def _note(layer: Layer) -> str:
-    """A layer that needs no box of its own."""
-    if isinstance(layer, BatchNormalization):
-        return "norm"
-    if isinstance(layer, Activation):
-        return layer.function.replace("_", " ")
-    return f"dropout {layer.rate:g}" if isinstance(layer, Dropout) else ""
-
-
-def _title(layer: Layer) -> tuple[str, str]:
-    """Kind and title of a layer's box."""
-    match layer:
-        case Conv2D():
-            return "conv", f"conv {_window(layer.window)}, {layer.filters}"
-        case DepthwiseConv2D():
-            return "conv", f"depthwise {_window(layer.window)}"
-        case Pool2D():
-            return "pool", f"{layer.pool} pool {_window(layer.window)}"
-        case GlobalPool2D():
-            return "pool", f"global {layer.pool} pool"
-        case AdaptivePool2D():
-            return "pool", f"{layer.pool} pool into {layer.bins}×{layer.bins}"
-        case Dense():
-            return "dense", f"dense {layer.units:,}"
-        case Add():
-            return "join", "add"
-        case Concatenate():
-            return "join", "concatenate"
-        case ZeroPad2D():
-            return "other", "zero padding"
-        case Flatten():
-            return "other", "flatten"
-        case LocalResponseNormalization():
-            return "other", "local response norm"
-        case _:
-            return "other", type(layer).__name__
-
-
-def _window(window: Window) -> str:
-    """Size, stride unless 1, and whether the map shrinks at its border."""
-    height, width = window.stride
-    stride = "" if (height, width) == (1, 1) else f" /{height}" if height == width else f" /{height}×{width}"
-    return f"{window.size[0]}×{window.size[1]}{stride}"
 
 
 def _folded(items: tuple[Item, ...], cells_in_a_row: int) -> tuple[Item, ...]:

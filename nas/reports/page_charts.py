@@ -1,14 +1,13 @@
-"""The report's charts: SVG that takes its colors from the page, so that it follows dark mode. Pure."""
+"""Charts of the search's page: SVG that takes its colors from the page, so that it follows dark mode. Pure."""
 
 from __future__ import annotations
 
 import html
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
-from nas.objectives import COSTS
 from nas.quantity import short_count
 from nas.reports.front_chart import FrontChart
 from nas.reports.front_tables import costs_in_words
@@ -45,19 +44,20 @@ class _Frame:
         height = self.size[1] - self.top - self.bottom
         return self.top + (1 - (value - low) / ((high - low) or 1)) * height
 
-    def axes(self, x_label: str, y_label: str, *, percent: bool) -> list[str]:
-        """Grid, ticks and labels."""
+    def axes(self, x_label: str, y_label: str, tick: Callable[[float], str]) -> list[str]:
+        """Grid, ticks and labels; `tick` writes a value of the vertical axis."""
         width, height = self.size
         parts = []
         for value in _ticks(*self.y, 6):
             y = f"{self.up(value):.1f}"
-            text = f"{100 * value:.4g}%" if percent else f"{value:.4g}"
             parts.append(f'<line class="grid" x1="{self.left}" x2="{width - self.right}" y1="{y}" y2="{y}"/>')
-            parts.append(f'<text class="tick" x="{self.left - 8}" y="{y}" dy="4" text-anchor="end">{text}</text>')
+            parts.append(
+                f'<text class="tick" x="{self.left - 8}" y="{y}" dy="4" text-anchor="end">{tick(value)}</text>'
+            )
         many = 7 if width > 500 else 4
         for value in _log_ticks(*self.x, many) if self.logarithmic else _ticks(*self.x, many):
             x = f"{self.across(value):.1f}"
-            text = short_count(value) if self.logarithmic else f"{value:.4g}"
+            text = short_count(value) if self.logarithmic else plain_tick(value)
             parts.append(f'<line class="grid" x1="{x}" x2="{x}" y1="{self.top}" y2="{height - self.bottom}"/>')
             parts.append(
                 f'<text class="tick" x="{x}" y="{height - self.bottom + 18}" text-anchor="middle">{text}</text>'
@@ -70,40 +70,41 @@ class _Frame:
         return parts
 
 
-def front_svg(records: Sequence[TrialRecord], objectives: Objectives, size: tuple[int, int]) -> str:
-    """Accuracy against the first cost. The front's points are links to the elements `trial-NUMBER` of the page.
+def scatter_svg(records: Sequence[TrialRecord], objectives: Objectives, size: tuple[int, int]) -> str:
+    """The score against the first cost. The front's points are links to the elements `trial-NUMBER` of the page.
 
     Args:
         records: trials in any order; failed ones are left out.
         objectives: of the search; its budget is drawn.
         size: width and height in pixels.
     """
-    chart, axis, budget = FrontChart.of(records, objectives), objectives.axis, objectives.budget
+    chart = FrontChart.of(records, objectives)
+    axis, budget, score = objectives.axis, objectives.budget, objectives.score
     frame = _Frame(size, chart.x_range, chart.y_range, logarithmic=True)
-    parts = frame.axes(COSTS[axis], "validation accuracy", percent=True)
+    parts = frame.axes(axis.heading, f"validation {score.heading}", score.tick)
     if budget:
         x = f"{frame.across(budget):.1f}"
         parts.append(f'<line class="budget" x1="{x}" x2="{x}" y1="{frame.top}" y2="{size[1] - frame.bottom}"/>')
     parts += [
-        f'<circle class="dominated" cx="{frame.across(r.cost(axis)):.1f}" cy="{frame.up(r.val_accuracy):.1f}" r="4">'
+        f'<circle class="dominated" cx="{frame.across(r.cost(axis)):.1f}" cy="{frame.up(r.score):.1f}" r="4">'
         f"<title>{said(r, objectives)}</title></circle>"
         for r in chart.dominated
-        if r.val_accuracy >= chart.y_range[0]
+        if r.score >= chart.y_range[0]
     ]
     if chart.steps:
         line = " ".join(f"{frame.across(x):.1f},{frame.up(y):.1f}" for x, y in chart.steps)
         parts.append(f'<polyline class="front-line" points="{line}"/>')
     parts += [
         f'<a href="#trial-{r.number}" aria-label="{said(r, objectives)}"><circle class="front" '
-        f'cx="{frame.across(r.cost(axis)):.1f}" cy="{frame.up(r.val_accuracy):.1f}" r="6">'
+        f'cx="{frame.across(r.cost(axis)):.1f}" cy="{frame.up(r.score):.1f}" r="6">'
         f"<title>{said(r, objectives)}</title></circle></a>"
         for r in chart.front
     ]
-    return _svg(parts, size, f"Validation accuracy against {COSTS[axis]}: {chart.subtitle}", role="group")
+    return _svg(parts, size, f"Validation {score.heading} against {axis.heading}: {chart.subtitle}", role="group")
 
 
-def line_svg(values: Sequence[float], title: str, *, percent: bool, size: tuple[int, int]) -> str:
-    """One value a trial, as steps."""
+def line_svg(values: Sequence[float], title: str, *, tick: Callable[[float], str], size: tuple[int, int]) -> str:
+    """One value a trial, as steps; `tick` writes a value."""
     low, high = min(values, default=0.0), max(values, default=1.0)
     margin = 0.08 * (high - low) or 0.05
     frame = _Frame(size, (0, max(len(values), 1)), (max(low - margin, 0), high + margin), logarithmic=False)
@@ -112,11 +113,19 @@ def line_svg(values: Sequence[float], title: str, *, percent: bool, size: tuple[
         points.append(f"{frame.across(number - 1):.1f},{frame.up(value):.1f}")
         points.append(f"{frame.across(number):.1f},{frame.up(value):.1f}")
     parts = [
-        *frame.axes("trials", title, percent=percent),
+        *frame.axes("trials", title, tick),
         f'<polyline class="front-line" points="{" ".join(points)}"/>',
     ]
-    last = f"{100 * values[-1]:.4g}%" if percent else f"{values[-1]:.4g}"
-    return _svg(parts, size, f"{title} by trial; {last} in the end", role="img")
+    return _svg(parts, size, f"{title} by trial; {tick(values[-1])} in the end", role="img")
+
+
+def plain_tick(value: float) -> str:
+    """A number beside an axis.
+
+    >>> plain_tick(0.8653), plain_tick(20.0)
+    ('0.8653', '20')
+    """
+    return f"{value:.4g}"
 
 
 def said(record: TrialRecord, objectives: Objectives) -> str:
@@ -124,8 +133,8 @@ def said(record: TrialRecord, objectives: Objectives) -> str:
 
     For example: trial 17: 7,466 parameters, 98.96% validation accuracy.
     """
-    costs = costs_in_words(record, objectives)
-    return html.escape(f"trial {record.number}: {costs}, {record.val_accuracy:.2%} validation accuracy")
+    costs, score = costs_in_words(record, objectives), objectives.score
+    return html.escape(f"trial {record.number}: {costs}, {score.text(record.score)} validation {score.heading}")
 
 
 def _svg(parts: Sequence[str], size: tuple[int, int], title: str, *, role: str) -> str:

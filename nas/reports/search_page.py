@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from nas import __version__
-from nas.objectives import COSTS, PARAMETERS, cost_in_words, cost_text, shown_costs
+from nas.objectives import DEFAULT_COSTS, shown_costs
 from nas.quantity import counted, short_count
-from nas.reports.front_tables import test_score
 from nas.reports.network_diagram import diagram
-from nas.reports.page_charts import NARROW, WIDE, front_svg, line_svg, said
+from nas.reports.page_charts import NARROW, WIDE, line_svg, plain_tick, said, scatter_svg
 from nas.reports.page_style import STYLE
 from nas.results.noise import explained_by_noise, left_out, without_noise
 from nas.results.pareto import ParetoFront, hypervolume
@@ -54,7 +53,7 @@ def report_html(
         _front(records, front, objectives),
         _progress(records, objectives),
         _networks(front, objectives),
-        _trials(records, front),
+        _trials(records, front, objectives),
         _made(story),
         "</main>",
         f"<footer><p>Written by nas {html.escape(__version__)}. This page needs no network.</p></footer>",
@@ -84,17 +83,16 @@ def _header(
     *,
     finished: bool,
 ) -> str:
-    others = incomplete(records)
+    score, others = objectives.score, incomplete(records)
     numbers = {"Trials": f"{len(records):,}{f', {others}' if others else ''}"}
     kept = without_noise(front)
     by_noise = f", {len(front) - len(kept):,} explained by noise" if len(kept) < len(front) else ""
     numbers["On the Pareto front"] = f"{len(front):,}{by_noise}"
     if front.points:
         best = kept.best()
-        numbers["Best validation accuracy of the others" if by_noise else "Best validation accuracy"] = (
-            f"{best.val_accuracy:.2%}"
-        )
-        numbers[f"with {COSTS[objectives.axis]}"] = cost_text(objectives.axis, best.cost(objectives.axis))
+        of_the_others = " of the others" if by_noise else ""
+        numbers[f"Best validation {score.heading}{of_the_others}"] = score.text(best.score)
+        numbers[f"with {objectives.axis.heading}"] = objectives.axis.text(best.cost(objectives.axis))
         numbers["Hypervolume"] = f"{hypervolume(front, objectives.limits):.3f}"
     shown = "".join(f"<div><dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd></div>" for k, v in numbers.items())
     about = [story.facts[k] for k in ("About", "Data", "Budget", "Strategy") if story.facts.get(k)]
@@ -113,37 +111,36 @@ def _header(
 def _front(records: Sequence[TrialRecord], front: ParetoFront[TrialRecord], objectives: Objectives) -> str:
     if not front.points:
         return _section("front", "Pareto front", "<p>No trial has completed.</p>")
-    axis, most = objectives.axis, objectives.budget
-    budget = f" The dashed line is the budget: {cost_in_words(axis, most)}." if most else ""
-    others = ", ".join(COSTS[name] for name in objectives.costs[1:])
+    axis, most, score = objectives.axis, objectives.budget, objectives.score
+    budget = f" The dashed line is the budget: {axis.words(most)}." if most else ""
+    others = ", ".join(cost.heading for cost in objectives.costs[1:])
     below = f" What is on the front below the line is there for its {others}." if others else ""
-    cheaper = "smaller" if objectives.costs == PARAMETERS else "cheaper"
+    cheaper = "smaller" if objectives.costs == DEFAULT_COSTS else "cheaper"
     caption = (
         '<span class="key f"></span>Pareto front<span class="key d"></span>dominated. '
         f"No trial is both {cheaper} and more accurate than one on the front.{below}{budget}"
     )
-    tested = any("test_accuracy" in point.metrics for point in front)
+    tested = any(point.is_tested for point in front)
     shown = shown_costs(objectives.costs)
-    heads = [
-        "trial", *(COSTS[name] for name in shown), "validation accuracy", *["test accuracy"] * tested, "architecture"
-    ]  # fmt: skip
+    scores = [f"validation {score.heading}", *[f"test {score.heading}"] * tested]
+    heads = ["trial", *(cost.heading for cost in shown), *scores, "architecture"]
     head = "".join(f'<th scope="col"{_right(h != "architecture")}>{h}</th>' for h in heads)
     rows = []
     for point in without_noise(front):
-        test = f'<td class="n">{html.escape(test_score(point))}</td>' if tested else ""
+        test = f'<td class="n">{html.escape(point.test_text(score))}</td>' if tested else ""
         rows.append(
             f'<tr><th scope="row" class="n"><a href="#trial-{point.number}">{point.number}</a></th>'
-            + "".join(f'<td class="n">{cost_text(name, point.cost(name))}</td>' for name in shown)
-            + f'<td class="n">{point.val_accuracy:.2%}</td>{test}'
+            + "".join(f'<td class="n">{cost.text(point.cost(cost))}</td>' for cost in shown)
+            + f'<td class="n">{score.text(point.score)}</td>{test}'
             f'<td class="wide">{html.escape(point.architecture.describe())}</td></tr>'
         )
-    note = "Test accuracy: mean ± standard deviation over training runs with different seeds." if tested else ""
-    note += f" {left_out(front)}"
+    note = f"Test {score.heading}: mean ± standard deviation over training runs with different seeds. " * tested
+    note += left_out(front)
     return _section(
         "front",
         "Pareto front",
-        f'<figure><div class="wide-chart">{front_svg(records, objectives, WIDE)}</div>'
-        f'<div class="narrow">{front_svg(records, objectives, NARROW)}</div>'
+        f'<figure><div class="wide-chart">{scatter_svg(records, objectives, WIDE)}</div>'
+        f'<div class="narrow">{scatter_svg(records, objectives, NARROW)}</div>'
         f"<figcaption>{caption}</figcaption></figure>\n<h2>The front as a table</h2>\n"
         + _table(f"The trials on the Pareto front, the cheapest first. {note}".strip(), head, rows),
     )
@@ -151,19 +148,20 @@ def _front(records: Sequence[TrialRecord], front: ParetoFront[TrialRecord], obje
 
 def _progress(records: Sequence[TrialRecord], objectives: Objectives) -> str:
     front: ParetoFront[TrialRecord] = ParetoFront(costs=objectives.costs)
-    volumes, accuracies, sizes = [], [], []
+    volumes, best, sizes = [], [], []
     for record in records:
         front = front.adding(record)
         volumes.append(hypervolume(front, objectives.limits))
-        accuracies.append(front.best().val_accuracy if front.points else 0.0)
+        best.append(front.best().score if front.points else 0.0)
         sizes.append(float(len(front)))
     if not records:
         return ""
-    size = (360, 240)
+    size, score = (360, 240), objectives.score
+    best_title = f"best validation {score.heading}"
     charts = (
-        ("Hypervolume of the front", line_svg(volumes, "hypervolume", percent=False, size=size)),
-        ("Best accuracy", line_svg(accuracies, "best validation accuracy", percent=True, size=size)),
-        ("Trials on the front", line_svg(sizes, "front size", percent=False, size=size)),
+        ("Hypervolume of the front", line_svg(volumes, "hypervolume", tick=plain_tick, size=size)),
+        (f"Best {score.heading}", line_svg(best, best_title, tick=score.tick, size=size)),
+        ("Trials on the front", line_svg(sizes, "front size", tick=plain_tick, size=size)),
     )
     figures = "".join(f"<figure>{svg}<figcaption>{title}</figcaption></figure>" for title, svg in charts)
     return _section("progress", "Progress", f'<div class="charts">{figures}</div>')
@@ -172,7 +170,7 @@ def _progress(records: Sequence[TrialRecord], objectives: Objectives) -> str:
 def _networks(front: ParetoFront[TrialRecord], objectives: Objectives) -> str:
     parts = []
     noise = explained_by_noise(front)
-    ordered = sorted(front, key=lambda point: (point.number in noise, -point.val_accuracy))
+    ordered = sorted(front, key=lambda point: (point.number in noise, -point.score))
     for number, point in enumerate(ordered):
         drawing = ""
         if number < DRAWN:
@@ -200,26 +198,26 @@ def _networks(front: ParetoFront[TrialRecord], objectives: Objectives) -> str:
     return _section("networks", "Networks on the front", "<p>The most accurate first.</p>\n" + "\n".join(parts))
 
 
-def _trials(records: Sequence[TrialRecord], front: ParetoFront[TrialRecord]) -> str:
-    shown = shown_costs(front.costs)
+def _trials(records: Sequence[TrialRecord], front: ParetoFront[TrialRecord], objectives: Objectives) -> str:
+    shown, score = shown_costs(objectives.costs), objectives.score
     members = {point.number for point in front}
     rows = []
     for record in sorted(records, key=lambda r: r.number)[:LISTED]:
         untrained = record.status in (TrialStatus.FAILED, TrialStatus.REFUSED)
-        outcome = record.status.value.lower() if untrained else f"{record.val_accuracy:.2%}"
+        outcome = record.status.value.lower() if untrained else score.text(record.score)
         if record.status is TrialStatus.STOPPED:
             outcome += f" after {counted(len(record.curve), 'epoch')}"
         remark = record.reason if untrained else record.architecture.describe()
         mark = "front" if record.number in members else ""
-        costs = (cost_text(name, record.cost(name)) if record.has_cost(name) else "" for name in shown)
+        costs = (cost.text(record.cost(cost)) if record.has_cost(cost) else "" for cost in shown)
         rows.append(
             f'<tr><th scope="row" class="n">{record.number}</th>'
-            + "".join(f'<td class="n">{cost}</td>' for cost in costs)
+            + "".join(f'<td class="n">{text}</td>' for text in costs)
             + f'<td class="n">{outcome}</td><td>{mark}</td><td class="n">{record.duration_seconds:.1f}</td>'
             f'<td class="wide">{html.escape(remark)}</td></tr>'
         )
-    names = ((COSTS[name], 1) for name in shown)
-    heads = (("trial", 1), *names, ("validation accuracy", 1), ("on the front", 0), ("seconds", 1))
+    names = (("trial", 1), *((cost.heading, 1) for cost in shown))
+    heads = (*names, (f"validation {score.heading}", 1), ("on the front", 0), ("seconds", 1))
     head = "".join(f'<th scope="col"{_right(bool(right))}>{h}</th>' for h, right in heads)
     head += '<th scope="col">architecture, or why it was not trained</th>'
     cut = f", the first {LISTED:,} of them" if len(records) > LISTED else ""

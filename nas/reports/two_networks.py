@@ -24,7 +24,7 @@ class Side:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Pair:
+class BlockPair:
     """What stands in one line: a block of each, or of one only.
 
     Attributes:
@@ -36,12 +36,12 @@ class Pair:
     same: bool
 
 
-def compare(left: Architecture, right: Architecture) -> list[Pair]:
+def compare(left: Architecture, right: Architecture) -> list[BlockPair]:
     """The blocks of both in order; equal ones stand in one line, as many as can."""
     first, second = _sides(left), _sides(right)
     matcher = SequenceMatcher(None, left.blocks, right.blocks, autojunk=False)
     return [
-        Pair(left=a, right=b, same=operation == "equal")
+        BlockPair(left=a, right=b, same=operation == "equal")
         for operation, a0, a1, b0, b1 in matcher.get_opcodes()
         for a, b in zip_longest(first[a0:a1], second[b0:b1])
     ]

@@ -1,12 +1,13 @@
-"""Several searches' fronts side by side: which is better, and for networks of which size. Pure."""
+"""Fronts of several searches side by side: which is better, and for networks of which cost. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, final
 
 from nas.errors import NasError
+from nas.objectives import Cost
 from nas.results.pareto import ParetoFront, hypervolume
 
 if TYPE_CHECKING:
@@ -16,13 +17,13 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stretch:
-    """Costs for which one search is ahead.
+    """A range of budgets for which one search is ahead.
 
     Attributes:
         winner: its name; "" where the best searches are equal.
-        start: the budget from which that holds.
-        end: the budget up to which it does, exclusive; `None` for all larger ones.
-        lead: largest lead over the next best search in this stretch, in [0, 1]; over nothing, if there is no other yet.
+        start: lowest budget of the range.
+        end: where the range ends, exclusive; `None` for all larger budgets.
+        lead: largest difference of scores from the next best search, in [0, 1]; from 0 where no other has a network.
     """
 
     winner: str
@@ -41,24 +42,24 @@ class Comparison:
         limits: of each cost, between which the hypervolumes are taken; the same for all.
         hypervolumes: by name, in [0, 1].
         joint: the front of all searches together, as (name, trial).
-        stretches: who is ahead, from the cheapest network up; () if networks have more than one cost.
+        stretches: which search is ahead, from the cheapest network up; () if searches have more than one cost.
     """
 
     fronts: Mapping[str, ParetoFront[TrialRecord]]
-    limits: Mapping[str, tuple[float, float]]
+    limits: Mapping[Cost, tuple[float, float]]
     hypervolumes: Mapping[str, float]
     joint: tuple[tuple[str, TrialRecord], ...]
     stretches: tuple[Stretch, ...]
 
     @classmethod
     def of(
-        cls, searches: Mapping[str, Iterable[TrialRecord]], *, limits: Mapping[str, tuple[float, float]]
+        cls, searches: Mapping[str, Iterable[TrialRecord]], *, limits: Mapping[Cost, tuple[float, float]]
     ) -> Comparison:
         """Compare searches on the same data.
 
         Args:
             searches: trials by name.
-            limits: by cost, the lowest and the highest that a network of any of them may have.
+            limits: lowest and highest value of each cost, over the networks of all of them.
 
         Raises:
             NasError: there are fewer than two.
@@ -75,23 +76,25 @@ class Comparison:
         )
 
     def on_joint_front(self, name: str) -> int:
-        """How many trials of a search no other search beats."""
+        """How many trials of a search are on the joint front."""
         return sum(1 for owner, _ in self.joint if owner == name)
 
 
-def _joint(fronts: Mapping[str, ParetoFront[TrialRecord]], costs: tuple[str, ...]) -> Iterable[tuple[str, TrialRecord]]:
-    """The front of all together; of points equal in everything, the one of the search that was named first."""
+def _joint(
+    fronts: Mapping[str, ParetoFront[TrialRecord]], costs: tuple[Cost, ...]
+) -> Iterator[tuple[str, TrialRecord]]:
+    """The front of all searches; of points that are equal in everything, that of the search named first."""
     points = [(name, point) for name, front in fronts.items() for point in front]
-    # Numbers of different searches' trials are the same.
+    # Searches number their trials alike.
     renumbered = [replace(point, number=place) for place, (_, point) in enumerate(points)]
     return (points[found.number] for found in ParetoFront.of(renumbered, costs))
 
 
-def _stretches(fronts: Mapping[str, ParetoFront[TrialRecord]], cost: str) -> Iterable[Stretch]:
+def _stretches(fronts: Mapping[str, ParetoFront[TrialRecord]], cost: Cost) -> list[Stretch]:
     starts = sorted({point.cost(cost) for front in fronts.values() for point in front})
     found: list[Stretch] = []
     for start, end in zip(starts, [*starts[1:], None], strict=True):
-        reached = {name: _accuracy_within(front, cost, start) for name, front in fronts.items()}
+        reached = {name: _score_within(front, cost, start) for name, front in fronts.items()}
         first, second = sorted(reached.values(), reverse=True)[:2]
         winner = "" if first == second else max(reached, key=lambda name: reached[name])
         began, lead = start, first - second
@@ -102,6 +105,6 @@ def _stretches(fronts: Mapping[str, ParetoFront[TrialRecord]], cost: str) -> Ite
     return found
 
 
-def _accuracy_within(front: ParetoFront[TrialRecord], cost: str, most: float) -> float:
-    """Of the best network with at most so much; 0 if there is none."""
-    return max((point.val_accuracy for point in front if point.cost(cost) <= most), default=0.0)
+def _score_within(front: ParetoFront[TrialRecord], cost: Cost, most: float) -> float:
+    """The highest score up to a cost; 0 if there is no network."""
+    return max((point.score for point in front if point.cost(cost) <= most), default=0.0)

@@ -1,4 +1,4 @@
-"""Which points of a front are there by luck: told from the trainings of the final stage."""
+"""Which points of a front are there by luck, judged by the trainings of the final stage."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def left_out(front: ParetoFront[TrialRecord]) -> str:
 def explained_by_noise(front: ParetoFront[TrialRecord]) -> frozenset[int]:
     """Numbers of the points that are no better than a cheaper one, given how far trainings of one network differ.
 
-    A point stays if its mean validation accuracy over the final trainings exceeds that of every cheaper point that
+    A point stays if its mean validation score over the final trainings exceeds that of every cheaper point that
     stays by more than one standard error of their difference (after the one-standard-error rule of Breiman et al.,
     1984). That keeps what is probably better, not only what surely is: of two equal networks that were trained three
     times each, the dearer one stays one time in five (Student's t with 4 degrees of freedom exceeds 1 in 19 % of
     cases). Each point has its own variance, as trainings of tiny networks differ many times as much as those of good
-    ones. Test accuracies have no say, so that they stay untouched by any choice. Points with fewer than two final
+    ones. Test scores have no say, so that they stay untouched by any choice. Points with fewer than two final
     trainings are not judged.
 
     Args:
@@ -47,11 +47,11 @@ def explained_by_noise(front: ParetoFront[TrialRecord]) -> frozenset[int]:
     noise: set[int] = set()
     kept: list[tuple[float, float, tuple[float, ...]]] = []  # mean, the square of its standard error, costs
     for point in front:
-        costs = tuple(point.cost(name) for name in front.costs)
-        accuracies = [training.val_accuracy for training in point.finals]
-        if len(accuracies) < 2:
+        costs = tuple(point.cost(cost) for cost in front.costs)
+        scores = [training.val_score for training in point.finals]
+        if len(scores) < 2:
             continue
-        mean, square = statistics.fmean(accuracies), statistics.variance(accuracies) / len(accuracies)
+        mean, square = statistics.fmean(scores), statistics.variance(scores) / len(scores)
         if all(
             mean - other > math.sqrt(square + other_square)
             for other, other_square, other_costs in kept

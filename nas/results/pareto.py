@@ -1,4 +1,4 @@
-"""Accuracy against costs: which trials nobody beats, how good they are together, which one to take."""
+"""Score against costs: which trials no other beats, how good they are together, which one to take."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Generic, Protocol, TypeVar
 
 from nas.errors import NasError
-from nas.objectives import PARAMETERS, log_cost
+from nas.objectives import DEFAULT_COSTS, Cost, log_cost
 
 
 class Scored(Protocol):
@@ -25,12 +25,12 @@ class Scored(Protocol):
     @property
     def macs(self) -> int: ...
     @property
-    def val_accuracy(self) -> float:
+    def score(self) -> float:
         """In [0, 1]; only asked of a completed trial."""
         ...
 
-    def cost(self, name: str) -> float:
-        """One of `nas.objectives.COSTS`; only asked of a completed trial."""
+    def cost(self, cost: Cost) -> float:
+        """Only asked of a completed trial."""
         ...
 
 
@@ -42,16 +42,16 @@ class ParetoFront(Generic[Trial]):
     """The trials that no other beats in one objective without losing in another.
 
     Attributes:
-        points: by the first cost, ascending; with a single cost, accuracy is strictly increasing too. Of trials equal
+        points: by the first cost, ascending; with a single cost, the score is strictly increasing too. Of trials equal
             in all objectives, the one with the fewest MACs is here, then the one with the lowest number.
-        costs: names of what is to be low; see `nas.objectives.COSTS`.
+        costs: what is to be low.
     """
 
     points: tuple[Trial, ...] = ()
-    costs: tuple[str, ...] = PARAMETERS
+    costs: tuple[Cost, ...] = DEFAULT_COSTS
 
     @classmethod
-    def of(cls, records: Iterable[Trial], costs: Iterable[str] = PARAMETERS) -> ParetoFront[Trial]:
+    def of(cls, records: Iterable[Trial], costs: Iterable[Cost] = DEFAULT_COSTS) -> ParetoFront[Trial]:
         """The front of the completed trials among `records`, in any order."""
         costs = tuple(costs)
         return cls(tuple(record for record, rank in _ranked(records, costs) if rank == 0), costs)
@@ -67,7 +67,7 @@ class ParetoFront(Generic[Trial]):
         return iter(self.points)
 
     def best(self, max_parameters: int | None = None) -> Trial:
-        """The most accurate point with at most `max_parameters`.
+        """The best point with at most `max_parameters`.
 
         Raises:
             NasError: there is none.
@@ -82,12 +82,12 @@ class ParetoFront(Generic[Trial]):
                 f"{smallest.number}, has {smallest.parameters:,}. Allow at least that many, or search "
                 "for smaller networks."
             )
-        return max(fitting, key=lambda point: point.val_accuracy)
+        return max(fitting, key=lambda point: point.score)
 
     def knee(self) -> Trial:
-        """The point farthest above the chord from the cheapest to the most accurate one, over the first log-cost.
+        """The point farthest above the chord from the cheapest to the best one, over the first log-cost.
 
-        Beyond it, further accuracy costs more than on average. A front without a bend gives its cheapest point.
+        Beyond it, a higher score costs more than on average. A front without a bend gives its cheapest point.
 
         Raises:
             NasError: the front is empty.
@@ -97,22 +97,22 @@ class ParetoFront(Generic[Trial]):
         axis = self.costs[0]
         first, last = self.points[0], self.best()
         width = log_cost(last.cost(axis)) - log_cost(first.cost(axis))
-        height = last.val_accuracy - first.val_accuracy
+        height = last.score - first.score
 
         def above_chord(point: Trial) -> float:
             if not width or not height:
                 return 0.0
             share_of_width = (log_cost(point.cost(axis)) - log_cost(first.cost(axis))) / width
-            return round((point.val_accuracy - first.val_accuracy) / height - share_of_width, 12)
+            return round((point.score - first.score) / height - share_of_width, 12)
 
         return max(self.points, key=above_chord)
 
 
-def hypervolume(points: Iterable[Scored], limits: Mapping[str, tuple[float, float]]) -> float:
+def hypervolume(points: Iterable[Scored], limits: Mapping[Cost, tuple[float, float]]) -> float:
     """Share, in [0, 1], of the box of possible results that completed `points` dominate.
 
-    The box spans the logarithm of each cost between its limits, and accuracy from 0 to 1, so the reference point has
-    the highest costs and accuracy 0, and 1.0 means perfect accuracy at the lowest costs. Values can be compared
+    The box spans the logarithm of each cost between its limits, and the score from 0 to 1, so the reference point has
+    the highest costs and score 0, and 1.0 means a perfect score at the lowest costs. Values can be compared
     wherever the limits are the same: within a search, and between searches under one budget. A cost below its lower
     limit counts as if it were there, a point above an upper limit not at all. Between limits that are equal there is
     nothing to gain, and that cost is left out.
@@ -122,16 +122,16 @@ def hypervolume(points: Iterable[Scored], limits: Mapping[str, tuple[float, floa
         limits: lowest and highest value of each cost, such as the parameters of the smallest and the largest network
             that can be proposed. `nas.objectives.Objectives` checks their order.
     """
-    axes = [name for name, (low, high) in limits.items() if low < high]
+    axes = [cost for cost, (low, high) in limits.items() if low < high]
     corners = [
-        ([_share(point.cost(name), *limits[name]) for name in axes], point.val_accuracy)
+        ([_share(point.cost(cost), *limits[cost]) for cost in axes], point.score)
         for point in ParetoFront.of(points, limits)
-        if all(point.cost(name) <= high for name, (_, high) in limits.items())
+        if all(point.cost(cost) <= high for cost, (_, high) in limits.items())
     ]
     return _volume(corners)
 
 
-def pareto_rank(records: Iterable[Scored], costs: Iterable[str] = PARAMETERS) -> dict[int, int]:
+def pareto_rank(records: Iterable[Scored], costs: Iterable[Cost] = DEFAULT_COSTS) -> dict[int, int]:
     """Rank by trial number: 0 is the front, 1 the front of what is left without it, and so on."""
     return {record.number: rank for record, rank in _ranked(records, tuple(costs))}
 
@@ -147,49 +147,49 @@ def _share(cost: float, low: float, high: float) -> float:
 
 
 def _volume(corners: Sequence[tuple[Sequence[float], float]]) -> float:
-    """Of the union of boxes from each corner to 1 along all axes, as high as its accuracy.
+    """Of the union of boxes from each corner to 1 along all axes, as high as its score.
 
     Between two corners along the last axis, the union's section is that of the corners up to the first of them.
     """
     if not corners or not corners[0][0]:
-        return max((accuracy for _, accuracy in corners), default=0.0)
+        return max((score for _, score in corners), default=0.0)
     corners = sorted(corners, key=lambda corner: corner[0][-1])
     edges = [place[-1] for place, _ in corners] + [1.0]
     flat, highest, volume = len(corners[0][0]) == 1, 0.0, 0.0
     for count, (left, right) in enumerate(pairwise(edges), start=1):
         highest = max(highest, corners[count - 1][1])
         if right > left:
-            section = highest if flat else _volume([(place[:-1], accuracy) for place, accuracy in corners[:count]])
+            section = highest if flat else _volume([(place[:-1], score) for place, score in corners[:count]])
             volume += (right - left) * section
     return volume
 
 
-def _ranked(records: Iterable[Trial], costs: tuple[str, ...]) -> Sequence[tuple[Trial, int]]:
+def _ranked(records: Iterable[Trial], costs: tuple[Cost, ...]) -> Sequence[tuple[Trial, int]]:
     """Completed trials by costs with their rank: efficient non-dominated sorting (Zhang et al., 2015).
 
     Sorted this way a trial can only be beaten by earlier ones, and who is beaten by one of a rank is beaten by one of
     each rank before. A trial equal in all objectives comes later and is ranked below. With a single cost a rank's
-    latest member is its most accurate, so that only that one has to be looked at: O(n log n).
+    latest member has its highest score, so that only that one has to be looked at: O(n log n).
     """
-    usable = [r for r in records if r.completed and math.isfinite(r.val_accuracy)]
-    keyed = [(tuple(record.cost(name) for name in costs), record) for record in usable]
-    keyed.sort(key=lambda pair: (pair[0], -pair[1].val_accuracy, pair[1].macs, pair[1].number))
+    usable = [r for r in records if r.completed and math.isfinite(r.score)]
+    keyed = [(tuple(record.cost(each) for each in costs), record) for record in usable]
+    keyed.sort(key=lambda pair: (pair[0], -pair[1].score, pair[1].macs, pair[1].number))
     ranks: list[list[tuple[tuple[float, ...], float]]] = []
     ranked = []
     for cost, record in keyed:
-        accuracy = record.val_accuracy
+        score = record.score
 
         def is_not_beaten(
-            rank: list[tuple[tuple[float, ...], float]], cost: tuple[float, ...] = cost, accuracy: float = accuracy
+            rank: list[tuple[tuple[float, ...], float]], cost: tuple[float, ...] = cost, score: float = score
         ) -> bool:
             rivals = rank if len(costs) > 1 else rank[-1:]
             return not any(
-                other >= accuracy and all(a <= b for a, b in zip(rival, cost, strict=True)) for rival, other in rivals
+                other >= score and all(a <= b for a, b in zip(rival, cost, strict=True)) for rival, other in rivals
             )
 
         place = bisect_left(ranks, True, key=is_not_beaten)
         if place == len(ranks):
             ranks.append([])
-        ranks[place].append((cost, accuracy))
+        ranks[place].append((cost, score))
         ranked.append((record, place))
     return ranked

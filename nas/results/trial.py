@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from nas.objectives import LATENCY
+from nas.objectives import Cost, Score
+from nas.quantity import counted
 
 if TYPE_CHECKING:
     from nas.architecture import Architecture
@@ -29,17 +30,17 @@ class TrialStatus(StrEnum):
     """At a rung of early stopping; it may go on later."""
     COMPLETED = "COMPLETED"
     REFUSED = "REFUSED"
-    """Over a limit that only a measurement shows, which is latency; it was not trained."""
+    """Over a limit that only a measurement shows, such as latency; it was not trained."""
     FAILED = "FAILED"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FinalTraining:
-    """One training of the final stage: from scratch, in full. Accuracies are in [0, 1]."""
+    """One training of the final stage: from scratch, in full. Scores are in [0, 1]."""
 
     seed: int
-    val_accuracy: float
-    test_accuracy: float
+    val_score: float
+    test_score: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,14 +49,14 @@ class TrialRecord:
 
     Attributes:
         number: position in the search, from 0.
-        metrics: final values; `val_accuracy` in [0, 1] and `val_loss` of the best epoch; `latency_ms` if it was asked
-            for.
-        curves: one value an epoch, by name (`accuracy`, `loss`, `val_accuracy`, `val_loss`).
+        metrics: final values; `val_score` in [0, 1] and `val_loss` of the best epoch; measured costs, such as
+            `latency_ms`, if they were asked for.
+        curves: one value an epoch, by name (`score`, `loss`, `val_score`, `val_loss`).
         duration_seconds: build, training and evaluation.
         reason: why it failed or was refused, one line; "" if it was not.
         log: what it wrote about its failure, such as a traceback; "" if it did not fail.
-        finals: its trainings in the final stage, which `metrics` sums up as `test_accuracy`, `test_accuracy_std` (of
-            one training), `test_seeds` and `final_val_accuracy`.
+        finals: its trainings in the final stage, which `metrics` sums up as `test_score`, `test_score_std` (of one
+            training), `test_seeds` and `final_val_score`.
         failed_finals: why trainings of the final stage failed, by seed.
         parent: number of the trial whose weights it started with; None if it started from its own.
     """
@@ -75,14 +76,14 @@ class TrialRecord:
     def with_final(self, training: FinalTraining) -> TrialRecord:
         """After one more training of the final stage."""
         finals = (*self.finals, training)
-        tested = [each.test_accuracy for each in finals]
+        tested = [each.test_score for each in finals]
         summary = {
-            "test_accuracy": statistics.fmean(tested),
+            "test_score": statistics.fmean(tested),
             "test_seeds": float(len(finals)),
-            "final_val_accuracy": statistics.fmean(each.val_accuracy for each in finals),
+            "final_val_score": statistics.fmean(each.val_score for each in finals),
         }
         if len(finals) > 1:
-            summary["test_accuracy_std"] = statistics.stdev(tested)
+            summary["test_score_std"] = statistics.stdev(tested)
         return replace(self, finals=finals, metrics={**self.metrics, **summary})
 
     def with_failed_final(self, seed: int, reason: str) -> TrialRecord:
@@ -95,8 +96,8 @@ class TrialRecord:
 
     @property
     def curve(self) -> tuple[float, ...]:
-        """Validation accuracy after each epoch so far."""
-        return self.curves.get("val_accuracy", ())
+        """Validation score after each epoch so far."""
+        return self.curves.get("val_score", ())
 
     @property
     def parameters(self) -> int:
@@ -107,26 +108,46 @@ class TrialRecord:
     def macs(self) -> int:
         return self.architecture.count.macs
 
-    def cost(self, name: str) -> float:
-        """One of `nas.objectives.COSTS`.
+    def cost(self, cost: Cost) -> float:
+        """What the network costs.
 
         Raises:
             KeyError: it was not measured.
         """
-        return self.metrics[name] if name == LATENCY else getattr(self.architecture.count, name)
+        return self.metrics[cost.name] if cost.measured else cost.of(self.architecture.count)
 
-    def has_cost(self, name: str) -> bool:
+    def has_cost(self, cost: Cost) -> bool:
         """Whether that cost is known: a trial that failed early has no latency."""
-        return name != LATENCY or LATENCY in self.metrics
+        return cost.is_counted or cost.name in self.metrics
 
     @property
-    def val_accuracy(self) -> float:
-        """In [0, 1].
+    def score(self) -> float:
+        """On the validation images, in [0, 1].
 
         Raises:
             KeyError: the trial has none.
         """
-        return self.metrics["val_accuracy"]
+        return self.metrics["val_score"]
+
+    @property
+    def is_tested(self) -> bool:
+        """Whether the final stage has scored it on the test images."""
+        return "test_score" in self.metrics
+
+    def test_text(self, score: Score) -> str:
+        """The score on the test images: mean over training runs, standard deviation, how many and how many failed.
+
+        "" if it was not measured.
+        """
+        if not self.is_tested:
+            return ""
+        text = score.text(self.metrics["test_score"])
+        if "test_score_std" in self.metrics:
+            text += f" ± {score.points(self.metrics['test_score_std'])}"
+        if "test_seeds" in self.metrics:
+            failed = f", {len(self.failed_finals)} failed" if self.failed_finals else ""
+            text += f" ({counted(round(self.metrics['test_seeds']), 'seed')}{failed})"
+        return text
 
 
 def incomplete(records: Iterable[TrialRecord]) -> str:

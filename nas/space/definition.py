@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, final
 
 from nas.architecture.arithmetic import Shape
-from nas.architecture.blocks import BLOCKS, Block, BlockError, Pool
+from nas.architecture.blocks import BLOCKS, Block, BlockError, Head, Pool
 from nas.architecture.fields import FieldType, OneOf, Units, Whole, field_types, is_required
 from nas.files.yaml_file import Path_, YamlFile, load_yaml, parse_yaml
 
@@ -112,6 +112,8 @@ class Definition:
     input_shape: tuple[int, int, int]
     classes: int
     stages: tuple[Stage, ...]
+    task: str = "classification"
+    """What its heads are for; a key of `nas.tasks.TASKS`."""
 
     @property
     def is_one_network(self) -> bool:
@@ -157,6 +159,11 @@ class _Reader:
             raise self.file.error((), "`head` is missing; give global_pool or flatten, or a list to choose from")
         head = self._slot(("head",), data["head"], None, head=True)
         stages.append(Stage(name="head", slots=(head,)))
+        heads = {alternative.kind: BLOCKS[alternative.kind] for alternative in head}
+        tasks = {kind: cls.task for kind, cls in heads.items() if issubclass(cls, Head)}
+        if len(set(tasks.values())) > 1:
+            told = ", ".join(f"{kind} is for {task}" for kind, task in tasks.items())
+            raise self.file.error(("head",), f"all heads of a space are for one task; {told}; give those of one task")
         description = data.get("description", "")
         if not isinstance(description, str):
             raise self.file.error(("description",), "must be text")
@@ -166,6 +173,7 @@ class _Reader:
             input_shape=self._input(data.get("input", "32x32x3")),
             classes=self._one(("classes",), data.get("classes", 10), Whole(2, 1_000_000)),
             stages=tuple(stages),
+            task=next(iter(tasks.values())),
         )
 
     def _read_defaults(self, data: Any) -> None:

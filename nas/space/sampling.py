@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from nas.architecture import Architecture, Budget, BudgetError
 from nas.architecture.blocks import Block
+from nas.objectives import ACTIVATION_BYTES, MACS
 from nas.space.decisions import Choice, Decisions, State, Step
 from nas.space.sums import Scale
 
@@ -104,7 +105,7 @@ def _choose(
     while groups:
         group = groups.pop(int(rng.random() * len(groups)))
         fitting = [choice for choice in group if choice[0] <= most and choice[1] >= least]
-        if fitting and (budget.max_macs is not None or budget.max_activation_bytes is not None):
+        if fitting and len(budget.counted) > (budget.max_parameters is not None):
             fitting = _within(fitting, budget, macs)
         while fitting:
             # The costly question only to those that are drawn; the first that passes is as random as all that do.
@@ -140,11 +141,11 @@ def allowed(
 
 def _within(choices: list[Choice], budget: Budget, macs: int) -> list[Choice]:
     """The choices from which the limits on multiply-adds and memory can still be met."""
-    if budget.max_macs is not None:
-        room = budget.max_macs - macs
-        choices = [choice for choice in choices if choice.fewest_macs <= room]
-    if budget.max_activation_bytes is not None:
-        choices = [choice for choice in choices if choice.least_activation_bytes <= budget.max_activation_bytes]
+    most_macs, most_bytes = budget.most(MACS), budget.most(ACTIVATION_BYTES)
+    if most_macs is not None:
+        choices = [choice for choice in choices if choice.fewest_macs <= most_macs - macs]
+    if most_bytes is not None:
+        choices = [choice for choice in choices if choice.least_activation_bytes <= most_bytes]
     return choices
 
 

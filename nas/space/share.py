@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nas.architecture import Budget
+from nas.objectives import ACTIVATION_BYTES, MACS
 from nas.space.counting import count_paths
 from nas.space.decisions import Choice, Decisions, State
 
@@ -80,15 +81,15 @@ def share(decisions: Decisions, budget: Budget, weights: Weights | None = None) 
     bottom = _Line(False, least - reach.fewest_parameters, most - reach.fewest_parameters)
     top = _Line(True, reach.most_parameters - most, reach.most_parameters - least)
     line = min(bottom, top, key=lambda line: line.high)
-    without_macs = budget.max_macs is not None
+    without_macs = budget.most(MACS) is not None
     if least > most:
         return Share(value=0.0, exact=True)
-    if (least, most) == (reach.fewest_parameters, reach.most_parameters) and budget.max_activation_bytes is None:
+    if (least, most) == (reach.fewest_parameters, reach.most_parameters) and budget.most(ACTIVATION_BYTES) is None:
         return Share(value=1.0, exact=True, without_macs=without_macs)
     steps = sum(len(decisions.choices(state)) for state in decisions.states())
     bins = min(max(CELLS // max(steps, 1), FEWEST_BINS), MOST_BINS, line.high + 1)
     width = -(-(line.high + 1) // bins)
-    value = _inside(decisions, line, width, budget.max_activation_bytes, weights or uniform(decisions))
+    value = _inside(decisions, line, width, budget.most(ACTIVATION_BYTES), weights or uniform(decisions))
     return Share(value=min(value, 1.0), exact=width == 1, without_macs=without_macs)
 
 
@@ -109,7 +110,7 @@ def random_walk(decisions: Decisions) -> Weights:
     return weights
 
 
-def _inside(decisions: Decisions, line: _Line, width: int, memory: int | None, weights: Weights) -> float:
+def _inside(decisions: Decisions, line: _Line, width: int, memory: float | None, weights: Weights) -> float:
     """Probability that a path's excess is from `line.low` to `line.high`."""
     import numpy as np
 

@@ -11,6 +11,7 @@ from typing import final
 from nas.architecture import Architecture, Budget, BudgetError
 from nas.errors import NasError
 from nas.files.shipped import find_space
+from nas.objectives import ACTIVATION_BYTES, MACS, PARAMETERS, Cost
 from nas.space import sampling
 from nas.space.counting import Size, count_architectures
 from nas.space.decisions import Decisions, Reach
@@ -87,14 +88,14 @@ class SearchSpace:
         """Of the largest architecture."""
         return self._reach.most_parameters
 
-    def counts(self, name: str) -> tuple[int, int]:
-        """The least and the most that an architecture has of `parameters`, `macs` or `activation_bytes`."""
+    def counts(self, cost: Cost) -> tuple[int, int]:
+        """The least and the most of a counted cost that an architecture has."""
         reach = self._reach
         return {
-            "parameters": (reach.fewest_parameters, reach.most_parameters),
-            "macs": (reach.fewest_macs, reach.most_macs),
-            "activation_bytes": (reach.least_activation_bytes, reach.most_activation_bytes),
-        }[name]
+            PARAMETERS: (reach.fewest_parameters, reach.most_parameters),
+            MACS: (reach.fewest_macs, reach.most_macs),
+            ACTIVATION_BYTES: (reach.least_activation_bytes, reach.most_activation_bytes),
+        }[cost]
 
     def check(self, budget: Budget) -> None:
         """Refuse a budget that no architecture meets, before anything is sampled.
@@ -103,14 +104,11 @@ class SearchSpace:
             BudgetError: with the smallest (or largest) count that the space has.
         """
         reach = self._reach
-        for limit, least, what in (
-            (budget.max_parameters, reach.fewest_parameters, "parameters"),
-            (budget.max_macs, reach.fewest_macs, "MACs"),
-            (budget.max_activation_bytes, reach.least_activation_bytes, "activation bytes"),
-        ):
-            if limit is not None and limit < least:
+        for cost, most in budget.counted.items():
+            least, _ = self.counts(cost)
+            if most < least:
                 raise BudgetError(
-                    f"no architecture of the space {self.name!r} has at most {limit:,} {what}: the smallest has "
+                    f"no architecture of the space {self.name!r} has at most {cost.words(most)}: the smallest has "
                     f"{least:,}; raise the budget, or offer fewer filters in the space"
                 )
         if budget.min_parameters is not None and budget.min_parameters > reach.most_parameters:

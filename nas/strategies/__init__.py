@@ -1,9 +1,10 @@
 """How to search: one file a strategy, one import line here."""
 
 from nas.strategies.aging import AgingStrategy
-from nas.strategies.base import STRATEGIES, Strategy, StrategyError, Tried, make_strategy
+from nas.strategies.base import STRATEGIES, Strategy, StrategyError, make_strategy
 from nas.strategies.ehvi import EhviStrategy
 from nas.strategies.evolution import EvolutionStrategy
+from nas.strategies.history import History, Tried
 from nas.strategies.local import LocalStrategy
 from nas.strategies.optuna_peers import OptunaNsga2Strategy, OptunaTpeStrategy
 from nas.strategies.random import RandomStrategy
@@ -13,6 +14,7 @@ __all__ = [
     "AgingStrategy",
     "EhviStrategy",
     "EvolutionStrategy",
+    "History",
     "LocalStrategy",
     "OptunaNsga2Strategy",
     "OptunaTpeStrategy",

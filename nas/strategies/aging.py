@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import final
 
-from nas.objectives import log_cost
+from nas.objectives import Cost, log_cost
 from nas.space.protocol import AnyCandidate
-from nas.strategies.base import Strategy, Tried, register
+from nas.strategies.base import Strategy, register
+from nas.strategies.history import History, Tried
 from nas.strategies.learning_curve import expected
-from nas.strategies.proposals import collect, first_new
+from nas.strategies.proposals import first_new, fresh
 
 POPULATION = 40
 """Latest trials that may have children."""
@@ -31,11 +32,11 @@ CHILDREN = 20
 class AgingStrategy(Strategy[AnyCandidate]):
     """Aging evolution: only the latest trials have children, so that a lucky one does not stay forever.
 
-    Each tournament weighs accuracy against log-costs anew (a random Chebyshev scalarization), which spreads the search
-    over the front.
+    Each tournament draws new weights of the score and the log-costs (a random Chebyshev scalarization), which spreads
+    the search over the front.
     """
 
-    def propose(self, history: Sequence[Tried[AnyCandidate]], count: int, rng: random.Random) -> list[AnyCandidate]:
+    def propose(self, history: History[AnyCandidate], rng: random.Random) -> AnyCandidate | None:
         population = expected(history)[-POPULATION:]
 
         def child() -> AnyCandidate:
@@ -43,26 +44,22 @@ class AgingStrategy(Strategy[AnyCandidate]):
             winner = min(entrants, key=_badness(population, self._weights(rng), self.costs))
             return self.space.mutate(winner.architecture, rng, self.budget)
 
-        def idea(proposals: Sequence[AnyCandidate], seen: set[str]) -> AnyCandidate | None:
-            if len(history) + len(proposals) < START or not population:
-                return None
-            return first_new(child, seen, CHILDREN)
-
-        return collect(self.space, self.budget, history, count, rng, idea)
+        found = first_new(child, history.ids, CHILDREN) if population and len(history) >= START else None
+        return fresh(self.space, self.budget, history, rng) if found is None else found
 
     def _weights(self, rng: random.Random) -> list[float]:
-        """Of each cost, then of accuracy: uniform among those that add up to 1."""
+        """Of each cost, then of the score: uniform among those that add up to 1."""
         cuts = [0.0, *sorted(rng.random() for _ in self.costs), 1.0]
         return [right - left for left, right in pairwise(cuts)]
 
 
 def _badness(
-    population: Sequence[Tried[AnyCandidate]], weights: Sequence[float], costs: tuple[str, ...]
+    population: Sequence[Tried[AnyCandidate]], weights: Sequence[float], costs: tuple[Cost, ...]
 ) -> Callable[[Tried[AnyCandidate]], float]:
-    """The largest of the weighted distances from the lowest log-costs and the best accuracy, each as a share."""
+    """The largest of the weighted distances from the lowest log-costs and the best score, each as a share."""
 
     def values(trial: Tried[AnyCandidate]) -> list[float]:
-        return [*(log_cost(trial.cost(name)) for name in costs), -trial.val_accuracy]
+        return [*(log_cost(trial.cost(cost)) for cost in costs), -trial.score]
 
     columns = list(zip(*map(values, population), strict=True))
     lowest = [min(column) for column in columns]

@@ -1,13 +1,13 @@
-"""What a candidate costs before it is trained: counted, but for its latency, which is learned from measured ones."""
+"""What a candidate costs before it is trained: counted, or predicted from what was measured of other networks."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, final
 
-from nas.objectives import COUNTS, LATENCY, log_cost
+from nas.objectives import COSTS, Cost, log_cost
 from nas.space.protocol import AnyCandidate, Candidate, Space
-from nas.strategies.accuracy_model import Encoder
+from nas.strategies.score_model import Encoder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,79 +18,97 @@ RIDGE = 1.0
 """Weight of the prior that a decision adds nothing to what the counts say, in observations."""
 
 PRIOR_DEVIATION = 0.3
-"""Of the logarithm of a latency around what is predicted, before any was measured; it counts as one observation."""
+"""Of the logarithm of a measured cost around its prediction, before any was measured; it counts as one observation."""
 
 
 @final
 class CostModel(Generic[AnyCandidate]):
-    """Logarithms of costs.
-
-    The logarithm of latency is a ridge regression on the logarithms of the counts and on the decisions: a network's
-    latency is close to a product of powers of what it computes and moves, times a factor a kind of layer.
+    """Logarithms of costs: counted ones are known, and each measured one has a regression of its own.
 
     Args:
         space: of the candidates.
         encoder: of the space.
-        costs: which of `nas.objectives.COSTS`.
-        measured: candidates and their latencies in milliseconds.
+        costs: one column each.
+        measured: of each measured cost, candidates and what was measured of them.
     """
 
     def __init__(
         self,
         space: Space[AnyCandidate],
         encoder: Encoder,
-        costs: Sequence[str],
-        measured: Sequence[tuple[AnyCandidate, float]],
+        costs: Sequence[Cost],
+        measured: Mapping[Cost, Sequence[tuple[AnyCandidate, float]]],
     ) -> None:
-        import numpy as np
-
         self.space, self.encoder, self.costs = space, encoder, costs
-        if not measured:
-            return
-        candidates, latencies = zip(*measured, strict=True)
-        features, targets = self._features(candidates), np.log(np.array(latencies))
-        self.center, self.mean = features.mean(axis=0), float(targets.mean())
-        centered, gains = features - self.center, targets - self.mean
-        self.covariance = np.linalg.inv(centered.T @ centered + RIDGE * np.eye(features.shape[1]))
-        self.slopes = self.covariance @ (centered.T @ gains)
-        residuals = gains - centered @ self.slopes
-        # The prior counts for one network, and the mean was taken from them.
-        self.variance = float(residuals @ residuals + PRIOR_DEVIATION**2) / len(measured)
+        self._learned = {
+            cost: _Regression(self._features([candidate for candidate, _ in pairs]), [value for _, value in pairs])
+            for cost, pairs in measured.items()
+        }
 
     def __call__(self, candidates: Sequence[AnyCandidate]) -> Array:
-        """A row a candidate, a column a cost; of a latency that was not measured, what is expected."""
+        """A row a candidate, a column a cost; the expected one where it has to be measured."""
         import numpy as np
 
         columns = [
-            self.latency(candidates)[0] if name == LATENCY else _log_counts(candidates, name) for name in self.costs
+            self.predict(cost, candidates)[0] if cost.measured else _log_counts(candidates, cost) for cost in self.costs
         ]
         return np.stack(columns, axis=1)
 
-    def latency(self, candidates: Sequence[AnyCandidate]) -> tuple[Array, Array]:
-        """Mean and standard deviation of the logarithm."""
-        import numpy as np
+    def predict(self, cost: Cost, candidates: Sequence[AnyCandidate]) -> tuple[Array, Array]:
+        """Mean and standard deviation of the logarithm of a measured cost."""
+        return self._learned[cost](self._features(candidates))
 
-        away = self._features(candidates) - self.center
-        spread = np.einsum("nf,fg,ng->n", away, self.covariance, away)
-        return self.mean + away @ self.slopes, np.sqrt(self.variance * (1 + spread))
-
-    def is_fast(self, candidates: Sequence[AnyCandidate], most: float) -> Array:
-        """How probable it is that a latency is at most so many milliseconds."""
+    def is_within(self, cost: Cost, candidates: Sequence[AnyCandidate], most: float) -> Array:
+        """The probability that a measured cost is at most so much."""
         import numpy as np
         from scipy.special import ndtr
 
-        mean, deviation = self.latency(candidates)
+        mean, deviation = self.predict(cost, candidates)
         result: Array = ndtr((np.log(most) - mean) / deviation)
         return result
 
     def _features(self, candidates: Sequence[AnyCandidate]) -> Array:
         import numpy as np
 
-        genes: list[Mapping[str, str]] = [self.space.encode(candidate) for candidate in candidates]
-        return np.column_stack([*(_log_counts(candidates, name) for name in COUNTS), self.encoder(genes)])
+        genes = [self.space.encode(candidate) for candidate in candidates]
+        counts = (_log_counts(candidates, cost) for cost in COSTS.values() if cost.is_counted)
+        return np.column_stack([*counts, self.encoder(genes)])
 
 
-def _log_counts(candidates: Sequence[Candidate], name: str) -> Array:
+@final
+class _Regression:
+    """Ridge regression of a cost's logarithm on those of the counts and on the decisions.
+
+    A network's time, say, is close to a product of powers of what it computes and moves, times a factor for each kind
+    of layer.
+
+    Args:
+        features: one row per network.
+        values: what was measured of them.
+    """
+
+    def __init__(self, features: Array, values: Sequence[float]) -> None:
+        import numpy as np
+
+        targets = np.log(np.array(values))
+        self.center, self.mean = features.mean(axis=0), float(targets.mean())
+        centered, gains = features - self.center, targets - self.mean
+        self.covariance = np.linalg.inv(centered.T @ centered + RIDGE * np.eye(features.shape[1]))
+        self.slopes = self.covariance @ (centered.T @ gains)
+        residuals = gains - centered @ self.slopes
+        # The prior counts as one network; the mean has used up one.
+        self.variance = float(residuals @ residuals + PRIOR_DEVIATION**2) / len(values)
+
+    def __call__(self, features: Array) -> tuple[Array, Array]:
+        """Mean and standard deviation."""
+        import numpy as np
+
+        away = features - self.center
+        spread = np.einsum("nf,fg,ng->n", away, self.covariance, away)
+        return self.mean + away @ self.slopes, np.sqrt(self.variance * (1 + spread))
+
+
+def _log_counts(candidates: Sequence[Candidate], cost: Cost) -> Array:
     import numpy as np
 
-    return np.array([log_cost(getattr(candidate.count, name)) for candidate in candidates])
+    return np.array([log_cost(cost.of(candidate.count)) for candidate in candidates])

@@ -7,12 +7,13 @@ import random
 from collections.abc import Sequence
 from typing import TypeVar, final
 
-from nas.objectives import PARAMETERS, log_cost
+from nas.objectives import DEFAULT_COSTS, Cost, log_cost
 from nas.results.pareto import Scored, pareto_rank
 from nas.space.protocol import AnyCandidate
-from nas.strategies.base import Strategy, Tried, register
+from nas.strategies.base import Strategy, register
+from nas.strategies.history import History
 from nas.strategies.learning_curve import expected
-from nas.strategies.proposals import collect, first_new
+from nas.strategies.proposals import first_new, fresh
 
 POPULATION = 20
 """Survivors that may have children, and trials before the first child. Larger populations learn too slowly."""
@@ -29,10 +30,10 @@ CHILDREN = 20
 class EvolutionStrategy(Strategy[AnyCandidate]):
     """NSGA-II, one child at a time: parents win a tournament by rank, then by crowding distance.
 
-    The population is the best of all completed trials, so that nothing has to be remembered between calls.
+    The population is the best of all completed trials, so nothing has to be remembered between calls.
     """
 
-    def propose(self, history: Sequence[Tried[AnyCandidate]], count: int, rng: random.Random) -> list[AnyCandidate]:
+    def propose(self, history: History[AnyCandidate], rng: random.Random) -> AnyCandidate | None:
         population = survivors(expected(history), POPULATION, self.costs)
         space, budget = self.space, self.budget
 
@@ -46,19 +47,15 @@ class EvolutionStrategy(Strategy[AnyCandidate]):
                 found = space.cross(found, parent(), rng, budget)
             return space.mutate(found, rng, budget)
 
-        def idea(proposals: Sequence[AnyCandidate], seen: set[str]) -> AnyCandidate | None:
-            if len(history) + len(proposals) < POPULATION or not population:
-                return None
-            return first_new(child, seen, CHILDREN)
-
-        return collect(space, budget, history, count, rng, idea)
+        found = first_new(child, history.ids, CHILDREN) if population and len(history) >= POPULATION else None
+        return fresh(space, budget, history, rng) if found is None else found
 
 
 AnyTrial = TypeVar("AnyTrial", bound=Scored)
 
 
-def survivors(trials: Sequence[AnyTrial], count: int, costs: tuple[str, ...] = PARAMETERS) -> list[AnyTrial]:
-    """The best trials by rank, then by crowding distance: the farther from its neighbors on its front the better."""
+def survivors(trials: Sequence[AnyTrial], count: int, costs: tuple[Cost, ...] = DEFAULT_COSTS) -> list[AnyTrial]:
+    """The best trials by rank, then by crowding distance: the farther from its neighbors on its front, the better."""
     ranks = pareto_rank(trials, costs)
     fronts: dict[int, list[AnyTrial]] = {}
     for trial in trials:
@@ -72,11 +69,11 @@ def survivors(trials: Sequence[AnyTrial], count: int, costs: tuple[str, ...] = P
     return chosen[:count]
 
 
-def crowding(front: Sequence[AnyTrial], costs: tuple[str, ...] = PARAMETERS) -> dict[int, float]:
-    """By trial number the distance between both neighbors, summed over log-costs and accuracy; infinite at the ends."""
+def crowding(front: Sequence[AnyTrial], costs: tuple[Cost, ...] = DEFAULT_COSTS) -> dict[int, float]:
+    """By trial number the distance between both neighbors, summed over log-costs and score; infinite at the ends."""
     distances = dict.fromkeys((trial.number for trial in front), 0.0)
-    axes = [[log_cost(trial.cost(name)) for trial in front] for name in costs]
-    for values in (*axes, [trial.val_accuracy for trial in front]):
+    axes = [[log_cost(trial.cost(cost)) for trial in front] for cost in costs]
+    for values in (*axes, [trial.score for trial in front]):
         points = sorted(zip(values, front, strict=True), key=lambda point: (point[0], point[1].number))
         width = points[-1][0] - points[0][0] or 1.0
         for _, trial in (points[0], points[-1]):

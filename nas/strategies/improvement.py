@@ -14,65 +14,65 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[np.float64]]
 
 CELLS = 2_000_000
-"""That are looked at in one go, candidates times cells: 16 MB of numbers."""
+"""Candidates times cells that are computed at once: 16 MB of numbers."""
 
 
 class Stairs(NamedTuple):
-    """The accuracy that a network must exceed to improve the front, by its costs.
+    """The score that a network must exceed to improve the front, by its costs.
 
     Attributes:
         edges: of each cost, ascending, from minus infinity to the highest cost that counts: step i reaches from
             `edges[i]` to `edges[i + 1]`.
-        levels: one axis a cost; of each cell of the grid of steps.
+        levels: of each cell of the grid of steps; one axis per cost.
     """
 
     edges: tuple[Array, ...]
     levels: Array
 
 
-def stairs(costs: Array, accuracies: Array, *, largest: Array, reference: float) -> Stairs:
+def stairs(costs: Array, scores: Array, *, largest: Array, reference: float) -> Stairs:
     """The front of points as stairs.
 
     Args:
-        costs: logarithms, a row a point, a column a cost.
-        accuracies: of the same points.
+        costs: logarithms, one row per point, one column per cost.
+        scores: of the same points.
         largest: logarithm of each cost up to which volume counts.
-        reference: accuracy that is worth nothing.
+        reference: score that is worth nothing.
     """
     import numpy as np
 
     costs = np.minimum(costs, largest)
-    front = [place for place in non_dominated(costs, accuracies) if accuracies[place] > reference]
+    front = [place for place in non_dominated(costs, scores) if scores[place] > reference]
     edges = [np.unique(costs[front, axis]) for axis in range(costs.shape[1])]
     levels = np.full([len(each) + 1 for each in edges], reference)
     for place in front:
         steps = zip(edges, costs[place], strict=True)
         corner = tuple(slice(np.searchsorted(each, cost) + 1, None) for each, cost in steps)
-        levels[corner] = np.maximum(levels[corner], accuracies[place])
+        levels[corner] = np.maximum(levels[corner], scores[place])
     ends = zip(edges, largest, strict=True)
     return Stairs(tuple(np.concatenate([[-np.inf], each, [end]]) for each, end in ends), levels)
 
 
-def non_dominated(costs: Array, accuracies: Array) -> list[int]:
+def non_dominated(costs: Array, scores: Array) -> list[int]:
     """Places of the points that no other beats, by costs; of equal points the first.
 
     Args:
-        costs: a row a point, a column a cost.
-        accuracies: of the same points.
+        costs: one row per point, one column per cost.
+        scores: of the same points.
     """
     import numpy as np
 
     front: list[int] = []
-    for place in np.lexsort((-accuracies, *costs.T[::-1])):
+    for place in np.lexsort((-scores, *costs.T[::-1])):
         rivals = front if costs.shape[1] > 1 else front[-1:]
-        beaten = (costs[rivals] <= costs[place]).all(axis=1) & (accuracies[rivals] >= accuracies[place])
+        beaten = (costs[rivals] <= costs[place]).all(axis=1) & (scores[rivals] >= scores[place])
         if not beaten.any():
             front.append(int(place))
     return front
 
 
 class Worth(NamedTuple):
-    """What is gained by an accuracy as a model sees it: linear between knots, and nothing more beyond the last.
+    """What a score is worth, by the score as a model sees it: linear between knots, constant beyond the last.
 
     Attributes:
         knots: ascending; the first is the reference.
@@ -84,19 +84,19 @@ class Worth(NamedTuple):
 
 
 def expected_improvement(front: Stairs, costs: Array, means: Array, deviations: Array, worth: Worth) -> Array:
-    """By how much each candidate is expected to raise the volume under the stairs, which are as high as they are worth.
+    """By how much each candidate is expected to raise the volume under the stairs; heights are what scores are worth.
 
-    A network of known costs raises every cell from its costs on to its accuracy, if that is higher. Over a cell of
-    volume v and level h it is expected to add v * E[max(worth(accuracy) - worth(h), 0)]; cells of one level share that.
-    Between two knots it grows by the slope there times what the accuracy is expected to exceed the lower by, less that
-    for the upper, which a normal distribution gives in closed form.
+    A network of known costs raises every cell from its costs on to its score, if that is higher. Over a cell of volume
+    v and level h it is expected to add v * E[max(worth(score) - worth(h), 0)]; cells of one level share the
+    expectation. Each piece between two knots adds its slope times the difference of two expected excesses: of the score
+    over the lower knot and over the upper one. For a normal distribution both have a closed form.
 
     Args:
         front: what is to be improved.
-        costs: logarithms, a row a candidate, a column a cost.
-        means: of their accuracies, which are normally distributed.
+        costs: logarithms, one row per candidate, one column per cost.
+        means: of their scores, which are normally distributed.
         deviations: standard deviations of the same, positive.
-        worth: of an accuracy.
+        worth: of a score.
     """
     import numpy as np
     from scipy.special import ndtr
@@ -108,7 +108,7 @@ def expected_improvement(front: Stairs, costs: Array, means: Array, deviations: 
     z = (means[:, None] - knots) / deviations[:, None]
     density = np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi)
     exceeded = (z * ndtr(z) + density) * deviations[:, None]
-    # Nothing above the last knot; above each other what its own piece and all higher ones add.
+    # Above the last knot there is no gain; above any other, that of its own piece and of all higher ones.
     pieces = slopes * (exceeded[:, :-1] - exceeded[:, 1:])
     gains = np.zeros_like(exceeded)
     gains[:, :-1] = np.cumsum(pieces[:, ::-1], axis=1)[:, ::-1]

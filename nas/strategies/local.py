@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from typing import final
 
 from nas.results.pareto import ParetoFront
 from nas.space.protocol import AnyCandidate
-from nas.strategies.base import Strategy, Tried, register
+from nas.strategies.base import Strategy, register
+from nas.strategies.history import History
 from nas.strategies.learning_curve import expected
-from nas.strategies.proposals import collect, first_new
+from nas.strategies.proposals import first_new, fresh
 
 START = 10
 """Trials before the first neighbor."""
@@ -24,15 +24,11 @@ NEIGHBORS = 20
 class LocalStrategy(Strategy[AnyCandidate]):
     """Pareto local search: one decision of one network on the front is changed at a time."""
 
-    def propose(self, history: Sequence[Tried[AnyCandidate]], count: int, rng: random.Random) -> list[AnyCandidate]:
+    def propose(self, history: History[AnyCandidate], rng: random.Random) -> AnyCandidate | None:
         front = ParetoFront.of(expected(history), self.costs).points
 
         def neighbor() -> AnyCandidate:
             return self.space.mutate(rng.choice(front).architecture, rng, self.budget)
 
-        def idea(proposals: Sequence[AnyCandidate], seen: set[str]) -> AnyCandidate | None:
-            if len(history) + len(proposals) < START or not front:
-                return None
-            return first_new(neighbor, seen, NEIGHBORS)
-
-        return collect(self.space, self.budget, history, count, rng, idea)
+        found = first_new(neighbor, history.ids, NEIGHBORS) if front and len(history) >= START else None
+        return fresh(self.space, self.budget, history, rng) if found is None else found

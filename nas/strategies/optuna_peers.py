@@ -1,8 +1,8 @@
 """Optuna's samplers behind the same budget gate: peers to compare with, or to search with. Needs the extra `peers`.
 
-The study is made anew from the history at every call, through Optuna's public interface, so that these strategies keep
-no state either. What a sampler proposes outside the budget, or for a second time, is told to it at once and never
-trained: it asks for the next. Genes are independent categorical parameters; one that a network does not have is "".
+Every call makes a new study from the history, through Optuna's public interface, so these strategies keep no state
+either. A proposal outside the budget, or a repeated one, is told to the sampler at once and never trained; then the
+sampler is asked again. Genes are independent categorical parameters; one that a network does not have is "".
 """
 
 from __future__ import annotations
@@ -14,23 +14,24 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Generic, Literal, final
 
 from nas.architecture import Budget
-from nas.objectives import PARAMETERS, log_cost
+from nas.objectives import DEFAULT_COSTS, Cost, log_cost
 from nas.space.protocol import AnyCandidate, Genes, Space
-from nas.strategies.base import Strategy, StrategyError, Tried, register
+from nas.strategies.base import Strategy, StrategyError, register
+from nas.strategies.history import History
 from nas.strategies.learning_curve import expected
-from nas.strategies.proposals import collect
+from nas.strategies.proposals import fresh
 
 if TYPE_CHECKING:
     import optuna
 
 ASKS = 30
-"""Proposals in a row that are no use before the nearest new neighbor of one is taken."""
+"""Useless proposals in a row before a neighbor of the last one is taken."""
 
 POPULATION = 20
 """Of NSGA-II; Optuna's default of 50 learns too slowly for a hundred trials."""
 
 Values = tuple[float, ...]
-"""Accuracy, which is maximized, and the logarithm of each cost, which is minimized."""
+"""The score, which is maximized, and the logarithm of each cost, which is minimized."""
 
 
 @final
@@ -38,11 +39,11 @@ Values = tuple[float, ...]
 class OptunaTpeStrategy(Strategy[AnyCandidate]):
     """Optuna's multivariate TPE (needs the extra `peers`)."""
 
-    def __init__(self, space: Space[AnyCandidate], budget: Budget, costs: tuple[str, ...] = PARAMETERS) -> None:
+    def __init__(self, space: Space[AnyCandidate], budget: Budget, costs: tuple[Cost, ...] = DEFAULT_COSTS) -> None:
         _need_optuna(self.name)
         super().__init__(space, budget, costs)
 
-    def propose(self, history: Sequence[Tried[AnyCandidate]], count: int, rng: random.Random) -> list[AnyCandidate]:
+    def propose(self, history: History[AnyCandidate], rng: random.Random) -> AnyCandidate | None:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -57,7 +58,7 @@ class OptunaTpeStrategy(Strategy[AnyCandidate]):
             return made
 
         peer = _Peer(self)
-        return peer.propose(history, count, rng, study)
+        return peer.propose(history, rng, study)
 
 
 @final
@@ -65,11 +66,11 @@ class OptunaTpeStrategy(Strategy[AnyCandidate]):
 class OptunaNsga2Strategy(Strategy[AnyCandidate]):
     """Optuna's NSGA-II with a population of 20 (needs the extra `peers`)."""
 
-    def __init__(self, space: Space[AnyCandidate], budget: Budget, costs: tuple[str, ...] = PARAMETERS) -> None:
+    def __init__(self, space: Space[AnyCandidate], budget: Budget, costs: tuple[Cost, ...] = DEFAULT_COSTS) -> None:
         _need_optuna(self.name)
         super().__init__(space, budget, costs)
 
-    def propose(self, history: Sequence[Tried[AnyCandidate]], count: int, rng: random.Random) -> list[AnyCandidate]:
+    def propose(self, history: History[AnyCandidate], rng: random.Random) -> AnyCandidate | None:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -85,7 +86,7 @@ class OptunaNsga2Strategy(Strategy[AnyCandidate]):
             return made
 
         peer = _Peer(self)
-        return peer.propose(history, count, rng, study)
+        return peer.propose(history, rng, study)
 
 
 @final
@@ -117,36 +118,31 @@ class _Peer(Generic[AnyCandidate]):
 
     def propose(
         self,
-        history: Sequence[Tried[AnyCandidate]],
-        count: int,
+        history: History[AnyCandidate],
         rng: random.Random,
         study_of: Callable[[Sequence[tuple[Genes, Values]]], optuna.Study],
-    ) -> list[AnyCandidate]:
+    ) -> AnyCandidate | None:
         import optuna
 
         space, budget = self.space, self.budget
         known = expected(history)
         told: dict[str, Values] = {
-            trial.architecture.id: (trial.val_accuracy, *(log_cost(trial.cost(name)) for name in self.costs))
+            trial.architecture.id: (trial.score, *(log_cost(trial.cost(cost)) for cost in self.costs))
             for trial in known
         }
         study = study_of([(space.encode(trial.architecture), told[trial.architecture.id]) for trial in known])
-
-        def idea(proposals: Sequence[AnyCandidate], seen: set[str]) -> AnyCandidate | None:  # noqa: ARG001
-            for _ in range(ASKS):
-                trial = study.ask(dict(self.distributions))
-                found = space.build({name: value for name, value in trial.params.items() if value}, rng)
-                inside = budget.admits(found.count)
-                if inside and found.id not in seen:
-                    return found
-                if inside and found.id in told:
-                    study.tell(trial, told[found.id])
-                else:
-                    study.tell(trial, state=optuna.trial.TrialState.FAIL)
-            near = space.mutate(space.build(space.encode(found), rng, budget), rng, budget)
-            return None if near.id in seen else near
-
-        return collect(space, budget, history, count, rng, idea)
+        for _ in range(ASKS):
+            trial = study.ask(dict(self.distributions))
+            found = space.build({name: value for name, value in trial.params.items() if value}, rng)
+            inside = budget.admits(found.count)
+            if inside and found.id not in history.ids:
+                return found
+            if inside and found.id in told:
+                study.tell(trial, told[found.id])
+            else:
+                study.tell(trial, state=optuna.trial.TrialState.FAIL)
+        near = space.mutate(space.build(space.encode(found), rng, budget), rng, budget)
+        return fresh(space, budget, history, rng) if near.id in history.ids else near
 
 
 def _need_optuna(name: str) -> None:

@@ -1,6 +1,6 @@
 """MLflow's run page: how it reads saved views, by version, and at which address. Pure: nothing is sent.
 
-MLflow documents none of this; the tests drive a browser through the installed version's page. Whatever is not known to
+MLflow documents none of this; the tests drive a browser through the installed version's page. A version that is not known to
 work gets the plain page of runs with a filter in its address.
 """
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 NAMED = (3, 15)  # from here on a view has a name, and the page lists it
 _PACKED = (2, 18)  # the oldest page that unpacks states
-_PLAIN_BELOW = 4  # a major version that nobody has tried
+_PLAIN_BELOW = 4  # a major version that is not tested
 
 
 def parse_version(text: str) -> tuple[int, int] | None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from nas.objectives import COSTS, Objectives
+from nas.objectives import Objectives
 from nas.reports import Story, front_figures, front_tables
 from nas.reports.search_page import report_html
 from nas.results.pareto import ParetoFront, hypervolume, pareto_rank
@@ -88,7 +88,7 @@ class Projection:
         changed = {f"nas.{k}": v for k, v in params.items() if self._parent.params.get(k, v) != v}
         self._writer.write(self._parent, tags=changed, params=params, metrics={runs.RANK: -1.0})
         self._write_story()
-        self._views = views.search_views(search.search_id, search.name, search.objectives.axis)
+        self._views = views.search_views(search.search_id, search.name, search.objectives)
         publish(client, search.store, self._experiment_id, self._views)
 
     @property
@@ -148,11 +148,13 @@ class Projection:
             self._writer.write_files(known, runs.front_files(record))
             if FILES_MISSING in known.tags:
                 return {}
-        note = runs.front_note(record, self._experiment_id, self._parent.run_id, known.run_id)
+        score = self._search.objectives.score
+        note = runs.front_note(record, self._experiment_id, self._parent.run_id, known.run_id, score=score)
         return {runs.DRAWN: "true", runs.NOTE: note}
 
     def _write_trial(self, record: TrialRecord, rank: int | None) -> None:
-        content = runs.trial_content(record, search_id=self._search.search_id)
+        score = self._search.objectives.score
+        content = runs.trial_content(record, search_id=self._search.search_id, score=score)
         known = self._trials.get(record.number)
         # A trial that was stopped and went on says so no more.
         reset = {runs.NOTE: ""} if known and known.tags.get(runs.STOPPED) == "true" else {}
@@ -206,9 +208,10 @@ class Projection:
             values: dict[str, float] = {"full_trials": self._progress_steps, "front_size": len(self._progress)}
             if self._progress.points:
                 volume = hypervolume(self._progress, self._search.objectives.limits)
-                values |= {"best_val_accuracy": self._progress.best().val_accuracy, "hypervolume": volume}
+                values |= {"best_val_score": self._progress.best().score, "hypervolume": volume}
             if self._progress_steps > self._parent.metrics.get("full_trials", 0):
-                steps += [(k, self._progress_steps, v) for k, v in runs.tidied(values).items()]
+                written = runs.tidied(self._search.objectives.score.spelled_keys(values))
+                steps += [(name, self._progress_steps, value) for name, value in written.items()]
         self._writer.write(self._parent, points=steps, tags={runs.NOTE: self._note(records, status)})
 
     def _note(self, records: Sequence[TrialRecord], status: RunStatus) -> str:
@@ -218,6 +221,7 @@ class Projection:
         return search_note(
             self._search.story,
             front,
+            score=self._search.objectives.score,
             trials=len(records),
             hypervolume=hypervolume(front, self._search.objectives.limits),
             running=status == "RUNNING",
@@ -232,18 +236,18 @@ class Projection:
         objectives = self._search.objectives
         front = ParetoFront.of(records, objectives.costs)
         volume = hypervolume(front, objectives.limits)
-        document = front_tables.front_json(front, search=self._search.name, hypervolume=volume)
+        document = front_tables.front_json(front, objectives, search=self._search.name, hypervolume=volume)
         digest = hashlib.blake2b(f"{len(records)}{status}{document}".encode(), digest_size=16).hexdigest()
         if self._parent.tags.get(_FRONT_DIGEST) == digest and FILES_MISSING not in self._parent.tags:
             return
-        title = f"{self._search.name}: accuracy against {COSTS[objectives.axis]}"
+        title = f"{self._search.name}: {objectives.score.heading} against {objectives.axis.heading}"
         self._writer.write_files(
             self._parent,
             {
                 "front.html": front_figures.front_html(records, title=title, objectives=objectives).encode(),
                 "front.png": front_figures.front_png(records, title=title, objectives=objectives),
                 "front.svg": front_figures.front_svg(records, title=title, objectives=objectives),
-                "front.csv": front_tables.front_csv(front).encode(),
+                "front.csv": front_tables.front_csv(front, objectives.score).encode(),
                 "front.json": document.encode(),
                 "report.html": report_html(
                     records,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
+    from nas.architecture import Architecture
     from nas.results.trial import TrialRecord
     from nas.tracking.projection import SearchRun
 
@@ -63,12 +64,12 @@ def register_model(
 ) -> RegisteredModel:
     """Log a network as an MLflow model of its trial's run, and make it the champion of a registered model.
 
-    It takes what an export takes: uint8 images. Its answer is their class probabilities.
+    It takes what an export takes, uint8 images, and returns what an export returns, the task's answers.
 
     Args:
         search: which is in MLflow already.
         record: the trial.
-        model: the trained `keras.Model`: images in [0, 1] to probabilities.
+        model: the trained `keras.Model`: images in [0, 1] to the outputs of its head.
         name: of the registered model; made if there is none.
         labels: one a class.
         example: uint8 `(n, height, width, channels)`, n > 0, stored as the input example.
@@ -116,16 +117,17 @@ def _register(
     run_id: str,
     experiment_id: str,
 ) -> int:
+    score = search.objectives.score
     tags = {
         "nas.architecture_id": record.architecture.id,
         "nas.parameters": str(record.parameters),
-        "nas.val_accuracy": f"{record.val_accuracy:.6g}",
+        f"nas.{score.objective}": f"{record.score:.6g}",
     }
     # The client's own calls instead of `log_model`, which works on a global store and a global active run.
     logged = client.create_logged_model(experiment_id, "model", source_run_id=run_id, tags=tags)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "model"
-        _save(model, path, labels, example, run_id, logged.model_id)
+        _save(record.architecture, model, path, labels, example, run_id, logged.model_id)
         client.log_model_artifacts(logged.model_id, str(path))
     client.finalize_logged_model(logged.model_id, "READY")
     if not client.search_registered_models(f"name = '{name.replace(chr(39), chr(39) * 2)}'", max_results=1):
@@ -138,15 +140,21 @@ def _register(
         run_id=run_id,
         tags=tags,
         model_id=logged.model_id,
-        description=f"{record.architecture.describe()}: {record.parameters:,} parameters, validation accuracy "
-        f"{record.val_accuracy:.2%}",
+        description=f"{record.architecture.describe()}: {record.parameters:,} parameters, validation {score.heading} "
+        f"{score.text(record.score)}",
     ).version
     client.set_registered_model_alias(name, ALIAS, version)
     return int(version)
 
 
 def _save(
-    model: Any, path: Path, labels: Sequence[str], example: npt.NDArray[np.uint8], run_id: str, model_id: str
+    architecture: Architecture,
+    model: Any,
+    path: Path,
+    labels: Sequence[str],
+    example: npt.NDArray[np.uint8],
+    run_id: str,
+    model_id: str,
 ) -> None:
     import keras
     import mlflow
@@ -155,10 +163,11 @@ def _save(
 
     image = keras.Input(example.shape[1:], dtype="uint8", name="image")
     # Without the optimizer's state, and with the scaling inside.
-    served = keras.Model(image, model(keras.layers.Rescaling(1 / 255)(image)))
+    outputs = model(keras.layers.Rescaling(1 / 255)(image))
+    served = keras.Model(image, architecture.head.answers(outputs))
     signature = ModelSignature(
         inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, *example.shape[1:]))]),
-        outputs=Schema([TensorSpec(np.dtype(np.float32), (-1, len(labels)))]),
+        outputs=Schema([TensorSpec(np.dtype(np.float32), (-1, *served.output_shape[1:]))]),
     )
     path.mkdir()
     mlflow.keras.save_model(

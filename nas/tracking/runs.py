@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from nas.objectives import COSTS, log_cost
+from nas.objectives import COSTS, Cost, Score, log_cost
 from nas.quantity import counted
 from nas.reports.front_figures import DOMINATED_COLOR, FAILED_COLOR, FRONT_COLOR
-from nas.reports.front_tables import run_name, test_score
+from nas.reports.front_tables import run_name
 from nas.reports.network_diagram import diagram
 from nas.results.trial import TrialRecord, TrialStatus
 
@@ -21,11 +21,11 @@ ROLE = "nas.role"
 TRIAL = "nas.trial"
 """Tag: the trial's number. With `nas.search_id` it is the key under which a trial is written once."""
 STOPPED = "stopped_early"
-"""Tag: whether the trial ended at a rung, so that its accuracy is not that of a full training."""
+"""Tag: whether the trial ended at a rung, so that its score is not that of a full training."""
 REFUSED = "refused"
 """Tag: whether the trial was over a limit that only a measurement shows, so that it was not trained."""
 EPOCHS = "epochs"
-"""Metric: that were trained."""
+"""Metric: how many were trained."""
 INHERITED = "inherited_from"
 """Tag of a trial that did not start from random weights: the trial whose weights it started with."""
 PARETO = "pareto_optimal"
@@ -57,21 +57,21 @@ class RunContent:
     curves: tuple[tuple[str, int, float], ...] = ()
 
 
-def trial_content(record: TrialRecord, *, search_id: str) -> RunContent:
+def trial_content(record: TrialRecord, *, search_id: str, score: Score) -> RunContent:
     """A trial's run, without what depends on the other trials: see `standing`."""
     architecture = record.architecture
     kinds = architecture.kinds[:-1]
     channels = max((t.output_shape[-1] for t in architecture.traces[:-1]), default=0)
+    costs = {cost: record.cost(cost) for cost in COSTS.values() if record.has_cost(cost)}
     metrics: dict[str, float] = {
-        **record.metrics,
-        "parameters": record.parameters,
-        "macs": record.macs,
-        "activation_bytes": architecture.count.activation_bytes,
+        **score.spelled_keys(record.metrics),
+        **{cost.name: value for cost, value in costs.items()},
         "train_seconds": record.duration_seconds,
         # Numbers, because MLflow sorts parameters as text.
         "depth": len(kinds),
         "max_channels": channels,
         EPOCHS: len(record.curve),
+        **{log_metric(cost): log_cost(value) / math.log(10) for cost, value in costs.items()},
     }
     tags = {
         SEARCH_ID: search_id,
@@ -85,16 +85,13 @@ def trial_content(record: TrialRecord, *, search_id: str) -> RunContent:
         tags[INHERITED] = str(record.parent)
     if record.status is TrialStatus.STOPPED:
         epochs = counted(len(record.curve), "epoch")
-        tags[NOTE] = f"**Stopped early**, after {epochs}: its accuracy is not that of a full training."
+        tags[NOTE] = f"**Stopped early**, after {epochs}: its {score.heading} is not that of a full training."
     if record.status is TrialStatus.REFUSED:
         tags |= {"nas.reason": record.reason, NOTE: f"**Not trained:** {record.reason}"}
     if record.status is TrialStatus.FAILED:
         reason = record.reason or "no reason was recorded"
         log = "\n".join(f"    {line}" for line in record.log.splitlines()[-40:])
         tags |= {"nas.reason": reason, NOTE: f"**Failed:** {reason}" + (f"\n\n{log[-4_000:]}" if log else "")}
-    for name in COSTS:
-        if name in metrics:
-            metrics[log_metric(name)] = log_cost(metrics[name]) / math.log(10)
     return RunContent(
         name=run_name(record),
         status="FAILED" if record.status is TrialStatus.FAILED else "FINISHED",
@@ -111,7 +108,7 @@ def trial_content(record: TrialRecord, *, search_id: str) -> RunContent:
             _PARAM_LIMIT,
         ),
         metrics=tidied(metrics),
-        curves=tuple(_curve_points(record)),
+        curves=tuple(_curve_points(record, score)),
     )
 
 
@@ -126,14 +123,14 @@ def front_files(record: TrialRecord) -> dict[str, bytes]:
     return trial_files(record) | {"architecture.svg": drawing.encode()}
 
 
-def front_note(record: TrialRecord, experiment_id: str, parent_id: str, run_id: str) -> str:
+def front_note(record: TrialRecord, experiment_id: str, parent_id: str, run_id: str, *, score: Score) -> str:
     """The description of a trial on the front: the way back to its search, its final numbers, its network drawn."""
     page = f"#/experiments/{experiment_id}/runs/{parent_id}?workflowType=machine_learning"
     parts = [f"[The search]({page})"]
     if record.finals:
         parts.append(
-            f"**Final stage:** test accuracy {test_score(record)}. The network was trained again from scratch with "
-            "other seeds than this run's, and no choice was made by these test images."
+            f"**Final stage:** test {score.heading} {record.test_text(score)}. The network was trained again from "
+            "scratch with other seeds than this run's, and no choice was made by these test images."
         )
     parts.append(f"![The network, drawn](get-artifact?path=architecture.svg&run_uuid={run_id})")
     return "\n\n".join(parts)
@@ -151,9 +148,9 @@ def standing(
     return {PARETO: str(rank == 0).lower(), COLOR: color}, {RANK: float(rank)}
 
 
-def log_metric(cost: str) -> str:
-    """Metric with the logarithm of a cost: MLflow's charts have no logarithmic axes."""
-    return f"log10_{cost}"
+def log_metric(cost: Cost) -> str:
+    """Name of the metric with a cost's logarithm, because MLflow's charts have no logarithmic axes."""
+    return f"log10_{cost.name}"
 
 
 def tidied(metrics: Mapping[str, float]) -> dict[str, float]:
@@ -173,8 +170,8 @@ def clipped(values: Mapping[str, str], limit: int = _TAG_LIMIT) -> dict[str, str
     return {k: v if len(v) <= limit else v[: limit - 3] + "..." for k, v in values.items()}
 
 
-def _curve_points(record: TrialRecord) -> Iterator[tuple[str, int, float]]:
-    for name, values in record.curves.items():
+def _curve_points(record: TrialRecord, score: Score) -> Iterator[tuple[str, int, float]]:
+    for name, values in score.spelled_keys(record.curves).items():
         for epoch, value in enumerate(values, start=1):
             if math.isfinite(value):
                 yield f"epoch/{_metric_name(name)}", epoch, float(f"{value:.6g}")

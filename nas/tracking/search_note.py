@@ -1,4 +1,4 @@
-"""What a search's page in MLflow tells: how it was made, its front, and where to look. Pure: text in, text out."""
+"""The description of a search's run in MLflow: how it was made, its front, and where to look. Pure."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from nas.objectives import COSTS, cost_in_words
 from nas.quantity import counted
 from nas.reports.front_tables import front_markdown
 from nas.results.noise import left_out, without_noise
 
 if TYPE_CHECKING:
+    from nas.objectives import Score
     from nas.reports import Story
     from nas.results.pareto import ParetoFront
     from nas.results.trial import TrialRecord
@@ -24,6 +24,7 @@ def search_note(
     story: Story,
     front: ParetoFront[TrialRecord],
     *,
+    score: Score,
     trials: int,
     hypervolume: float,
     running: bool,
@@ -38,6 +39,7 @@ def search_note(
     Args:
         story: how the search came about.
         front: as it is now.
+        score: what the search maximizes.
         trials: how many have ended.
         hypervolume: of the front.
         running: whether more may come.
@@ -51,8 +53,8 @@ def search_note(
     state += f" ({len(front) - len(kept)} explained by noise)" if len(kept) < len(front) else ""
     if front.points:
         best = kept.best()
-        cost = cost_in_words(front.costs[0], best.cost(front.costs[0]))
-        state += f"; the best has {best.val_accuracy:.2%} validation accuracy with {cost}"
+        cost = front.costs[0].words(best.cost(front.costs[0]))
+        state += f"; the best has {score.text(best.score)} validation {score.heading} with {cost}"
         state += f"; hypervolume {hypervolume:.3f}"
     made = [f"- **{plain(heading)}:** {plain(value)}" for heading, value in story.facts.items() if value]
     if story.command:
@@ -61,10 +63,11 @@ def search_note(
     if story.files:
         made += ["", f"Its files are among the artifacts: {', '.join(map(plain, story.files))}."]
     how = "\n".join(["### How it was made", "", *made])[:3_000] if made else ""
-    image = f"![The Pareto front: validation accuracy against {COSTS[front.costs[0]]}]({picture})" if picture else ""
+    axes = f"validation {score.heading} against {front.costs[0].heading}"
+    image = f"![The Pareto front: {axes}]({picture})" if picture else ""
     how = "\n\n".join(part for part in (left_out(front), how) if part)
     around = "\n\n".join(part for part in (head, f"{state}.", image, "### The front", how) if part)
-    table = front_markdown(kept, links, limit=NOTE_LIMIT - len(around) - 100) if front.points else ""
+    table = front_markdown(kept, score, links, limit=NOTE_LIMIT - len(around) - 100) if front.points else ""
     parts = (head, f"{state}.", image, f"### The front\n\n{table}" if table else "", how)
     return "\n\n".join(part for part in parts if part)
 

@@ -82,7 +82,7 @@ class Store:
 
         if self.uri.startswith("sqlite:///"):
             _create_sqlite(Path(self.uri.removeprefix("sqlite:///")))
-        # Named, because MLflow would take the registry of whoever used it before in this process.
+        # Named, because MLflow would take the registry that was set last in this process.
         return MlflowClient(tracking_uri=self.uri, registry_uri=os.environ.get("MLFLOW_REGISTRY_URI") or self.uri)
 
     def experiment_id(self, client: MlflowClient, name: str) -> str:

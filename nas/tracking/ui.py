@@ -37,7 +37,7 @@ _FRONT_SHOWN = 100
 @final
 @dataclass(frozen=True)
 class Server:
-    """An MLflow UI that answers; `process` is None if somebody else runs it."""
+    """An MLflow UI that answers; `process` is None if it was not started here."""
 
     url: str
     process: subprocess.Popen[bytes] | None
@@ -77,7 +77,7 @@ def serve(runs_dir: Path, uri: str | None = None, *, port: int | None = None, ho
     # One process of the web server and none for jobs: 0.4 GB instead of 1.9 GB.
     environment = {"MLFLOW_DISABLE_TELEMETRY": "true", **os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     url = f"http://{_reachable(host)}:{port}"
-    # A file, because a pipe that nobody reads fills up and stops the server.
+    # A file, because a pipe that is not read fills up and stops the server.
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "mlflow", "server", *arguments],
@@ -121,7 +121,7 @@ def url_of(server: Server, search: SearchRun | None) -> str:
     experiment = client.get_experiment_by_name(search.experiment)
     if experiment is None:
         return server.url
-    wanted = views.search_views(search.search_id, search.name, search.objectives.axis)
+    wanted = views.search_views(search.search_id, search.name, search.objectives)
     identity = str(experiment.experiment_id)
     published = publish(client, search.store, identity, wanted)
     return (mlflow_page.view_url if published else mlflow_page.plain_url)(server.url, identity, wanted[0])
@@ -147,7 +147,7 @@ def comparison_url_of(server: Server, searches: Sequence[SearchRun]) -> str:
     """
     first = searches[0]
     if len({search.objectives.costs for search in searches}) > 1:
-        told = "; ".join(f"{search.name}: {', '.join(search.objectives.costs)}" for search in searches)
+        told = "; ".join(f"{search.name}: {', '.join(c.name for c in search.objectives.costs)}" for search in searches)
         raise NasError(f"only searches with the same objectives can be compared; received {told}")
     if {search.experiment for search in searches} != {first.experiment}:
         names = ", ".join(sorted({repr(search.experiment) for search in searches}))
@@ -169,7 +169,7 @@ def comparison_url_of(server: Server, searches: Sequence[SearchRun]) -> str:
         if not found:
             raise NasError(f"the search {search.name!r} is not in MLflow; add it with: nas sync {search.name}")
         run_ids += found
-    view = views.comparison_view([search.name for search in searches], run_ids, first.objectives.axis)
+    view = views.comparison_view([search.name for search in searches], run_ids, first.objectives)
     published = publish(client, first.store, identity, [view])
     return (mlflow_page.view_url if published else mlflow_page.plain_url)(server.url, identity, view)
 
@@ -213,7 +213,7 @@ def _listens(process: subprocess.Popen[bytes]) -> bool:
         return any(c.status == psutil.CONN_LISTEN for one in family for c in one.net_connections("tcp"))
     except psutil.NoSuchProcess:
         return False
-    except psutil.AccessDenied:  # nobody can tell
+    except psutil.AccessDenied:  # it may be ours
         return True
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, final
 
-from nas.objectives import COSTS, LATENCY
+from nas.objectives import COSTS, Cost, Objectives, Score, shown_costs
 from nas.tracking.runs import PARETO, RANK, SEARCH_ID, log_metric
 
 TAG = "mlflow.sharedViewState."
@@ -46,42 +46,46 @@ class View:
         return label[:1].upper() + label[1:]
 
 
-def search_views(search_id: str, name: str, axis: str) -> tuple[View, View, View]:
+def search_views(search_id: str, name: str, objectives: Objectives) -> tuple[View, View, View]:
     """A search's views: all its trials, its front, and the front as a table.
 
     Args:
         search_id: hexadecimal, so nothing in a filter needs quoting.
         name: of the search, any text.
-        axis: the cost against which accuracy is drawn; one of `nas.objectives.COSTS`.
+        objectives: of the search; its score is drawn against its first cost.
     """
     everything = f"tags.`{SEARCH_ID}` = '{search_id}'"
     front = f"{everything} AND tags.`{PARETO}` = 'true'"
-    rank, cost = _metric(RANK), _metric(axis)
-    all_trials, on_front = _sections(axis)
+    axis, score = objectives.axis, objectives.score
+    rank, cost = _metric(RANK), _metric(axis.name)
+    all_trials, on_front = _sections(axis, score)
+    names = f"{name}: all trials", f"{name}: Pareto front", f"{name}: front table"
     return (
-        _view(search_id, f"{name}: all trials", "CHART", filter=everything, order=rank, sections=all_trials),
-        _view(search_id, f"{name}: Pareto front", "CHART", filter=front, order=cost, sections=on_front),
-        _view(search_id, f"{name}: front table", "TABLE", filter=front, order=cost, sections=on_front),
+        _view(search_id, names[0], "CHART", score, filter=everything, order=rank, sections=all_trials),
+        _view(search_id, names[1], "CHART", score, filter=front, order=cost, sections=on_front),
+        _view(search_id, names[2], "TABLE", score, filter=front, order=cost, sections=on_front),
     )
 
 
-def comparison_view(names: Sequence[str], run_ids: Sequence[str], axis: str) -> View:
+def comparison_view(names: Sequence[str], run_ids: Sequence[str], objectives: Objectives) -> View:
     """Several searches' fronts in one chart, each in its search's color, and their progress.
 
     Args:
         names: of the searches.
         run_ids: the searches' own runs and those of their fronts.
-        axis: the cost against which accuracy is drawn; one of `nas.objectives.COSTS`.
+        objectives: of all of them; their score is drawn against their first cost.
     """
+    axis, score = objectives.axis, objectives.score
     chosen = ", ".join(f"'{run_id}'" for run_id in run_ids)
     return _view(
         hashlib.blake2b("\n".join(sorted(names)).encode(), digest_size=16).hexdigest(),
         f"compare {', '.join(names)}",
         "CHART",
+        score,
         filter=f"attributes.run_id IN ({chosen})",
-        order=_metric(axis),
-        sections=(("Fronts, one color a search", 1, 500, (_log_scatter(axis),)), _PROGRESS),
-        columns=(_tag("nas.search"), *_COLUMNS),
+        order=_metric(axis.name),
+        sections=(("Fronts, one color a search", 1, 500, (_log_scatter(axis, score),)), _progress(score)),
+        columns=(_tag("nas.search"), *_columns(score)),
     )
 
 
@@ -93,29 +97,25 @@ def _tag(name: str) -> str:
     return f"tags.`{name}`"
 
 
-_COLUMNS = (
-    _metric("parameters"),
-    _metric("val_accuracy"),
-    _metric("test_accuracy"),
-    _metric("macs"),
-    _metric(LATENCY),
-    _metric("depth"),
-    "params.`architecture`",
-    "params.`head`",
-)
+def _columns(score: Score) -> tuple[str, ...]:
+    first, *others = (cost.name for cost in shown_costs(cost for cost in COSTS.values() if cost.measured))
+    scores = score.spelled("val_score"), score.spelled("test_score")
+    return *map(_metric, (first, *scores, *others, "depth")), "params.`architecture`", "params.`head`"
+
 
 _Card = dict[str, Any]
 _Section = tuple[str, int, int, tuple[_Card, ...]]
 """Title, columns, height of a card in pixels, cards."""
 
 
-def _scatter(x: str, title: str) -> _Card:
-    axes = {"xaxis": {"key": x, "type": "METRIC"}, "yaxis": {"key": "val_accuracy", "type": "METRIC"}}
-    return {"type": "SCATTER", "displayName": title, "runsCountToCompare": 1000, **axes}
+def _scatter(x: str, x_title: str, score: Score) -> _Card:
+    y = score.spelled("val_score")
+    axes = {"xaxis": {"key": x, "type": "METRIC"}, "yaxis": {"key": y, "type": "METRIC"}}
+    return {"type": "SCATTER", "displayName": f"{y} against {x_title}", "runsCountToCompare": 1000, **axes}
 
 
-def _log_scatter(axis: str) -> _Card:
-    return _scatter(log_metric(axis), f"val_accuracy against log10({axis})")
+def _log_scatter(axis: Cost, score: Score) -> _Card:
+    return _scatter(log_metric(axis), f"log10({axis.name})", score)
 
 
 def _line(metric: str, title: str) -> _Card:
@@ -139,83 +139,82 @@ def _line(metric: str, title: str) -> _Card:
     }
 
 
-def _parallel(axis: str) -> _Card:
+def _parallel(axis: Cost, score: Score) -> _Card:
     return {
         "type": "PARALLEL",
         "displayName": "Choices, and what became of them",
         "runsCountToCompare": 1000,
         "selectedParams": ["head"],
-        "selectedMetrics": ["depth", "max_channels", log_metric(axis), "val_accuracy"],
+        "selectedMetrics": ["depth", "max_channels", log_metric(axis), score.spelled("val_score")],
         "showAllRuns": False,
     }
 
 
-_PROGRESS: _Section = (
-    "Progress of the search, by trial",
-    3,
-    280,
-    (
+def _progress(score: Score) -> _Section:
+    lines = (
         _line("hypervolume", "Hypervolume of the front"),
-        _line("best_val_accuracy", "Best validation accuracy"),
+        _line(score.spelled("best_val_score"), f"Best validation {score.heading}"),
         _line("front_size", "Trials on the front"),
-    ),
-)
-_CURVES: _Section = ("Learning curves, by epoch", 1, 400, (_line("epoch/val_accuracy", "Validation accuracy"),))
+    )
+    return "Progress of the search, by trial", 3, 280, lines
 
 
-def _sections(axis: str) -> tuple[tuple[_Section, ...], tuple[_Section, ...]]:
+def _sections(axis: Cost, score: Score) -> tuple[tuple[_Section, ...], tuple[_Section, ...]]:
     """Of the page of all trials, and of the front's."""
-    linear = _scatter(axis, f"val_accuracy against {axis}")
-    on_linear_axis: _Section = (f"{COSTS[axis][:1].upper()}{COSTS[axis][1:]} on a linear axis", 1, 500, (linear,))
+    front, linear = _log_scatter(axis, score), _scatter(axis.name, axis.name, score)
+    on_linear_axis: _Section = (f"{_capitalized(axis.heading)} on a linear axis", 1, 500, (linear,))
+    curve = _line(f"epoch/{score.spelled('val_score')}", f"Validation {score.heading}")
+    curves: _Section = ("Learning curves, by epoch", 1, 400, (curve,))
+    against = f"{_capitalized(score.heading)} against {axis.heading}"
     return (
         (
-            (f"Accuracy against {COSTS[axis]}, the Pareto front in color", 1, 500, (_log_scatter(axis),)),
-            _PROGRESS,
-            ("Main choices", 1, 400, (_parallel(axis),)),
+            (f"{against}, the Pareto front in color", 1, 500, (front,)),
+            _progress(score),
+            ("Main choices", 1, 400, (_parallel(axis, score),)),
             on_linear_axis,
-            _CURVES,
+            curves,
         ),
-        (("The Pareto front alone", 1, 500, (_log_scatter(axis),)), on_linear_axis, _CURVES),
+        (("The Pareto front alone", 1, 500, (front,)), on_linear_axis, curves),
     )
 
 
-QUIETED = (
-    "val_accuracy",
-    "val_loss",
-    "accuracy",
-    "loss",
-    "epochs",
-    *COSTS,
-    *(log_metric(name) for name in COSTS),
-    "depth",
-    "max_channels",
-    "train_seconds",
-    "full_trials",
-    "hypervolume",
-    "best_val_accuracy",
-    "front_size",
-    "test_accuracy",
-    "test_accuracy_std",
-    "test_seeds",
-    "final_val_accuracy",
-    RANK,
-    "epoch/accuracy",
-    "epoch/loss",
-    "epoch/val_accuracy",
-    "epoch/val_loss",
-)
-"""Metrics for which the page would make charts of its own below ours."""
+def _capitalized(heading: str) -> str:
+    """As a title begins; what has capitals, such as MACs, keeps them."""
+    return f"{heading[:1].upper()}{heading[1:]}" if heading.islower() else heading
+
+
+def quieted(score: Score) -> tuple[str, ...]:
+    """Metrics for which the page would make charts of its own below ours."""
+    trained = [score.spelled(name) for name in ("val_score", "val_loss", "score", "loss")]
+    final = ("test_score", "test_score_std", "test_seeds", "final_val_score")
+    return (
+        *trained,
+        "epochs",
+        *COSTS,
+        *map(log_metric, COSTS.values()),
+        "depth",
+        "max_channels",
+        "train_seconds",
+        "full_trials",
+        "hypervolume",
+        score.spelled("best_val_score"),
+        "front_size",
+        *map(score.spelled, final),
+        RANK,
+        *(f"epoch/{name}" for name in sorted(trained)),
+    )
 
 
 def _view(
     seed: str,
     name: str,
     mode: Literal["CHART", "TABLE"],
+    score: Score,
     *,
     filter: str,
     order: str,
     sections: tuple[_Section, ...],
-    columns: tuple[str, ...] = _COLUMNS,
+    columns: tuple[str, ...] | None = None,
 ) -> View:
     cards: list[_Card] = []
     laid_out = []
@@ -247,7 +246,7 @@ def _view(
             "deleted": True,
             "isGenerated": False,
         }
-        for metric in QUIETED
+        for metric in quieted(score)
         if metric not in shown
     ]
     state = {
@@ -258,7 +257,7 @@ def _view(
         "lifecycleFilter": "Active",
         "modelVersionFilter": "All Runs",
         "datasetsFilter": [],
-        "selectedColumns": list(columns),
+        "selectedColumns": list(columns or _columns(score)),
         "columnOrder": [],
         "columnWidths": {},
         "runsExpanded": {},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nas.training.loop import clear_session, train
-from nas.training.model import evaluate, probabilities, rebuild
+from nas.training.model import answers_of, evaluate, rebuild
 from nas.training.result import TrainingDivergedError, TrainingResult, TrainingStoppedError
 from nas.training.weights import load_weights, save_weights
 
@@ -11,10 +11,10 @@ __all__ = [
     "TrainingDivergedError",
     "TrainingResult",
     "TrainingStoppedError",
+    "answers_of",
     "clear_session",
     "evaluate",
     "load_weights",
-    "probabilities",
     "rebuild",
     "save_weights",
     "train",

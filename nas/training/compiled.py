@@ -16,16 +16,18 @@ import numpy as np
 
 from nas.config import TrainingConfig
 from nas.devices.selection import Devices
+from nas.tasks import TASKS
+from nas.tasks.base import Tensor
 from nas.training.checkpoint import State
 from nas.training.model import Weights
 from nas.training.network import Network
-from nas.training.objective import training_loss
 from nas.training.result import History
 from nas.training.schedule import batch_norm_momentum, make_optimizer
-from nas.training.xla_choice import Faster, Way
+from nas.training.xla_choice import Way, XlaChoice
 
 if TYPE_CHECKING:
     from nas.architecture import Architecture
+    from nas.architecture.blocks import Head
     from nas.datasets.spec import DatasetSpec, Split
 
 LARGEST_DATA_BYTES = 2**31
@@ -81,6 +83,8 @@ def train_compiled(
 
     from nas.datasets.pipeline import check_augmentation, order
 
+    head = architecture.head
+    task = TASKS[head.task]
     check_augmentation(data.train.images.shape[1:], training.augmentation)
     batch_size = min(training.batch_size, len(data.train))
     steps = len(data.train) // batch_size
@@ -91,11 +95,11 @@ def train_compiled(
     variables = [*network.weights, network.statistics, *network.seeds, *optimizer.variables]
     for variable, value in zip(variables, state or (), strict=state is not None):
         variable.assign(value)
-    chunk = functools.partial(_make_train_chunk, network, data.train, training, optimizer, batch_size=batch_size)
+    chunk = functools.partial(_make_train_chunk, network, head, data.train, training, optimizer, batch_size=batch_size)
     # On a CPU, XLA compiles longer than it brings.
     other = functools.partial(chunk, xla=True) if devices.kind == "gpu" else None
-    train_chunk = Faster(chunk(xla=False), other, failure=tf.errors.OpError)
-    score = _make_score(network, data.validation, batch_size=4 * training.batch_size)
+    train_chunk = XlaChoice(chunk(xla=False), other, failure=tf.errors.OpError)
+    validate = _make_validation(network, head, data.validation, batch_size=4 * training.batch_size)
     epochs = order(len(data.train), batch_size=batch_size, shuffle_seed=seed, drop_remainder=True).batch(steps)
     stream = iter(epochs.repeat())
     pace = Pace(_CHUNK_SECONDS)
@@ -105,22 +109,22 @@ def train_compiled(
             positions, seeds = next(stream)
             if epoch < history.epochs:
                 continue
-            loss = correct = 0.0
-            start = 0
+            loss, evidence, start = 0.0, [], 0
             while start < steps:
                 end = min(steps, start + pace.steps)
                 with pace.measure(end - start):
                     left = (until - epoch) * steps - start
-                    totals = train_chunk(positions[start:end], seeds[start:end], left=left)
-                loss, correct, start = loss + float(totals[0]), correct + float(totals[1]), end
+                    summed, seen = train_chunk(positions[start:end], seeds[start:end], left=left)
+                loss, start = loss + float(summed), end
+                evidence.append(seen)
                 history.check_loss(loss)
                 history.check_stop()
-            val_loss, val_correct = score().numpy().tolist()
+            val_loss, val_evidence = validate()
             values = {
                 "loss": loss / steps,
-                "accuracy": correct / (steps * batch_size),
-                "val_loss": val_loss / len(data.validation),
-                "val_accuracy": val_correct / len(data.validation),
+                "score": task.score_of(np.concatenate(evidence)),
+                "val_loss": float(val_loss) / len(data.validation),
+                "val_score": task.score_of(val_evidence.numpy()),
             }
             history.end_epoch(values, network.get_weights)
     return [] if until == training.epochs else [np.asarray(variable.numpy()) for variable in variables]
@@ -157,56 +161,58 @@ def _make_optimizer(network: Network, training: TrainingConfig, *, steps: int) -
 
 
 def _make_train_chunk(
-    network: Network, split: Split, training: TrainingConfig, optimizer: Any, *, batch_size: int, xla: bool
+    network: Network, head: Head, split: Split, training: TrainingConfig, optimizer: Any, *, batch_size: int, xla: bool
 ) -> Way:
-    """A function that trains on batches: (positions `(n, batch)`, seeds `(n, 2)`) -> summed (loss, correct answers)."""
+    """A function that trains on batches: (positions `(n, batch)`, seeds `(n, 2)`) -> (summed loss, evidence).
+
+    The evidence has a row an image, batch after batch.
+    """
     import tensorflow as tf
 
     from nas.datasets.pipeline import gather, on_device
 
-    images, labels = on_device(split)
+    images, targets = on_device(split)
+    task = TASKS[head.task]
 
-    def learn(x: Any, y: Any) -> Any:
+    def learn(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         weights = [tf.convert_to_tensor(weights.value) for weights in network.weights]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(weights)
-            probabilities, statistics = network(x, weights, training=True)
-            losses = training_loss(y, probabilities, label_smoothing=training.label_smoothing)
+            outputs, statistics = network(x, weights, training=True)
+            losses = head.loss(y, outputs, label_smoothing=training.label_smoothing)
             loss = optimizer.scale_loss(tf.reduce_mean(losses))
         optimizer.apply(tape.gradient(loss, weights), network.weights)
         network.statistics.assign(statistics)
-        recorded = training_loss(y, probabilities, label_smoothing=0.0) if training.label_smoothing else losses
-        return tf.stack([tf.reduce_mean(recorded), tf.reduce_sum(_right(probabilities, y))])
+        recorded = head.loss(y, outputs, label_smoothing=0.0) if training.label_smoothing else losses
+        return tf.reduce_mean(recorded), task.evidence(y, head.answers(outputs))
 
     if xla:
         # Without the augmentation, which would draw others.
         learn = tf.function(learn, autograph=False, jit_compile=True)
 
-    def step(positions: Any, seed: Any) -> Any:
-        x = gather(images, positions, augmentation=training.augmentation, seed=seed)
-        return learn(x, tf.gather(labels, positions))
+    def step(positions: Tensor, seed: Tensor) -> tuple[Tensor, Tensor]:
+        augmentation = training.augmentation
+        x, y = gather(images, targets, positions, task=task, augmentation=augmentation, seed=seed)
+        return learn(x, y)
 
     signature = [tf.TensorSpec((None, batch_size), tf.int64), tf.TensorSpec((None, 2), tf.int64)]
 
-    def train_chunk(positions: Any, seeds: Any) -> Any:
-        _, totals = tf.while_loop(
-            lambda i, totals: i < tf.shape(positions)[0],
-            lambda i, totals: (i + 1, totals + step(positions[i], seeds[i])),
-            (0, tf.zeros(2)),
-            parallel_iterations=1,
-        )
-        return totals
+    def train_chunk(positions: Tensor, seeds: Tensor) -> tuple[Tensor, Tensor]:
+        return _looped(lambda i: step(positions[i], seeds[i]), tf.shape(positions)[0])
 
     return _compiled(train_chunk, signature)
 
 
-def _make_score(network: Network, split: Split, *, batch_size: int) -> Callable[[], Any]:
-    """A function that validates: () -> summed (cross entropy, correct answers) over the split."""
+def _make_validation(
+    network: Network, head: Head, split: Split, *, batch_size: int
+) -> Callable[[], tuple[Tensor, Tensor]]:
+    """A function that validates: () -> (summed loss, evidence) of the split."""
     import tensorflow as tf
 
-    from nas.datasets.pipeline import gather, on_device
+    from nas.datasets.pipeline import on_device, scaled
 
-    images, labels = on_device(split)
+    images, targets = on_device(split)
+    task = TASKS[head.task]
     calls = -(-len(split) // batch_size)
     size = -(-len(split) // calls)
     # Each batch has the same size; the last ones begin again at the front, with images that count for nothing.
@@ -214,26 +220,35 @@ def _make_score(network: Network, split: Split, *, batch_size: int) -> Callable[
     counts = (positions < len(split)).astype(np.float32)
     positions %= len(split)
 
-    def batch(index: Any, count: Any) -> Any:
-        x = gather(images, index, augmentation=None, seed=None)
-        y = tf.gather(labels, index)
+    def batch(index: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
+        x, y = scaled(tf.gather(images, index)), tf.gather(targets, index)
         weights = [tf.convert_to_tensor(weights.value) for weights in network.weights]
-        probabilities, _ = network(x, weights, training=False)
-        losses = training_loss(y, probabilities, label_smoothing=0.0)
-        return tf.stack([tf.reduce_sum(losses * count), tf.reduce_sum(_right(probabilities, y) * count)])
+        outputs, _ = network(x, weights, training=False)
+        losses = head.loss(y, outputs, label_smoothing=0.0)
+        return tf.reduce_sum(losses * count), task.evidence(y, head.answers(outputs))
 
-    def score() -> Any:
+    def validate() -> tuple[Tensor, Tensor]:
         if calls == 1:
             return batch(positions[0], counts[0])
-        _, totals = tf.while_loop(
-            lambda i, totals: i < calls,
-            lambda i, totals: (i + 1, totals + batch(tf.constant(positions)[i], tf.constant(counts)[i])),
-            (0, tf.zeros(2)),
-            parallel_iterations=1,
-        )
-        return totals
+        summed, evidence = _looped(lambda i: batch(tf.constant(positions)[i], tf.constant(counts)[i]), calls)
+        return summed, evidence[: len(split)]
 
-    return _compiled(score, [])
+    return _compiled(validate, [])
+
+
+def _looped(step: Callable[[Tensor], tuple[Tensor, Tensor]], steps: Tensor | int) -> tuple[Tensor, Tensor]:
+    """Step after step in the graph: their losses summed, and their evidence, one below the other."""
+    import tensorflow as tf
+
+    def body(i: Tensor, summed: Tensor, evidence: Any) -> tuple[Tensor, Tensor, Any]:
+        loss, seen = step(i)
+        return i + 1, summed + loss, evidence.write(i, seen)
+
+    evidence = tf.TensorArray(tf.float32, size=steps, infer_shape=True)
+    _, summed, evidence = tf.while_loop(
+        lambda i, *_: i < steps, body, (0, tf.zeros(()), evidence), parallel_iterations=1
+    )
+    return summed, evidence.concat()
 
 
 def _compiled(function: Callable[..., Any], signature: list[Any]) -> Callable[..., Any]:
@@ -243,12 +258,6 @@ def _compiled(function: Callable[..., Any], signature: list[Any]) -> Callable[..
     return tf.function(  # type: ignore[no-any-return]
         function, input_signature=signature, autograph=False, jit_compile=False
     )
-
-
-def _right(probabilities: Any, labels: Any) -> Any:
-    import tensorflow as tf
-
-    return tf.cast(tf.equal(tf.argmax(probabilities, 1), labels), tf.float32)
 
 
 @contextmanager

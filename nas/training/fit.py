@@ -11,14 +11,17 @@ from nas.config import TrainingConfig
 from nas.devices.accelerators import check_shares
 from nas.devices.selection import Devices
 from nas.errors import NasError
+from nas.tasks import TASKS, Task
+from nas.tasks.base import Tensor
 from nas.training.checkpoint import State
+from nas.training.evidence import make_evidence_metric
 from nas.training.model import Weights, set_weights
-from nas.training.objective import training_loss
 from nas.training.result import History
 from nas.training.schedule import batch_norm_momentum, make_optimizer
 
 if TYPE_CHECKING:
     from nas.architecture import Architecture
+    from nas.architecture.blocks import Head
     from nas.datasets.spec import DatasetSpec
 
 MOST_STEPS = 16
@@ -44,6 +47,8 @@ def train_with_fit(
     """
     from nas.datasets.pipeline import batches, padded_batches
 
+    head = architecture.head
+    task = TASKS[head.task]
     batch_size = training_batch_size(len(data.train), training.batch_size, devices.replicas)
     # Without gradients a batch of four times the size takes no more memory, and a quarter of the calls.
     validation_size = validation_batch_size(len(data.validation), 4 * training.batch_size, devices.replicas)
@@ -52,7 +57,10 @@ def train_with_fit(
     model = architecture.build(batch_norm_momentum=batch_norm_momentum(steps))
     if initial_weights is not None:
         set_weights(model, architecture, initial_weights)
-    _compile(model, training, devices, steps=steps, steps_an_epoch=steps_an_epoch)
+    padded = -(-len(data.validation) // validation_size) * validation_size
+    rows = max(steps_an_epoch * batch_size, padded)
+    metric = make_evidence_metric(model, head, data.train.targets, rows=rows, replicas=devices.tensorflow_replicas)
+    _compile(model, head, training, devices, steps=steps, steps_an_epoch=steps_an_epoch, metric=metric)
     model.optimizer.build(model.trainable_variables)
     variables = [*model.variables, *model.optimizer.variables]
     for variable, value in zip(variables, state or (), strict=state is not None):
@@ -68,6 +76,7 @@ def train_with_fit(
         # normalization sees a single image. The order is new in each epoch, so no image is left out for good.
         batches(
             data.train,
+            task=task,
             batch_size=batch_size,
             shuffle_seed=seed,
             augmentation=training.augmentation,
@@ -81,7 +90,7 @@ def train_with_fit(
         epochs=until,
         shuffle=False,
         verbose=0,
-        callbacks=[_make_callback(history, devices)],
+        callbacks=[_make_callback(history, devices, task, metric)],
     )
     return [] if until == training.epochs else [np.asarray(variable.numpy()) for variable in variables]
 
@@ -115,22 +124,24 @@ def validation_batch_size(images: int, wanted: int, replicas: int) -> int:
     return size + -size % replicas
 
 
-def _compile(model: Any, training: TrainingConfig, devices: Devices, *, steps: int, steps_an_epoch: int) -> None:
+def _compile(
+    model: Any, head: Head, training: TrainingConfig, devices: Devices, *, steps: int, steps_an_epoch: int, metric: Any
+) -> None:
     import keras
 
-    def loss(labels: Any, probabilities: Any) -> Any:
-        return training_loss(labels, probabilities, label_smoothing=training.label_smoothing)
+    def loss(targets: Tensor, outputs: Tensor) -> Tensor:
+        return head.loss(targets, outputs, label_smoothing=training.label_smoothing)
+
+    def plain_loss(targets: Tensor, outputs: Tensor) -> Tensor:
+        return head.loss(targets, outputs, label_smoothing=0.0)
 
     jax = devices.runtime == "jax"
     model.compile(
         optimizer=make_optimizer(training, steps=steps, replicas=devices.replicas),
         loss=loss,
-        # Keras' own loss counts padding as images. And with label smoothing the recorded losses stay the plain cross
-        # entropy, comparable between settings.
-        weighted_metrics=[
-            keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
-            keras.metrics.SparseCategoricalCrossentropy(name="cross_entropy"),
-        ],
+        # Keras' own loss counts padding as images. And with label smoothing the recorded losses stay the plain ones,
+        # comparable between settings.
+        weighted_metrics=[metric, keras.metrics.MeanMetricWrapper(plain_loss, name="plain_loss")],
         # JAX needs XLA. TensorFlow does not, where it compiles each new network for 7-20 s on a CPU, longer than a
         # short training takes, and fails under a MirroredStrategy; on one GPU it does not pay back within a few
         # hundred steps either.
@@ -144,11 +155,16 @@ def _largest_divisor(number: int, most: int) -> int:
     return max(divisor for divisor in range(1, most + 1) if number % divisor == 0)
 
 
-def _make_callback(history: History, devices: Devices) -> Any:
+def _make_callback(history: History, devices: Devices, task: Task, metric: Any) -> Any:
     import keras
 
     class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         """Hands epochs to the history."""
+
+        scores: dict[str, float]
+
+        def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+            self.scores = {}
 
         def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
             # Reading the loss waits for the device: not at each step.
@@ -157,15 +173,19 @@ def _make_callback(history: History, devices: Devices) -> Any:
             history.check_stop()
 
         def on_test_begin(self, logs: Mapping[str, Any] | None = None) -> None:
+            # Validation begins with empty metrics: those of training are read now.
+            self.scores["score"] = task.score_of(metric.seen())
             if devices.strategy is not None and devices.runtime == "tensorflow":
                 # Each replica keeps batch normalization statistics of its own; what is read, and exported, is their
                 # mean. So the mean is what is validated.
                 self.model.set_weights(self.model.get_weights())
 
+        def on_test_end(self, logs: Mapping[str, Any] | None = None) -> None:
+            self.scores["val_score"] = task.score_of(metric.seen())
+
         def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-            values = {name: float(value) for name, value in (logs or {}).items()}
-            for prefix in ("", "val_"):
-                values[f"{prefix}loss"] = values.pop(f"{prefix}cross_entropy")
-            history.end_epoch(values, self.model.get_weights)
+            told = logs or {}
+            losses = {f"{prefix}loss": float(told[f"{prefix}plain_loss"]) for prefix in ("", "val_")}
+            history.end_epoch({**losses, **self.scores}, self.model.get_weights)
 
     return Recorder()

@@ -1,4 +1,4 @@
-"""Architectures as Keras models with given weights, and what such a model says about images."""
+"""Architectures as Keras models with given weights, and what such a model answers to images."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from nas.devices.tensorflow_import import import_tensorflow
 from nas.errors import NasError
+from nas.tasks import TASKS
 
 if TYPE_CHECKING:
     from nas.architecture import Architecture
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 Weights = Sequence[npt.NDArray[Any]]
 """The arrays of `keras.Model.get_weights()`, in its order."""
+
+
+BATCH = 512
+"""Images that are given to a network at once where nothing is trained."""
 
 
 @contextmanager
@@ -66,26 +71,32 @@ def set_weights(model: Any, architecture: Architecture, weights: Weights) -> Non
     model.set_weights(list(weights))
 
 
-def probabilities(model: Any, images: npt.NDArray[np.uint8], *, batch_size: int = 512) -> npt.NDArray[np.float32]:
-    """Class probabilities `(n, classes)` of uint8 images `(n, height, width, channels)`, in inference mode.
+def answers_of(architecture: Architecture, model: Any, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """The task's answers, a row an image, of uint8 images `(n, height, width, channels)`, in inference mode.
 
-    The images take the way of the training data, so that a difference between that way and an export's shows.
+    The images are scaled as the training data are, so that a difference between that way and an export's shows.
     """
-    from nas.datasets.pipeline import batches
-    from nas.datasets.spec import Split
-
-    split = Split(images=images, labels=np.zeros(len(images), np.int64))
-    stream = batches(split, batch_size=batch_size, shuffle_seed=None, augmentation=None)
-    return np.concatenate([np.asarray(model(x, training=False), np.float32) for x, _ in stream])
+    head = architecture.head
+    return np.concatenate([np.asarray(head.answers(outputs), np.float32) for _, outputs in _outputs(model, images)])
 
 
 def evaluate(architecture: Architecture, weights: Weights, split: Split) -> dict[str, float]:
-    """Accuracy in [0, 1] and mean cross entropy in nats, `{"accuracy", "loss"}`, in float32; on JAX, too."""
+    """The score in [0, 1] and the mean loss of a split, `{"score", "loss"}`, in float32; on JAX, too."""
     import_tensorflow("tensorflow", "jax")
-    p = probabilities(_rebuilt(architecture, weights), split.images)
-    of_label = p[np.arange(len(p)), split.labels].astype(np.float64)
-    return {
-        "accuracy": float(np.mean(p.argmax(axis=1) == split.labels)),
-        # Keras' own floor: a probability that underflowed to 0 costs 16 nats, not infinitely many.
-        "loss": float(-np.mean(np.log(np.clip(of_label, 1e-7, 1.0)))),
-    }
+    head = architecture.head
+    task = TASKS[head.task]
+    losses, evidence = [], []
+    for part, outputs in _outputs(_rebuilt(architecture, weights), split.images):
+        targets = split.targets[part]
+        losses.append(np.asarray(head.loss(targets, outputs, label_smoothing=0.0), np.float64))
+        evidence.append(np.asarray(task.evidence(targets, head.answers(outputs))))
+    return {"score": task.score_of(np.concatenate(evidence)), "loss": float(np.concatenate(losses).mean())}
+
+
+def _outputs(model: Any, images: npt.NDArray[np.uint8]) -> Iterator[tuple[slice, Any]]:
+    """Which images, and what the model returns for them."""
+    from nas.datasets.pipeline import scaled
+
+    for start in range(0, len(images), BATCH):
+        part = slice(start, start + BATCH)
+        yield part, model(scaled(images[part]), training=False)

@@ -7,22 +7,12 @@ the training itself.
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nas.architecture.layers import (
-    Activation,
-    Add,
-    BatchNormalization,
-    Concatenate,
-    Conv2D,
-    DepthwiseConv2D,
-    Pool2D,
-)
 from nas.training.model import Weights, set_weights
 from nas.training.schedule import decays
 
@@ -77,12 +67,7 @@ class Network:
         # The names tell the optimizer which group it shrinks.
         self._groups = [(name, some) for name, some in zip(("kernels", "bias"), groups, strict=True) if some]
         self.weights = [keras.Variable(_flat(some), name=name, dtype="float32") for name, some in self._groups]
-        self._moving = [
-            variable
-            for node, layer in self._nodes
-            if isinstance(node.layer, BatchNormalization)
-            for variable in (layer.moving_mean, layer.moving_variance)
-        ]
+        self._moving = [variable for _, layer in self._nodes for variable in layer.non_trainable_weights]
         self.statistics = tf.Variable(_flat(self._moving), name="statistics", trainable=False)
         held = {id(variable) for variable in self._model.weights}
         self.seeds = [variable for variable in self._model.variables if id(variable) not in held]
@@ -106,8 +91,8 @@ class Network:
         tensors = [images]
         for node, layer in self._nodes:
             inputs = [tensors[index + 1] for index in node.inputs]
-            tensors.append(_apply(node, layer, inputs, values, training=training, seen=seen))
-        if not seen:
+            tensors.append(node.layer.run(_Call(layer, inputs, values, seen, training=training)))
+        if not training or not self._moving:
             return tensors[-1], self.statistics.read_value()
         new = tf.concat([seen[id(variable)] for variable in self._moving], 0)
         return tensors[-1], self.statistics * self._momentum + new * (1.0 - self._momentum)
@@ -143,82 +128,48 @@ def _parts(flat: Any, variables: Sequence[Any]) -> dict[int, Any]:
     }
 
 
-def _apply(
-    node: Node, layer: Any, inputs: list[Any], values: Mapping[int, Any], *, training: bool, seen: dict[int, Any]
-) -> Any:
-    """One layer. The frequent ones are single operations; Keras' own layer does the others.
+class _Call:
+    """A layer at work on a batch, as `nas.architecture.layers.facets.Call` describes it.
 
     Equal to Keras up to rounding: `tests/training/test_network.py` compares them for every kind of layer.
-
-    Args:
-        node: what the layer is.
-        layer: Keras' layer.
-        inputs: of the layer.
-        values: of the layer's variables.
-        training: as in Keras.
-        seen: takes what batch normalization sees in training, by the identity of its moving statistics.
     """
-    import tensorflow as tf
 
-    x, dtype = tf.cast(inputs[0], layer.compute_dtype), layer.compute_dtype
+    def __init__(
+        self, layer: Any, inputs: list[Any], values: Mapping[int, Any], seen: dict[int, Any], *, training: bool
+    ) -> None:
+        """The call of a Keras layer.
 
-    def value(variable: Any) -> Any:
-        return tf.cast(values[id(variable)], dtype)
+        Args:
+            layer: Keras' layer.
+            inputs: of the layer.
+            values: of the layer's variables, by their identity.
+            seen: takes what the layer sees in training, by the identity of its moving statistics.
+            training: as in Keras.
+        """
+        import tensorflow as tf
 
-    match node.layer:
-        case Conv2D(groups=1, window=window, bias=bias):
-            x = tf.nn.conv2d(x, value(layer.kernel), window.stride, window.padding.upper())
-            return tf.nn.bias_add(x, value(layer.bias)) if bias else x
-        case DepthwiseConv2D(window=window, bias=bias) if window.stride[0] == window.stride[1]:
-            strides = (1, *window.stride, 1)
-            x = tf.nn.depthwise_conv2d(x, value(layer.kernel), strides, window.padding.upper())
-            return tf.nn.bias_add(x, value(layer.bias)) if bias else x
-        case Pool2D(pool=kind, window=window):
-            pool = tf.nn.max_pool2d if kind == "max" else tf.nn.avg_pool2d
-            return pool(x, window.size, window.stride, window.padding.upper())
-        case Activation(function="relu"):
-            return tf.nn.relu(x)
-        case Add():
-            return functools.reduce(tf.add, [tf.cast(each, dtype) for each in inputs])
-        case Concatenate():
-            return tf.concat([tf.cast(each, dtype) for each in inputs], -1)
-        case BatchNormalization():
-            return tf.cast(_normalize(layer, tf.cast(x, tf.float32), values, training=training, seen=seen), dtype)
-    return _call_keras(layer, inputs, values, training=training)
+        self._layer, self._inputs, self._values, self._seen = layer, inputs, values, seen
+        self._variables = {variable.name: variable for variable in layer.weights}
+        self.inputs: Sequence[Any] = [tf.cast(each, layer.compute_dtype) for each in inputs]
+        self.training = training
 
+    def weight(self, name: str, dtype: str | None = None) -> Any:
+        import tensorflow as tf
 
-def _normalize(layer: Any, x: Any, values: Mapping[int, Any], *, training: bool, seen: dict[int, Any]) -> Any:
-    """Batch normalization as one operation; Keras takes a dozen, and twice that for the gradient."""
-    import tensorflow as tf
+        return tf.cast(self._values[id(self._variables[name])], dtype or self._layer.compute_dtype)
 
-    shape = x.shape
-    maps = x if len(shape) == 4 else tf.reshape(x, (shape[0], 1, 1, shape[-1]))
-    unused = tf.zeros(0)
-    y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-        x=maps,
-        scale=values[id(layer.gamma)],
-        offset=values[id(layer.beta)],
-        mean=unused if training else values[id(layer.moving_mean)],
-        variance=unused if training else values[id(layer.moving_variance)],
-        epsilon=layer.epsilon,
-        is_training=training,
-    )
-    if training:
-        # The operation reports the variance of a sample, with n - 1 in the denominator; Keras keeps the batch's own.
-        count = int(np.prod(maps.shape[:3]))
-        seen[id(layer.moving_mean)] = mean
-        seen[id(layer.moving_variance)] = variance * ((count - 1) / count) if count > 1 else variance
-    return y if len(shape) == 4 else tf.reshape(y, shape)
+    def leave(self, name: str, value: Any) -> None:
+        self._seen[id(self._variables[name])] = value
 
+    def by_keras(self) -> Any:
+        import keras
 
-def _call_keras(layer: Any, inputs: list[Any], values: Mapping[int, Any], *, training: bool) -> Any:
-    import keras
-
-    options = {"training": training} if "training" in inspect.signature(layer.call).parameters else {}
-    argument = inputs[0] if len(inputs) == 1 else inputs
-    if not layer.weights:
-        # Outside of the scope, so that dropout's seed moves on.
-        return layer(argument, **options)
-    mapping = [(variable, values[id(variable)]) for variable in layer.weights]
-    with keras.StatelessScope(state_mapping=mapping):
-        return layer(argument, **options)
+        layer = self._layer
+        options = {"training": self.training} if "training" in inspect.signature(layer.call).parameters else {}
+        argument = self._inputs[0] if len(self._inputs) == 1 else self._inputs
+        if not layer.weights:
+            # Outside of the scope, so that dropout's seed moves on.
+            return layer(argument, **options)
+        mapping = [(variable, self._values[id(variable)]) for variable in layer.weights]
+        with keras.StatelessScope(state_mapping=mapping):
+            return layer(argument, **options)

@@ -11,12 +11,12 @@ from nas.training.checkpoint import Checkpoint, State
 from nas.training.model import Weights
 
 OnEpoch = Callable[[int, dict[str, float]], None]
-"""Receives the epoch, from 1, and its `accuracy`, `loss`, `val_accuracy`, `val_loss`; may raise to end training."""
+"""Receives the epoch, from 1, and its `score`, `loss`, `val_score`, `val_loss`; may raise to end training."""
 
 ShouldStop = Callable[[], bool]
 """True ends the training with an error."""
 
-_CURVES = ("accuracy", "loss", "val_accuracy", "val_loss")
+_CURVES = ("score", "loss", "val_score", "val_loss")
 
 
 class TrainingDivergedError(NasError):
@@ -46,8 +46,8 @@ class TrainingResult:
     """What a training gave.
 
     Attributes:
-        metrics: `accuracy`, `val_accuracy` in [0, 1], `loss`, `val_loss` in nats, of the best epoch: the highest
-            val_accuracy, then the lowest val_loss, then the first.
+        metrics: `score`, `val_score` in [0, 1], `loss`, `val_loss`, of the best epoch: the highest val_score, then the
+            lowest val_loss, then the first.
         curves: the same four, one value an epoch.
         weights: of the best epoch, in the order of `keras.Model.get_weights()`, in host memory.
         best_epoch: from 1.
@@ -90,7 +90,7 @@ class History:
         self.curves = {name: list(checkpoint.curves[name]) for name in _CURVES}
         self.weights, self.best_epoch = checkpoint.weights, checkpoint.best_epoch
         best = self.best_epoch - 1
-        self._best = (self.curves["val_accuracy"][best], -self.curves["val_loss"][best])
+        self._best = (self.curves["val_score"][best], -self.curves["val_loss"][best])
 
     def checkpoint(self, loop: str, state: State) -> bytes:
         """What is needed to go on with this training later."""
@@ -120,7 +120,7 @@ class History:
         """Keeps an epoch's four values, and its weights if it is the best.
 
         Args:
-            values: `accuracy`, `loss`, `val_accuracy`, `val_loss`.
+            values: `score`, `loss`, `val_score`, `val_loss`.
             weights: copies them to host memory; only called if they are wanted.
 
         Raises:
@@ -131,7 +131,7 @@ class History:
             self.check_loss(values[name])
         for name in _CURVES:
             self.curves[name].append(values[name])
-        score = (values["val_accuracy"], -values["val_loss"])
+        score = (values["val_score"], -values["val_loss"])
         if score > self._best:
             self._best, self.best_epoch, self.weights = score, epoch, weights()
         if self._on_epoch is not None:

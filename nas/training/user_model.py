@@ -13,13 +13,13 @@ import numpy as np
 from nas.devices.tensorflow_import import import_tensorflow
 from nas.errors import NasError
 from nas.quantity import counted
+from nas.tasks import TASKS, Task
+from nas.training.model import BATCH
 
 if TYPE_CHECKING:
-    from nas.datasets.spec import Split
+    from nas.datasets.spec import DatasetInfo, Split
 
 logger = logging.getLogger(__name__)
-
-_BATCH = 512
 
 _BYTE_SCALE = 0.1
 """A Rescaling layer with a smaller factor, such as 1/255, brings bytes to [0, 1]."""
@@ -36,23 +36,23 @@ class UserModel:
     Attributes:
         name: of its file.
         parameters: all weights, as `count_params()` counts them.
-        val_accuracy: on the search's validation split, in [0, 1].
+        score: on the search's validation split, in [0, 1].
         takes_bytes: whether it was given values from 0 to 255 and not from 0 to 1.
     """
 
     name: str
     parameters: int
-    val_accuracy: float
+    score: float
     takes_bytes: bool
 
 
-def score_user_model(path: Path, split: Split, *, classes: int) -> UserModel:
+def score_user_model(path: Path, split: Split, info: DatasetInfo) -> UserModel:
     """Load a `.keras` file, count it, and score it on a split.
 
-    The model takes a batch of images as the search has them and returns a number a class; the largest is its answer,
-    so that logits will do. It is given float32 values in [0, 1], as every trial is; if it has a Rescaling layer that
-    expects bytes, or an integer input, it is given 0 to 255. Loading runs no code of the file: a model with a Lambda
-    layer or a class of the user's own is refused.
+    The model takes a batch of images as the search has them and returns the task's answers: for classification a number
+    a class, of which the largest counts, so that logits will do. It is given float32 values in [0, 1], as every trial
+    is; if it has a Rescaling layer that expects bytes, or an integer input, it is given 0 to 255. Loading runs no code
+    of the file: a model with a Lambda layer or a class of the user's own is refused.
 
     Raises:
         UserModelError: the file cannot be loaded, or its input or output does not fit the data.
@@ -73,39 +73,38 @@ def score_user_model(path: Path, split: Split, *, classes: int) -> UserModel:
             f"cannot load {path}: {reason[:200]}; it must be made of Keras' own layers, without Lambda: no code of the "
             f"file is run"
         ) from None
-    _check(model, path, split, classes)
+    task = TASKS[info.task]
+    _check(model, path, info, task)
     takes_bytes = any(map(_expects_bytes, _layers(model)))
     whole = np.dtype(keras.backend.standardize_dtype(model.inputs[0].dtype)).kind in "ui"
-    right = 0
-    for start in range(0, len(split), _BATCH):
-        images = split.images[start : start + _BATCH]
+    evidence = []
+    for start in range(0, len(split), BATCH):
+        images = split.images[start : start + BATCH]
         x = images if whole else images.astype(np.float32) / (1.0 if takes_bytes else 255.0)
-        answers = np.asarray(model(x, training=False)).argmax(axis=1)
-        right += int((answers == split.labels[start : start + _BATCH]).sum())
+        targets = split.targets[start : start + BATCH]
+        evidence.append(np.asarray(task.evidence(targets, model(x, training=False))))
     return UserModel(
         name=path.name,
         parameters=model.count_params(),
-        val_accuracy=right / len(split),
+        score=task.score_of(np.concatenate(evidence)),
         takes_bytes=takes_bytes or whole,
     )
 
 
-def _check(model: Any, path: Path, split: Split, classes: int) -> None:
+def _check(model: Any, path: Path, info: DatasetInfo, task: Task) -> None:
     """Refuse a model whose input or output does not fit."""
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise UserModelError(
             f"{path} must have one input and one output; it has {counted(len(model.inputs), 'input')} and "
             f"{counted(len(model.outputs), 'output')}"
         )
-    wanted, received = split.images.shape[1:], tuple(model.inputs[0].shape[1:])
+    wanted, received = info.input_shape, tuple(model.inputs[0].shape[1:])
     if len(received) != 3 or any(size not in (None, want) for size, want in zip(received, wanted, strict=True)):
         raise UserModelError(
             f"{path} must take images of {'x'.join(map(str, wanted))}, as the search does; its input is {received}"
         )
-    if tuple(model.outputs[0].shape[1:]) != (classes,):
-        raise UserModelError(
-            f"{path} must return {classes} numbers, one a class; its output is {tuple(model.outputs[0].shape[1:])}"
-        )
+    if problem := task.check_answers(tuple(model.outputs[0].shape[1:]), info.labels):
+        raise UserModelError(f"{path} {problem}")
 
 
 def _layers(model: Any) -> Iterator[Any]:

@@ -1,10 +1,10 @@
-"""One of two ways to do the same work, chosen by measuring both on work that counts."""
+"""Chooses between plain TensorFlow and XLA by timing real training steps."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, final
 
 import numpy as np
@@ -15,12 +15,13 @@ logger = logging.getLogger(__name__)
 LONG_SECONDS = 120.0
 """Of work that is left, below which nothing is tried: a network takes XLA some ten seconds to compile."""
 
-Way = Callable[[Any, Any], Any]
-"""(positions `(n, batch)`, seeds `(n, 2)`) -> totals; does `n` steps."""
+Array = npt.NDArray[Any]
+Way = Callable[[Any, Any], Sequence[Any]]
+"""(positions `(n, batch)`, seeds `(n, 2)`) -> (summed loss, evidence); does `n` steps."""
 
 
 @final
-class Faster:
+class XlaChoice:
     """The plain way; in a long training, the other way is tried, and the faster one stays.
 
     Both change the same variables, so nothing is done twice.
@@ -46,8 +47,8 @@ class Faster:
         self._seconds = 0.0
         self._chosen: Way | None = plain if other is None else None
 
-    def __call__(self, positions: Any, seeds: Any, *, left: int) -> npt.NDArray[Any]:
-        """Some steps; their totals.
+    def __call__(self, positions: Any, seeds: Any, *, left: int) -> tuple[Array, ...]:
+        """Some steps; what the way returns.
 
         Args:
             positions: of the images.
@@ -57,15 +58,15 @@ class Faster:
         if self._chosen is not None or self._make is None:
             return self._measured(self._chosen or self._plain, positions, seeds)[0]
         if self._other is None:
-            totals, seconds = self._measured(self._plain, positions, seeds)
+            result, seconds = self._measured(self._plain, positions, seeds)
             self._calls += 1
             # The first calls prepare the graph.
             if self._calls > 2 and seconds * left > LONG_SECONDS:
                 self._seconds, self._other = seconds, self._make()
                 self._calls = 0
-            return totals
+            return result
         try:
-            totals, seconds = self._measured(self._other, positions, seeds)
+            result, seconds = self._measured(self._other, positions, seeds)
         except self._failure as error:
             logger.warning("XLA does not work here, training goes on without it: %s", str(error).splitlines()[0])
             self._chosen = self._plain
@@ -74,10 +75,10 @@ class Faster:
         if self._calls > 1:
             self._chosen = self._other if seconds < self._seconds else self._plain
             logger.info("a step takes %.2g s, with XLA %.2g s", self._seconds, seconds)
-        return totals
+        return result
 
-    def _measured(self, way: Way, positions: Any, seeds: Any) -> tuple[npt.NDArray[Any], float]:
-        """The totals, and the seconds a step."""
+    def _measured(self, way: Way, positions: Any, seeds: Any) -> tuple[tuple[Array, ...], float]:
+        """What the way returns, and the seconds a step."""
         started = self._clock()
-        totals = np.asarray(way(positions, seeds))  # waits for the device
-        return totals, (self._clock() - started) / len(positions)
+        result = tuple(map(np.asarray, way(positions, seeds)))  # waits for the device
+        return result, (self._clock() - started) / len(positions)

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 def baseline_plan(experiment: ExperimentConfig, strategy: str) -> Plan:
-    """A search with everything of another one but its strategy; `at_cost_of` says how many trials it has.
+    """A search that differs from another one in its strategy; `at_cost_of` says how many trials it has.
 
-    Early stopping and inherited weights are left out: they are a part of how the other one spends its epochs.
+    Early stopping and inherited weights are left out: they are part of how the other one spends its epochs.
 
     Raises:
-        NasError: there is no such strategy, or the search cannot be called after it.
+        NasError: there is no such strategy, or its name makes that of the search invalid.
     """
     changed = {"strategy": strategy, "early_stopping": "none", "inherit": False, "time_limit": None}
     plan = Plan.of(experiment.model_copy(update=changed))
@@ -31,7 +31,7 @@ def baseline_plan(experiment: ExperimentConfig, strategy: str) -> Plan:
         named = type(experiment).model_validate(plan.experiment.model_dump() | {"name": name})
     except ValidationError as error:
         raise NasError(
-            f"--baseline {strategy} is a search of the name {name!r}, which does not work "
+            f"--baseline {strategy} would create the search {name!r}, and that name is not valid "
             f"({error.errors()[0]['msg']}); give a shorter --name"
         ) from None
     return replace(plan, experiment=named)

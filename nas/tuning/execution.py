@@ -1,4 +1,4 @@
-"""Where trials run: one interface, from this process to worker processes."""
+"""What runs a trial and how it can end: one interface, from this process to worker processes."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import logging
 import time
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, final
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeGuard, final
 
 from nas.architecture import Architecture
 from nas.errors import NasError
-from nas.objectives import LATENCY
+from nas.objectives import Cost
 
 if TYPE_CHECKING:
     from nas.config import TrainingConfig
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 START_SECONDS = 300.0
-"""That a process may take from its first task until it is ready; some seconds are usual."""
+"""That a process may take from its first job until it is ready; some seconds are usual."""
 
 LOOK_SECONDS = 0.2
 """Between looks at the time limit, and at trials that may have taken too long."""
@@ -42,7 +42,7 @@ class Parent:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Task:
+class Job:
     """One architecture to train; everything else about a trial is the executor's."""
 
     number: int
@@ -56,11 +56,9 @@ class Task:
     parent: Parent | None = None
     """Whose weights it starts with; None: its own."""
     test: bool = False
-    """Whether to score on the test split too, as `test_accuracy`: for the final stage only."""
-    measure_latency: bool = False
-    """Whether to measure `latency_ms` before training."""
-    max_latency_ms: float | None = None
-    """What is slower is refused, untrained."""
+    """Whether to score on the test split too, as `test_score`: for the final stage only."""
+    measure: Mapping[Cost, float | None] = field(default_factory=dict)
+    """Costs to measure before training, each with its limit: a network that exceeds one is refused, untrained."""
 
 
 def trial_seed(search_seed: int, number: int) -> int:
@@ -77,39 +75,81 @@ class Epoch:
     metrics: dict[str, float]
 
 
+@final
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
-    """A trial has ended: with a result, or with a reason.
+class Trained:
+    """A trial has reached its last epoch, or the rung at which it stops; its slot is free again."""
+
+    slot: int
+    number: int
+    result: TrainingResult
+
+
+@final
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refused:
+    """A trial exceeded a limit on a measured cost and was not trained.
 
     Attributes:
-        slot: which is free again.
-        reason: one line; "" if there is a result.
-        log: what the trial wrote about its failure.
-        crashed: whether it failed for a reason that may not come again, so that another try makes sense.
-        refused_latency_ms: of a network that was refused because of it.
+        reason: one line.
+        measured: costs by name, the one over its limit included.
     """
 
     slot: int
     number: int
-    result: TrainingResult | None = None
-    reason: str = ""
-    log: str = ""
-    crashed: bool = False
-    refused_latency_ms: float | None = None
+    reason: str
+    measured: Mapping[str, float]
 
-    def may_try_again(self, tries: int) -> bool:
-        """One more try after a crash; an error that says what is wrong would only come again."""
-        return self.crashed and tries < TRIES
+
+@final
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failed:
+    """A trial failed for a reason that would come again.
+
+    Attributes:
+        reason: one line.
+        log: what the trial wrote about its failure.
+    """
+
+    slot: int
+    number: int
+    reason: str
+    log: str = ""
+
+
+@final
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Crashed:
+    """A trial failed for a reason that may not come again, so that another try makes sense.
+
+    Attributes:
+        reason: one line.
+        log: what the trial wrote about its failure.
+    """
+
+    slot: int
+    number: int
+    reason: str
+    log: str = ""
+
+
+Outcome = Trained | Refused | Failed | Crashed
+"""How a trial has ended."""
+
+
+def may_try_again(outcome: Outcome, tries: int) -> TypeGuard[Crashed]:
+    """Whether a trial that has had so many tries gets another one."""
+    return isinstance(outcome, Crashed) and tries < TRIES
 
 
 class Executor(ABC):
-    """Runs tasks in numbered slots, at most one in each at a time."""
+    """Runs jobs in numbered slots, at most one in each at a time."""
 
     slots: int
 
     @abstractmethod
-    def submit(self, slot: int, task: Task) -> None:
-        """Run a task in a free slot."""
+    def submit(self, slot: int, job: Job) -> None:
+        """Run a job in a free slot."""
 
     @abstractmethod
     def next_outcome(self, timeout_seconds: float, on_epoch: Callable[[Epoch], None]) -> Outcome | None:
@@ -160,18 +200,18 @@ class InProcess(Executor):
     ) -> None:
         self._data, self._training, self._devices, self._should_stop = data, training, devices, should_stop
         self._timeout = timeout_seconds
-        self._task: Task | None = None
+        self._job: Job | None = None
 
-    def submit(self, slot: int, task: Task) -> None:
-        self._task = task
+    def submit(self, slot: int, job: Job) -> None:
+        self._job = job
 
     def next_outcome(self, timeout_seconds: float, on_epoch: Callable[[Epoch], None]) -> Outcome | None:
-        """Train the task to its end, or until `should_stop`, or for as long as it may take."""
+        """Do the job to its end, or until `should_stop`, or for as long as it may take."""
         from nas.training import TrainingStoppedError, clear_session
 
-        if self._task is None:
+        if self._job is None:
             return None
-        task, self._task = self._task, None
+        job, self._job = self._job, None
         started = time.monotonic()
 
         def must_end() -> bool:
@@ -179,11 +219,11 @@ class InProcess(Executor):
             return late or self._should_stop()
 
         try:
-            return attempt(0, task, self._data, self._training, self._devices, on_epoch, should_stop=must_end)
+            return attempt(0, job, self._data, self._training, self._devices, on_epoch, should_stop=must_end)
         except TrainingStoppedError:
             if self._timeout is None or self._should_stop():
                 return None
-            return Outcome(slot=0, number=task.number, reason=too_long(self._timeout), crashed=True)
+            return Crashed(slot=0, number=job.number, reason=too_long(self._timeout))
         finally:
             clear_session()
 
@@ -193,7 +233,7 @@ class InProcess(Executor):
 
 def attempt(
     slot: int,
-    task: Task,
+    job: Job,
     data: DatasetSpec,
     training: TrainingConfig,
     devices: Devices,
@@ -204,53 +244,53 @@ def attempt(
     """Train one architecture in this process; whatever it raises is its outcome.
 
     Raises:
-        TrainingStoppedError: `should_stop` said so; that is nobody's outcome.
+        TrainingStoppedError: `should_stop` said so. That is no outcome of the trial.
     """
     from nas.inheritance import inherit
     from nas.training import TrainingStoppedError, evaluate, train
 
     try:
-        architecture = Architecture.from_json(task.architecture)
+        architecture = Architecture.from_json(job.architecture)
         measured: dict[str, float] = {}
-        if task.measure_latency:
-            from nas.export import latency_ms
+        for cost, limit in job.measure.items():
+            from nas.export import measure
 
-            measured[LATENCY] = latency = latency_ms(architecture)
-            if task.max_latency_ms is not None and latency > task.max_latency_ms:
-                reason = f"{latency:.3g} ms an image is over max_latency_ms, {task.max_latency_ms:g}"
-                return Outcome(slot=slot, number=task.number, reason=reason, refused_latency_ms=latency)
+            measured[cost.name] = value = measure(cost, architecture)
+            if limit is not None and value > limit:
+                reason = f"{cost.words(value)} an image is over {cost.limit}, {limit:g}"
+                return Refused(slot=slot, number=job.number, reason=reason, measured=measured)
         inherited = None
-        if task.parent is not None:
-            parent = Architecture.from_json(task.parent.architecture)
-            inherited = inherit(parent, task.parent.weights, architecture, seed=task.seed)
+        if job.parent is not None:
+            parent = Architecture.from_json(job.parent.architecture)
+            inherited = inherit(parent, job.parent.weights, architecture, seed=job.seed)
         result = train(
             architecture,
             data,
             training,
-            seed=task.seed,
+            seed=job.seed,
             devices=devices,
-            on_epoch=lambda epoch, metrics: on_epoch(Epoch(number=task.number, epoch=epoch, metrics=dict(metrics))),
+            on_epoch=lambda epoch, metrics: on_epoch(Epoch(number=job.number, epoch=epoch, metrics=dict(metrics))),
             should_stop=should_stop,
-            epochs=task.epochs,
-            checkpoint=task.checkpoint,
+            epochs=job.epochs,
+            checkpoint=job.checkpoint,
             initial_weights=None if inherited is None else inherited.weights,
         )
-        result = replace(result, metrics={**measured, **result.metrics})
-        if task.test:
-            score = evaluate(architecture, result.weights, data.test)
-            result = replace(result, metrics={**result.metrics, "test_accuracy": score["accuracy"]})
+        metrics = {**measured, **result.metrics}
+        if job.test:
+            metrics["test_score"] = evaluate(architecture, result.weights, data.test)["score"]
     except TrainingStoppedError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a trial raises is that trial's outcome
-        return failure(slot, task.number, error)
-    return Outcome(slot=slot, number=task.number, result=result)
+        return failure(slot, job.number, error)
+    return Trained(slot=slot, number=job.number, result=replace(result, metrics=metrics))
 
 
-def failure(slot: int, number: int, error: Exception) -> Outcome:
-    """What an exception means for its trial: a sentence of ours is an outcome, anything else a crash."""
-    ours = isinstance(error, NasError)
-    log = "" if ours else "".join(traceback.format_exception(error))
-    return Outcome(slot=slot, number=number, reason=one_line(error), log=log, crashed=not ours)
+def failure(slot: int, number: int, error: Exception) -> Failed | Crashed:
+    """What an exception means for its trial: an error of ours says what is wrong, any other is a crash."""
+    reason = one_line(error)
+    if isinstance(error, NasError):
+        return Failed(slot=slot, number=number, reason=reason)
+    return Crashed(slot=slot, number=number, reason=reason, log="".join(traceback.format_exception(error)))
 
 
 def one_line(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""How many trials run at once, and on what."""
+"""Makes a search's executor: how many trials it runs at once, on which devices, with which data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Literal
 
 from nas.config import ExperimentConfig
-from nas.devices.accelerators import check, find_accelerators, places, virtual
+from nas.devices.accelerators import check, deal, find_accelerators, virtual
 from nas.devices.machine import free_bytes, usable_cpus
 from nas.devices.visible import VisibleDevices
 from nas.errors import NasError
@@ -25,66 +25,66 @@ if TYPE_CHECKING:
 WORKER_BYTES = 2**30
 """Memory that a worker on the CPU is given, beside its copy of the data."""
 
-
 _SHARED = ("cpu", "jax-cpu")
-"""Kinds of places that take any number of workers."""
+"""Kinds of devices that take any number of workers."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Allocation:
-    """Who trains.
+    """What trains.
 
     Attributes:
-        places: what each worker process trains on.
+        devices: what each worker process may see.
         threads: of TensorFlow in each worker; 0 leaves it to TensorFlow.
     """
 
-    places: tuple[VisibleDevices, ...]
+    devices: tuple[VisibleDevices, ...]
     threads: int = 0
 
 
 def allocate(
     workers: int | Literal["auto"],
     *,
-    places: tuple[VisibleDevices, ...],
+    dealt: tuple[VisibleDevices, ...],
     cores: int,
     free_bytes: int,
     data_bytes: int,
     trials: int,
-    measures_latency: bool,
+    measures: bool,
 ) -> Allocation:
-    """One worker a place and at most one a trial; on the CPU one a physical core, with one thread, as memory allows.
+    """One worker for each of the devices dealt, and at most one a trial.
 
-    Two processes of one thread train small networks 1.6 times as fast as one of two threads.
+    On the CPU there is one worker a physical core, with one thread, as memory allows: two processes of one thread train
+    small networks 1.6 times as fast as one process of two threads.
 
     Args:
         workers: as the user wants it, at least 1, and no more than `check_workers` lets through.
-        places: of `accelerators.places`.
+        dealt: by `accelerators.deal`.
         cores: physical ones that this process may use.
         free_bytes: of memory.
         data_bytes: that each worker copies.
         trials: of the search.
-        measures_latency: with as many threads as the worker has, which then must not depend on today's memory and
-            trials.
+        measures: whether costs are measured, with as many threads as the worker has; then these must not depend on
+            today's memory and trials.
     """
-    if places[0].kind in _SHARED:
+    if dealt[0].kind in _SHARED:
         fit = free_bytes // (WORKER_BYTES + data_bytes)
         slots = max(1, min(cores, fit, trials)) if workers == "auto" else workers
-        threads = 1 if measures_latency and workers == "auto" else max(1, cores // slots)
-        return Allocation(places=places * min(slots, trials), threads=threads)
-    return Allocation(places=places[: min(len(places) if workers == "auto" else workers, trials)])
+        threads = 1 if measures and workers == "auto" else max(1, cores // slots)
+        return Allocation(devices=dealt * min(slots, trials), threads=threads)
+    return Allocation(devices=dealt[: min(len(dealt) if workers == "auto" else workers, trials)])
 
 
-def check_workers(workers: int | Literal["auto"], places: tuple[VisibleDevices, ...]) -> None:
-    """Before the data are read, which may take long.
+def check_workers(workers: int | Literal["auto"], dealt: tuple[VisibleDevices, ...]) -> None:
+    """Called before the data are read, which may take long.
 
     Raises:
-        NasError: more workers than places.
+        NasError: there are more workers than devices to deal.
     """
-    if places[0].kind not in _SHARED and workers != "auto" and workers > len(places):
-        kind = places[0].kind.upper()
+    if dealt[0].kind not in _SHARED and workers != "auto" and workers > len(dealt):
+        kind = dealt[0].kind.upper()
         raise NasError(
-            f"each worker has {kind}s, or a share of one, to itself: at most {len(places)} workers on this machine "
+            f"each worker has {kind}s, or a share of one, to itself: at most {len(dealt)} workers on this machine "
             f"(gpus_per_trial, trials_per_gpu); received {workers}"
         )
 
@@ -96,7 +96,7 @@ def make_executor(
     *,
     should_stop: Callable[[], bool],
 ) -> Iterator[Executor]:
-    """The executor of a search, with its data; both are gone afterwards.
+    """The executor of a search, with its data; both are removed afterwards.
 
     Raises:
         NasError: the data or the device is not there.
@@ -121,17 +121,17 @@ def make_executor(
         return
     found = find_accelerators(experiment)
     check(experiment, found.kind)
-    dealt = places(found, per_trial=experiment.gpus_per_trial, trials_per_gpu=experiment.trials_per_gpu)
+    dealt = deal(found, per_trial=experiment.gpus_per_trial, trials_per_gpu=experiment.trials_per_gpu)
     check_workers(experiment.workers, dealt)
     data = _load(experiment, folder)
     allocation = allocate(
         experiment.workers,
-        places=dealt,
+        dealt=dealt,
         cores=_cores(),
         free_bytes=free_bytes(),
         data_bytes=_copied_bytes(data, dealt[0]),
         trials=experiment.trials,
-        measures_latency=experiment.measures_latency,
+        measures=bool(experiment.measured),
     )
     # Always the same, under the search's lock: a killed search leaves one copy of the data at most.
     shared = folder.data
@@ -141,7 +141,7 @@ def make_executor(
         executor = Workers(
             data=shared,
             training=experiment.training,
-            places=allocation.places,
+            devices=allocation.devices,
             threads=allocation.threads,
             timeout_seconds=experiment.trial_timeout,
             logs=folder.path / "logs",
@@ -171,20 +171,20 @@ def _ray_tasks(experiment: ExperimentConfig, folder: SearchFolder) -> Iterator[E
             gpus_per_trial=experiment.gpus_per_trial,
             trials_per_gpu=experiment.trials_per_gpu,
         )
-        place = VisibleDevices(kind="cpu")
+        devices = VisibleDevices(kind="cpu")
         if experiment.device == "jax-cpu":
-            place = virtual(experiment.gpus_per_trial)
+            devices = virtual(experiment.gpus_per_trial)
         elif "TPU" in need:
-            place = VisibleDevices(kind="tpu", runtime=experiment.tpu_runtime)
+            devices = VisibleDevices(kind="tpu", runtime=experiment.tpu_runtime)
         elif "GPU" in need:
-            place = VisibleDevices(kind="gpu")
-        check(experiment, place.kind)
+            devices = VisibleDevices(kind="gpu")
+        check(experiment, devices.kind)
         executor = RayTasks(
             data=_load(experiment, folder),
             training=experiment.training,
             need=need,
             slots=slots,
-            place=place,
+            devices=devices,
             trials_per_gpu=experiment.trials_per_gpu,
             timeout_seconds=experiment.trial_timeout,
         )
@@ -201,8 +201,8 @@ def _load(experiment: ExperimentConfig, folder: SearchFolder) -> DatasetSpec:
     data = load(experiment.dataset)
     digest = sha256()
     for split in (data.train, data.validation, data.test):
-        digest.update(b"%d labels:" % len(split.labels) + split.labels.tobytes())
-    folder.check_labels(digest.hexdigest())
+        digest.update(b"%d labels:" % len(split.targets) + split.targets.tobytes())
+    folder.check_targets(digest.hexdigest())
     return data
 
 
@@ -214,11 +214,11 @@ def _cores() -> int:
     return min(usable, psutil.cpu_count(logical=False) or usable)
 
 
-def _copied_bytes(data: DatasetSpec, place: VisibleDevices) -> int:
+def _copied_bytes(data: DatasetSpec, devices: VisibleDevices) -> int:
     """What each worker on a CPU keeps of the data as tensors, beside the files that all workers share."""
     from nas.training.compiled import LARGEST_DATA_BYTES
 
     size = data.train.images.nbytes + data.validation.images.nbytes
     # A stream of batches has a copy of the tensors it is made of: measured, tf.data's optimizer makes it.
-    streamed = place.kind != "cpu" or size > LARGEST_DATA_BYTES
+    streamed = devices.kind != "cpu" or size > LARGEST_DATA_BYTES
     return 2 * size if streamed else size

@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from nas.config import FinalConfig
+from nas.objectives import Cost
 from nas.quantity import counted
 from nas.results.pareto import ParetoFront
 from nas.results.trial import FinalTraining, TrialRecord, seven_figures
 from nas.strategies.evolution import survivors
-from nas.tuning.execution import LOOK_SECONDS, Epoch, Executor, Task, trial_seed
+from nas.tuning.execution import LOOK_SECONDS, Epoch, Executor, Job, Trained, may_try_again, trial_seed
 
 if TYPE_CHECKING:
     from nas.config import ExperimentConfig
@@ -21,16 +22,16 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def candidates(trials: Sequence[TrialRecord], final: FinalConfig, costs: tuple[str, ...]) -> list[TrialRecord]:
+def candidates(trials: Sequence[TrialRecord], final: FinalConfig, costs: tuple[Cost, ...]) -> list[TrialRecord]:
     """The trials of the front that are trained again, in its order.
 
-    Of a front with more than `final.top` points, its ends, the most accurate first, and those that stand most alone.
+    Of a front with more than `final.top` points, its ends, the best first, and those that stand most alone.
     """
     front = list(ParetoFront.of(trials, costs))
     if final.top == "all-front" or len(front) <= final.top:
         return front
-    # What stands equally alone, as both ends do, stays in this order.
-    best_first = sorted(front, key=lambda point: -point.val_accuracy)
+    # Points that stand equally alone, as both ends do, stay in this order.
+    best_first = sorted(front, key=lambda point: -point.score)
     chosen = {point.number for point in survivors(best_first, final.top, costs)}
     return [point for point in front if point.number in chosen]
 
@@ -59,15 +60,14 @@ def run_finals(
 ) -> None:
     """Train what is missing; each result is durable as soon as it is there.
 
-    So is a failure, which comes to its end as that of a trial does: a crash is tried once more, and no later run tries
-    again.
+    So is a failure. As in the search, a crash is tried once more; no later run tries again.
     """
     trials = {record.number: record for record in folder.trials()}
     chosen = candidates(list(trials.values()), experiment.final, experiment.costs)
     waiting = [(number, seed, 1) for number, seed in missing(list(trials.values()), experiment)]
     running: dict[int, tuple[int, int, int]] = {}
     free, started = list(range(executor.slots)), 0
-    # With those of an earlier run of the search.
+    # Trainings of an earlier run of the search included.
     total = experiment.final.seeds * len(chosen)
 
     def on_epoch(event: Epoch) -> None:
@@ -80,28 +80,27 @@ def run_finals(
             number, seed, tries = waiting.pop(0)
             running[started] = (number, seed, tries)
             architecture = trials[number].architecture.to_json()
-            task = Task(
-                number=started, architecture=architecture, seed=seed, epochs=experiment.training.epochs, test=True
-            )
-            executor.submit(free.pop(0), task)
+            epochs = experiment.training.epochs
+            job = Job(number=started, architecture=architecture, seed=seed, epochs=epochs, test=True)
+            executor.submit(free.pop(0), job)
             started += 1
         outcome = executor.next_outcome(LOOK_SECONDS, on_epoch)
         if outcome is None:
             continue
         free.append(outcome.slot)
         number, seed, tries = running.pop(outcome.number)
-        if outcome.may_try_again(tries):
+        if may_try_again(outcome, tries):
             logger.warning("a final training of trial %d is tried again: %s", number, outcome.reason)
             waiting.insert(0, (number, seed, tries + 1))
             continue
-        if outcome.result is None:
+        if not isinstance(outcome, Trained):
             folder.journal.final_failed(number, seed, outcome.reason)
             trials[number] = trials[number].with_failed_final(seed, outcome.reason)
             continue
         training = FinalTraining(
             seed=seed,
-            val_accuracy=seven_figures(outcome.result.metrics["val_accuracy"]),
-            test_accuracy=seven_figures(outcome.result.metrics["test_accuracy"]),
+            val_score=seven_figures(outcome.result.metrics["val_score"]),
+            test_score=seven_figures(outcome.result.metrics["test_score"]),
         )
         folder.journal.final(number, training)
         trials[number] = trials[number].with_final(training)

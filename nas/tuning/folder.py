@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar, final
 
@@ -18,7 +19,8 @@ from nas.datasets import DatasetInfo
 from nas.errors import NasError
 from nas.files.durable import write_atomically
 from nas.results.trial import TrialRecord
-from nas.tuning.journal import Journal, JournalError
+from nas.tasks import DEFAULT_TASK
+from nas.tuning.journal import Journal, JournalError, check_version, has_trials
 
 FREE_TO_CHANGE = {
     "description",
@@ -37,7 +39,8 @@ FREE_TO_CHANGE = {
 """Settings that a search may go on with after they changed: they say where trials run, and how many."""
 
 WHERE = {"engine", "ray_address", "workers", "device"}
-"""Of these, what latency depends on: a search that measures it keeps to them, so that all of its trials compare."""
+"""Of these, the settings that measured costs depend on: a search that measures keeps to them, so that its trials
+compare."""
 
 
 class SearchError(NasError):
@@ -51,18 +54,20 @@ class SearchFacts(BaseModel):
         dataset: as the data set calls itself.
         input_shape: `(height, width, channels)`.
         labels: one a class.
+        task: what the data set's targets are for; a key of `nas.tasks.TASKS`.
         smallest, largest: parameters of the smallest and of the largest network that can be proposed.
-        limits: by cost, in the order of the objectives, between which values hypervolumes are taken.
+        limits: by name of the cost, in the order of the objectives, between which values hypervolumes are taken.
         command: the command line that asked for it last, or "".
         machine: what it ran on, in one line.
         versions: of the packages that shape the numbers.
-        labels_digest: of the labels of all images, or "" before they were read.
+        labels_digest: of the targets of all images, or "" before they were read.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     dataset: str
     input_shape: tuple[int, int, int]
     labels: tuple[str, ...]
+    task: str = DEFAULT_TASK.name
     smallest: int
     largest: int
     limits: dict[str, tuple[float, float]] = {}
@@ -82,12 +87,21 @@ class SearchFolder:
     def __init__(self, runs_dir: Path, name: str) -> None:
         self.runs_dir, self.name = runs_dir, name
         self.path = runs_dir / name
-        self.journal = Journal(self.path / "trials.jsonl")
+        self._trials = self.path / "trials.jsonl"
+
+    @cached_property
+    def journal(self) -> Journal:
+        """The trials.
+
+        Raises:
+            SearchError: there is no such search, or its experiment cannot be read.
+        """
+        return Journal(self._trials, self.experiment().score)
 
     @property
     def exists(self) -> bool:
         """Whether there is a search: also one that has lost its experiment, not yet one that is half made."""
-        return (self.path / "experiment.json").is_file() or self.journal.has_trials
+        return (self.path / "experiment.json").is_file() or has_trials(self._trials)
 
     @property
     def data(self) -> Path:
@@ -114,6 +128,7 @@ class SearchFolder:
             (self.path / "weights").mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise self._unwritable(error) from None
+        self.journal = Journal(self._trials, experiment.score)
         if self.exists:
             facts = facts.model_copy(update={"labels_digest": self.facts().labels_digest})
         else:
@@ -149,7 +164,7 @@ class SearchFolder:
         try:
             return model.model_validate_json((self.path / name).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            self.journal.check_version()
+            check_version(self._trials)
             reason, newer = str(error).splitlines()[0], ""
             if isinstance(error, FileNotFoundError):
                 reason = "it is gone, and a search goes on only as what it was started as"
@@ -176,8 +191,9 @@ class SearchFolder:
         except OSError as error:
             raise SearchError(f"cannot read {self.path / 'space.yaml'}: {error.strerror}") from None
 
-    def trials(self) -> list[TrialRecord]:
-        return self.journal.read()
+    def trials(self) -> tuple[TrialRecord, ...]:
+        """Every trial so far, read from the journal now."""
+        return self.journal.read().trials
 
     def check_whole(self) -> None:
         """Refuse to go on without trials that the journal has lost, such as by a cut between two lines.
@@ -201,8 +217,8 @@ class SearchFolder:
             SearchError: naming the settings that differ.
         """
         if not self.facts().labels_digest and not self.trials():
-            return  # Its data were never read, perhaps for a mistake that is mended now.
-        free = FREE_TO_CHANGE - (WHERE if experiment.measures_latency else set())
+            return  # The data were never read, perhaps because of a mistake that is mended now.
+        free = FREE_TO_CHANGE - (WHERE if experiment.measured else set())
         old = json.loads(self.experiment().model_dump_json())
         new = json.loads(experiment.model_dump_json())
         changed = [
@@ -216,8 +232,9 @@ class SearchFolder:
             facts = self.facts()
             pairs = {
                 "the data set": (facts.dataset, data.name),
+                "the task": (facts.task, data.task),
                 "the images' shape": (facts.input_shape, data.input_shape),
-                "the number of classes": (len(facts.labels), data.classes),
+                "the number of classes": (len(facts.labels), len(data.labels)),
             }
             changed = [f"{what} was {was}, is {now}" for what, (was, now) in pairs.items() if was != now]
             if not changed and facts.labels != data.labels:
@@ -229,11 +246,11 @@ class SearchFolder:
                 f"--fresh to start over"
             )
 
-    def check_labels(self, digest: str) -> None:
-        """Refuse to go on with data that have got other images or classes since the search began.
+    def check_targets(self, digest: str) -> None:
+        """Refuse to go on if the images or their targets have changed since the search began.
 
         Args:
-            digest: of the labels of all images.
+            digest: of the targets of all images.
 
         Raises:
             SearchError: they are not the same.

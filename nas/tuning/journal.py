@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, final
 
 from nas.architecture import Architecture, ArchitectureError
 from nas.errors import NasError
 from nas.files.durable import keeping, write_atomically
+from nas.objectives import Score
 from nas.results.trial import FinalTraining, TrialRecord, TrialStatus
 
 FORMAT = 1
@@ -25,40 +26,50 @@ class JournalError(NasError):
 
 
 @final
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Contents:
+    """What a journal says at the moment at which it is read.
+
+    Attributes:
+        trials: in the order of their start; a trial that started and did not end is RUNNING.
+        exhausted: whether every architecture of the space inside the budget has been tried.
+    """
+
+    trials: tuple[TrialRecord, ...]
+    exhausted: bool
+
+
+@final
 class Journal:
     """One JSON object a line; the first says what the file is. Numbers are read back to the last bit.
 
     A line counts once it ends. A process that is killed while it writes leaves at most one unfinished last line, which
-    the next one removes; any other damage is an error, never a silent restart.
+    the next process removes; any other damage is an error, never a silent restart.
+
+    Args:
+        path: of the file.
+        score: of the search. Its metric's name stands in the file where records say `score`, such as `val_accuracy`.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, score: Score) -> None:
+        self.path, self.score = path, score
 
     def create(self) -> None:
         """Make an empty one, unless there is one."""
         if not self.path.exists():
             write_atomically(self.path, json.dumps({"format": FORMAT, "kind": "nas trials"}) + "\n")
 
-    def check_version(self) -> None:
-        """Of a search that is otherwise not understood, as a newer one may have more than this knows.
-
-        Raises:
-            JournalError: the journal is missing, or no journal, or from a newer version.
-        """
-        self._check_header(self._lines()[0])
-
-    def read(self) -> list[TrialRecord]:
-        """Every trial in the order of its start; one that started and did not end is RUNNING.
+    def read(self) -> Contents:
+        """All that is in it.
 
         Raises:
             JournalError: the file is missing, damaged or from a newer version.
         """
         trials: dict[int, TrialRecord] = {}
-        for number, line in enumerate(self._lines(), start=1):
-            if number == 1:
-                self._check_header(line)
-                continue
+        exhausted = False
+        header, *lines = _lines(self.path)
+        _check_header(self.path, header)
+        for number, line in enumerate(lines, start=2):
             try:
                 event = json.loads(line)
                 if event["event"] == "start":
@@ -73,26 +84,16 @@ class Journal:
                         parent=event.get("parent"),
                     )
                 elif event["event"] == "final":
-                    trials[event["trial"]] = _trained_again(trials[event["trial"]], event)
+                    trials[event["trial"]] = self._trained_again(trials[event["trial"]], event)
                 elif event["event"] == "exhausted":
-                    continue
+                    exhausted = True
                 elif event["event"] == "continue":
                     trials[event["trial"]] = replace(trials[event["trial"]], status=TrialStatus.RUNNING)
                 else:
-                    trials[event["trial"]] = _ended(trials[event["trial"]], event)
+                    trials[event["trial"]] = self._ended(trials[event["trial"]], event)
             except (ValueError, KeyError, TypeError, AttributeError, ArchitectureError) as error:
-                raise self._damaged(number, error) from None
-        return list(trials.values())
-
-    @property
-    def has_trials(self) -> bool:
-        """Whether more than its first line was written."""
-        return self.path.is_file() and self._bytes().count(b"\n") > 1
-
-    @property
-    def exhausted(self) -> bool:
-        """Whether every architecture of the space inside the budget has been tried."""
-        return _line({"event": "exhausted"}) in self._lines()
+                raise _damaged(self.path, number, error) from None
+        return Contents(trials=tuple(trials.values()), exhausted=exhausted)
 
     def exhaust(self) -> None:
         """Nothing is left to propose, now and whenever the search goes on: neither its space nor its budget change."""
@@ -114,8 +115,8 @@ class Journal:
                 "event": "end",
                 "trial": record.number,
                 "status": record.status.value,
-                "metrics": record.metrics,
-                "curves": record.curves,
+                "metrics": self.score.spelled_keys(record.metrics),
+                "curves": self.score.spelled_keys(record.curves),
                 "duration_seconds": record.duration_seconds,
                 "reason": record.reason,
                 "log": record.log,
@@ -126,15 +127,8 @@ class Journal:
 
     def final(self, trial: int, training: FinalTraining) -> None:
         """A trial of the front was trained again in the final stage."""
-        self._append(
-            {
-                "event": "final",
-                "trial": trial,
-                "seed": training.seed,
-                "val_accuracy": training.val_accuracy,
-                "test_accuracy": training.test_accuracy,
-            }
-        )
+        scores = {"val_score": training.val_score, "test_score": training.test_score}
+        self._append({"event": "final", "trial": trial, "seed": training.seed, **self.score.spelled_keys(scores)})
 
     def final_failed(self, trial: int, seed: int, reason: str) -> None:
         """A training of the final stage failed, and is not tried again."""
@@ -142,7 +136,7 @@ class Journal:
 
     def repair(self) -> None:
         """Remove an unfinished last line; call it once, holding the search's lock, before writing."""
-        content = self._bytes()
+        content = _bytes(self.path)
         whole = content.rfind(b"\n") + 1
         if whole < len(content):
             with keeping(self.path), self.path.open("rb+") as file:
@@ -163,65 +157,81 @@ class Journal:
                     file.truncate(before)
                     raise
 
-    def _bytes(self) -> bytes:
-        try:
-            return self.path.read_bytes()
-        except OSError as error:
-            raise JournalError(f"cannot read {self.path}: {error.strerror or error}; {_RESTORE}") from None
-
-    def _lines(self) -> list[bytes]:
-        """Those that have ended, of which the first is there."""
-        lines = self._bytes().split(b"\n")[:-1]
-        if not lines:
-            raise JournalError(f"{self.path} has not even its first line; {_RESTORE}")
-        return lines
-
-    def _check_header(self, line: bytes) -> None:
-        try:
-            header = json.loads(line)
-            if header.get("kind") != "nas trials":
-                raise ValueError("this is no journal of nas")
-            newer = header["format"] > FORMAT
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise self._damaged(1, error) from None
-        if newer:
-            raise JournalError(
-                f"{self.path} was written by a newer version (format {header['format']}, this one reads {FORMAT}); "
-                f"upgrade keras-nas"
+    def _trained_again(self, record: TrialRecord, event: Mapping[str, Any]) -> TrialRecord:
+        if "reason" in event:
+            return record.with_failed_final(event["seed"], event["reason"])
+        values = self.score.inner_keys(event)
+        return record.with_final(
+            FinalTraining(
+                seed=event["seed"], val_score=float(values["val_score"]), test_score=float(values["test_score"])
             )
+        )
 
-    def _damaged(self, number: int, error: Exception) -> JournalError:
-        return JournalError(f"line {number} of {self.path} is damaged ({type(error).__name__}: {error}); {_RESTORE}")
+    def _ended(self, running: TrialRecord, event: Mapping[str, Any]) -> TrialRecord:
+        metrics, curves = self.score.inner_keys(event["metrics"]), self.score.inner_keys(event["curves"])
+        record = TrialRecord(
+            number=running.number,
+            architecture=running.architecture,
+            status=TrialStatus(event["status"]),
+            metrics={name: float(value) for name, value in metrics.items()},
+            curves={name: tuple(values) for name, values in curves.items()},
+            duration_seconds=float(event["duration_seconds"]),
+            reason=event["reason"],
+            log=event["log"],
+            parent=event.get("parent", running.parent),
+        )
+        if record.completed and "val_score" not in record.metrics:
+            raise ValueError(f"a trial was completed without a {self.score.objective}")
+        return record
+
+
+def has_trials(path: Path) -> bool:
+    """Whether there is a journal with more than its first line."""
+    return path.is_file() and _bytes(path).count(b"\n") > 1
+
+
+def check_version(path: Path) -> None:
+    """Called for a search that is otherwise not understood: a newer version's files may have more than is known here.
+
+    Raises:
+        JournalError: the journal is missing, or no journal, or from a newer version.
+    """
+    _check_header(path, _lines(path)[0])
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise JournalError(f"cannot read {path}: {error.strerror or error}; {_RESTORE}") from None
+
+
+def _lines(path: Path) -> list[bytes]:
+    """The lines that have ended, of which the first is there."""
+    lines = _bytes(path).split(b"\n")[:-1]
+    if not lines:
+        raise JournalError(f"{path} has not even its first line; {_RESTORE}")
+    return lines
+
+
+def _check_header(path: Path, line: bytes) -> None:
+    try:
+        header = json.loads(line)
+        if header.get("kind") != "nas trials":
+            raise ValueError("this is no journal of nas")
+        newer = header["format"] > FORMAT
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _damaged(path, 1, error) from None
+    if newer:
+        raise JournalError(
+            f"{path} was written by a newer version (format {header['format']}, this one reads {FORMAT}); "
+            f"upgrade keras-nas"
+        )
+
+
+def _damaged(path: Path, number: int, error: Exception) -> JournalError:
+    return JournalError(f"line {number} of {path} is damaged ({type(error).__name__}: {error}); {_RESTORE}")
 
 
 def _line(event: Mapping[str, Any]) -> bytes:
     return json.dumps(event, separators=(",", ":"), allow_nan=False).encode()
-
-
-def _trained_again(record: TrialRecord, event: Mapping[str, Any]) -> TrialRecord:
-    if "reason" in event:
-        return record.with_failed_final(event["seed"], event["reason"])
-    return record.with_final(
-        FinalTraining(
-            seed=event["seed"],
-            val_accuracy=float(event["val_accuracy"]),
-            test_accuracy=float(event["test_accuracy"]),
-        )
-    )
-
-
-def _ended(running: TrialRecord, event: Mapping[str, Any]) -> TrialRecord:
-    record = TrialRecord(
-        number=running.number,
-        architecture=running.architecture,
-        status=TrialStatus(event["status"]),
-        metrics={name: float(value) for name, value in event["metrics"].items()},
-        curves={name: tuple(values) for name, values in event["curves"].items()},
-        duration_seconds=float(event["duration_seconds"]),
-        reason=event["reason"],
-        log=event["log"],
-        parent=event.get("parent", running.parent),
-    )
-    if record.completed and "val_accuracy" not in record.metrics:
-        raise ValueError("a trial was completed without a val_accuracy")
-    return record

@@ -9,8 +9,9 @@ from typing import Any
 import keras_tuner
 
 from nas.architecture import Architecture
+from nas.objectives import COSTS
 from nas.results.trial import TrialRecord, TrialStatus
-from nas.strategies import Strategy
+from nas.strategies import History, Strategy
 from nas.strategies.early_stopping import EarlyStopping
 from nas.tuning.journal import Journal
 from nas.tuning.plan import random_numbers
@@ -26,6 +27,12 @@ FAILURES = 5
 
 REFUSALS = 50
 """Trials in a row that may be refused before the search stops: then hardly any network is inside the limit."""
+
+_DIRECTIONS = {
+    **dict.fromkeys(("score", "val_score", "test_score", "final_val_score"), "max"),
+    **dict.fromkeys(("loss", "val_loss"), "min"),
+}
+"""Which way a trial's metrics are better; costs are better low, a number of seeds or a deviation is neither."""
 
 
 class StrategyOracle(keras_tuner.Oracle):  # type: ignore[misc]
@@ -47,7 +54,7 @@ class StrategyOracle(keras_tuner.Oracle):  # type: ignore[misc]
         find_parent: FindParent | None = None,
     ) -> None:
         super().__init__(
-            objective=keras_tuner.Objective("val_accuracy", "max"),
+            objective=keras_tuner.Objective(journal.score.objective, "max"),
             max_trials=max_trials,
             # 0 would mean "random" to Keras Tuner; our own randomness does not come from here.
             seed=seed + 1,
@@ -59,25 +66,30 @@ class StrategyOracle(keras_tuner.Oracle):  # type: ignore[misc]
         self.strategy, self.early_stopping = strategy, early_stopping
         self.journal, self.search_seed = journal, seed
         self.should_stop, self.find_parent = should_stop, find_parent
-        self.exhausted = journal.exhausted
         self.records: dict[int, TrialRecord] = {}
         self._ids: dict[int, str] = {}
         self._ended: list[TrialRecord] = []
-        for record in journal.read():
+        known = journal.read()
+        self.exhausted = known.exhausted
+        for record in known.trials:
             self._restore(record)
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """The next proposal."""
         if self._ends() or self.exhausted:
             return {"status": "STOPPED"}
-        number = int(trial_id)
-        rng = random_numbers(self.search_seed, number)
-        proposals = self.strategy.propose(list(self.records.values()), 1, rng)
-        if not proposals:
+        rng = random_numbers(self.search_seed, int(trial_id))
+        proposal = self.strategy.propose(self.history, rng)
+        if proposal is None:
             self.journal.exhaust()
             self.exhausted = True
             return {"status": "STOPPED"}
-        return {"status": "RUNNING", "values": {ARCHITECTURE: proposals[0].to_json()}}
+        return {"status": "RUNNING", "values": {ARCHITECTURE: proposal.to_json()}}
+
+    @property
+    def history(self) -> History[Architecture]:
+        """Every trial so far."""
+        return History.of(self.records.values())
 
     @keras_tuner.synchronized  # type: ignore[untyped-decorator]
     def create_trial(self, tuner_id: str) -> Any:
@@ -102,7 +114,7 @@ class StrategyOracle(keras_tuner.Oracle):  # type: ignore[misc]
 
     def _promote(self, *, more: bool) -> bool:
         """Have a trial that stopped at a rung go on next, if one shall."""
-        number = self.early_stopping.promote(list(self.records.values()), more=more)
+        number = self.early_stopping.promote(self.history, more=more)
         if number is None:
             return False
         self.journal.resume(number)
@@ -119,7 +131,7 @@ class StrategyOracle(keras_tuner.Oracle):  # type: ignore[misc]
     def _keep(self, record: TrialRecord) -> None:
         self.records[record.number] = record
         if record.status is TrialStatus.REFUSED:
-            # Nobody asked for trials that are not trained.
+            # The user asked for that many trainings.
             self.max_trials += 1
 
     @property
@@ -162,7 +174,7 @@ class StrategyOracle(keras_tuner.Oracle):  # type: ignore[misc]
         trial_id = self._ids[record.number] = str(record.number)
         hyperparameters = self.hyperparameters.copy()
         hyperparameters.values = {ARCHITECTURE: record.architecture.to_json()}
-        # Keras Tuner has no word for a refused trial.
+        # Keras Tuner has no status for a refused trial.
         status = TrialStatus.FAILED if record.status is TrialStatus.REFUSED else record.status
         trial = keras_tuner.engine.trial.Trial(hyperparameters=hyperparameters, trial_id=trial_id, status=status.value)
         self.trials[trial_id] = trial
@@ -174,9 +186,12 @@ class StrategyOracle(keras_tuner.Oracle):  # type: ignore[misc]
             return
         self.end_order.append(trial_id)
         if record.completed:
+            known = _DIRECTIONS | dict.fromkeys(COSTS, "min")
             for name, value in record.metrics.items():
-                trial.metrics.register(name, direction="min" if "loss" in name else "max")
-                trial.metrics.update(name, value, step=0)
+                if name in known:
+                    spelled = self.journal.score.spelled(name)
+                    trial.metrics.register(spelled, known[name])
+                    trial.metrics.update(spelled, value, step=0)
             self.score_trial(trial)
 
 

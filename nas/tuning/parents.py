@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from nas.architecture import Architecture
+from nas.objectives import Cost
 from nas.results.pareto import ParetoFront
 from nas.results.trial import TrialRecord
 from nas.space import SearchSpace
@@ -12,15 +13,15 @@ from nas.space.protocol import Genes
 
 
 def nearest(
-    space: SearchSpace, costs: tuple[str, ...], architecture: Architecture, trials: Iterable[TrialRecord]
+    space: SearchSpace, costs: tuple[Cost, ...], architecture: Architecture, trials: Iterable[TrialRecord]
 ) -> int | None:
     """The trial on the front, whose weights are kept, with the fewest decisions that differ; None on an empty front.
 
-    Of several, the more accurate one.
+    Of several, the one with the highest score.
     """
     genes = space.encode(architecture)
     distances = [
-        (_differences(genes, space.encode(point.architecture)), -point.val_accuracy, point.number)
+        (_differences(genes, space.encode(point.architecture)), -point.score, point.number)
         for point in ParetoFront.of(trials, costs)
     ]
     return min(distances)[2] if distances else None

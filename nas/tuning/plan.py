@@ -11,12 +11,14 @@ from nas.config import ExperimentConfig
 from nas.datasets import DatasetInfo, peek
 from nas.datasets.pipeline import check_augmentation
 from nas.devices.accelerators import check
+from nas.errors import NasError
 from nas.files.shipped import find_space
-from nas.objectives import LATENCIES, LATENCY, PARAMETERS
+from nas.objectives import PARAMETERS, Cost
 from nas.results.trial import TrialRecord, TrialStatus
 from nas.space import SearchSpace, load_space
-from nas.strategies import Strategy, make_strategy
+from nas.strategies import History, Strategy, make_strategy
 from nas.strategies.early_stopping import EarlyStopping, make_early_stopping
+from nas.tasks import TASKS, Task
 from nas.tuning.folder import SearchFacts
 
 
@@ -51,8 +53,15 @@ class Plan:
             require_ray()
         info = peek(experiment.dataset)
         check_augmentation(info.input_shape, experiment.training.augmentation)
-        space = load_space(experiment.space, input_shape=info.input_shape, classes=info.classes)
-        strategy = make_strategy(experiment.strategy, space, experiment.budget.budget(), experiment.costs)
+        space = load_space(experiment.space, input_shape=info.input_shape, classes=len(info.labels) or None)
+        task = space.definition.task
+        if task != info.task:
+            raise NasError(
+                f"the heads of the space {experiment.space!r} are for {task}, and the data set {info.name!r} has "
+                f"targets for {info.task}; choose a space or a data set of the other's task"
+            )
+        experiment = _with_score_of(TASKS[task], experiment)
+        strategy = make_strategy(experiment.strategy, space, experiment.budget, experiment.costs)
         return cls(
             experiment=experiment,
             info=info,
@@ -62,30 +71,35 @@ class Plan:
             space_text=find_space(experiment.space).read_text(encoding="utf-8"),
         )
 
-    def limits(self, cost: str) -> tuple[float, float]:
+    @property
+    def task(self) -> Task:
+        """What the networks are for."""
+        return TASKS[self.info.task]
+
+    def limits(self, cost: Cost) -> tuple[float, float]:
         """Between which values of a cost hypervolumes are taken: the space's extremes, or the budget's limits."""
-        budget = self.experiment.budget.budget()
-        least, most = LATENCIES if cost == LATENCY else self.space.counts(cost)
-        if cost in PARAMETERS:
+        budget = self.experiment.budget
+        least, most = cost.span or self.space.counts(cost)
+        if cost is PARAMETERS:
             least = max(least, budget.min_parameters or 0)
-        limit = getattr(budget, f"max_{cost}")
+        limit = budget.most(cost)
         return least, most if limit is None else max(least, min(most, limit))
 
     def first_proposals(self, count: int) -> list[Architecture]:
         """What the search will try first, if no trial has ended before the last of them begins."""
         records: list[TrialRecord] = []
         for number in range(min(count, self.experiment.trials)):
-            proposals = self.strategy.propose(records, 1, random_numbers(self.experiment.seed, number))
-            records += [
-                TrialRecord(number=number, architecture=proposal, status=TrialStatus.RUNNING) for proposal in proposals
-            ]
+            proposal = self.strategy.propose(History.of(records), random_numbers(self.experiment.seed, number))
+            if proposal is None:
+                break
+            records.append(TrialRecord(number=number, architecture=proposal, status=TrialStatus.RUNNING))
         return [record.architecture for record in records]
 
     def facts(self, command: str = "") -> SearchFacts:
         """What is kept of the plan, and of the machine and the versions that it is about to run with."""
         from nas.tuning.provenance import machine, versions
 
-        smallest, largest = map(int, self.limits("parameters"))
+        smallest, largest = map(int, self.limits(PARAMETERS))
         return SearchFacts(
             command=command,
             machine=machine(),
@@ -93,7 +107,21 @@ class Plan:
             dataset=self.info.name,
             input_shape=self.info.input_shape,
             labels=self.info.labels,
+            task=self.info.task,
             smallest=smallest,
             largest=largest,
-            limits={name: self.limits(name) for name in self.experiment.costs},
+            limits={cost.name: self.limits(cost) for cost in self.experiment.costs},
         )
+
+
+def _with_score_of(task: Task, experiment: ExperimentConfig) -> ExperimentConfig:
+    """The experiment, with the task's score if its objectives name none."""
+    if experiment.score is task.score:
+        return experiment
+    if "objectives" in experiment.model_fields_set:
+        raise NasError(
+            f"objectives: the score of {task.name} is {task.score.objective}; received {experiment.score.objective}; "
+            f"use {task.score.objective}, or leave objectives out"
+        )
+    objectives = (task.score.objective, *(cost.name for cost in experiment.costs))
+    return experiment.model_copy(update={"objectives": objectives})

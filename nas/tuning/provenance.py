@@ -1,4 +1,4 @@
-"""How a search came about, in words: for its page in MLflow and for its report."""
+"""Where the numbers of a search come from, in words: its page in MLflow and its report show it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from nas import __version__
 from nas.devices.machine import usable_cpus
-from nas.objectives import COSTS
 from nas.quantity import counted, short_count
+from nas.tasks import TASKS
 
 if TYPE_CHECKING:
     from nas.config import ExperimentConfig
@@ -37,11 +37,11 @@ def story_of(experiment: ExperimentConfig, facts: SearchFacts, space_text: str) 
     early = "" if experiment.early_stopping == "none" else f", stopped early by {experiment.early_stopping}"
     origin = ", starting with the weights of similar networks" if experiment.inherit else ""
     told = {
-        "Data": f"{facts.dataset}, {size}, {len(facts.labels)} classes",
+        "Data": f"{facts.dataset}, {size}, {TASKS.find(facts.task).described(facts.labels)}",
         "Space": f"{experiment.space}, {short_count(facts.smallest)} to {short_count(facts.largest)} parameters",
-        "Objectives": f"{', '.join(COSTS[name] for name in experiment.costs)} low, validation accuracy high"
-        + (", latency measured on this machine's CPU, one image at a time" if experiment.measures_latency else ""),
-        "Budget": str(experiment.budget.budget()),
+        "Objectives": f"{', '.join(cost.heading for cost in experiment.costs)} low, validation "
+        f"{experiment.score.heading} high{''.join(f', {cost.measured}' for cost in experiment.measured)}",
+        "Budget": str(experiment.budget),
         "Strategy": f"{experiment.strategy}, {counted(experiment.trials, 'trial')}{early}, "
         f"seed {experiment.seed}{limit}",
         "Training": f"{counted(training.epochs, 'epoch')}, batches of {training.batch_size}, {training.optimizer}, "

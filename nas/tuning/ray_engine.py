@@ -1,4 +1,4 @@
-"""Trials as tasks of a Ray cluster, on whichever of its nodes has room."""
+"""Trials as tasks of a Ray cluster, on any of its nodes that has room."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ from nas.errors import NasError
 from nas.tuning.execution import (
     LOOK_SECONDS,
     START_SECONDS,
+    Crashed,
     Epoch,
     Executor,
+    Job,
     Outcome,
-    Task,
     attempt,
     failure,
     not_started,
@@ -47,19 +48,19 @@ _CPU = VisibleDevices(kind="cpu")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Setup:
+class NodeSetup:
     """How a process on a node is set up.
 
     Attributes:
         training: as JSON.
-        place: kind and runtime of the devices; Ray says which of its node's they are.
+        devices: kind and runtime of the devices; Ray says which of its node's they are.
         trials_per_gpu: how many share a GPU.
         threads: for TensorFlow's operations; 0 leaves it to TensorFlow.
         version: of the nas that searches.
     """
 
     training: str
-    place: VisibleDevices
+    devices: VisibleDevices
     trials_per_gpu: int
     threads: int
     version: str = __version__
@@ -67,16 +68,16 @@ class Setup:
 
 @dataclass
 class _Running:
-    """A task in a slot.
+    """A job in a slot.
 
     Attributes:
-        deadline: of what it does now, `time.monotonic()`; waiting for a node has none.
+        deadline: of what it does now, in `time.monotonic()`; waiting for a node has none.
         reason: of a trial that is ended then.
-        lost: how many nodes it was on that are gone.
+        lost: how many of the nodes that it was on are gone.
     """
 
     slot: int
-    task: Task
+    job: Job
     deadline: float = math.inf
     reason: str = ""
     lost: int = 0
@@ -95,7 +96,7 @@ class RayTasks(Executor):
         training: how every trial is trained.
         need: resources of one trial, of `ray_cluster.share`.
         slots: trials at once.
-        place: what trains, without names.
+        devices: what trains, without names.
         trials_per_gpu: how many share a GPU.
         timeout_seconds: a trial that takes longer is ended; None for no limit.
     """
@@ -107,7 +108,7 @@ class RayTasks(Executor):
         training: TrainingConfig,
         need: Resources,
         slots: int,
-        place: VisibleDevices = _CPU,
+        devices: VisibleDevices = _CPU,
         trials_per_gpu: int = 1,
         timeout_seconds: float | None = None,
     ) -> None:
@@ -116,11 +117,11 @@ class RayTasks(Executor):
         self.slots = slots
         self._timeout = math.inf if timeout_seconds is None else timeout_seconds
         self._need = need
-        self._setup = Setup(
+        self._setup = NodeSetup(
             training=training.model_dump_json(),
-            place=place,
+            devices=devices,
             trials_per_gpu=trials_per_gpu,
-            threads=int(need["CPU"]) if place.kind == "cpu" else 0,
+            threads=int(need["CPU"]) if devices.kind == "cpu" else 0,
         )
         self._data = ray.put(data)
         self._running: dict[Any, _Running] = {}
@@ -134,8 +135,8 @@ class RayTasks(Executor):
             scheduling_strategy="SPREAD",
         )(train_here)
 
-    def submit(self, slot: int, task: Task) -> None:
-        self._start(_Running(slot, task))
+    def submit(self, slot: int, job: Job) -> None:
+        self._start(_Running(slot, job))
 
     def next_outcome(self, timeout_seconds: float, on_epoch: Callable[[Epoch], None]) -> Outcome | None:
         import ray
@@ -157,8 +158,8 @@ class RayTasks(Executor):
 
     def _start(self, running: _Running) -> None:
         running.deadline = math.inf
-        remote = self._remote.options(name=f"trial {running.task.number}")
-        stream = remote.remote(self._setup, self._data, running.slot, running.task)
+        remote = self._remote.options(name=f"trial {running.job.number}")
+        stream = remote.remote(self._setup, self._data, running.slot, running.job)
         self._running[stream] = running
 
     def _receive(self, stream: Any, on_epoch: Callable[[Epoch], None]) -> Outcome | None:
@@ -189,14 +190,14 @@ class RayTasks(Executor):
         running.lost += 1
         if running.lost > NODE_LOSSES:
             return _crash(running, error)
-        logger.warning("trial %d runs again on another node: its own is lost", running.task.number)
+        logger.warning("trial %d runs again on another node: its own is lost", running.job.number)
         if not room(nodes(), self._need):
             logger.warning("no node is left that can run a trial; waiting for one to join the cluster")
         self._start(running)
         return None
 
     def _late(self) -> Outcome | None:
-        """End a trial that takes too long; its node may be frozen, so nobody waits for an answer."""
+        """End a trial that takes too long. Its node may be frozen, so no answer is waited for."""
         import ray
 
         now = time.monotonic()
@@ -204,23 +205,23 @@ class RayTasks(Executor):
             if running.deadline < now:
                 ray.cancel(stream, force=True)
                 del self._running[stream]
-                return Outcome(slot=running.slot, number=running.task.number, reason=running.reason, crashed=True)
+                return Crashed(slot=running.slot, number=running.job.number, reason=running.reason)
         return None
 
 
 def _crash(running: _Running, error: Exception) -> Outcome:
-    """What Ray says of a task that came to no end of its own."""
+    """What Ray says of a task that did not end by itself."""
     from ray.exceptions import RayTaskError
 
-    slot, number = running.slot, running.task.number
+    slot, number = running.slot, running.job.number
     if isinstance(error, RayTaskError):
         return failure(slot, number, error.cause)
     reason = f"the worker process died ({type(error).__name__}), killed by the system (out of memory?) or by a crash"
-    return Outcome(slot=slot, number=number, reason=reason, log=str(error), crashed=True)
+    return Crashed(slot=slot, number=number, reason=reason, log=str(error))
 
 
-def train_here(setup: Setup, data: DatasetSpec, slot: int, task: Task) -> Iterator[Epoch | Outcome | bool]:
-    """The task, in a process on a node: whether it is ready, each epoch, and how it ended."""
+def train_here(setup: NodeSetup, data: DatasetSpec, slot: int, job: Job) -> Iterator[Epoch | Outcome | bool]:
+    """Do a job in a process on a node; tells whether it is ready, each epoch, and how it ended."""
     yield False  # before what may hang: TensorFlow's start, the opening of a GPU
     training, devices = _prepare(setup)
     from nas.training import clear_session
@@ -230,7 +231,7 @@ def train_here(setup: Setup, data: DatasetSpec, slot: int, task: Task) -> Iterat
 
     def work() -> None:
         try:
-            events.put(attempt(slot, task, data, training, devices, events.put))
+            events.put(attempt(slot, job, data, training, devices, events.put))
             clear_session()
         finally:
             events.put(None)
@@ -241,7 +242,7 @@ def train_here(setup: Setup, data: DatasetSpec, slot: int, task: Task) -> Iterat
 
 
 @functools.cache
-def _prepare(setup: Setup) -> tuple[TrainingConfig, Devices]:
+def _prepare(setup: NodeSetup) -> tuple[TrainingConfig, Devices]:
     """Once a process."""
     if setup.version != __version__:
         raise NasError(
@@ -249,12 +250,12 @@ def _prepare(setup: Setup) -> tuple[TrainingConfig, Devices]:
         )
     from nas.devices import nvidia, open_devices
 
-    place = setup.place
-    if place.kind == "gpu":
-        place = replace(
-            place,
+    visible = setup.devices
+    if visible.kind == "gpu":
+        visible = replace(
+            visible,
             visible=tuple(os.environ["CUDA_VISIBLE_DEVICES"].split(",")),
             memory_bytes=share_bytes(nvidia.memory_bytes(), setup.trials_per_gpu),
         )
-    start_tensorflow(place, setup.threads)
-    return TrainingConfig.model_validate_json(setup.training), open_devices(place)
+    start_tensorflow(visible, setup.threads)
+    return TrainingConfig.model_validate_json(setup.training), open_devices(visible)

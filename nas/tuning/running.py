@@ -14,13 +14,13 @@ from nas.command_line import command_line
 from nas.results.trial import TrialRecord, TrialStatus
 from nas.tuning.final import run_finals
 from nas.tuning.folder import SearchError, SearchFolder
+from nas.tuning.observer import Observer
 from nas.tuning.plan import Plan
 from nas.tuning.search import Search
 
 if TYPE_CHECKING:
     from nas.tracking import Tracker
     from nas.tuning.execution import Executor
-    from nas.tuning.observer import Observer
 
 logger = logging.getLogger(__name__)
 
@@ -86,9 +86,11 @@ def run(
             try:
                 told = (*observers, _TrackerObserver(tracker))
                 _run_trials(plan, folder, executor, told, time_is_over)
+                search.refresh()
                 if not time_is_over():
                     search.check_succeeded()
                 run_finals(experiment, folder, executor, told, time_is_over)
+                search.refresh()
                 done = search.is_done(experiment)
                 if time_is_over() and not search.ended_trials:
                     raise SearchError(
@@ -102,6 +104,7 @@ def run(
                         " and before its final stage was done" if experiment.final.seeds else "",
                     )
             finally:
+                search.refresh()
                 tracker.finish(search.trials, status="FINISHED" if done else "KILLED")
                 left = math.inf if limit is None else limit - (time.monotonic() - started)
                 if not tracker.close(min(CLOSE_SECONDS, max(CLOSE_SECONDS_OVER, left))):
@@ -158,19 +161,16 @@ def _start_tracker(search: Search, tracking_uri: str | None) -> Tracker:
 
 
 @final
-class _TrackerObserver:
-    """Passes ended trials to MLflow's thread, when a worker trains again: until then the next proposal needs Python.
+class _TrackerObserver(Observer):
+    """Passes ended trials to MLflow's thread once a worker trains again: until then the next proposal needs Python.
 
-    What it keeps at the end is among the trials that `Tracker.finish` is given.
+    Trials that are not passed on at the end are among those that `Tracker.finish` is given.
     """
 
     def __init__(self, tracker: Tracker) -> None:
         self.tracker = tracker
         self._ended: list[TrialRecord] = []
         self._told = False
-
-    def on_trial_begin(self, record: TrialRecord) -> None:
-        """Nothing: a run is written once, when it has ended."""
 
     def on_epoch(self, record: TrialRecord, epoch: int, metrics: dict[str, float]) -> None:
         if self._ended:

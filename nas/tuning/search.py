@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, cast, final
 
 from nas.config import ExperimentConfig
-from nas.objectives import Objectives
+from nas.errors import NasError
+from nas.objectives import COSTS, PARAMETERS, Objectives
 from nas.quantity import parse_count
 from nas.results.noise import without_noise
 from nas.results.pareto import ParetoFront, hypervolume
 from nas.results.trial import TrialRecord, TrialStatus
+from nas.strategies import History
 from nas.strategies.early_stopping import make_early_stopping
+from nas.tasks import TASKS, Task
 from nas.tuning.final import missing
 from nas.tuning.folder import SearchError, SearchFolder
+from nas.tuning.journal import Contents
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
     from nas.reports import Story
     from nas.tracking import RunStatus, SearchRun
     from nas.tracking.registry import RegisteredModel
+    from nas.training.model import Weights
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +38,7 @@ RANDOM_IMAGES = 64
 
 @final
 class Search:
-    """A search on disk, running or finished.
+    """A search on disk, running or finished, as it was when its trials were first asked for.
 
     Attributes:
         folder: where everything of it is.
@@ -48,22 +53,47 @@ class Search:
     def name(self) -> str:
         return self.folder.name
 
-    @property
-    def trials(self) -> list[TrialRecord]:
-        """Every trial so far, in order."""
-        return self.folder.trials()
+    def refresh(self) -> None:
+        """Forget the trials that were read: the next use reads them anew."""
+        for name in ("_journal", "front", "hypervolume"):
+            self.__dict__.pop(name, None)
+
+    @cached_property
+    def _journal(self) -> Contents:
+        return self.folder.journal.read()
 
     @property
+    def trials(self) -> tuple[TrialRecord, ...]:
+        """Every trial, in order."""
+        return self._journal.trials
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether every architecture of the space inside the budget has been tried."""
+        return self._journal.exhausted
+
+    @cached_property
     def front(self) -> ParetoFront[TrialRecord]:
-        """Of validation accuracy against the search's costs: parameters, if it names no other."""
+        """Of the validation score against the search's costs: parameters, if it names no other."""
         return ParetoFront.of(self.trials, self.objectives.costs)
 
-    @property
+    @cached_property
+    def hypervolume(self) -> float:
+        """Share in [0, 1] of (log costs, score) that the front dominates, under the search's budget."""
+        return hypervolume(self.front, self.objectives.limits)
+
+    @cached_property
     def objectives(self) -> Objectives:
-        """What the search is after."""
-        limits = self.facts.limits or {"parameters": (self.facts.smallest, self.facts.largest)}
-        budget = getattr(self.experiment.budget, f"max_{next(iter(limits))}")
-        return Objectives(limits=limits, budget=budget)
+        """What the search maximizes and what it keeps low."""
+        limits = {COSTS.find(name): pair for name, pair in self.facts.limits.items()}
+        limits = limits or {PARAMETERS: (self.facts.smallest, self.facts.largest)}
+        axis = next(iter(limits))
+        return Objectives(score=self.experiment.score, limits=limits, budget=self.experiment.budget.most(axis))
+
+    @property
+    def task(self) -> Task:
+        """What the networks are for."""
+        return TASKS.find(self.facts.task)
 
     @property
     def finished(self) -> bool:
@@ -73,43 +103,35 @@ class Search:
     def is_done(self, experiment: ExperimentConfig) -> bool:
         """Whether nothing is left to do if this is asked for, which may have more trials or another final stage."""
         early_stopping = make_early_stopping(experiment.early_stopping, experiment.training.epochs, experiment.costs)
-        exhausted = self.folder.journal.exhausted
-        records = self.trials
-        running = any(record.status is TrialStatus.RUNNING for record in records)
+        running = any(record.status is TrialStatus.RUNNING for record in self.trials)
         return (
-            (_ended(records) >= experiment.trials or (exhausted and not running))
-            and early_stopping.promote(records, more=False) is None
-            and not missing(records, experiment)
+            (self.ended_trials >= experiment.trials or (self.exhausted and not running))
+            and early_stopping.promote(History.of(self.trials), more=False) is None
+            and not missing(self.trials, experiment)
         )
 
     def check_succeeded(self) -> None:
-        """Refuse what came to nothing.
+        """Refuse a search without a result.
 
         Raises:
             SearchError: every trial failed.
         """
-        records = self.trials
-        if records and all(record.status is TrialStatus.FAILED for record in records):
+        if self.trials and all(record.status is TrialStatus.FAILED for record in self.trials):
             raise SearchError(
-                f"every trial failed, the last with: {records[-1].reason.rstrip('.')}. Mend that and start over with "
-                f"--fresh."
+                f"every trial failed, the last with: {self.trials[-1].reason.rstrip('.')}. Mend that and start over "
+                f"with --fresh."
             )
 
     @property
     def ended_trials(self) -> int:
         """How many trials have ended, failed ones and stopped ones included; not those that were refused."""
-        return _ended(self.trials)
-
-    @property
-    def hypervolume(self) -> float:
-        """Share in [0, 1] of (log costs, accuracy) that the front dominates, under the search's budget."""
-        return hypervolume(self.trials, self.objectives.limits)
+        return sum(trial.status not in (TrialStatus.RUNNING, TrialStatus.REFUSED) for trial in self.trials)
 
     def best(self, max_parameters: int | str | None = None) -> TrialRecord:
-        """The most accurate point of the front with at most so many parameters that noise does not explain.
+        """The point of the front with the highest score, of those that noise does not explain.
 
         Args:
-            max_parameters: a number, or text such as "20k".
+            max_parameters: the most that it may have; a number, or text such as "20k".
 
         Raises:
             NasError: there is none.
@@ -126,10 +148,26 @@ class Search:
         Raises:
             SearchError: there is none of that number.
         """
-        trials = {trial.number: trial for trial in self.trials}
-        if number not in trials:
-            raise SearchError(f"the search {self.name!r} has no trial {number}; it has {len(trials)}, from 0")
-        return trials[number]
+        if not 0 <= number < len(self.trials):
+            raise SearchError(f"the search {self.name!r} has no trial {number}; it has {len(self.trials)}, from 0")
+        return self.trials[number]
+
+    def weights_of(self, record: TrialRecord) -> Weights:
+        """The weights of a trial on the front, in the order of `keras.Model.get_weights()`.
+
+        Raises:
+            NasError: they were not kept.
+        """
+        from nas.training import load_weights
+
+        path = self.folder.weights(record.number)
+        if not path.is_file():
+            kept = ", ".join(str(point.number) for point in self.front)
+            raise NasError(
+                f"the weights of trial {record.number} were not kept: only trials on the front keep them; choose one "
+                f"of {kept}"
+            )
+        return load_weights(path, record.architecture)
 
     def export(
         self,
@@ -146,27 +184,26 @@ class Search:
         Args:
             to: folder that is made.
             max_parameters: the best point with at most so many; a number, or text such as "20k".
-            trial: number of the trial instead; the most accurate one if neither is given.
+            trial: number of the trial instead; the one with the highest score if neither is given.
             format: key of `nas.export.FORMATS`.
 
         Raises:
             NasError: nothing fits, the weights were not kept, or the export predicts something else.
         """
         from nas.devices import import_tensorflow
-        from nas.training import load_weights
 
         import_tensorflow()
         from nas.export import export
-        from nas.tuning.tuner import weights_of
 
         record = self.best(max_parameters) if trial is None else self.trial(trial)
-        weights = load_weights(weights_of(self.folder, record), record.architecture)
+        images, targets = self._examples()
         return export(
             record.architecture,
-            weights,
+            self.weights_of(record),
             labels=self.facts.labels,
             to=Path(to),
-            check_images=self._images(),
+            check_images=images,
+            check_targets=targets,
             format=format,
             inherited_from=record.parent,
         )
@@ -178,42 +215,41 @@ class Search:
 
         Args:
             model_name: of the registered model; made if there is none.
-            trial: number of the trial; the most accurate one if left out.
+            trial: number of the trial; the one with the highest score if left out.
             tracking_uri: of MLflow; see `nas.search`.
 
         Raises:
             NasError: the weights were not kept, or MLflow does not have the trial.
         """
         from nas.devices import import_tensorflow
-        from nas.training import load_weights, rebuild
+        from nas.training import rebuild
 
         import_tensorflow()
         from nas.tracking.registry import register_model
-        from nas.tuning.tuner import weights_of
 
         record = self.best() if trial is None else self.trial(trial)
-        weights = load_weights(weights_of(self.folder, record), record.architecture)
         return register_model(
             self.tracking_run(tracking_uri),
             record,
-            rebuild(record.architecture, weights),
+            rebuild(record.architecture, self.weights_of(record)),
             name=model_name,
             labels=self.facts.labels,
-            example=self._images()[:2],
+            example=self._examples()[0][:2],
         )
 
-    def _images(self) -> np.ndarray:
-        """Of the validation split: uint8 `(n, height, width, channels)`."""
+    def _examples(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """The validation images, uint8 `(n, height, width, channels)`, with their targets; random ones without data."""
         import numpy as np
 
         from nas.datasets import DatasetError, load
 
         try:
-            return load(self.experiment.dataset).validation.images
+            split = load(self.experiment.dataset).validation
         except DatasetError as error:
             logger.warning("checked on %d random images, as the data cannot be read: %s", RANDOM_IMAGES, error)
-        shape = (RANDOM_IMAGES, *self.facts.input_shape)
-        return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+            shape = (RANDOM_IMAGES, *self.facts.input_shape)
+            return np.random.default_rng(0).integers(0, 256, shape, np.uint8), None
+        return split.images, split.targets
 
     def tracking_run(self, tracking_uri: str | None = None) -> SearchRun:
         """The search as MLflow shows it."""
@@ -245,6 +281,7 @@ class Search:
 
         # One process at a time may write a search's runs.
         with self.folder.locked():
+            self.refresh()
             status: RunStatus = "FINISHED" if (self.finished if finished is None else finished) else "KILLED"
             return sync(self.tracking_run(tracking_uri), self.trials, description=self.description(), status=status)
 
@@ -282,7 +319,3 @@ class Search:
 
     def __repr__(self) -> str:
         return f"Search({self.name!r}, {len(self.trials)} trials)"
-
-
-def _ended(trials: Sequence[TrialRecord]) -> int:
-    return sum(1 for trial in trials if trial.status not in (TrialStatus.RUNNING, TrialStatus.REFUSED))

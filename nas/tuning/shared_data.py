@@ -21,13 +21,18 @@ def write_shared(data: DatasetSpec, folder: Path) -> None:
     import numpy as np
 
     splits: dict[str, Split] = {name: getattr(data, name) for name in _SPLITS}
-    info = {"name": data.info.name, "input_shape": data.info.input_shape, "labels": data.info.labels}
+    info = {
+        "name": data.info.name,
+        "input_shape": data.info.input_shape,
+        "labels": data.info.labels,
+        "task": data.info.task,
+    }
     shutil.rmtree(folder, ignore_errors=True)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, split in splits.items():
             np.save(folder / f"{name}-images.npy", split.images)
-            np.save(folder / f"{name}-labels.npy", split.labels)
+            np.save(folder / f"{name}-targets.npy", split.targets)
         (folder / "info.json").write_text(json.dumps(info), encoding="utf-8")
     except OSError as error:
         megabytes = -(-sum(split.images.nbytes for split in splits.values()) // 10**6)
@@ -47,11 +52,13 @@ def read_shared(folder: Path) -> DatasetSpec:
     splits = {
         name: Split(
             images=np.load(folder / f"{name}-images.npy", mmap_mode="r"),
-            labels=np.load(folder / f"{name}-labels.npy", mmap_mode="r"),
+            targets=np.load(folder / f"{name}-targets.npy", mmap_mode="r"),
         )
         for name in _SPLITS
     }
     return DatasetSpec(
-        info=DatasetInfo(name=info["name"], input_shape=(height, width, channels), labels=tuple(info["labels"])),
+        info=DatasetInfo(
+            name=info["name"], input_shape=(height, width, channels), labels=tuple(info["labels"]), task=info["task"]
+        ),
         **splits,
     )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import keras_tuner
@@ -14,12 +14,24 @@ import keras_tuner
 from nas.config import ExperimentConfig
 from nas.errors import NasError
 from nas.files.durable import keeping, write_atomically
-from nas.objectives import LATENCY
 from nas.results.pareto import ParetoFront
 from nas.results.trial import TrialRecord, TrialStatus, seven_figures
 from nas.training import load_weights, save_weights
 from nas.training.checkpoint import Checkpoint
-from nas.tuning.execution import LOOK_SECONDS, Epoch, Executor, Outcome, Parent, Task, trial_seed
+from nas.tuning.execution import (
+    LOOK_SECONDS,
+    Crashed,
+    Epoch,
+    Executor,
+    Failed,
+    Job,
+    Outcome,
+    Parent,
+    Refused,
+    Trained,
+    may_try_again,
+    trial_seed,
+)
 from nas.tuning.folder import SearchFolder
 from nas.tuning.observer import Observer
 from nas.tuning.oracle import StrategyOracle
@@ -88,25 +100,28 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
 
     def run_trial(self, trial: Any, *fit_args: Any, **fit_kwargs: Any) -> dict[str, float]:
         """The metrics of a trial that the executor has trained."""
-        result = self._outcomes[trial.trial_id].result
-        if result is None:
-            raise keras_tuner.errors.FailedTrialError(self._outcomes[trial.trial_id].reason)
-        return {name: result.metrics[name] for name in ("val_accuracy", "val_loss")}
+        outcome = self._outcomes[trial.trial_id]
+        if not isinstance(outcome, Trained):
+            raise keras_tuner.errors.FailedTrialError(outcome.reason)
+        metrics = outcome.result.metrics
+        return self.experiment.score.spelled_keys({name: metrics[name] for name in ("val_score", "val_loss")})
 
     def on_trial_begin(self, trial: Any) -> None:
-        self._tell("on_trial_begin", self.record(trial))
+        for observer in self.observers:
+            observer.on_trial_begin(self.record(trial))
 
     def on_trial_end(self, trial: Any) -> None:
-        """Weights first, then the journal, then whoever watches: a kill in between loses nothing that is recorded."""
+        """Weights first, then the journal, then the observers: a kill in between loses nothing that is recorded."""
         outcome = self._outcomes.pop(trial.trial_id)
         oracle: StrategyOracle = self.oracle
         record = self._record_of(outcome)
-        if outcome.result is not None and outcome.result.checkpoint is not None:
-            write_atomically(self.folder.checkpoint(record.number), outcome.result.checkpoint)
         self._front = self._front.adding(record)
         on_front = {point.number for point in self._front}
-        if outcome.result is not None and record.number in on_front:
-            save_weights(self.folder.weights(record.number), record.architecture, outcome.result.weights)
+        if isinstance(outcome, Trained):
+            if outcome.result.checkpoint is not None:
+                write_atomically(self.folder.checkpoint(record.number), outcome.result.checkpoint)
+            if record.number in on_front:
+                save_weights(self.folder.weights(record.number), record.architecture, outcome.result.weights)
         oracle.finish(record)
         super().on_trial_end(trial)
         # A trial that is tried again, or goes on without its checkpoint, starts with its parent's weights once more.
@@ -118,7 +133,8 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
             for path in self.folder.weights(0).parent.glob("*.npz"):
                 if path.stem.isdigit() and int(path.stem) not in wanted:
                     path.unlink()
-        self._tell("on_trial_end", record)
+        for observer in self.observers:
+            observer.on_trial_end(record)
 
     def load_model(self, trial: Any) -> Any:
         """The trained model of a trial on the front."""
@@ -133,7 +149,8 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
         return oracle.records[int(trial.trial_id)]
 
     def _on_epoch(self, event: Epoch) -> None:
-        self._tell("on_epoch", self._running[event.number].record, event.epoch, event.metrics)
+        for observer in self.observers:
+            observer.on_epoch(self._running[event.number].record, event.epoch, event.metrics)
 
     def _begin(self, slot: int) -> bool:
         """Start the next trial in a free slot; False: there is none."""
@@ -143,10 +160,10 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
         record = self.record(trial)
         running = self._running[record.number] = _Running(trial, record, time.monotonic())
         self.on_trial_begin(trial)
-        self.executor.submit(slot, self._task(running))
+        self.executor.submit(slot, self._job(running))
         return True
 
-    def _task(self, running: _Running) -> Task:
+    def _job(self, running: _Running) -> Job:
         oracle: StrategyOracle = self.oracle
         record, parent = running.record, None
         checkpoint = self._checkpoint(record) if record.curve else None
@@ -154,29 +171,29 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
             parent = self._parent(record.number, record.parent)
             if parent is None:
                 running.record = replace(record, parent=None)
-        return Task(
+        budget = self.experiment.budget
+        return Job(
             number=record.number,
             architecture=record.architecture.to_json(),
             seed=trial_seed(self.experiment.seed, record.number),
             epochs=oracle.early_stopping.target(len(record.curve)),
             checkpoint=checkpoint,
             parent=parent,
-            measure_latency=self.experiment.measures_latency and LATENCY not in record.metrics,
-            max_latency_ms=self.experiment.budget.max_latency_ms,
+            measure={cost: budget.most(cost) for cost in self.experiment.measured if not record.has_cost(cost)},
         )
 
     def _checkpoint(self, record: TrialRecord) -> bytes | None:
         """What a trial left at its rung; None: it is gone, and nothing is lost but time."""
         path = self.folder.checkpoint(record.number)
         try:
-            content = path.read_bytes()
-            # Here, because what a worker logs stays with the worker.
-            Checkpoint.from_bytes(content)
+            # Read here, because what a worker logs stays with the worker.
+            checkpoint = Checkpoint.from_bytes(path.read_bytes())
         except (OSError, NasError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             logger.warning("trial %d begins anew, as %s cannot be used: %s", record.number, path, reason)
             return None
-        return content
+        # Earlier versions wrote the metric's name into it.
+        return replace(checkpoint, curves=self.experiment.score.inner_keys(checkpoint.curves)).to_bytes()
 
     def _parent(self, child: int, number: int) -> Parent | None:
         """What a trial starts with; None: its parent's weights are gone, and it can do without."""
@@ -193,17 +210,17 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
 
     def _try_again(self, outcome: Outcome) -> bool:
         running = self._running[outcome.number]
-        if not outcome.may_try_again(running.tries):
+        if not may_try_again(outcome, running.tries):
             return False
         running.tries += 1
         logger.warning("trial %d is tried again: %s", outcome.number, outcome.reason)
-        self.executor.submit(outcome.slot, self._task(running))
+        self.executor.submit(outcome.slot, self._job(running))
         return True
 
     def _end(self, outcome: Outcome) -> None:
         trial = self._running[outcome.number].trial
         self._outcomes[trial.trial_id] = outcome
-        if outcome.result is None:
+        if not isinstance(outcome, Trained):
             trial.status, trial.message = "FAILED", outcome.reason
         elif outcome.result.checkpoint is not None:
             trial.status = "STOPPED"
@@ -215,42 +232,27 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
 
     def _record_of(self, outcome: Outcome) -> TrialRecord:
         running = self._running[outcome.number]
-        if outcome.result is None:
-            latency = outcome.refused_latency_ms
-            return replace(
-                running.record,
-                status=TrialStatus.FAILED if latency is None else TrialStatus.REFUSED,
-                metrics={} if latency is None else {LATENCY: seven_figures(latency)},
-                curves={},
-                duration_seconds=round(running.record.duration_seconds + time.monotonic() - running.started, 3),
-                reason=outcome.reason,
-                log=outcome.log,
-            )
-        result = outcome.result
-        measured = {name: seven_figures(value) for name, value in result.metrics.items()}
-        return replace(
-            running.record,
-            status=TrialStatus.COMPLETED if result.checkpoint is None else TrialStatus.STOPPED,
-            metrics={**running.record.metrics, **measured},
-            curves={name: tuple(map(seven_figures, values)) for name, values in result.curves.items()},
-            duration_seconds=round(running.record.duration_seconds + result.duration_seconds, 3),
+        before = running.record
+        ended = partial(
+            replace,
+            before,
+            curves={},
+            duration_seconds=round(before.duration_seconds + time.monotonic() - running.started, 3),
         )
+        match outcome:
+            case Trained(result=result):
+                return replace(
+                    before,
+                    status=TrialStatus.COMPLETED if result.checkpoint is None else TrialStatus.STOPPED,
+                    metrics={**before.metrics, **_rounded(result.metrics)},
+                    curves={name: tuple(map(seven_figures, values)) for name, values in result.curves.items()},
+                    duration_seconds=round(before.duration_seconds + result.duration_seconds, 3),
+                )
+            case Refused(reason=reason, measured=measured):
+                return ended(status=TrialStatus.REFUSED, metrics=_rounded(measured), reason=reason)
+            case Failed(reason=reason, log=log) | Crashed(reason=reason, log=log):
+                return ended(status=TrialStatus.FAILED, metrics={}, reason=reason, log=log)
 
-    def _tell(self, event: str, *arguments: Any) -> None:
-        for observer in self.observers:
-            getattr(observer, event)(*arguments)
 
-
-def weights_of(folder: SearchFolder, record: TrialRecord) -> Path:
-    """File of a trial's weights.
-
-    Raises:
-        NasError: they were not kept.
-    """
-    path = folder.weights(record.number)
-    if path.is_file():
-        return path
-    kept = ", ".join(str(point.number) for point in ParetoFront.of(folder.trials(), folder.experiment().costs))
-    raise NasError(
-        f"the weights of trial {record.number} were not kept: only trials on the front keep them; choose one of {kept}"
-    )
+def _rounded(values: Mapping[str, float]) -> dict[str, float]:
+    return {name: seven_figures(value) for name, value in values.items()}

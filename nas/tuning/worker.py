@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from nas.config import TrainingConfig
 from nas.devices.child_processes import end_with_parent
 from nas.devices.visible import VisibleDevices
-from nas.tuning.execution import Epoch, Outcome, Task, attempt, one_line
+from nas.tuning.execution import Epoch, Job, Outcome, attempt, one_line
 
 if TYPE_CHECKING:
     from nas.datasets import DatasetSpec
@@ -23,12 +23,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Setup:
+class WorkerSetup:
     """How a worker is set up; sent to it when it starts.
 
     Attributes:
+        training: as JSON.
         threads: for TensorFlow's operations; 0 leaves it to TensorFlow.
-        place: the devices that it may see.
+        devices: that it may see.
         log: file that takes what the process writes to stderr.
     """
 
@@ -36,7 +37,7 @@ class Setup:
     data: Path
     training: str
     threads: int
-    place: VisibleDevices
+    devices: VisibleDevices
     log: Path
 
 
@@ -44,7 +45,7 @@ class Setup:
 class _State:
     """Of this process."""
 
-    setup: Setup
+    setup: WorkerSetup
     training: TrainingConfig
     data: DatasetSpec
     devices: Devices
@@ -54,8 +55,8 @@ class _State:
 _state: list[_State] = []
 
 
-def start(setup: Setup, epochs: Connection) -> None:
-    """Set the process up; called once, before its first task. Tells True if it is ready, or why it is not."""
+def start(setup: WorkerSetup, epochs: Connection) -> None:
+    """Set the process up; called once, before its first job. Tells True if it is ready, or why it is not."""
     try:
         _set_up(setup, epochs)
     except Exception as error:  # noqa: BLE001 - whatever it is, the parent shall know
@@ -65,14 +66,14 @@ def start(setup: Setup, epochs: Connection) -> None:
     epochs.send(True)
 
 
-def _set_up(setup: Setup, epochs: Connection) -> None:
+def _set_up(setup: WorkerSetup, epochs: Connection) -> None:
     _redirect_stderr(setup.log)
     end_with_parent()
-    start_tensorflow(setup.place, setup.threads)
+    start_tensorflow(setup.devices, setup.threads)
     from nas.devices import open_devices
     from nas.tuning.shared_data import read_shared
 
-    devices = open_devices(setup.place)
+    devices = open_devices(setup.devices)
     training = TrainingConfig.model_validate_json(setup.training)
     _state.append(_State(setup=setup, training=training, data=read_shared(setup.data), devices=devices, epochs=epochs))
 
@@ -93,15 +94,20 @@ def _without(names: set[str]) -> Iterator[None]:
             del sys.modules[name]
 
 
-def start_tensorflow(place: VisibleDevices, threads: int) -> None:
-    """Import it, and Keras, for a place, with that many threads for its operations; 0 leaves it to TensorFlow."""
-    os.environ |= place.environment()
+def start_tensorflow(devices: VisibleDevices, threads: int) -> None:
+    """Import it, and Keras, for some devices.
+
+    Args:
+        devices: that this process may see.
+        threads: for TensorFlow's operations; 0 leaves it to TensorFlow.
+    """
+    os.environ |= devices.environment()
     if threads:
         os.environ["OMP_NUM_THREADS"] = str(threads)
     from nas.devices import import_tensorflow
 
-    with _without(_UNUSED - {place.runtime}):
-        import_tensorflow(place.runtime)
+    with _without(_UNUSED - {devices.runtime}):
+        import_tensorflow(devices.runtime)
     if threads:
         import tensorflow as tf
 
@@ -109,17 +115,17 @@ def start_tensorflow(place: VisibleDevices, threads: int) -> None:
         tf.config.threading.set_inter_op_parallelism_threads(threads)
 
 
-def run(task: Task) -> tuple[Outcome, int]:
+def run(job: Job) -> tuple[Outcome, int]:
     """Train one architecture; its outcome, and the process' memory in bytes afterwards."""
     import psutil
 
     state = _state[0]
-    outcome = attempt(state.setup.slot, task, state.data, state.training, state.devices, _sender(state.epochs))
+    outcome = attempt(state.setup.slot, job, state.data, state.training, state.devices, _sender(state.epochs))
     return outcome, psutil.Process().memory_info().rss
 
 
 def clean_up() -> None:
-    """After each task, while the parent decides about the next."""
+    """After each job, while the parent decides about the next."""
     from nas.training import clear_session
 
     clear_session()

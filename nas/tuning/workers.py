@@ -23,8 +23,18 @@ from nas.config import TrainingConfig
 from nas.devices.child_processes import interrupts_for_parent_only
 from nas.devices.visible import VisibleDevices
 from nas.tuning import worker
-from nas.tuning.execution import LOOK_SECONDS, START_SECONDS, Epoch, Executor, Outcome, Task, not_started, too_long
-from nas.tuning.worker import Setup
+from nas.tuning.execution import (
+    LOOK_SECONDS,
+    START_SECONDS,
+    Crashed,
+    Epoch,
+    Executor,
+    Job,
+    Outcome,
+    not_started,
+    too_long,
+)
+from nas.tuning.worker import WorkerSetup
 
 logger = logging.getLogger(__name__)
 
@@ -39,13 +49,13 @@ MEMORY_BYTES = 2 * 2**30
 class _Slot:
     """A process of its own, so that its death ends no other trial."""
 
-    setup: Setup
+    setup: WorkerSetup
     pool: ProcessPoolExecutor | None = None
     epochs: Connection | None = None
     process: BaseProcess | None = None
     ready: bool = False
     future: Future[tuple[Outcome, int]] | None = None
-    task: Task | None = None
+    job: Job | None = None
     started: float = 0.0
     trials: int = 0
     first_bytes: int = 0
@@ -61,7 +71,7 @@ class Workers(Executor):
     Args:
         data: folder of `shared_data.write_shared`.
         training: how every trial is trained.
-        places: what each process trains on.
+        devices: what each process may see.
         threads: TensorFlow's in each; 0 leaves it to TensorFlow.
         timeout_seconds: a trial that takes longer is ended; None for no limit.
         logs: folder for what the processes write to stderr.
@@ -72,20 +82,20 @@ class Workers(Executor):
         *,
         data: Path,
         training: TrainingConfig,
-        places: Sequence[VisibleDevices],
+        devices: Sequence[VisibleDevices],
         threads: int,
         timeout_seconds: float | None = None,
         logs: Path,
     ) -> None:
-        self.slots = len(places)
+        self.slots = len(devices)
         self._timeout = timeout_seconds
         self._outcomes: deque[Outcome] = deque()
         self._woken, self._wake_up = multiprocessing.Pipe(duplex=False)
         text = training.model_dump_json()
         self._slots: list[_Slot] = []
-        for number, place in enumerate(places):
+        for number, seen in enumerate(devices):
             log = logs / f"worker-{number}.log"
-            setup = Setup(slot=number, data=data, training=text, threads=threads, place=place, log=log)
+            setup = WorkerSetup(slot=number, data=data, training=text, threads=threads, devices=seen, log=log)
             self._slots.append(_Slot(setup))
         try:
             for slot in self._slots:
@@ -94,11 +104,11 @@ class Workers(Executor):
             self.close()
             raise
 
-    def submit(self, slot: int, task: Task) -> None:
-        place = self._slots[slot]
-        place.task, place.started = task, time.monotonic()
-        place.trials += 1
-        self._send(place, task)
+    def submit(self, slot: int, job: Job) -> None:
+        free = self._slots[slot]
+        free.job, free.started = job, time.monotonic()
+        free.trials += 1
+        self._send(free, job)
 
     def next_outcome(self, timeout_seconds: float, on_epoch: Callable[[Epoch], None]) -> Outcome | None:
         deadline = time.monotonic() + timeout_seconds
@@ -126,7 +136,7 @@ class Workers(Executor):
         self._wake_up.close()
 
     def _start(self, slot: _Slot) -> None:
-        """Start a process and let it import TensorFlow, before there is a task for it."""
+        """Start a process and let it import TensorFlow, before there is a job for it."""
         context = multiprocessing.get_context("spawn")
         receive, send = context.Pipe(duplex=False)
         slot.pool = ProcessPoolExecutor(1, mp_context=context, initializer=worker.start, initargs=(slot.setup, send))
@@ -137,11 +147,11 @@ class Workers(Executor):
             (slot.process,) = set(multiprocessing.active_children()) - before
         send.close()
 
-    def _send(self, slot: _Slot, task: Task) -> None:
+    def _send(self, slot: _Slot, job: Job) -> None:
         if slot.pool is None:
             raise RuntimeError(f"worker {slot.setup.slot} has been closed")
         try:
-            slot.future = slot.pool.submit(worker.run, task)
+            slot.future = slot.pool.submit(worker.run, job)
             slot.pool.submit(worker.clean_up)
         except BrokenProcessPool as error:
             slot.future = Future()
@@ -165,7 +175,7 @@ class Workers(Executor):
                 # The pipe of a dead process would wake us all the time.
                 slot.epochs.close()
                 slot.epochs = None
-                if slot.task is None and slot.ready:
+                if slot.job is None and slot.ready:
                     self._replace(slot)
                 return
             if isinstance(event, Epoch):
@@ -178,21 +188,19 @@ class Workers(Executor):
 
     def _check(self, slot: _Slot, on_epoch: Callable[[Epoch], None]) -> None:
         """Whether the slot's trial has ended, by itself or with its process, or must be ended."""
-        if slot.future is None or slot.task is None:
+        if slot.future is None or slot.job is None:
             return
         if not slot.future.done():
             self._end_if_late(slot)
             return
         self._receive(slot, on_epoch)
-        task, future = slot.task, slot.future
-        slot.future = slot.task = None
+        job, future = slot.job, slot.future
+        slot.future = slot.job = None
         error = future.exception()
         if error is not None:
             reason = slot.reason or "the worker process died, killed by the system (out of memory?) or by a crash"
             log = _tail(slot.setup.log)
-            self._outcomes.append(
-                Outcome(slot=slot.setup.slot, number=task.number, reason=reason, log=log, crashed=True)
-            )
+            self._outcomes.append(Crashed(slot=slot.setup.slot, number=job.number, reason=reason, log=log))
             self._replace(slot)
             return
         outcome, memory_bytes = future.result()
@@ -223,7 +231,7 @@ class Workers(Executor):
             slot.pool.shutdown(wait=wait, cancel_futures=True)
         if slot.epochs is not None:
             slot.epochs.close()
-        slot.pool = slot.epochs = slot.process = slot.future = slot.task = None
+        slot.pool = slot.epochs = slot.process = slot.future = slot.job = None
 
 
 @contextmanager

@@ -116,14 +116,14 @@ def written(**changes):
         (written(input_shape="8x8x1"), r"^`input_shape` and `blocks` of an architecture are lists$"),
         (written(input_shape=[8, 8, None]), r"^input_shape must be \(height, width, channels\); received \[?\(?8, 8"),
         (written(blocks=[5]), r"^block 1: a block must be an object with a `kind`; received 5$"),
-        (written(blocks=[{"filters": 4}]), r"^block 1: there is no block kind None; there are .*conv, "),
+        (written(blocks=[{"filters": 4}]), r"^block 1: there is no block kind None; use one of .*conv, "),
         (
             written(blocks=[{"kind": "residul", "filters": 4}]),
-            r"^block 1: there is no block kind 'residul' \(did you mean 'residual'\?\); there are .*bottleneck, conv, ",
+            r"^block 1: there is no block kind 'residul' \(did you mean 'residual'\?\); use one of .*bottleneck, conv, ",
         ),
         (
             written(blocks=[{"kind": "conv", "filters": 4, "kernal": 3}]),
-            r"^block 1: conv: there is no option `kernal` \(did you mean 'kernel'\?\); there are activation, bias, ",
+            r"^block 1: conv: there is no option `kernal` \(did you mean 'kernel'\?\); use one of activation, bias, ",
         ),
         (written(blocks=[{"kind": "conv"}]), r"^block 1: conv: `filters` is missing$"),
         (
@@ -164,7 +164,7 @@ def test_lists_become_tuples_and_equality_is_of_the_spelling():
 
 def test_classes_and_kinds():
     found = network(Conv(filters=4), Residual(filters=4), GlobalPoolHead(classes=7))
-    assert found.classes == 7
+    assert found.head.classes == 7
     assert found.kinds == ("conv", "residual", "global_pool")
 
 

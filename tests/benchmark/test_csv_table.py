@@ -18,11 +18,11 @@ pool,,300,0.5,0.5,,,,0.4,
 def test_every_column_is_read():
     conv, pool = parse_table(GOOD, "good").rows
     assert dict(conv.genes) == {"kind": "conv", "kernel": "3"}
-    assert (conv.parameters, conv.accuracy, conv.observations) == (1200, 0.8, (0.79, 0.81))
-    assert (conv.test_accuracy, conv.cost_seconds) == (0.78, 12.5)
+    assert (conv.parameters, conv.score, conv.observations) == (1200, 0.8, (0.79, 0.81))
+    assert (conv.test_score, conv.cost_seconds) == (0.78, 12.5)
     assert conv.curves == ({5: 0.6, 10: 0.79},) * 2
     assert dict(pool.genes) == {"kind": "pool"}
-    assert (pool.observations, pool.test_accuracy, pool.cost_seconds, pool.curves) == ((0.5,), None, None, ({5: 0.4},))
+    assert (pool.observations, pool.test_score, pool.cost_seconds, pool.curves) == ((0.5,), None, None, ({5: 0.4},))
     assert conv.count.parameters == 1200
 
 
@@ -34,7 +34,7 @@ def test_costs_are_no_genes():
         parse_table(header + "a,1,0.25,7,8,0.9\na,1,0.25,7,8,1.1\n", "t")
 
 
-def test_without_single_trainings_the_accuracy_is_observed():
+def test_without_single_trainings_the_mean_is_observed():
     assert parse_table("g,parameters,accuracy\na,1,0.25\n", "t").rows[0].observations == (0.25,)
 
 
@@ -122,7 +122,7 @@ def test_the_shipped_table_is_the_published_one():
     assert len(rows) == 440
     assert (min(row.parameters for row in rows), max(row.parameters for row in rows)) == (2_566, 22_954)
     assert load_table("naap440").epochs == 90
-    assert all(row.accuracy == max(row.curves[0].values()) for row in rows)
+    assert all(row.score == max(row.curves[0].values()) for row in rows)
 
 
 def test_nas_bench_201_is_complete():
@@ -130,7 +130,7 @@ def test_nas_bench_201_is_complete():
     rows = load_table("nasbench201/cifar10").rows
     assert len(rows) == 5**6
     assert {len(row.observations) for row in rows} == {2, 3}
-    assert max(row.accuracy for row in rows) == pytest.approx(0.9161, abs=1e-4)
+    assert max(row.score for row in rows) == pytest.approx(0.9161, abs=1e-4)
     assert all(row.cost_seconds > 0 for row in rows)
 
 
@@ -150,12 +150,12 @@ def test_single_trainings_may_have_curves_of_their_own():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("g,parameters,accuracy\na,1,0.5\n", "the table 't' has no accuracy after each epoch, which early stopping"),
+        ("g,parameters,accuracy\na,1,0.5\n", "the table 't' has no scores by epoch, which early stopping"),
         (
             "g,parameters,accuracy,accuracy@1,accuracy@2\na,1,0.5,0.1,0.5\nb,1,0.5,,0.5\n",
-            "the table 't', row 2: has no accuracy after epoch 1, and early stopping needs that of each of 2 epochs",
+            "the table 't', row 2: has no score after epoch 1, and early stopping needs that of each of 2 epochs",
         ),
-        ("g,parameters,accuracy,accuracy@5\na,1,0.5,0.5\n", "row 1: has no accuracy after epoch 1, and early stopping"),
+        ("g,parameters,accuracy,accuracy@5\na,1,0.5,0.5\n", "row 1: has no score after epoch 1, and early stopping"),
     ],
 )
 def test_early_stopping_needs_every_epoch(text, message):
@@ -164,7 +164,7 @@ def test_early_stopping_needs_every_epoch(text, message):
 
 
 def test_epochs_of_a_training_need_the_training():
-    with pytest.raises(TableError, match=r"'t' has epochs of 'accuracy_2' and no column 'accuracy_2'; give what that"):
+    with pytest.raises(TableError, match=r"'t' has epochs of 'accuracy_2' and no column 'accuracy_2'; give the result"):
         parse_table("g,parameters,accuracy,accuracy_2@1\na,1,0.5,0.5\n", "t")
 
 
@@ -183,7 +183,7 @@ def test_the_table_of_our_own_is_the_whole_of_its_space():
     assert {len(row.observations) for row in table.rows} == {2}
     for row in table.rows:
         assert row.observations == tuple(max(curve.values()) for curve in row.curves)
-        assert row.accuracy == pytest.approx(sum(row.observations) / 2, abs=1e-6)
+        assert row.score == pytest.approx(sum(row.observations) / 2, abs=1e-6)
 
 
 def _costs(count):

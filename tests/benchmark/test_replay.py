@@ -6,7 +6,7 @@ from nas.architecture import Budget
 from nas.benchmark import TableSpace, load_table, parse_table, run_bench
 from nas.benchmark.peers import KerasTunerOracle, make_contestant
 from nas.benchmark.replay import replay
-from nas.benchmark.score import Truth
+from nas.benchmark.truth import Truth
 from nas.cli import main
 from nas.results.trial import TrialStatus
 from nas.strategies import Strategy
@@ -31,14 +31,13 @@ class Listed(Strategy):
 
     order = ()
 
-    def propose(self, history, count, rng):
-        return [self.space.table.rows[number] for number in self.order[len(history) : len(history) + count]]
+    def propose(self, history, rng):
+        return self.space.table.rows[self.order[len(history)]] if len(history) < len(self.order) else None
 
 
 class Scripted(EarlyStopping):
     """Stops after the first epoch and lets trials go on as it was told: (trials so far, number)."""
 
-    name = "scripted"
     rungs = (1, 3)
     script = ()
 
@@ -47,9 +46,9 @@ class Scripted(EarlyStopping):
         self.left = list(script)
         self.seen = []
 
-    def promote(self, trials, *, more):
-        self.seen.append(([(trial.number, trial.status, trial.curve) for trial in trials], more))
-        if self.left and self.left[0][0] == len(trials):
+    def promote(self, history, *, more):
+        self.seen.append(([(trial.number, trial.status, trial.curve) for trial in history.trials], more))
+        if self.left and self.left[0][0] == len(history):
             return self.left.pop(0)[1]
         return None
 
@@ -134,9 +133,12 @@ def test_the_command_shows_what_was_spent(capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--early-stopping", "asha"), "there is no early stopping 'asha'; there are none, pareto-asha, one-epoch"),
+        (
+            ("--early-stopping", "asha"),
+            "there is no early stopping 'asha'; use one of none, one-epoch-then-top-k",
+        ),
         (("--early-stopping", ","), "--early-stopping takes names with commas between them, such as none,pareto-asha"),
-        (("--early-stopping", "pareto-asha"), "has no accuracy after each epoch, which early stopping (Hyp"),
+        (("--early-stopping", "pareto-asha"), "has no scores by epoch, which early stopping (Hyperband's too) needs"),
         (("--strategies", "keras-tuner-hyperband"), "which early stopping (Hyperband's too) needs; give columns"),
     ],
 )
@@ -159,25 +161,25 @@ def test_keras_tuner_s_hyperband_spends_epochs_and_starts_what_it_likes():
 
 
 @pytest.mark.slow
-def test_keras_tuner_s_hyperband_is_told_what_each_round_came_to(monkeypatch):
+def test_keras_tuner_s_hyperband_is_told_the_score_of_each_round(monkeypatch):
     space = TableSpace(load_table("naap440"))
     peer, rungs = make_contestant("keras-tuner-hyperband", space, Budget())
     rows, told, propose, tell = [], [], peer.propose, KerasTunerOracle.tell
 
     def proposing(*given):
-        rows.extend(found := propose(*given))
-        return found
+        rows.append(propose(*given))
+        return rows[-1]
 
-    def telling(oracle, trial, accuracy):
-        told.append((peer._number_of[trial.trial_id], trial.hyperparameters.values, accuracy))
-        tell(oracle, trial, accuracy)
+    def telling(oracle, trial, score):
+        told.append((peer._number_of[trial.trial_id], trial.hyperparameters.values, score))
+        tell(oracle, trial, score)
 
     monkeypatch.setattr(peer, "propose", proposing)
     monkeypatch.setattr(KerasTunerOracle, "tell", telling)
     replay(peer, rungs, truth=Truth(space.table, Budget()), budget=Budget(), trials=[8], most=None, seed=0)
     later = 0
-    for number, values, accuracy in told:
+    for number, values, score in told:
         first, last = values["tuner/initial_epoch"], values["tuner/epochs"]
-        assert accuracy == max(value for epoch, value in rows[number].curves[0].items() if first < epoch <= last)
+        assert score == max(value for epoch, value in rows[number].curves[0].items() if first < epoch <= last)
         later += first > 0
     assert later > 5

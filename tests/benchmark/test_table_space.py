@@ -85,6 +85,6 @@ def test_a_table_of_one_row_gives_it_again():
 
 
 def test_rows_with_equal_genes_are_refused():
-    rows = tuple(Row(number=n, genes={"g": "a"}, parameters=1, accuracy=0.5, observations=(0.5,)) for n in range(2))
+    rows = tuple(Row(number=n, genes={"g": "a"}, parameters=1, score=0.5, observations=(0.5,)) for n in range(2))
     with pytest.raises(TableError, match="the table 't' has the same genes in rows 1 and 2; keep one row a network"):
         Table(name="t", rows=rows)

@@ -85,7 +85,7 @@ def test_front_as_a_table(run, runs_dir, finished_search):
     assert code == 0
     assert f"{len(finished_search.front)} of 3 trials" in out
     assert f"{best.parameters:,}" in out
-    assert f"{best.val_accuracy:.2%}" in out
+    assert f"{best.score:.2%}" in out
     assert f"export digits --max-params {best.parameters} --to digits-model" in err
 
 
@@ -354,7 +354,7 @@ def test_doctor_says_what_would_be_used(run, tmp_path):
         (["search", "digits", "--device", "tpu", "--workers", "0"], "Error: workers: device 'tpu' trains in worker "),
         (
             ["search", "digits", "--max-params", "20q"],
-            "Error: budget.max_parameters: a whole number such as 20000, 20k",
+            "Error: budget.max_parameters: must be a whole number such as 20000, 20k",
         ),
         (["search", "digits", "--max-params", "10"], "has at most 10 parameters: the smallest has "),
         (
@@ -374,6 +374,10 @@ def test_doctor_says_what_would_be_used(run, tmp_path):
         ),
         (["show", "nothing.json"], "Error: cannot read nothing.json: No such file or directory"),
         (["show", "tiny", "--input", "8x8"], "Error: --input must be HEIGHTxWIDTHxCHANNELS such as 28x28x1"),
+        (
+            ["space", "stats", "mixed", "--max-params", "20x"],
+            "--max-params must be a whole number such as 20000, 20k or",
+        ),
         (["export", "digits", "--to", "x", "--max-params", "3"], "No trial on the front has at most 3 parameters"),
         (["export", "digits", "--to", "x", "--best", "--trial", "0"], "each choose the network; give one of them"),
         (["export", "digits", "--to", "x", "--format", "tflite"], "Error: "),

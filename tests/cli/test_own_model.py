@@ -111,7 +111,7 @@ def test_a_reference_network_is_a_search_of_one_trial(run, tmp_path):
     assert "reference/lenet5 is one network: one trial, without the experiment's budget" in err
     (trial,) = nas.Search("digits", tmp_path).trials
     assert trial.parameters == 61_706
-    assert trial.val_accuracy > 0.6
+    assert trial.score > 0.6
     assert "1 of 1 trials" in out
     assert run(*arguments)[2].count("The search 'digits' is finished") == 1
 

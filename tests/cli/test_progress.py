@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from nas.cli import progress
-from tests.tracking.examples import failed, trial
+from tests.tracking.examples import SCORE, failed, trial
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def shown(monkeypatch):
         text.isatty = lambda: terminal
         console = Console(file=text, force_terminal=terminal or None, width=120, color_system=None)
         monkeypatch.setattr(progress, "errors", console)
-        return progress.Progress(trials=4, epochs=3, time_limit=None), text
+        return progress.Progress(trials=4, epochs=3, time_limit=None, score=SCORE), text
 
     return make
 
@@ -27,7 +27,7 @@ def test_a_file_gets_one_plain_line_a_trial(shown):
     display, text = shown(terminal=False)
     with display:
         display.on_trial_begin(trial(0, 0.5))
-        display.on_epoch(trial(0, 0.5), 1, {"val_accuracy": 0.25})
+        display.on_epoch(trial(0, 0.5), 1, {"val_score": 0.25})
         display.on_trial_end(trial(0, 0.5))
         display.on_trial_end(failed(1))
         display.on_trial_end(trial(2, 0.4, filters=20))
@@ -45,7 +45,7 @@ def test_a_terminal_also_shows_what_runs_now(shown):
     with display:
         display.on_trial_end(trial(0, 0.5))
         display.on_trial_begin(trial(1, 0.5))
-        display.on_epoch(trial(1, 0.5), 2, {"val_accuracy": 0.25})
+        display.on_epoch(trial(1, 0.5), 2, {"val_score": 0.25})
         display.live.refresh()
         assert "1/4 trials  1 on the front  best 50.00% at" in text.getvalue()
         assert "epoch 2/3, 25.00%" in text.getvalue()
@@ -59,6 +59,6 @@ def test_colors_that_are_forced_make_no_terminal_of_a_file(shown, monkeypatch):
 
 def test_kept_trials_count(shown):
     _, text = shown(terminal=False)
-    display = progress.Progress(trials=4, epochs=3, time_limit=None, known=[trial(0, 0.5), trial(1, 0.6)])
+    display = progress.Progress(trials=4, epochs=3, time_limit=None, score=SCORE, known=[trial(0, 0.5), trial(1, 0.6)])
     display.on_trial_end(trial(2, 0.1, filters=40))
     assert text.getvalue().startswith("   3/4  trial 2 ")

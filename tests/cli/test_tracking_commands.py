@@ -62,6 +62,7 @@ def test_several_fronts_side_by_side(run, two_searches):
     code, out, err = run("front", "digits", "other", "--runs-dir", two_searches)
     assert code == 0
     assert "2 searches on digits; hypervolume from " in out
+    assert re.search(r"up to \(parameters\) +is ahead", out)
     assert "none: equal" in out
     assert "The joint front" in out
     assert "ui digits other" in err

@@ -22,7 +22,7 @@ def test_are_scikit_learns(tfds_dir):
     # Same images in the same order, 16 levels spread over 0..255.
     assert np.abs(arrays.train.images[..., 0] / 255 * 16 - theirs.images).max() < 0.04
     assert arrays.train.images.max() == 255
-    assert (arrays.train.labels == theirs.target).all()
+    assert (arrays.train.targets == theirs.target).all()
 
 
 def test_split_sizes(tfds_dir):

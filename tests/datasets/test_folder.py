@@ -18,7 +18,7 @@ def test_labels_are_the_folders_names(image_folder, numbers):
     spec = load(config(image_folder, grayscale=True))
     assert spec.info.labels == ("cat", "dog", "eel")
     for split in (spec.train, spec.validation, spec.test):
-        assert (numbers(split.images) % 3 == split.labels).all()
+        assert (numbers(split.images) % 3 == split.targets).all()
 
 
 def test_three_channels_unless_grayscale(image_folder):

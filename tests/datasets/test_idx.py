@@ -114,7 +114,7 @@ def test_fashion_mnist_from_debian(fashion_mnist):
     assert peek(config) == spec.info
     assert spec.info.labels[0] == "T-shirt/top"
     assert (len(spec.train), len(spec.validation), len(spec.test)) == (48_000, 12_000, 10_000)
-    assert np.bincount(spec.validation.labels).tolist() == [1_200] * 10
+    assert np.bincount(spec.validation.targets).tolist() == [1_200] * 10
     for splits, part in (((spec.train, spec.validation), "train"), ((spec.test,), "t10k")):
         images = np.frombuffer(gzip.decompress((DEBIAN / f"{part}-images-idx3-ubyte.gz").read_bytes())[16:], np.uint8)
         labels = gzip.decompress((DEBIAN / f"{part}-labels-idx1-ubyte.gz").read_bytes())[8:]
@@ -122,6 +122,6 @@ def test_fashion_mnist_from_debian(fashion_mnist):
         ours = sorted(
             (image.tobytes(), int(label))
             for split in splits
-            for image, label in zip(split.images, split.labels, strict=True)
+            for image, label in zip(split.images, split.targets, strict=True)
         )
         assert ours == theirs

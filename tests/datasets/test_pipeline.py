@@ -6,12 +6,13 @@ import pytest
 from nas.config import AugmentationConfig
 from nas.datasets import DatasetError, Split
 from nas.datasets.pipeline import augment, batches, padded_batches
+from nas.tasks import DEFAULT_TASK
 
 
 @pytest.fixture
 def split(numbered):
     images, labels = numbered(50)
-    return Split(images=images, labels=labels)
+    return Split(images=images, targets=labels)
 
 
 def epoch(data):
@@ -25,13 +26,13 @@ def order(images, numbers):
 
 
 def test_scaled_and_in_order(split):
-    data = batches(split, batch_size=16, shuffle_seed=None)
+    data = batches(split, task=DEFAULT_TASK, batch_size=16, shuffle_seed=None)
     images, labels = epoch(data)
     assert images.dtype == np.float32
     assert labels.dtype == np.int64
     assert np.allclose(images, split.images / 255.0, atol=1e-7)
     assert (images.min(), images.max()) == (0.0, 1.0)
-    assert (labels == split.labels).all()
+    assert (labels == split.targets).all()
     assert [len(labels) for _, labels in data] == [16, 16, 16, 2]
 
 
@@ -42,24 +43,24 @@ def test_a_split_is_copied_once_for_all_trials(split, monkeypatch):
     constant = tf.constant
     monkeypatch.setattr(tf, "constant", lambda value, *rest: copied.append(value) or constant(value, *rest))
     for _ in range(2):
-        batches(split, batch_size=16, shuffle_seed=0)
+        batches(split, task=DEFAULT_TASK, batch_size=16, shuffle_seed=0)
         padded_batches(split, batch_size=16)
     assert sum(value is split.images for value in copied) == 1
 
 
 def test_drop_remainder_gives_static_shapes(split):
-    data = batches(split, batch_size=16, shuffle_seed=0, drop_remainder=True)
+    data = batches(split, task=DEFAULT_TASK, batch_size=16, shuffle_seed=0, drop_remainder=True)
     assert data.element_spec[0].shape == (16, 8, 6, 1)
     assert len(epoch(data)[0]) == 48
 
 
 def test_cardinality_is_known(split):
-    assert int(batches(split, batch_size=16, shuffle_seed=0).cardinality()) == 4
+    assert int(batches(split, task=DEFAULT_TASK, batch_size=16, shuffle_seed=0).cardinality()) == 4
 
 
 def test_shuffled_anew_each_epoch_and_the_same_each_run(split, numbers):
     def run(seed):
-        data = batches(split, batch_size=16, shuffle_seed=seed)
+        data = batches(split, task=DEFAULT_TASK, batch_size=16, shuffle_seed=seed)
         return [order(epoch(data)[0], numbers) for _ in range(3)]
 
     first, again, other = run(1), run(1), run(2)
@@ -70,17 +71,17 @@ def test_shuffled_anew_each_epoch_and_the_same_each_run(split, numbers):
 
 
 def test_labels_follow_their_images(split, numbers):
-    images, labels = epoch(batches(split, batch_size=16, shuffle_seed=3))
+    images, labels = epoch(batches(split, task=DEFAULT_TASK, batch_size=16, shuffle_seed=3))
     assert (numbers(np.rint(images * 255)) % 3 == labels).all()
 
 
 def test_augmented_anew_each_epoch_and_the_same_each_run(split):
     def run(seed):
         some = AugmentationConfig(shift=2, flip=True, cutout=3)
-        data = batches(split, batch_size=16, shuffle_seed=seed, augmentation=some)
+        data = batches(split, task=DEFAULT_TASK, batch_size=16, shuffle_seed=seed, augmentation=some)
         return [epoch(data) for _ in range(2)]
 
-    first, again, plain = run(1), run(1), epoch(batches(split, batch_size=16, shuffle_seed=1))
+    first, again, plain = run(1), run(1), epoch(batches(split, task=DEFAULT_TASK, batch_size=16, shuffle_seed=1))
     for one, two in zip(first, again, strict=True):
         assert (one[0] == two[0]).all()
         assert (one[1] == two[1]).all()
@@ -92,13 +93,16 @@ def test_augmented_anew_each_epoch_and_the_same_each_run(split):
     changed = (images != plain[0]).any(axis=(1, 2, 3))
     assert changed.mean() > 0.9
     # In the images' own order, so that only the augmentation can differ between the epochs.
-    fixed = batches(split, batch_size=16, shuffle_seed=None, augmentation=AugmentationConfig(shift=2))
+    fixed = batches(
+        split, task=DEFAULT_TASK, batch_size=16, shuffle_seed=None, augmentation=AugmentationConfig(shift=2)
+    )
     assert (epoch(fixed)[0] != epoch(fixed)[0]).any()
 
 
 def test_augmentation_that_does_nothing(split):
     plain, same = (
-        epoch(batches(split, batch_size=16, shuffle_seed=1, augmentation=some)) for some in (None, AugmentationConfig())
+        epoch(batches(split, task=DEFAULT_TASK, batch_size=16, shuffle_seed=1, augmentation=some))
+        for some in (None, AugmentationConfig())
     )
     assert (plain[0] == same[0]).all()
 
@@ -107,7 +111,7 @@ IMAGES = np.random.default_rng(0).integers(1, 256, (200, 8, 6, 2), np.uint8)
 
 
 def test_flip_is_left_right_for_about_half():
-    flipped = augment(IMAGES, AugmentationConfig(flip=True), (1, 2)).numpy()
+    flipped = augment(IMAGES, AugmentationConfig(flip=True), (1, 2))[0].numpy()
     same = (flipped == IMAGES).all(axis=(1, 2, 3))
     mirrored = (flipped == IMAGES[:, :, ::-1]).all(axis=(1, 2, 3))
     assert (same ^ mirrored).all()
@@ -115,7 +119,7 @@ def test_flip_is_left_right_for_about_half():
 
 
 def test_shift_moves_every_image_on_its_own():
-    shifted = augment(IMAGES, AugmentationConfig(shift=2), (1, 2)).numpy()
+    shifted = augment(IMAGES, AugmentationConfig(shift=2), (1, 2))[0].numpy()
     padded = np.pad(IMAGES, ((0, 0), (2, 2), (2, 2), (0, 0)))
     moves = set()
     for before, after in zip(padded, shifted, strict=True):
@@ -130,8 +134,18 @@ def test_shift_moves_every_image_on_its_own():
     assert len(moves) == 25
 
 
+def test_a_movement_says_where_each_pixel_went():
+    images, movement = augment(IMAGES, AugmentationConfig(shift=2, flip=True), (1, 2))
+    moves = (each.numpy() for each in (movement.flipped, movement.down, movement.right))
+    for before, after, flipped, down, right in zip(IMAGES, images.numpy(), *moves, strict=True):
+        expected = before[:, ::-1] if flipped else before
+        expected = np.pad(expected, ((2, 2), (2, 2), (0, 0)))[2 - down : 10 - down, 2 - right : 8 - right]
+        assert (after == expected).all()
+    assert augment(IMAGES, AugmentationConfig(cutout=3), (1, 2))[1].flipped is None
+
+
 def test_cutout_blanks_a_square():
-    cut = augment(IMAGES, AugmentationConfig(cutout=3), (1, 2)).numpy()
+    cut = augment(IMAGES, AugmentationConfig(cutout=3), (1, 2))[0].numpy()
     areas = []
     for before, after in zip(IMAGES, cut, strict=True):
         blank = (after == 0).all(axis=-1)
@@ -147,4 +161,4 @@ def test_cutout_blanks_a_square():
 @pytest.mark.parametrize("some", [{"shift": 6}, {"cutout": 6}])
 def test_augmentation_larger_than_the_image(split, some):
     with pytest.raises(DatasetError, match="must be smaller than the images' side of 6 pixels; received"):
-        batches(split, batch_size=8, shuffle_seed=0, augmentation=AugmentationConfig(**some))
+        batches(split, task=DEFAULT_TASK, batch_size=8, shuffle_seed=0, augmentation=AugmentationConfig(**some))

@@ -16,7 +16,7 @@ INFO = DatasetInfo(name="it", input_shape=(8, 6, 1), labels=("a", "b", "c"))
 def arrays(numbered):
     def make(n, **own):
         images, labels = numbered(n)
-        return Arrays(info=INFO, train=Split(images=images, labels=labels), **own)
+        return Arrays(info=INFO, train=Split(images=images, targets=labels), **own)
 
     return make
 
@@ -53,7 +53,7 @@ def test_other_seed_other_splits_and_fraction_does_not_move_the_test_split(array
 
 def test_own_splits_are_kept(arrays, numbered):
     images, labels = numbered(10)
-    own = Split(images=images, labels=labels)
+    own = Split(images=images, targets=labels)
     spec = split(arrays(100, validation=own, test=own), DatasetConfig(name="it"))
     assert spec.test is own
     assert spec.validation is own
@@ -66,7 +66,7 @@ def test_train_limit_keeps_the_other_splits(arrays, indices):
     free = split(arrays(300), DatasetConfig(name="it"))
     limited = split(arrays(300), DatasetConfig(name="it", train_limit=30))
     assert len(limited.train) == 30
-    assert np.bincount(limited.train.labels).tolist() == [10, 10, 10]
+    assert np.bincount(limited.train.targets).tolist() == [10, 10, 10]
     assert indices(limited)[1:] == indices(free)[1:]
     assert indices(limited)[0] < indices(free)[0]
 
@@ -95,7 +95,7 @@ def test_classes_that_a_split_lacks_are_named(caplog):
     labels = np.repeat([0, 1, 2, 3, 4, 5], [40, 1, 1, 1, 1, 2])
     images = np.zeros((len(labels), 4, 4, 1), np.uint8)
     info = DatasetInfo(name="it", input_shape=(4, 4, 1), labels=tuple("abcdef"))
-    split(Arrays(info=info, train=Split(images=images, labels=labels)), DatasetConfig(name="it"))
+    split(Arrays(info=info, train=Split(images=images, targets=labels)), DatasetConfig(name="it"))
     assert caplog.messages
     assert all(
         re.fullmatch(

@@ -50,7 +50,7 @@ def test_download_of_what_is_there_needs_no_network(tiny_tfds, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("fashon_mnist", r"^TFDS has no data set 'fashon_mnist'; did you mean 'fashion_mnist'\?$"),
+        ("fashon_mnist", r"^TFDS has no data set 'fashon_mnist' \(did you mean 'fashion_mnist'\?\)$"),
         ("zzz", "^TFDS has no data set 'zzz'; its names are at https://www.tensorflow.org/datasets/catalog$"),
         ("emnist/nonsense", "TFDS refuses 'emnist/nonsense'"),
         ("mnist:9.9.9", "TFDS refuses 'mnist:9.9.9'"),
@@ -80,7 +80,7 @@ def test_known_datasets(tiny_tfds, tmp_path):
 
 def test_data_dir_from_the_environment(tiny_tfds, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tiny_tfds))
-    assert peek(DatasetConfig(name="tiny_emnist/three")).classes == 3
+    assert peek(DatasetConfig(name="tiny_emnist/three")).labels == ("0", "1", "2")
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_versions(copied):
 
     assert name("thing") == name("thing:1.*.*") == "thing:1.10.0"
     assert name("thing:1.9.0") == "thing:1.9.0"
-    with pytest.raises(DatasetError, match=r"'thing:2\.0\.0' is none of these; .*'thing:1.10.0'"):
+    with pytest.raises(DatasetError, match=r"'thing:2\.0\.0' is none of these .*'thing:1.10.0'"):
         name("thing:2.0.0")
 
 

@@ -1,10 +1,10 @@
-"""GPUs and TPU chips, faked, are dealt out to workers; what cannot work is refused with a sentence."""
+"""GPUs and TPU chips, faked, are dealt to workers; what cannot work is refused with a sentence."""
 
 import pytest
 
 from nas.config import load_experiment
 from nas.devices import accelerators, nvidia, probe_process
-from nas.devices.accelerators import Accelerators, find_accelerators, places
+from nas.devices.accelerators import Accelerators, deal, find_accelerators
 from nas.devices.visible import VisibleDevices
 from nas.errors import NasError
 from nas.files.shipped import find_experiment
@@ -22,41 +22,41 @@ def experiment(**overrides):
     return load_experiment(find_experiment("digits"), overrides)
 
 
-def seen(places):
-    return [place.visible for place in places]
+def seen(dealt):
+    return [devices.visible for devices in dealt]
 
 
 def test_a_trial_has_a_gpu():
-    dealt = places(CARDS, per_trial=1, trials_per_gpu=1)
+    dealt = deal(CARDS, per_trial=1, trials_per_gpu=1)
     assert dealt == tuple(VisibleDevices(kind="gpu", visible=(name,)) for name in CARDS.names)
 
 
 def test_a_trial_has_several_gpus_and_one_that_is_left_over_rests():
-    assert seen(places(CARDS, per_trial=2, trials_per_gpu=1)) == [("0", "1")]
+    assert seen(deal(CARDS, per_trial=2, trials_per_gpu=1)) == [("0", "1")]
 
 
 def test_several_trials_share_a_gpu_and_its_memory():
-    dealt = places(CARDS, per_trial=1, trials_per_gpu=2)
+    dealt = deal(CARDS, per_trial=1, trials_per_gpu=2)
     assert seen(dealt) == [("0",), ("1",), ("GPU-8f1",)] * 2  # three workers have a GPU each
-    assert {place.memory_bytes for place in dealt} == {8 * GIB - 768 * 2**20}
-    told = {"cores": 1, "free_bytes": 0, "data_bytes": 0, "trials": 9, "measures_latency": False}
-    assert len(allocate("auto", places=dealt, **told).places) == 6
+    assert {devices.memory_bytes for devices in dealt} == {8 * GIB - 768 * 2**20}
+    told = {"cores": 1, "free_bytes": 0, "data_bytes": 0, "trials": 9, "measures": False}
+    assert len(allocate("auto", dealt=dealt, **told).devices) == 6
 
 
 def test_a_trial_has_a_chip_or_two_or_all():
-    assert seen(places(CHIPS, per_trial=1, trials_per_gpu=1)) == [("0",), ("1",), ("2",), ("3",)]
-    assert seen(places(CHIPS, per_trial=2, trials_per_gpu=1)) == [("0", "1"), ("2", "3")]
-    assert places(CHIPS, per_trial=4, trials_per_gpu=1) == (VisibleDevices(kind="tpu", runtime="jax"),)
+    assert seen(deal(CHIPS, per_trial=1, trials_per_gpu=1)) == [("0",), ("1",), ("2",), ("3",)]
+    assert seen(deal(CHIPS, per_trial=2, trials_per_gpu=1)) == [("0", "1"), ("2", "3")]
+    assert deal(CHIPS, per_trial=4, trials_per_gpu=1) == (VisibleDevices(kind="tpu", runtime="jax"),)
 
 
 def test_tensorflow_takes_the_whole_tpu():
     found = Accelerators(kind="tpu", names=("0",))
-    assert places(found, per_trial=1, trials_per_gpu=1) == (VisibleDevices(kind="tpu"),)
+    assert deal(found, per_trial=1, trials_per_gpu=1) == (VisibleDevices(kind="tpu"),)
 
 
 def test_virtual_devices_are_as_many_as_a_trial_takes():
-    (place,) = places(Accelerators(kind="jax-cpu", runtime="jax"), per_trial=2, trials_per_gpu=1)
-    assert place == VisibleDevices(kind="jax-cpu", visible=("0", "1"), runtime="jax")
+    (devices,) = deal(Accelerators(kind="jax-cpu", runtime="jax"), per_trial=2, trials_per_gpu=1)
+    assert devices == VisibleDevices(kind="jax-cpu", visible=("0", "1"), runtime="jax")
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_virtual_devices_are_as_many_as_a_trial_takes():
 )
 def test_what_the_machine_does_not_have_is_refused(found, per_trial, trials_per_gpu, sentence):
     with pytest.raises(NasError) as error:
-        places(found, per_trial=per_trial, trials_per_gpu=trials_per_gpu)
+        deal(found, per_trial=per_trial, trials_per_gpu=trials_per_gpu)
     assert str(error.value) == sentence
 
 

@@ -145,7 +145,7 @@ def test_start_up_noise_is_hidden_and_everything_else_is_not():
         import os, sys
         sys.modules |= dict.fromkeys(("jax", "matplotlib", "pandas", "sklearn"))  # what Keras imports if it is there
         from nas.devices import tensorflow_import
-        real = quiet._import
+        real = tensorflow_import._import
         def loud():
             real()
             os.write(2, b"I0000 00:00:1795301414.243937    3794 port.cc:153] oneDNN custom operations are on.\\n")

@@ -17,7 +17,7 @@ from nas.devices import import_tensorflow
 from nas.errors import NasError
 from nas.export import FORMATS, ExportError, ExportFormat, export
 from nas.reports.network_diagram import diagram
-from nas.training import probabilities, rebuild
+from nas.training import answers_of, rebuild
 
 LABELS = ("zero", "one", "a label\nof two lines")
 
@@ -62,8 +62,9 @@ def test_an_export_predicts_what_the_trained_network_predicts(name, arguments, t
     assert (report.format, report.images_checked, report.path) == (name, 700, tmp_path / "model")
     assert report.bytes == sum(file.stat().st_size for file in report.path.rglob("*") if file.is_file())
     assert 0 <= report.largest_difference <= FORMATS[name].tolerance
-    trained = probabilities(rebuild(arguments["architecture"], arguments["weights"]), arguments["check_images"])
-    again = FORMATS[name].predict(report.path, arguments["check_images"])
+    network, images = arguments["architecture"], arguments["check_images"]
+    trained = answers_of(network, rebuild(network, arguments["weights"]), images)
+    again = FORMATS[name].predict(network, report.path, images)
     assert trained.std(axis=0).max() > 0.005  # the images are told apart, so that the comparison can fail
     assert np.abs(again - trained).max() <= FORMATS[name].tolerance
     np.testing.assert_allclose(again.sum(axis=1), 1, atol=1e-5)
@@ -112,12 +113,12 @@ class Wrong(ExportFormat):
     def __init__(self, change):
         self.change = change
 
-    def write(self, model, folder, *, labels):
+    def write(self, architecture, model, folder):
         self.model = model
         (folder / "model.bin").write_bytes(b"0" * 100_000)
 
-    def predict(self, folder, images):
-        return self.change(probabilities(self.model, images))
+    def predict(self, architecture, folder, images):
+        return self.change(answers_of(architecture, self.model, images))
 
 
 WRONG = {
@@ -136,7 +137,7 @@ WRONG = {
 
 @pytest.mark.parametrize(("change", "message"), WRONG.values(), ids=WRONG)
 def test_an_export_that_predicts_something_else_never_gets_its_place(change, message, arguments, tmp_path, monkeypatch):
-    monkeypatch.setitem(FORMATS, "wrong", Wrong(change))
+    monkeypatch.setitem(FORMATS._items, "wrong", Wrong(change))
     with pytest.raises(ExportError, match=message):
         export(**arguments, to=tmp_path / "model", format="wrong")
     assert list(tmp_path.iterdir()) == []
@@ -144,7 +145,7 @@ def test_an_export_that_predicts_something_else_never_gets_its_place(change, mes
 
 @pytest.fixture
 def honest(monkeypatch):
-    monkeypatch.setitem(FORMATS, "wrong", Wrong(lambda p: p))
+    monkeypatch.setitem(FORMATS._items, "wrong", Wrong(lambda p: p))
     return "wrong"
 
 
@@ -166,7 +167,7 @@ def test_an_earlier_export_is_replaced_whole(arguments, tmp_path, honest):
 def test_an_earlier_export_survives_one_that_fails(arguments, tmp_path, honest, monkeypatch):
     export(**arguments, to=tmp_path / "model", format=honest)
     (tmp_path / "model" / "mine").touch()
-    monkeypatch.setitem(FORMATS, "wrong", Wrong(lambda p: p * 0))
+    monkeypatch.setitem(FORMATS._items, "wrong", Wrong(lambda p: p * 0))
     with pytest.raises(ExportError):
         export(**arguments, to=tmp_path / "model", format=honest)
     assert (tmp_path / "model" / "mine").exists()
@@ -179,7 +180,7 @@ def test_what_a_killed_export_moved_aside_is_put_back_or_thrown_away(there, argu
     aside = tmp_path / ".model.old-killed" / "export"
     aside.parent.mkdir()
     (shutil.copytree if there else os.rename)(tmp_path / "model", aside)
-    monkeypatch.setitem(FORMATS, "wrong", Wrong(lambda p: p * 0))
+    monkeypatch.setitem(FORMATS._items, "wrong", Wrong(lambda p: p * 0))
     with pytest.raises(ExportError):
         export(**arguments, to=tmp_path / "model", format=honest)
     assert (tmp_path / "model" / "mine").exists()
@@ -233,8 +234,11 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(name, arguments, tmp_path, h
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": "pickle"}, r"Unknown export format 'pickle'; use one of: savedmodel"),
-        ({"labels": ("a", "b")}, "the network has 3 classes, received 2 labels"),
+        ({"format": "pickle"}, r"there is no export format 'pickle'; use one of savedmodel"),
+        (
+            {"labels": ("a", "b")},
+            r"the network must return 2 numbers, one a class; its output is \(3,\); pass the labels",
+        ),
         (
             {"check_images": np.zeros((2, 8, 8, 1), np.uint8)},
             r"uint8 of shape \(n, 9, 7, 3\); received uint8 \(2, 8, 8, 1\)",

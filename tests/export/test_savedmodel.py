@@ -10,7 +10,7 @@ from nas.architecture import Architecture
 from nas.architecture.blocks import Conv, GlobalPoolHead
 from nas.devices import import_tensorflow
 from nas.export import export
-from nas.training import probabilities, rebuild
+from nas.training import answers_of, rebuild
 
 IMAGES = np.random.default_rng(1).integers(0, 256, (5, 8, 6, 1), np.uint8)
 
@@ -27,7 +27,7 @@ def exported(tmp_path_factory):
         to=tmp_path_factory.mktemp("export") / "model",
         check_images=IMAGES,
     )
-    return report, probabilities(rebuild(network, weights), IMAGES)
+    return report, answers_of(network, rebuild(network, weights), IMAGES)
 
 
 def test_both_endpoints_take_uint8_images_and_name_their_output(exported):

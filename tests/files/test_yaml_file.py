@@ -96,10 +96,10 @@ def test_files_that_cannot_be_opened(tmp_path):
 def test_unknown_keys_get_a_hint():
     file = parse_yaml("filtres: 1\nzzz: 2", "f.yaml")
     with pytest.raises(
-        FileError, match=r"^f\.yaml:1: filtres: unknown key; did you mean 'filters'\? there are filters, repeat$"
+        FileError, match=r"^f\.yaml:1: filtres: unknown key \(did you mean 'filters'\?\); use one of filters, repeat$"
     ):
         file.check_keys((), file.data, {"filters", "repeat"})
-    with pytest.raises(FileError, match=r"^f\.yaml:2: zzz: unknown key; there are filters, filtres$"):
+    with pytest.raises(FileError, match=r"^f\.yaml:2: zzz: unknown key; use one of filters, filtres$"):
         file.check_keys((), file.data, {"filters", "filtres"})
 
 

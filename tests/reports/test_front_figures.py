@@ -2,18 +2,17 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 
 import pytest
 from PIL import Image
 
-from nas.objectives import Objectives
-from nas.reports.front_figures import front_figure, front_html, front_png
+from nas.objectives import Score
+from nas.reports.front_figures import front_figure, front_html, front_png, front_svg
 from nas.results.pareto import ParetoFront
-from tests.tracking.examples import failed, random_trials, trial
+from tests.tracking.examples import OBJECTIVES, failed, random_trials, trial
 
-LIMITS = {"parameters": (10, 10_000)}
-OBJECTIVES = Objectives(limits=LIMITS)
-BUDGETED = Objectives(limits=LIMITS, budget=1_000)
+BUDGETED = replace(OBJECTIVES, budget=1_000)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 40])
@@ -22,7 +21,7 @@ def test_png_is_a_picture_whatever_there_is_to_show(count, budget):
     png = front_png(
         random_trials(count),
         title=r"100$ \frac{ $ <b>",
-        objectives=Objectives(limits=LIMITS, budget=budget),
+        objectives=replace(OBJECTIVES, budget=budget),
     )
     with Image.open(io.BytesIO(png)) as image:
         image.load()
@@ -45,7 +44,7 @@ def test_interactive_figure_has_every_trial_once():
     shown = {row[0] for row in (*dominated.customdata, *members.customdata)}
     assert [row[0] for row in members.customdata] == [p.number for p in front]
     assert list(members.x) == [p.parameters for p in front]
-    assert list(members.y) == [p.val_accuracy for p in front]
+    assert list(members.y) == [p.score for p in front]
     assert shown == {r.number for r in records if r.completed}
 
 
@@ -65,9 +64,7 @@ def test_networks_that_learned_nothing_do_not_flatten_the_picture():
 
 
 def test_failed_trials_are_counted_and_a_front_beyond_the_budget_is_drawn():
-    figure = front_figure(
-        [trial(0, 0.9, filters=16), failed(1)], title="t", objectives=Objectives(limits=LIMITS, budget=100)
-    )
+    figure = front_figure([trial(0, 0.9, filters=16), failed(1)], title="t", objectives=replace(OBJECTIVES, budget=100))
     assert "2 trials, 1 failed, 1 on the Pareto front" in figure.layout.title.text
     assert list(figure.data[1].x) == [458, 458, 458]
 
@@ -83,3 +80,11 @@ def test_page_holds_the_data_and_needs_no_network():
 def test_markup_in_a_title_is_shown_as_it_is():
     title = front_figure([trial(0, 0.9)], title="<b>a</b> & c", objectives=OBJECTIVES).layout.title.text
     assert title.startswith("&lt;b&gt;a&lt;/b&gt; &amp; c<br>")
+
+
+def test_axes_and_hovers_name_the_score():
+    objectives = replace(OBJECTIVES, score=Score(name="miou", heading="mIoU"))
+    figure = front_figure([trial(0, 0.9)], title="t", objectives=objectives)
+    assert figure.layout.yaxis.title.text == "validation mIoU"
+    assert "<br>%{y:.2%} validation mIoU<" in figure.data[0].hovertemplate
+    assert b">validation mIoU</text>" in front_svg([trial(0, 0.9)], title="t", objectives=objectives)

@@ -5,21 +5,22 @@ import io
 import json
 import math
 
+from nas.objectives import Score
 from nas.reports.front_tables import front_csv, front_document, front_json, front_markdown, front_rows
 from nas.results.pareto import ParetoFront
-from tests.tracking.examples import failed, random_trials, trial
+from tests.tracking.examples import OBJECTIVES, SCORE, failed, random_trials, trial
 
 FRONT = ParetoFront.of(
     [
-        trial(3, 0.8, filters=4, metrics={"val_accuracy": 0.8, "val_loss": math.nan}),
+        trial(3, 0.8, filters=4, metrics={"val_score": 0.8, "val_loss": math.nan}),
         failed(4),
-        trial(5, 0.9, filters=16, metrics={"val_accuracy": 0.9, "test_accuracy": 0.875}),
+        trial(5, 0.9, filters=16, metrics={"val_score": 0.9, "test_score": 0.875}),
     ]
 )
 
 
 def test_rows_by_hand():
-    small, large = front_rows(FRONT)
+    small, large = front_rows(FRONT, SCORE)
     assert (small["trial"], large["trial"]) == (3, 5)
     assert large == {
         "trial": 5,
@@ -39,33 +40,38 @@ def test_rows_by_hand():
     assert small["val_loss"] is None
 
 
+def test_rows_spell_the_score():
+    rows = front_rows(FRONT, Score(name="miou", heading="mIoU"))
+    assert (rows[1]["val_miou"], rows[1]["test_miou"], rows[1]["test_miou_std"]) == (0.9, 0.875, None)
+
+
 def test_json_keeps_the_contract_and_is_strict():
-    text = front_json(FRONT, search="a", hypervolume=0.5)
+    text = front_json(FRONT, OBJECTIVES, search="a", hypervolume=0.5)
     document = json.loads(text)
-    assert document == front_document(FRONT, search="a", hypervolume=0.5)
+    assert document == front_document(FRONT, OBJECTIVES, search="a", hypervolume=0.5)
     assert document.keys() == {"search", "objectives", "hypervolume", "points"}
     assert document["points"][1]["specification"] == FRONT.points[1].architecture.to_dict()
     assert "NaN" not in text
 
 
 def test_csv_reads_back():
-    rows = list(csv.DictReader(io.StringIO(front_csv(FRONT))))
+    rows = list(csv.DictReader(io.StringIO(front_csv(FRONT, SCORE))))
     assert [(r["trial"], r["val_accuracy"], r["test_accuracy"]) for r in rows] == [
         ("3", "0.8", ""),
         ("5", "0.9", "0.875"),
     ]
-    assert front_csv(ParetoFront()) == "trial\n"
+    assert front_csv(ParetoFront(), SCORE) == "trial\n"
 
 
 def test_markdown_links_and_starts_with_the_best():
-    lines = front_markdown(FRONT, {5: "#/run"}).splitlines()
+    lines = front_markdown(FRONT, SCORE, {5: "#/run"}).splitlines()
     assert lines[2].startswith("| [5](#/run) | 458 | ")
     assert lines[3].startswith("| 3 | ")
 
 
 def test_markdown_stops_at_a_whole_row():
     front = ParetoFront.of(random_trials(200))
-    text = front_markdown(front, {}, limit=600)
+    text = front_markdown(front, SCORE, {}, limit=600)
     assert len(text) <= 600
     shown = text.count("\n| ") - 0
     assert text.endswith(f"\n{len(front) - shown} more are in front.csv.\n")

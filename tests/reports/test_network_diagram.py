@@ -11,8 +11,9 @@ from nas.architecture import Architecture
 from nas.architecture.blocks import Conv, GlobalPoolHead, Inception, Pool, Residual
 from nas.files.shipped import shipped
 from nas.reports.drawing import Drawing, Path, Rect, Text
-from nas.reports.network_diagram import diagram
+from nas.reports.network_diagram import _COLORS, diagram
 from nas.space import load_space
+from tests.architecture.layer_examples import EXAMPLES
 
 REFERENCES = [name for name in shipped("search_spaces") if name.startswith("reference/")]
 
@@ -108,6 +109,10 @@ def small(*blocks):
 
 def texts(drawing):
     return [shape.text for shape in drawing.shapes if isinstance(shape, Text)]
+
+
+def test_every_kind_of_layer_has_a_color():
+    assert {layer.symbol.kind for layer, _ in EXAMPLES} | {"end"} == _COLORS.keys()
 
 
 def test_branches_stand_side_by_side():

@@ -1,19 +1,21 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
-from nas.objectives import Objectives
+from nas.objectives import ACTIVATION_BYTES, LATENCY, Objectives, Score
 from nas.reports import Story
 from nas.reports.search_page import report_html
 from nas.results.pareto import ParetoFront
 from nas.results.trial import FinalTraining
-from tests.tracking.examples import failed, random_trials, trial
+from tests.tracking.examples import OBJECTIVES, SCORE, failed, random_trials, trial
 
 STORY = Story(facts={"Data": "<script>alert(1)</script>"}, command="nas search 'x' && y", files={"a.yaml": "</pre><b>"})
 
-OBJECTIVES = Objectives(limits={"parameters": (10, 10_000)})
+MIOU = Score(name="miou", heading="mIoU")
+FINAL = FinalTraining(seed=0, val_score=0.8, test_score=0.8)
 
 
 class Page(HTMLParser):
@@ -51,7 +53,7 @@ def report(records, **changes):
 @pytest.mark.parametrize("count", [0, 1, 40])
 @pytest.mark.parametrize("budget", [None, 1_000])
 def test_the_page_is_whole_whatever_there_is_to_show(count, budget):
-    page = Page(report(random_trials(count), objectives=Objectives(limits={"parameters": (10, 10_000)}, budget=budget)))
+    page = Page(report(random_trials(count), objectives=replace(OBJECTIVES, budget=budget)))
     assert page.problems == []
     identities = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
     assert len(identities) == len(set(identities))
@@ -110,7 +112,7 @@ def test_every_point_of_the_front_is_linked_listed_and_drawn():
 
 
 def test_test_scores_have_a_column_that_says_what_they_are():
-    metrics = {"val_accuracy": 0.9, "test_accuracy": 0.88, "test_accuracy_std": 0.01, "test_seeds": 3}
+    metrics = {"val_score": 0.9, "test_score": 0.88, "test_score_std": 0.01, "test_seeds": 3}
     text = report([trial(0, 0.9, metrics=metrics)])
     assert "88.00% ± 1.00 (3 seeds)" in text
     assert "mean ± standard deviation over training runs" in text
@@ -118,9 +120,9 @@ def test_test_scores_have_a_column_that_says_what_they_are():
 
 
 def test_all_trials_have_a_column_for_each_cost_that_the_search_is_after():
-    slow = trial(1, 0.8, metrics={"val_accuracy": 0.8, "latency_ms": 0.4321})
-    limits = {"latency_ms": (0.001, 1_000), "activation_bytes": (10, 10**6)}
-    text = report([failed(0), slow], objectives=Objectives(limits=limits))
+    slow = trial(1, 0.8, metrics={"val_score": 0.8, "latency_ms": 0.4321})
+    limits = {LATENCY: (0.001, 1_000), ACTIVATION_BYTES: (10, 10**6)}
+    text = report([failed(0), slow], objectives=Objectives(score=SCORE, limits=limits))
     table = text[text.index("Every trial by number") :]
     heads = [part.split(">")[-1] for part in table[: table.index("</thead>")].split("</th>")[:-1]]
     assert heads[:5] == ["trial", "parameters", "MACs", "latency (ms)", "activation bytes"]
@@ -140,7 +142,15 @@ def test_the_numbers_say_whether_noise_has_left_points_out():
     assert "<dt>On the Pareto front</dt><dd>2</dd>" in (text := report([small, large]))
     assert "<dt>Best validation accuracy</dt><dd>95.00%</dd>" in text
     for seed, (low, high) in enumerate([(0.90, 0.89), (0.90, 0.92)]):
-        small = small.with_final(FinalTraining(seed=seed, val_accuracy=low, test_accuracy=0.8))
-        large = large.with_final(FinalTraining(seed=seed, val_accuracy=high, test_accuracy=0.8))
+        small = small.with_final(FinalTraining(seed=seed, val_score=low, test_score=0.8))
+        large = large.with_final(FinalTraining(seed=seed, val_score=high, test_score=0.8))
     assert "<dt>On the Pareto front</dt><dd>2, 1 explained by noise</dd>" in (text := report([small, large]))
     assert "<dt>Best validation accuracy of the others</dt><dd>90.00%</dd>" in text
+
+
+def test_the_score_has_its_own_name_wherever_it_is_shown():
+    records = [trial(n, 0.8 + n / 100, filters=4 + n) for n in range(3)]
+    text = report([records[0].with_final(FINAL), *records[1:]], objectives=replace(OBJECTIVES, score=MIOU))
+    for told in ("<dt>Best validation mIoU</dt><dd>82.00%</dd>", "Best mIoU</figcaption>", ">test mIoU</th>"):
+        assert told in text
+    assert "accuracy" not in text

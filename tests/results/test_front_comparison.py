@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from nas.errors import NasError
+from nas.objectives import PARAMETERS
 from nas.results.front_comparison import Comparison, Stretch
 from tests.tracking.examples import trial
 
@@ -11,12 +12,12 @@ SIZES = {filters: trial(0, 0.5, filters=filters).parameters for filters in (2, 4
 
 
 def compared(a, b):
-    """Searches given as accuracy by filters."""
+    """Searches given as score by filters."""
     searches = {
-        name: [trial(number, accuracy, filters=filters) for number, (filters, accuracy) in enumerate(points.items())]
+        name: [trial(number, score, filters=filters) for number, (filters, score) in enumerate(points.items())]
         for name, points in (("a", a), ("b", b))
     }
-    return Comparison.of(searches, limits={"parameters": (100, 1_000)})
+    return Comparison.of(searches, limits={PARAMETERS: (100, 1_000)})
 
 
 def test_where_each_is_ahead():
@@ -26,7 +27,7 @@ def test_where_each_is_ahead():
         Stretch(winner="b", start=SIZES[4], end=SIZES[16], lead=pytest.approx(0.3)),
         Stretch(winner="a", start=SIZES[16], end=None, lead=pytest.approx(0.1)),
     )
-    assert [(name, point.val_accuracy) for name, point in found.joint] == [
+    assert [(name, point.score) for name, point in found.joint] == [
         ("a", 0.5), ("b", 0.7), ("b", 0.8), ("a", 0.9),
     ]  # fmt: skip
     assert (found.on_joint_front("a"), found.on_joint_front("b")) == (2, 2)
@@ -52,4 +53,4 @@ def test_a_search_without_a_completed_trial_loses_everywhere():
 
 def test_one_search_is_no_comparison():
     with pytest.raises(NasError, match="a comparison takes at least two searches; received 1"):
-        Comparison.of({"a": []}, limits={"parameters": (1, 2)})
+        Comparison.of({"a": []}, limits={PARAMETERS: (1, 2)})

@@ -20,10 +20,10 @@ def front_of(*points):
     return ParetoFront(points)
 
 
-def point(number, parameters, *accuracies, test=0.5):
+def point(number, parameters, *scores, test=0.5):
     record = TrialRecord(number=number, architecture=Network(parameters), status=TrialStatus.COMPLETED)
-    for seed, accuracy in enumerate(accuracies):
-        record = record.with_final(FinalTraining(seed=seed, val_accuracy=accuracy, test_accuracy=test))
+    for seed, score in enumerate(scores):
+        record = record.with_final(FinalTraining(seed=seed, val_score=score, test_score=test))
     return record
 
 
@@ -62,20 +62,20 @@ def test_a_point_is_compared_with_all_smaller_ones_that_stay():
     assert explained_by_noise(front_of(*points)) == {1, 2}
 
 
-def test_test_accuracies_have_no_say():
+def test_test_scores_have_no_say():
     points = [point(0, 100, 0.90, 0.91, test=0.1), point(1, 200, 0.95, 0.96, test=0.05)]
     assert explained_by_noise(front_of(*points)) == frozenset()
 
 
-@pytest.mark.parametrize("accuracies", [(), (0.9,)])
-def test_without_two_trainings_of_a_network_nothing_is_known_of_noise(accuracies):
-    assert explained_by_noise(front_of(point(0, 100, *accuracies), point(1, 200, *accuracies))) == frozenset()
+@pytest.mark.parametrize("scores", [(), (0.9,)])
+def test_without_two_trainings_of_a_network_nothing_is_known_of_noise(scores):
+    assert explained_by_noise(front_of(point(0, 100, *scores), point(1, 200, *scores))) == frozenset()
 
 
 def test_the_summary_is_mean_and_sample_deviation():
     record = point(0, 100)
-    for seed, accuracy in enumerate((0.90, 0.94)):
-        record = record.with_final(FinalTraining(seed=seed, val_accuracy=0.8, test_accuracy=accuracy))
+    for seed, score in enumerate((0.90, 0.94)):
+        record = record.with_final(FinalTraining(seed=seed, val_score=0.8, test_score=score))
     assert record.metrics == pytest.approx(
-        {"test_accuracy": 0.92, "test_accuracy_std": 0.04 / 2**0.5, "test_seeds": 2, "final_val_accuracy": 0.8}
+        {"test_score": 0.92, "test_score_std": 0.04 / 2**0.5, "test_seeds": 2, "final_val_score": 0.8}
     )

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nas.errors import NasError
+from nas.objectives import MACS, PARAMETERS
 from nas.results.pareto import ParetoFront, hypervolume, pareto_rank
 
 
@@ -15,16 +16,16 @@ from nas.results.pareto import ParetoFront, hypervolume, pareto_rank
 class Trial:
     number: int
     parameters: int
-    val_accuracy: float
+    score: float
     macs: int = 0
     completed: bool = True
 
-    def cost(self, name):
-        return getattr(self, name)
+    def cost(self, cost):
+        return getattr(self, cost.name)
 
 
 def trials(*pairs):
-    return [Trial(number, parameters, accuracy) for number, (parameters, accuracy) in enumerate(pairs)]
+    return [Trial(number, parameters, score) for number, (parameters, score) in enumerate(pairs)]
 
 
 # Few different values, so that ties in one or both objectives are common.
@@ -41,14 +42,14 @@ random_trials = st.lists(
 
 def beats(a, b):
     """The definition, with the tie rule: a makes b unnecessary."""
-    key_a, key_b = (a.parameters, -a.val_accuracy), (b.parameters, -b.val_accuracy)
+    key_a, key_b = (a.parameters, -a.score), (b.parameters, -b.score)
     if key_a == key_b:
         return (a.macs, a.number) < (b.macs, b.number)
     return key_a[0] <= key_b[0] and key_a[1] <= key_b[1]
 
 
 def peel(records, beats=beats):
-    left = [r for r in records if r.completed and not math.isnan(r.val_accuracy)]
+    left = [r for r in records if r.completed and not math.isnan(r.score)]
     ranks, rank = {}, 0
     while left:
         layer = [r for r in left if not any(beats(other, r) for other in left)]
@@ -72,17 +73,17 @@ def test_front_is_rank_zero_in_order_whatever_the_input_order(records, rng):
     assert {p.number for p in front} == {n for n, rank in peel(records).items() if rank == 0}
     for left, right in zip(front.points, front.points[1:], strict=False):
         assert left.parameters < right.parameters
-        assert left.val_accuracy < right.val_accuracy
+        assert left.score < right.score
 
 
-COSTS = ("parameters", "macs")
+COSTS = (PARAMETERS, MACS)
 
 
 def beats_in_both(a, b):
     """The definition with two costs: at least as good in everything; of equals the earlier one."""
-    if (a.parameters, a.macs, a.val_accuracy) == (b.parameters, b.macs, b.val_accuracy):
+    if (a.parameters, a.macs, a.score) == (b.parameters, b.macs, b.score):
         return a.number < b.number
-    return a.parameters <= b.parameters and a.macs <= b.macs and a.val_accuracy >= b.val_accuracy
+    return a.parameters <= b.parameters and a.macs <= b.macs and a.score >= b.score
 
 
 @given(random_trials)
@@ -103,39 +104,39 @@ def test_adding_one_by_one_is_the_front_of_all(records):
 
 
 def test_hypervolume_with_two_costs_by_hand():
-    limits = {"parameters": (1, 100), "macs": (1, 100)}
+    limits = {PARAMETERS: (1, 100), MACS: (1, 100)}
     small, fast = Trial(0, 1, 0.5, macs=10), Trial(1, 10, 0.8, macs=1)
     # Shares of the box's sides: `small` from (0, 1/2) on, `fast` from (1/2, 0) on; they share a quarter.
     assert hypervolume([small], limits) == pytest.approx(1 * 0.5 * 0.5)
     assert hypervolume([small, fast], limits) == pytest.approx(0.5 * 1 * 0.8 + 0.5 * 0.5 * 0.5)
     # A cost of which every network has the same is no axis.
-    assert hypervolume([small], limits | {"macs": (10, 10)}) == pytest.approx(0.5)
+    assert hypervolume([small], limits | {MACS: (10, 10)}) == pytest.approx(0.5)
 
 
 @given(random_trials)
 def test_hypervolume_with_a_constant_cost_is_the_one_without_it(records):
-    plain = {"parameters": (10, 120)}
-    same = [Trial(r.number, r.parameters, r.val_accuracy, 1, r.completed) for r in records]
-    assert hypervolume(same, plain | {"macs": (1, 100)}) == pytest.approx(hypervolume(same, plain))
+    plain = {PARAMETERS: (10, 120)}
+    same = [Trial(r.number, r.parameters, r.score, 1, r.completed) for r in records]
+    assert hypervolume(same, plain | {MACS: (1, 100)}) == pytest.approx(hypervolume(same, plain))
 
 
 @given(random_trials)
 def test_hypervolume_is_the_area_by_summing_thin_strips(records):
     smallest, largest = 20, 100
-    done = [r for r in records if r.completed and not math.isnan(r.val_accuracy)]
-    # The best accuracy changes only at multiples of 10 parameters: these strips are exact.
+    done = [r for r in records if r.completed and not math.isnan(r.score)]
+    # The best score changes only at multiples of 10 parameters: these strips are exact.
     sizes = range(smallest, largest, 10)
     strips = sum(
-        math.log10((size + 10) / size) * max((r.val_accuracy for r in done if r.parameters <= size), default=0.0)
+        math.log10((size + 10) / size) * max((r.score for r in done if r.parameters <= size), default=0.0)
         for size in sizes
     )
-    assert hypervolume(records, {"parameters": (smallest, largest)}) == pytest.approx(strips / math.log10(5))
+    assert hypervolume(records, {PARAMETERS: (smallest, largest)}) == pytest.approx(strips / math.log10(5))
 
 
 @given(random_trials, st.integers(1, 12), st.floats(0, 1))
-def test_hypervolume_never_falls_when_a_trial_is_added(records, size, accuracy):
-    before = hypervolume(records, {"parameters": (10, 120)})
-    after = hypervolume([*records, Trial(99, 10 * size, accuracy)], {"parameters": (10, 120)})
+def test_hypervolume_never_falls_when_a_trial_is_added(records, size, score):
+    before = hypervolume(records, {PARAMETERS: (10, 120)})
+    after = hypervolume([*records, Trial(99, 10 * size, score)], {PARAMETERS: (10, 120)})
     assert 0 <= before <= after + 1e-12
     assert after <= 1 + 1e-12
 
@@ -156,26 +157,26 @@ def test_ties_go_to_fewer_macs_then_to_the_earlier_trial():
     assert pareto_rank([slow, later, fast]) == {1: 0, 2: 1, 0: 2}
 
 
-def test_failed_trials_are_never_asked_for_an_accuracy():
+def test_failed_trials_are_never_asked_for_a_score():
     class Failed:
         number, completed, parameters, macs = 7, False, 10, 10
 
         @property
-        def val_accuracy(self):
-            raise KeyError("val_accuracy")
+        def score(self):
+            raise KeyError("val_score")
 
     assert len(ParetoFront.of([Failed()])) == 0
-    assert hypervolume([Failed()], {"parameters": (1, 100)}) == 0.0
+    assert hypervolume([Failed()], {PARAMETERS: (1, 100)}) == 0.0
 
 
 def test_hypervolume_by_hand():
     # 1k..100k is two decades. 0.5 from 1k to 10k, then 0.9 from 10k to 100k: (0.5 + 0.9) / 2.
-    assert hypervolume(trials((1_000, 0.5), (10_000, 0.9)), {"parameters": (1_000, 100_000)}) == pytest.approx(0.7)
-    assert hypervolume(trials((1_000, 1.0)), {"parameters": (1_000, 100_000)}) == pytest.approx(1.0)
+    assert hypervolume(trials((1_000, 0.5), (10_000, 0.9)), {PARAMETERS: (1_000, 100_000)}) == pytest.approx(0.7)
+    assert hypervolume(trials((1_000, 1.0)), {PARAMETERS: (1_000, 100_000)}) == pytest.approx(1.0)
     # Below the smallest counts as the smallest; above the largest counts nothing.
-    assert hypervolume(trials((10, 0.6)), {"parameters": (1_000, 100_000)}) == pytest.approx(0.6)
-    assert hypervolume(trials((100_001, 0.6)), {"parameters": (1_000, 100_000)}) == 0.0
-    assert hypervolume(trials((500, 0.6)), {"parameters": (500, 500)}) == 0.6
+    assert hypervolume(trials((10, 0.6)), {PARAMETERS: (1_000, 100_000)}) == pytest.approx(0.6)
+    assert hypervolume(trials((100_001, 0.6)), {PARAMETERS: (1_000, 100_000)}) == 0.0
+    assert hypervolume(trials((500, 0.6)), {PARAMETERS: (500, 500)}) == 0.6
 
 
 def test_best_is_the_most_accurate_that_fits():

@@ -51,16 +51,16 @@ def test_what_is_left_out_has_a_default():
 
 
 MISTAKES = {
-    "hed: flatten": r"^s.yaml:1: hed: unknown key; did you mean 'head'\? there are classes, defaults, description, head, ",
+    "hed: flatten": r"^s.yaml:1: hed: unknown key \(did you mean 'head'\?\); use one of classes, defaults, description, head, ",
     "": r"^s.yaml: must be a mapping of keys to values; received nothing$",
     "- a": r"^s.yaml:1: must be a mapping of keys to values; received \['a'\]$",
     "stages: []": r"^s.yaml:1: `head` is missing; give global_pool or flatten, or a list to choose from$",
     "head: []": r"^s.yaml:1: head: at least one block is needed$",
     "head: {}": r"^s.yaml:1: head: a block is needed: flatten, ",
     "head: conv": r"^s.yaml:1: head.conv: only a head ends a network; give one of flatten, fully_convolutional, global_pool, spp$",
-    "head: globalpool": r"^s.yaml:1: head.globalpool: unknown key; did you mean 'global_pool'\? there are flatten, ",
+    "head: globalpool": r"^s.yaml:1: head.globalpool: unknown key \(did you mean 'global_pool'\?\); use one of flatten, ",
     "head: 5": r"^s.yaml:1: head: must be a mapping of keys to values; received 5$",
-    "head:\n  flatten: {classes: 3}": r"^s.yaml:2: head.flatten.classes: unknown key; there are ",
+    "head:\n  flatten: {classes: 3}": r"^s.yaml:2: head.flatten.classes: unknown key; use one of ",
     "head: flatten\ninput: 28x28": r"^s.yaml:2: input: must be HEIGHTxWIDTHxCHANNELS such as 28x28x1; received '28x28'$",
     "head: flatten\ninput: 0x8x1": r"^s.yaml:2: input: must be HEIGHTxWIDTHxCHANNELS",
     "head: flatten\ninput: [8, 8, 1]": r"^s.yaml:2: input: must be HEIGHTxWIDTHxCHANNELS",
@@ -78,7 +78,7 @@ MISTAKES = {
     "head: flatten\nstages:\n  - {filters: 4}": r"^s.yaml:3: stages\[0\]: a stage has either `choose` \(one slot\) or `sequ",
     "head: flatten\nstages:\n  - {choose: pool, sequence: [pool]}": r"^s.yaml:3: stages\[0\]: a stage has either `choose` ",
     "head: flatten\nstages:\n  - choose: pool\n    repeats: 2": (
-        r"^s.yaml:4: stages\[0\].repeats: unknown key; did you mean 'repeat'\? there are choose, downsample, filters, "
+        r"^s.yaml:4: stages\[0\].repeats: unknown key \(did you mean 'repeat'\?\); use one of choose, downsample, filters, "
     ),
     "head: flatten\nstages:\n  - choose: pool\n    repeat: 1001": (
         r"^s.yaml:4: stages\[0\].repeat: must be a whole number from 0 to 1,000; received 1001$"
@@ -97,9 +97,9 @@ MISTAKES = {
         r"^s.yaml:4: stages\[0\].downsample: `stride` needs a first block with a stride, such as conv; use max_pool$"
     ),
     "head: flatten\nstages:\n  - filters: 4\n    choose:\n      - conv: {kernal: 3}": (
-        r"^s.yaml:5: stages\[0\].choose\[0\].conv.kernal: unknown key; did you mean 'kernel'\? there are activation, bias, "
+        r"^s.yaml:5: stages\[0\].choose\[0\].conv.kernal: unknown key \(did you mean 'kernel'\?\); use one of activation, bias, "
     ),
-    "head: flatten\nstages:\n  - filters: 4\n    choose:\n      - cnov": r"choose\[0\].cnov: unknown key; did you mean 'conv'\?",
+    "head: flatten\nstages:\n  - filters: 4\n    choose:\n      - cnov": r"choose\[0\].cnov: unknown key \(did you mean 'conv'\?\)",
     "head: flatten\nstages:\n  - filters: 4\n    choose:\n      - conv: {padding: [same, vald]}": (
         r"^s.yaml:5: stages\[0\].choose\[0\].conv.padding\[1\]: must be one of same, valid; received 'vald'$"
     ),
@@ -119,7 +119,7 @@ MISTAKES = {
         r"conv: `filters` must be a whole number from 1 to 65,536; received 196608$"
     ),
     "head: flatten\ndefaults: [same]": r"^s.yaml:2: defaults: must be a mapping of keys to values; received \['same'\]$",
-    "head: flatten\ndefaults: {pading: same}": r"^s.yaml:2: defaults.pading: unknown key; did you mean 'padding'\? there are",
+    "head: flatten\ndefaults: {pading: same}": r"^s.yaml:2: defaults.pading: unknown key \(did you mean 'padding'\?\); use one of",
     "head: flatten\ndefaults: {filters: 4}": r"^s.yaml:2: defaults.filters: `filters` has no default here; give it in each stage or block$",
     "head: flatten\ndefaults: {classes: 4}": r"^s.yaml:2: defaults.classes: `classes` has no default here; give it in the file's first level$",
     "head: flatten\ndefaults: {dropout: 2}": r"^s.yaml:2: defaults.dropout: must be a number from 0 and below 1; received 2$",

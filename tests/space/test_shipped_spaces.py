@@ -124,5 +124,5 @@ def test_tiny_is_where_small_problems_are_decided():
 def test_every_head_is_last_and_every_network_of_the_space_has_the_classes():
     space = made("plain", (28, 28, 1), classes=3)
     for network in space.sample_distinct(20, random.Random(0)):
-        assert network.classes == 3
+        assert network.head.classes == 3
         assert BLOCKS[network.kinds[-1]].is_head

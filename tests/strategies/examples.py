@@ -9,6 +9,7 @@ import random
 from nas.benchmark import Row, Table, TableSpace
 from nas.results.trial import TrialRecord, TrialStatus
 from nas.space import SearchSpace, parse_definition
+from nas.strategies import History
 
 SPACE = """
 input: 8x8x1
@@ -33,7 +34,7 @@ def decisions_space() -> SearchSpace:
 
 
 def make_table(genes: int = 4, values: int = 3, noise: float = 0.01) -> Table:
-    """`g0` and `g1` decide about accuracy, every gene about size; `g3` is there only where g2 is not a."""
+    """`g0` and `g1` decide about the score, every gene about size; `g3` is there only where g2 is not a."""
     rng = random.Random(5)
     rows = []
     for codes in itertools.product(range(values), repeat=genes):
@@ -43,15 +44,15 @@ def make_table(genes: int = 4, values: int = 3, noise: float = 0.01) -> Table:
                 continue
             del named["g3"]
         logit = 0.5 * codes[0] - abs(codes[1] - 1) + 0.2 * sum(codes)
-        accuracy = 1 / (1 + math.exp(-logit))
-        observations = tuple(min(max(accuracy + rng.gauss(0, noise), 0.0), 1.0) for _ in range(3))
+        score = 1 / (1 + math.exp(-logit))
+        observations = tuple(min(max(score + rng.gauss(0, noise), 0.0), 1.0) for _ in range(3))
         parameters = 100 + 70 * codes[0] + 150 * codes[2] + 11 * codes[1] + 5 * sum(codes)
         rows.append(
             Row(
                 number=len(rows),
                 genes=named,
                 parameters=parameters,
-                accuracy=sum(observations) / 3,
+                score=sum(observations) / 3,
                 observations=observations,
             )
         )
@@ -62,20 +63,25 @@ def table_space() -> TableSpace:
     return TableSpace(make_table())
 
 
-def trial(number, architecture, accuracy=None, status=None):
-    """Completed with an accuracy, failed or running without one."""
-    if accuracy is None:
+def trial(number, architecture, score=None, status=None):
+    """Completed with a score, failed or running without one."""
+    if score is None:
         return TrialRecord(number=number, architecture=architecture, status=status or TrialStatus.FAILED)
     return TrialRecord(
         number=number,
         architecture=architecture,
         status=TrialStatus.COMPLETED,
-        metrics={"val_accuracy": accuracy},
+        metrics={"val_score": score},
     )
 
 
+def propose(strategy, trials, seed=0):
+    """A strategy's next proposal after these trials."""
+    return strategy.propose(History.of(trials), random.Random(seed))
+
+
 def pretend(architecture) -> float:
-    """An accuracy that depends on the size and, a little, on the rest."""
+    """A score that depends on the size and, a little, on the rest."""
     size = math.log(architecture.count.parameters)
     return 1 / (1 + math.exp(3 - size / 2 + int(random.Random(architecture.id).random() * 5) / 10))
 

@@ -5,7 +5,7 @@ import random
 from nas.architecture import Budget
 from nas.strategies import make_strategy
 from nas.strategies.aging import POPULATION
-from tests.strategies.examples import Watched, table_space, trial
+from tests.strategies.examples import Watched, propose, table_space, trial
 
 
 def parents(history, space):
@@ -13,23 +13,23 @@ def parents(history, space):
     watched = Watched(space)
     strategy = make_strategy("aging", watched, Budget())
     for seed in range(60):
-        strategy.propose(history, 1, random.Random(seed))
+        propose(strategy, history, seed)
     number = {each.architecture.id: each.number for each in history}
     return [number[found.id] for found in watched.mutated]
 
 
-def test_the_latest_have_children_the_better_ones_and_small_as_well_as_accurate_ones():
+def test_the_latest_have_children_the_better_ones_and_small_as_well_as_large_ones():
     space = table_space()
     rows = sorted(space.table.rows, key=lambda row: row.parameters)
     old, late = rows[:5], rows[5 : 5 + POPULATION]
     random.Random(0).shuffle(late)
-    # The old ones are the smallest and the most accurate; of the late ones larger is better, apart from the worst.
+    # The old ones are the smallest and the best; of the late ones larger is better, apart from the worst.
     sizes = sorted(row.parameters for row in late)
     worst = max(late, key=lambda row: row.parameters)
     history = [trial(number, row, 0.9) for number, row in enumerate(old)]
     for number, row in enumerate(late, start=len(old)):
-        accuracy = 0.1 if row is worst else 0.2 + 0.5 * sizes.index(row.parameters) / len(sizes)
-        history.append(trial(number, row, accuracy))
+        score = 0.1 if row is worst else 0.2 + 0.5 * sizes.index(row.parameters) / len(sizes)
+        history.append(trial(number, row, score))
     found = parents(history, space)
     assert min(found) >= len(old)
     assert next(each.number for each in history if each.architecture is worst) not in found
@@ -43,7 +43,7 @@ def test_tournaments_are_won_by_the_best():
     space = table_space()
     rows = [row for row in space.table.rows if row.genes["g2"] == "b"][:27]
     rows.sort(key=lambda row: row.parameters)
-    # The smaller, the more accurate: nothing is to be weighed.
+    # The smaller, the better: there is nothing to weigh.
     history = [trial(number, row, 0.9 - number / 100) for number, row in enumerate(rows)]
     found = sorted(parents(history, space))
     assert found[len(found) // 2] < len(rows) / 4

@@ -6,8 +6,9 @@ import random
 import numpy as np
 import pytest
 
-from nas.strategies.accuracy_model import Encoder
+from nas.objectives import ACTIVATION_BYTES, LATENCY, MACS, PARAMETERS, Cost
 from nas.strategies.cost_model import CostModel
+from nas.strategies.score_model import Encoder
 from tests.strategies.examples import decisions_space
 
 
@@ -25,7 +26,7 @@ def candidates():
 
 def test_counts_are_counted(candidates):
     space, found = candidates
-    model = CostModel(space, Encoder(space.genes()), ("macs", "activation_bytes"), [])
+    model = CostModel(space, Encoder(space.genes()), (MACS, ACTIVATION_BYTES), {})
     counted = np.array([[each.count.macs, each.count.activation_bytes] for each in found])
     assert np.exp(model(found)) == pytest.approx(counted)
 
@@ -34,25 +35,38 @@ def test_latency_is_learned_from_what_was_measured(candidates):
     space, found = candidates
     known, new = found[:40], found[40:]
     measured = [(each, true_latency(each)) for each in known]
-    model = CostModel(space, Encoder(space.genes()), ("latency_ms", "parameters"), measured)
+    model = CostModel(space, Encoder(space.genes()), (LATENCY, PARAMETERS), {LATENCY: measured})
     costs = model(new)
     assert np.exp(costs[:, 1]) == pytest.approx(np.array([each.count.parameters for each in new]))
     errors = costs[:, 0] - np.log([true_latency(each) for each in new])
     spread = np.log([true_latency(each) for each in new]).std()
     assert np.sqrt((errors**2).mean()) < 0.35 * spread
-    _, deviations = model.latency(new)
+    _, deviations = model.predict(LATENCY, new)
     assert (np.abs(errors) < 3 * deviations).mean() > 0.95
 
 
 def test_what_is_probably_too_slow_is_told_apart(candidates):
     space, found = candidates
-    model = CostModel(
-        space, Encoder(space.genes()), ("parameters",), [(each, true_latency(each)) for each in found[:40]]
-    )
+    measured = {LATENCY: [(each, true_latency(each)) for each in found[:40]]}
+    model = CostModel(space, Encoder(space.genes()), (PARAMETERS,), measured)
     latencies = np.array([true_latency(each) for each in found[40:]])
     limit = float(np.median(latencies))
-    fast = model.is_fast(found[40:], limit)
+    fast = model.is_within(LATENCY, found[40:], limit)
     assert ((fast >= 0) & (fast <= 1)).all()
     assert fast[latencies < limit / 1.5].mean() > 0.9
     assert fast[latencies > limit * 1.5].mean() < 0.1
-    assert model.is_fast(found[:1], math.inf)[0] == 1
+    assert model.is_within(LATENCY, found[:1], math.inf)[0] == 1
+
+
+def test_each_measured_cost_is_learned_from_its_own_measurements(candidates):
+    space, found = candidates
+    energy = Cost(name="energy_mj", heading="energy", unit="mJ", help="", measured="energy", span=(0.001, 1_000.0))
+    known, new = found[:40], found[40:]
+    fast = [(each, true_latency(each)) for each in known]
+    # Of another cost fewer networks were measured, and it grows with the parameters.
+    frugal = [(each, 2.0 * each.count.parameters) for each in known[:30]]
+    encoder = Encoder(space.genes())
+    both = CostModel(space, encoder, (energy, LATENCY), {LATENCY: fast, energy: frugal})(new)
+    assert (both[:, 1] == CostModel(space, encoder, (LATENCY,), {LATENCY: fast})(new)[:, 0]).all()
+    errors = both[:, 0] - np.log([2.0 * each.count.parameters for each in new])
+    assert np.abs(errors).mean() < 0.1

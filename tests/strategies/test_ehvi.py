@@ -8,15 +8,21 @@ import pytest
 
 from nas.architecture import Budget
 from nas.benchmark.replay import replay
-from nas.benchmark.score import Truth
+from nas.benchmark.truth import Truth
+from nas.objectives import COSTS, LATENCY, MACS, Cost
 from nas.results.pareto import pareto_rank
 from nas.results.trial import TrialStatus
-from nas.strategies import ehvi, make_strategy
-from nas.strategies.accuracy_model import fit_model
+from nas.strategies import History, ehvi, make_strategy
 from nas.strategies.early_stopping import make_early_stopping
 from nas.strategies.ehvi import START, Outlook, most_telling
 from nas.strategies.learning_curve import Expected, expected
-from tests.strategies.examples import decisions_space, make_table, pretend, table_space, trial
+from nas.strategies.score_model import fit_model
+from tests.strategies.examples import decisions_space, make_table, pretend, propose, table_space, trial
+
+
+def outlook_after(strategy, trials):
+    history = History.of(trials)
+    return Outlook(strategy, expected(history), history)
 
 
 def test_it_needs_fewer_trials_than_chance():
@@ -35,22 +41,22 @@ def test_it_needs_fewer_trials_than_chance():
 def test_the_front_to_beat_is_what_the_model_believes_not_the_luckiest_observation():
     space = table_space()
     rows = random.Random(0).sample(space.table.rows, 40)
-    # Accuracies that no decision explains: nothing but luck.
+    # Scores that no decision explains: nothing but luck.
     history = [trial(number, row, 0.5 + random.Random(number).uniform(-0.1, 0.1)) for number, row in enumerate(rows)]
-    outlook = Outlook(make_strategy("ehvi", space, Budget()), expected(history), [])
+    outlook = outlook_after(make_strategy("ehvi", space, Budget()), history)
     assert outlook.stairs.levels.max() < outlook.model.targets.max() - 0.7
 
 
-def test_imagining_makes_the_model_surer_and_raises_the_front():
+def test_a_running_trial_makes_the_model_surer_and_raises_the_front():
     space = table_space()
     rows = random.Random(0).sample(space.table.rows, 20)
-    history = [trial(number, row, row.accuracy) for number, row in enumerate(rows[:12])]
-    outlook = Outlook(make_strategy("ehvi", space, Budget()), expected(history), [])
+    history = [trial(number, row, row.score) for number, row in enumerate(rows[:12])]
+    strategy = make_strategy("ehvi", space, Budget())
+    outlook = outlook_after(strategy, history)
     found = max(rows[12:], key=lambda row: outlook.improvements([row])[0])
-    before, (_, unsure) = outlook.improvements([found])[0], outlook.model.predict([found.genes])
-    outlook.imagine([found])
-    assert outlook.improvements([found])[0] < 0.7 * before
-    assert outlook.model.predict([found.genes])[1] < 0.7 * unsure
+    later = outlook_after(strategy, [*history, trial(12, found, status=TrialStatus.RUNNING)])
+    assert later.improvements([found])[0] < 0.7 * outlook.improvements([found])[0]
+    assert later.model.predict([found.genes])[1] < 0.7 * outlook.model.predict([found.genes])[1]
 
 
 def test_running_trials_count_as_if_they_had_ended_as_expected():
@@ -58,9 +64,9 @@ def test_running_trials_count_as_if_they_had_ended_as_expected():
     strategy = make_strategy("ehvi", space, Budget())
 
     def after(rows, status):
-        history = [trial(number, row, row.accuracy) for number, row in enumerate(rows[:15])]
-        first = strategy.propose(history, 1, random.Random(0))[0]
-        return strategy.propose([*history, trial(15, first, status=status)], 1, random.Random(0))[0].id
+        history = [trial(number, row, row.score) for number, row in enumerate(rows[:15])]
+        first = propose(strategy, history)
+        return propose(strategy, [*history, trial(15, first, status=status)]).id
 
     differ = 0
     for seed in range(6):
@@ -73,18 +79,15 @@ def test_running_trials_count_as_if_they_had_ended_as_expected():
 def test_what_a_strategy_remembers_changes_no_proposal():
     space = table_space()
     rows = random.Random(0).sample(space.table.rows, 31)
-    history = [trial(number, row, row.accuracy) for number, row in enumerate(rows)]
+    history = [trial(number, row, row.score) for number, row in enumerate(rows)]
     # Number 4 ends late: what was fitted without it does not hold any more.
     late = [*history[:4], trial(4, rows[4], status=TrialStatus.RUNNING), *history[5:]]
     remembering = make_strategy("ehvi", space, Budget())
     for length, trials in [(11, late), (12, late), (13, late), *((length, history) for length in range(13, 31))]:
-        seen = trials[:length]
+        seen = History.of(trials[:length])
         fresh = make_strategy("ehvi", space, Budget())
-        for count in (1, 2):
-            (*_, remembered), (*_, proposed) = (
-                strategy.propose(seen, count, random.Random(length)) for strategy in (remembering, fresh)
-            )
-            assert remembered.id == proposed.id
+        remembered, proposed = (strategy.propose(seen, random.Random(length)) for strategy in (remembering, fresh))
+        assert remembered.id == proposed.id
         assert remembering.fitted(expected(seen)).settings.noise == fresh.fitted(expected(seen)).settings.noise
 
 
@@ -93,18 +96,18 @@ def test_kernel_and_noise_are_fitted_again_only_after_many_trials(monkeypatch):
     monkeypatch.setattr(ehvi, "fit_model", lambda *given: fits.append(len(given[1])) or fit_model(*given))
     space = table_space()
     strategy = make_strategy("ehvi", space, Budget())
-    history = [trial(number, row, row.accuracy) for number, row in enumerate(space.table.rows[:40])]
+    history = [trial(number, row, row.score) for number, row in enumerate(space.table.rows[:40])]
     for length in range(10, 41):
-        strategy.propose(history[:length], 1, random.Random(0))
+        propose(strategy, history[:length])
     assert fits == [10, 12, 14, 16, 19, 22, 26, 31, 37]
 
 
 def test_a_model_of_limited_size_knows_the_best_and_some_of_all():
     rows = table_space().table.rows
-    trials = [trial(number, row, row.accuracy) for number, row in enumerate(rows)]
+    trials = [trial(number, row, row.score) for number, row in enumerate(rows)]
     telling = most_telling(trials)
     assert sorted(each.number for each in telling) == list(range(len(trials)))
-    best = max(trials, key=lambda each: each.val_accuracy)
+    best = max(trials, key=lambda each: each.score)
     assert best.number in [each.number for each in telling[:30]]
     ranks = pareto_rank(trials)
     assert max(ranks[each.number] for each in telling[:30]) > sorted(ranks.values())[40]
@@ -113,11 +116,11 @@ def test_a_model_of_limited_size_knows_the_best_and_some_of_all():
 def test_what_is_only_expected_is_less_sure():
     space = table_space()
     rows = random.Random(0).sample(space.table.rows, 16)
-    history = [trial(number, row, row.accuracy) for number, row in enumerate(rows)]
+    history = [trial(number, row, row.score) for number, row in enumerate(rows)]
 
     def deviation(of_last):
-        known = [*expected(history[:-1]), Expected(history[-1], history[-1].val_accuracy, of_last)]
-        outlook = Outlook(make_strategy("ehvi", space, Budget()), known, [])
+        known = [*expected(History.of(history[:-1])), Expected(history[-1], history[-1].score, of_last)]
+        outlook = Outlook(make_strategy("ehvi", space, Budget()), known, History.of(history))
         return outlook.model.predict([rows[-1].genes])[1][0]
 
     assert deviation(0.3) > 1.5 * deviation(0.0)
@@ -126,9 +129,9 @@ def test_what_is_only_expected_is_less_sure():
 def test_predictions_take_no_more_trials_into_account_than_there_is_time_for(monkeypatch):
     monkeypatch.setattr(ehvi, "CONDITION_MOST", 14)
     space = table_space()
-    history = [trial(number, row, row.accuracy) for number, row in enumerate(space.table.rows[:30])]
-    outlook = Outlook(make_strategy("ehvi", space, Budget()), expected(history), [])
-    assert len(outlook.model.believed) == len(outlook.costs) == 14
+    history = [trial(number, row, row.score) for number, row in enumerate(space.table.rows[:30])]
+    outlook = outlook_after(make_strategy("ehvi", space, Budget()), history)
+    assert len(outlook.model.believed) == 14
 
 
 def test_what_is_dearer_than_everything_so_far_is_worth_something():
@@ -137,20 +140,20 @@ def test_what_is_dearer_than_everything_so_far_is_worth_something():
     known, dearer = found[:14], next(each for each in found[14:] if macs(each) > macs(found[13]))
     assert macs(dearer) < 2 * macs(known[-1])
     history = [trial(number, each, 0.5 + number / 100) for number, each in enumerate(known)]
-    outlook = Outlook(make_strategy("ehvi", space, Budget(), ("macs",)), expected(history), [])
+    outlook = outlook_after(make_strategy("ehvi", space, Budget(), (MACS,)), history)
     assert outlook.improvements([dearer])[0] > 0
 
 
-@pytest.mark.parametrize("cost", ["parameters", "macs"])
-def test_a_network_at_the_limit_is_worth_its_accuracy(cost):
-    """The accurate end of a front is often there: it must not be where volume ends."""
+@pytest.mark.parametrize("name", ["parameters", "macs"])
+def test_a_network_at_the_limit_is_worth_its_score(name):
+    """The upper end of a front is often there: it must not be where volume ends."""
+    cost = COSTS[name]
     space, rng = decisions_space(), random.Random(0)
     found = {each.id: each for each in (space.sample(rng) for _ in range(200))}.values()
-    *known, largest = sorted(found, key=lambda each: getattr(each.count, cost))
-    limit = getattr(largest.count, cost)
+    *known, largest = sorted(found, key=lambda each: cost.of(each.count))
     history = [trial(number, each, 0.5 + number / 1_000) for number, each in enumerate(known[-15:])]
-    limited = make_strategy("ehvi", space, Budget(**{f"max_{cost}": limit}), (cost,))
-    assert Outlook(limited, expected(history), []).improvements([largest])[0] > 0
+    limited = make_strategy("ehvi", space, Budget(**{cost.limit: cost.of(largest.count)}), (cost,))
+    assert outlook_after(limited, history).improvements([largest])[0] > 0
 
 
 def macs(architecture):
@@ -165,7 +168,7 @@ def test_refused_networks_tell_which_others_are_too_slow():
     for seed in (1, 3):
         history = []
         while (trained := sum(each.completed for each in history)) < 30:
-            (found,) = strategy.propose(history, 1, random.Random(f"{seed}/{len(history)}"))
+            found = propose(strategy, history, f"{seed}/{len(history)}")
             number, latency = len(history), macs(found) / 1_000
             done = trial(number, found, pretend(found))
             fast = replace(done, metrics={**done.metrics, "latency_ms": latency})
@@ -173,3 +176,20 @@ def test_refused_networks_tell_which_others_are_too_slow():
             history.append(slow if latency > limit else fast)
             late += latency > limit and trained >= START
     assert late <= 4
+
+
+def test_of_a_refused_network_what_was_measured_counts():
+    """Measuring ended at the first limit that was exceeded: the other costs are unknown."""
+    energy = Cost(name="energy_mj", heading="energy", unit="mJ", help="", measured="energy", span=(0.001, 1_000.0))
+    space, rng = decisions_space(), random.Random(0)
+    *found, slow = {each.id: each for each in (space.sample(rng) for _ in range(40))}.values()
+    history = []
+    for number, each in enumerate(found[:12]):
+        measured = {"latency_ms": macs(each) / 1_000, "energy_mj": macs(each) / 100}
+        done = trial(number, each, pretend(each))
+        history.append(replace(done, metrics={**done.metrics, **measured}))
+    refused = replace(trial(12, slow), status=TrialStatus.REFUSED, metrics={"latency_ms": 99.0})
+    strategy = make_strategy("ehvi", space, Budget(max_latency_ms=9), (LATENCY, energy))
+    before, after = (outlook_after(strategy, trials).cost_model([slow])[0] for trials in (history, [*history, refused]))
+    assert after[0] > before[0]
+    assert after[1] == before[1]

@@ -3,20 +3,21 @@
 import numpy as np
 import pytest
 
+from nas.objectives import ACTIVATION_BYTES, MACS, PARAMETERS
 from nas.results.pareto import hypervolume
 from nas.strategies import improvement
 from nas.strategies.improvement import Worth, expected_improvement, stairs
 
 LINEAR = Worth(np.array([0.0, 9.0]), np.array([0.0, 9.0]))
-"""An accuracy is worth itself."""
+"""A score is worth itself."""
 
 
 def area(points, smallest, largest, reference):
     """Under the stairs of points, by the definition on a fine grid."""
     grid = np.linspace(smallest, largest, 20_001)[:-1]
     levels = np.full(len(grid), reference)
-    for size, accuracy in points:
-        levels = np.where(grid >= size, np.maximum(levels, accuracy), levels)
+    for size, score in points:
+        levels = np.where(grid >= size, np.maximum(levels, score), levels)
     return (levels - reference).mean() * (largest - smallest)
 
 
@@ -29,8 +30,8 @@ LARGEST = np.array([4.0])
 
 
 def test_the_stairs_are_the_front_by_hand():
-    sizes, accuracies = column(2, 1, 3, 2), np.array([0.5, 0.4, 0.45, 0.3])
-    front = stairs(sizes, accuracies, largest=LARGEST, reference=0.1)
+    sizes, scores = column(2, 1, 3, 2), np.array([0.5, 0.4, 0.45, 0.3])
+    front = stairs(sizes, scores, largest=LARGEST, reference=0.1)
     assert [edges.tolist() for edges in front.edges] == [[-np.inf, 1.0, 2.0, 4.0]]
     assert front.levels.tolist() == [0.1, 0.4, 0.5]
 
@@ -67,8 +68,8 @@ def test_a_certain_candidate_adds_exactly_its_volume():
 def test_it_is_the_mean_improvement_over_many_draws():
     rng = np.random.default_rng(0)
     points = [(0.7, 0.3), (1.4, 0.5), (2.5, 0.8)]
-    sizes, accuracies = np.array(points).T
-    front = stairs(sizes[:, None], accuracies, largest=np.array([3.0]), reference=0.1)
+    sizes, scores = np.array(points).T
+    front = stairs(sizes[:, None], scores, largest=np.array([3.0]), reference=0.1)
     before = area(points, 0.5, 3.0, 0.1)
     for size, mean, deviation in [(0.6, 0.2, 0.1), (1.0, 0.6, 0.2), (2.0, 0.3, 0.3), (2.9, 0.9, 0.05)]:
         draws = rng.normal(mean, deviation, 1_000)
@@ -81,24 +82,24 @@ def test_it_is_the_mean_improvement_over_many_draws():
 def test_it_is_what_the_hypervolume_gains(costs):
     """A certain candidate's value, by the reports' hypervolume, which is computed another way."""
     rng = np.random.default_rng(costs)
-    names = ("parameters", "macs", "activation_bytes")[:costs]
-    limits = dict.fromkeys(names, (1.0, 10.0))
+    axes = (PARAMETERS, MACS, ACTIVATION_BYTES)[:costs]
+    limits = dict.fromkeys(axes, (1.0, 10.0))
     width = np.log(10.0) ** costs
 
     class Point:
         completed, macs = True, 0
 
-        def __init__(self, number, logs, accuracy):
-            self.number, self.logs, self.val_accuracy = number, dict(zip(names, logs, strict=True)), accuracy
+        def __init__(self, number, logs, score):
+            self.number, self.logs, self.score = number, dict(zip(axes, logs, strict=True)), score
 
-        def cost(self, name):
-            return np.exp(self.logs[name])
+        def cost(self, cost):
+            return np.exp(self.logs[cost])
 
     for _ in range(20):
-        logs, accuracies = rng.uniform(0, np.log(10.0), (9, costs)), rng.uniform(0, 1, 9)
-        points = [Point(number, *pair) for number, pair in enumerate(zip(logs, accuracies, strict=True))]
-        front = stairs(logs[:8], accuracies[:8], largest=np.log(np.full(costs, 10.0)), reference=0.0)
-        value = expected_improvement(front, logs[8:], accuracies[8:], np.array([1e-9]), LINEAR)
+        logs, scores = rng.uniform(0, np.log(10.0), (9, costs)), rng.uniform(0, 1, 9)
+        points = [Point(number, *pair) for number, pair in enumerate(zip(logs, scores, strict=True))]
+        front = stairs(logs[:8], scores[:8], largest=np.log(np.full(costs, 10.0)), reference=0.0)
+        value = expected_improvement(front, logs[8:], scores[8:], np.array([1e-9]), LINEAR)
         gain = hypervolume(points, limits) - hypervolume(points[:8], limits)
         assert value[0] == pytest.approx(gain * width, abs=1e-7)
 
@@ -109,8 +110,8 @@ def test_of_equal_beliefs_the_smaller_network_is_worth_more():
     assert values[0] > values[1] > values[2] > values[3] == 0
 
 
-def test_improvement_is_counted_in_what_accuracies_are_worth():
-    # As a model sees it that spreads the good: 0.8 to 0.9 is worth as much as 0.4 to 0.8; 1 is the highest accuracy.
+def test_improvement_is_counted_in_what_scores_are_worth():
+    # As a model sees it that spreads the good: 0.8 to 0.9 is worth as much as 0.4 to 0.8; 1 is the highest score.
     worth = Worth(np.array([0.0, 0.4, 0.8, 1.0]), np.array([0.0, 0.8, 0.9, 1.0]))
     front = stairs(column(1), np.array([0.2]), largest=LARGEST, reference=0.0)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import shutil
 import time
+from pathlib import Path
+from typing import Any
 
 CHROMIUM = next((found for name in ("chromium", "chromium-browser") if (found := shutil.which(name))), None)
 DRIVER = shutil.which("chromedriver")
@@ -23,7 +25,7 @@ _SWITCHES = (
 )
 
 
-def why_no_browser():
+def why_no_browser() -> str:
     """ "" if there is one."""
     if CHROMIUM is None or DRIVER is None:
         return "no chromium and chromedriver here: apt-get install chromium chromium-driver"
@@ -37,36 +39,36 @@ def why_no_browser():
 class Page:
     """What the tests, and the pictures of the documentation, ask of a browser."""
 
-    def __init__(self, profile, width=1440, height=1000):
+    def __init__(self, profile: str | Path, width: int = 1440, height: int = 1000) -> None:
         from selenium import webdriver
         from selenium.webdriver.chrome.service import Service
 
         options = webdriver.ChromeOptions()
-        options.binary_location = CHROMIUM
+        options.binary_location = CHROMIUM or ""
         for switch in (*_SWITCHES, f"--user-data-dir={profile}", f"--window-size={width},{height}"):
             options.add_argument(switch)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
         self.driver = webdriver.Chrome(options=options, service=Service(DRIVER))
         self.driver.set_page_load_timeout(60)
 
-    def close(self):
+    def close(self) -> None:
         self.driver.quit()
 
-    def run(self, script, *arguments):
+    def run(self, script: str, *arguments: object) -> Any:
         return self.driver.execute_script(script, *arguments)
 
-    def open(self, url):
+    def open(self, url: str) -> None:
         """Always anew: MLflow's page does not read an address that differs only behind the #."""
         self.driver.get("about:blank")
         self.driver.get(url)
 
-    def quiet_mlflow(self, root):
+    def quiet_mlflow(self, root: str) -> None:
         """Close the assistant's panel, which opens at the first visit and covers a third of the page."""
         self.driver.get(f"{root}/version")
         for key, value in (("fab.autoOpenedOnFirstLoad_v1", "true"), ("panelOpen_v1", "false")):
             self.run("localStorage.setItem(arguments[0], arguments[1])", f"mlflow.assistant.{key}", value)
 
-    def wait(self, script, what, seconds=45):
+    def wait(self, script: str, what: str, seconds: float = 45) -> Any:
         """Until a script returns something true; that."""
         deadline = time.monotonic() + seconds
         found = None
@@ -77,19 +79,20 @@ class Page:
             time.sleep(0.2)
         raise AssertionError(f"{what} did not show within {seconds} seconds; the page says: {self.text()[:1500]}")
 
-    def text(self):
-        return self.run("return document.body.innerText")
+    def text(self) -> str:
+        return str(self.run("return document.body.innerText"))
 
-    def logs(self, kind):
-        return self.driver.get_log(kind)
+    def logs(self, kind: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.driver.get_log(kind)
+        return found
 
-    def size(self, width, height, *, mobile=False):
+    def size(self, width: int, height: int, *, mobile: bool = False) -> None:
         metrics = {"width": width, "height": height, "deviceScaleFactor": 2 if mobile else 1, "mobile": mobile}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
-    def color_scheme(self, value):
+    def color_scheme(self, value: str) -> None:
         features = [{"name": "prefers-color-scheme", "value": value}]
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
 
-    def picture(self, path):
+    def picture(self, path: Path) -> None:
         self.driver.save_screenshot(str(path))

@@ -5,8 +5,9 @@ import uuid
 
 import pytest
 
-from nas.objectives import Objectives
+from nas.objectives import PARAMETERS, Objectives
 from nas.tracking import SearchRun, Store
+from tests.tracking.examples import SCORE
 
 
 @pytest.fixture(scope="session")
@@ -31,5 +32,5 @@ def search(store):
         experiment='a/b\'c "d" %',
         name="x'; -- `y`",
         search_id=uuid.uuid4().hex,
-        objectives=Objectives(limits={"parameters": (10, 10_000)}, budget=10_000),
+        objectives=Objectives(score=SCORE, limits={PARAMETERS: (10, 10_000)}, budget=10_000),
     )

@@ -6,7 +6,12 @@ import random
 
 from nas.architecture import Architecture
 from nas.architecture.blocks import Conv, GlobalPoolHead, Pool
+from nas.objectives import PARAMETERS, Objectives
 from nas.results.trial import TrialRecord, TrialStatus
+from nas.tasks import DEFAULT_TASK
+
+SCORE = DEFAULT_TASK.score
+OBJECTIVES = Objectives(score=SCORE, limits={PARAMETERS: (10, 10_000)})
 
 
 def architecture(filters):
@@ -14,13 +19,13 @@ def architecture(filters):
     return Architecture(input_shape=(8, 8, 1), blocks=blocks)
 
 
-def trial(number, accuracy, *, filters=16, **changes):
+def trial(number, score, *, filters=16, **changes):
     values = {
         "number": number,
         "architecture": architecture(filters),
         "status": TrialStatus.COMPLETED,
-        "metrics": {"val_accuracy": accuracy, "val_loss": 1 - accuracy},
-        "curves": {"val_accuracy": (accuracy / 2, accuracy, accuracy / 3), "loss": (3.0, 2.0, 1.0)},
+        "metrics": {"val_score": score, "val_loss": 1 - score},
+        "curves": {"val_score": (score / 2, score, score / 3), "loss": (3.0, 2.0, 1.0)},
         "duration_seconds": 1.5,
     }
     return TrialRecord(**values | changes)
@@ -35,8 +40,8 @@ def random_trials(count, seed=0):
     records = []
     for number in range(count):
         filters = rng.randint(2, 48)
-        accuracy = min(1.0, 0.5 + 0.1 * filters**0.4 + rng.gauss(0, 0.03))
-        records.append(failed(number) if number % 7 == 5 else trial(number, accuracy, filters=filters))
+        score = min(1.0, 0.5 + 0.1 * filters**0.4 + rng.gauss(0, 0.03))
+        records.append(failed(number) if number % 7 == 5 else trial(number, score, filters=filters))
     return records
 
 

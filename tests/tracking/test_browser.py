@@ -96,7 +96,7 @@ def test_the_address_that_search_prints_shows_every_trial_with_the_front_in_its_
     points = {(round(10**x), round(y, 4)): color for x, y, color in charts[0]["points"]}
     completed = [t for t in search.trials if t.completed]
     assert len(charts[0]["points"]) == len(completed) == 5
-    front = {(p.parameters, round(p.val_accuracy, 4)) for p in search.front}
+    front = {(p.parameters, round(p.score, 4)) for p in search.front}
     colors = {key: color.lower() for key, color in points.items()}
     assert {key for key, color in colors.items() if color == FRONT_COLOR} == front
     assert {color for key, color in colors.items() if key not in front} <= {DOMINATED_COLOR}

@@ -191,10 +191,10 @@ def test_a_kill_at_any_line_leaves_an_id_that_can_be_read(tmp_path):
 
 def test_a_trial_that_went_on_shows_its_last_numbers_though_the_write_before_was_cut_short(search, monkeypatch):
     """Its metrics are in the store and its run is not ended; the next write has the ones of a later rung."""
-    first = {"val_accuracy": 0.5, "val_loss": 0.9}
-    stopped = trial(0, 0.5, status=TrialStatus.STOPPED, metrics=first, curves={"val_accuracy": (0.5,)})
-    last = {"val_accuracy": 0.8, "val_loss": 0.4}
-    completed = trial(0, 0.8, metrics=last, curves={"val_accuracy": (0.5, 0.8)})
+    first = {"val_score": 0.5, "val_loss": 0.9}
+    stopped = trial(0, 0.5, status=TrialStatus.STOPPED, metrics=first, curves={"val_score": (0.5,)})
+    last = {"val_score": 0.8, "val_loss": 0.4}
+    completed = trial(0, 0.8, metrics=last, curves={"val_score": (0.5, 0.8)})
     projection = Projection(search, {})
 
     def killed(self, known, status, **when):

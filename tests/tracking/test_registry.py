@@ -17,8 +17,7 @@ def test_the_registered_model_predicts_what_the_trained_one_does(finished_search
     import mlflow
 
     from nas.datasets import load
-    from nas.training import load_weights, rebuild
-    from nas.training.model import probabilities
+    from nas.training import answers_of, load_weights, rebuild
 
     search, last = finished_search, registered[-1]
     best = search.best()
@@ -30,10 +29,11 @@ def test_the_registered_model_predicts_what_the_trained_one_does(finished_search
     received = np.asarray(loaded.predict(images))
     example = np.asarray(loaded.input_example)
     model = rebuild(best.architecture, load_weights(search.folder.weights(best.number), best.architecture))
-    assert np.allclose(received, probabilities(model, images), atol=1e-5)
+    assert np.allclose(received, answers_of(best.architecture, model, images), atol=1e-5)
     assert (example.shape, example.dtype) == ((2, 8, 8, 1), np.uint8)
     assert loaded.metadata.metadata["labels"] == [str(digit) for digit in range(10)]
     assert str(loaded.metadata.signature.inputs.inputs[0].type) == "uint8"
+    assert loaded.metadata.signature.outputs.inputs[0].shape == (-1, 10)
 
 
 @pytest.mark.slow
@@ -46,7 +46,13 @@ def test_the_last_version_is_champion_and_belongs_to_its_trial(finished_search, 
     run = client.get_run(version.run_id)
     assert run.data.tags["nas.trial"] == str(finished_search.best().number)
     assert run.data.tags["nas.role"] == "trial"
-    assert version.tags["nas.architecture_id"] == finished_search.best().architecture.id
+    best = finished_search.best()
+    assert version.tags == {
+        "nas.architecture_id": best.architecture.id,
+        "nas.parameters": str(best.parameters),
+        "nas.val_accuracy": f"{best.score:.6g}",
+    }
+    assert version.description.endswith(f"{best.parameters:,} parameters, validation accuracy {best.score:.2%}")
 
 
 @pytest.mark.parametrize("name", ["", " ", "a/b", "a:b"])

@@ -9,10 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from nas.errors import NasError
-from nas.objectives import Objectives
 from nas.tracking import SearchRun, Store, sync
 from nas.tracking.ui import remote_url, serve
-from tests.tracking.examples import artifact, read_runs, trial
+from tests.tracking.examples import OBJECTIVES, artifact, read_runs, trial
 
 pytestmark = pytest.mark.slow
 EXPECTED = "Basic " + base64.b64encode(b"me:secret").decode()
@@ -63,8 +62,7 @@ def guarded(tmp_path_factory):
 @pytest.fixture
 def search(guarded, tmp_path):
     store = Store.resolve(tmp_path, guarded)
-    objectives = Objectives(limits={"parameters": (10, 10_000)})
-    return SearchRun(store=store, experiment="digits", name="x", search_id="0" * 32, objectives=objectives)
+    return SearchRun(store=store, experiment="digits", name="x", search_id="0" * 32, objectives=OBJECTIVES)
 
 
 def test_without_a_password_the_reason_is_one_line(search, monkeypatch):

@@ -2,14 +2,15 @@ from __future__ import annotations
 
 import math
 
+from nas.objectives import Score
 from nas.tracking.runs import clipped, standing, tidied, trial_content
-from tests.tracking.examples import failed, trial
+from tests.tracking.examples import SCORE, failed, trial
 
 
 def test_name_says_number_kinds_and_size():
-    content = trial_content(trial(17, 0.9), search_id="s")
+    content = trial_content(trial(17, 0.9), search_id="s", score=SCORE)
     assert content.name == "017 - conv - 458"
-    assert (content.status, trial_content(failed(1), search_id="s").status) == ("FINISHED", "FAILED")
+    assert (content.status, trial_content(failed(1), search_id="s", score=SCORE).status) == ("FINISHED", "FAILED")
 
 
 def test_metrics_are_finite_and_short():
@@ -25,11 +26,11 @@ def test_metrics_are_finite_and_short():
 
 def test_curves_count_epochs_from_one_and_leave_out_what_is_not_finite():
     record = trial(0, 0.9, curves={"loss": (2.0, math.nan, 1.0)})
-    assert trial_content(record, search_id="s").curves == (("epoch/loss", 1, 2.0), ("epoch/loss", 3, 1.0))
+    assert trial_content(record, search_id="s", score=SCORE).curves == (("epoch/loss", 1, 2.0), ("epoch/loss", 3, 1.0))
 
 
 def test_a_reason_longer_than_a_tag_is_cut():
-    tags = trial_content(failed(0, "x" * 9_000), search_id="s").tags
+    tags = trial_content(failed(0, "x" * 9_000), search_id="s", score=SCORE).tags
     assert len(tags["nas.reason"]) == 5_000
     assert tags["nas.reason"].endswith("x...")
     assert clipped({"a": "12345"}, 5) == {"a": "12345"}
@@ -42,3 +43,14 @@ def test_standing():
     assert [t["pareto_optimal"] for t in (front, dominated, broken)] == ["true", "false", "false"]
     assert len({t["mlflow.runColor"] for t in (front, dominated, broken)}) == 3
     assert (metrics, none) == ({"pareto_rank": 3.0}, {})
+
+
+def test_scores_are_spelled_and_costs_have_logarithms():
+    miou = Score(name="miou", heading="mIoU")
+    record = trial(0, 0.5, metrics={"val_score": 0.5, "val_loss": 0.7, "latency_ms": 0.1}, curves={"val_score": (0.5,)})
+    content = trial_content(record, search_id="s", score=miou)
+    numbers = {"parameters", "macs", "activation_bytes", "latency_ms"}
+    expected = {"val_miou", "val_loss", "train_seconds", "depth", "max_channels", "epochs", *numbers}
+    assert content.metrics.keys() == expected | {f"log10_{name}" for name in numbers}
+    assert content.metrics["log10_latency_ms"] == -1
+    assert content.curves == (("epoch/val_miou", 1, 0.5),)

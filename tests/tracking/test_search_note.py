@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from nas.objectives import Objectives
 from nas.reports import Story
 from nas.reports.front_tables import front_markdown
 from nas.reports.search_page import report_html
@@ -8,7 +7,7 @@ from nas.results.pareto import ParetoFront
 from nas.results.trial import FinalTraining
 from nas.tracking import sync
 from nas.tracking.search_note import NOTE_LIMIT, search_note
-from tests.tracking.examples import artifact, failed, random_trials, read_runs, trial
+from tests.tracking.examples import OBJECTIVES, SCORE, artifact, failed, random_trials, read_runs, trial
 
 STORY = Story(
     facts={"Data": "a/b'c_d <i>|`x`", "Budget": "at most 20,000 parameters", "Machine": ""},
@@ -19,6 +18,7 @@ STORY = Story(
 
 def note(records, story=STORY, **changes):
     values = {
+        "score": SCORE,
         "trials": len(records),
         "hypervolume": 0.5,
         "running": False,
@@ -61,26 +61,25 @@ def test_it_fits_into_mlflow_however_long_the_front_and_the_story_are():
 
 
 def test_test_scores_are_marked_as_what_they_are():
-    metrics = {"val_accuracy": 0.9, "test_accuracy": 0.88, "test_accuracy_std": 0.0123, "test_seeds": 3}
-    text = front_markdown(ParetoFront((trial(0, 0.9, metrics=metrics), trial(1, 0.95))), {})
+    metrics = {"val_score": 0.9, "test_score": 0.88, "test_score_std": 0.0123, "test_seeds": 3}
+    text = front_markdown(ParetoFront((trial(0, 0.9, metrics=metrics), trial(1, 0.95))), SCORE, {})
     assert "| test accuracy |" in text
     assert "88.00% ± 1.23 (3 seeds)" in text
-    assert "test accuracy" not in front_markdown(ParetoFront((trial(1, 0.95),)), {})
+    assert "test accuracy" not in front_markdown(ParetoFront((trial(1, 0.95),)), SCORE, {})
 
 
 def test_points_that_noise_explains_are_left_out():
     points = []
-    for number, accuracies in enumerate([(0.90, 0.90), (0.89, 0.92)]):
+    for number, scores in enumerate([(0.90, 0.90), (0.89, 0.92)]):
         point = trial(number, 0.9 + number / 20, filters=16 * (number + 1))
-        for seed, accuracy in enumerate(accuracies):
-            point = point.with_final(FinalTraining(seed=seed, val_accuracy=accuracy, test_accuracy=0.8))
+        for seed, score in enumerate(scores):
+            point = point.with_final(FinalTraining(seed=seed, val_score=score, test_score=0.8))
         points.append(point)
     text = note(points)
     assert "2 on the Pareto front (1 explained by noise); the best has 90.00% validation accuracy" in text
     assert "95.00%" not in text
     assert "Left out: trial 1; trained again, no better" in text
-    objectives = Objectives(limits={"parameters": (10, 10_000)})
-    page = report_html(points, name="x", story=STORY, objectives=objectives, finished=True)
+    page = report_html(points, name="x", story=STORY, objectives=OBJECTIVES, finished=True)
     assert "Left out: trial 1; trained again, no better" in page
     assert '<th scope="row" class="n"><a href="#trial-0">' in page
     assert '<th scope="row" class="n"><a href="#trial-1">' not in page

@@ -102,9 +102,10 @@ import logging, os, sqlite3, sys
 from pathlib import Path
 root = logging.getLogger()
 before = root.level, list(root.handlers)
-from nas.objectives import Objectives
+from nas.objectives import PARAMETERS, Objectives
+from nas.tasks import DEFAULT_TASK
 from nas.tracking import SearchRun, Store, sync
-objectives = Objectives(limits={"parameters": (1, 2)})
+objectives = Objectives(score=DEFAULT_TASK.score, limits={PARAMETERS: (1, 2)})
 store = Store.resolve(Path("runs"))
 search = SearchRun(store=store, experiment="e", name="n", search_id=sys.argv[1], objectives=objectives)
 sync(search, [], description={}, status="RUNNING" if int(sys.argv[1]) else "FINISHED")

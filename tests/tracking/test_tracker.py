@@ -187,7 +187,7 @@ def test_every_trial_arrives_once_whatever_call_fails(search, monkeypatch, metho
     client = search.store.connect()
     for number in (0, 1):
         run = children[number]
-        assert run.data.metrics["val_accuracy"] == records[number].val_accuracy
+        assert run.data.metrics["val_accuracy"] == records[number].score
         history = client.get_metric_history(run.info.run_id, "epoch/loss")
         assert sorted((m.step, m.value) for m in history) == [(1, 3.0), (2, 2.0), (3, 1.0)]
     steps = [m.step for m in client.get_metric_history(parent.info.run_id, "front_size")]
@@ -269,7 +269,7 @@ def test_a_trial_passed_again_is_updated(search):
     tracker = Tracker(search)
     tracker.start(DESCRIPTION)
     tracker.update_front([trial(0, 0.9)])
-    tracker.update_front([trial(0, 0.9, metrics={"val_accuracy": 0.9, "test_accuracy": 0.88})])
+    tracker.update_front([trial(0, 0.9, metrics={"val_score": 0.9, "test_score": 0.88})])
     tracker.update_front([trial(1, 0.5, status=TrialStatus.RUNNING)])
     assert tracker.close()
     _, children = read_runs(search)

@@ -1,14 +1,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from nas.objectives import Score
+from nas.results.trial import FinalTraining
 from nas.tracking import mlflow_page, publishing, sync, views
-from tests.tracking.examples import random_trials, read_runs
+from nas.tracking.runs import trial_content
+from tests.tracking.examples import OBJECTIVES, random_trials, read_runs, trial
 
-VIEWS = views.search_views("0" * 32, 'a/b\'s "search" | `x`', "parameters")
+FINAL = FinalTraining(seed=0, val_score=0.8, test_score=0.8)
+
+VIEWS = views.search_views("0" * 32, 'a/b\'s "search" | `x`', OBJECTIVES)
 
 
 def experiment_of(search):
@@ -39,9 +45,9 @@ def test_what_is_no_view_is_none(value):
 
 
 def test_views_are_the_same_whenever_they_are_made_and_differ_between_searches():
-    assert views.search_views("0" * 32, "x", "parameters") == views.search_views("0" * 32, "x", "parameters")
-    keys = [view.key for name in "xy" for view in views.search_views("0" * 32, name, "parameters")]
-    keys += [view.key for view in views.search_views("1" * 32, "x", "parameters")]
+    assert views.search_views("0" * 32, "x", OBJECTIVES) == views.search_views("0" * 32, "x", OBJECTIVES)
+    keys = [view.key for name in "xy" for view in views.search_views("0" * 32, name, OBJECTIVES)]
+    keys += [view.key for view in views.search_views("1" * 32, "x", OBJECTIVES)]
     assert len(set(keys)) == 9
 
 
@@ -67,7 +73,7 @@ def test_a_search_publishes_its_views_once(search, monkeypatch):
     sync(search, records, description={})
     client, experiment = experiment_of(search)
     published = {key: value for key, value in experiment.tags.items() if key.startswith(views.TAG)}
-    wanted = views.search_views(search.search_id, search.name, "parameters")
+    wanted = views.search_views(search.search_id, search.name, search.objectives)
     assert {key: mlflow_page.decode(value)[0] for key, value in published.items()} == {v.tag: v.state for v in wanted}
 
     from mlflow import MlflowClient
@@ -82,7 +88,7 @@ def test_a_search_publishes_its_views_once(search, monkeypatch):
 def test_a_damaged_view_is_mended_and_keeps_its_age(search):
     sync(search, random_trials(2), description={})
     client, experiment = experiment_of(search)
-    first, second, _ = views.search_views(search.search_id, search.name, "parameters")
+    first, second, _ = views.search_views(search.search_id, search.name, search.objectives)
     client.set_experiment_tag(experiment.experiment_id, first.tag, "cut off")
     old = mlflow_page.encode(second, version=(3, 14), created_ms=0, now_ms=0)
     client.set_experiment_tag(experiment.experiment_id, second.tag, old)
@@ -103,6 +109,15 @@ def test_a_store_that_refuses_views_still_takes_the_search(search, monkeypatch):
     assert len(read_runs(search)[1]) == 3
 
 
+def test_views_name_the_score_and_every_metric_of_a_trial_is_quieted():
+    miou = Score(name="miou", heading="mIoU")
+    shown = views.search_views("0" * 32, "x", replace(OBJECTIVES, score=miou))
+    assert "accuracy" not in json.dumps([view.state for view in shown])
+    assert shown[0].state["compareRunSections"][0]["name"] == "mIoU against parameters, the Pareto front in color"
+    content = trial_content(trial(0, 0.5).with_final(FINAL).with_final(FINAL), search_id="s", score=miou)
+    assert {*content.metrics, *(name for name, _, _ in content.curves)} <= {*views.quieted(miou)}
+
+
 def test_addresses():
     shared = mlflow_page.view_url("http://host", "3", VIEWS[0])
     path, query = urlsplit(shared).fragment.split("?")
@@ -118,8 +133,6 @@ def test_addresses():
 
 
 def test_searches_of_one_experiment_have_colors_of_their_own(search):
-    from dataclasses import replace
-
     other = replace(search, search_id="1" * 32, name="other")
     for run in (search, other, search):
         sync(run, random_trials(4), description={})

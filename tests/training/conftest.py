@@ -28,7 +28,7 @@ def digits_data(train_images=1_100):
     order = np.random.default_rng(0).permutation(len(bunch.target))
     whole = Split(
         images=np.round(bunch.images * (255 / 16)).astype(np.uint8)[..., None],
-        labels=bunch.target.astype(np.int64),
+        targets=bunch.target.astype(np.int64),
     )
     return DatasetSpec(
         info=DatasetInfo(name="digits", input_shape=(8, 8, 1), labels=tuple("0123456789")),

@@ -72,5 +72,5 @@ def test_padded_validation_is_exactly_what_tensorflow_says_of_the_same_weights(t
     data = digits_data()
     assert len(data.validation) % 2 == 1  # so its last batch is padded
     scored = evaluate(small_network(filters=4), weights, data.validation)
-    assert scored["accuracy"] == pytest.approx(out["metrics"]["val_accuracy"], abs=1e-6)
+    assert scored["score"] == pytest.approx(out["metrics"]["val_score"], abs=1e-6)
     assert scored["loss"] == pytest.approx(out["metrics"]["val_loss"], rel=1e-4)

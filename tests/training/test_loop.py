@@ -14,7 +14,7 @@ LOOPS = pytest.mark.parametrize("loop", ["compiled", "fit"])
 
 
 def test_a_short_training_learns_and_is_judged_fairly(trained):
-    assert trained.metrics["val_accuracy"] > 0.85
+    assert trained.metrics["val_score"] > 0.85
     assert trained.epochs == 5
     assert {len(curve) for curve in trained.curves.values()} == {5}
     assert trained.duration_seconds > 0
@@ -22,10 +22,10 @@ def test_a_short_training_learns_and_is_judged_fairly(trained):
 
 def test_metrics_are_those_of_the_best_epoch(trained):
     ranked = sorted(
-        zip(trained.curves["val_accuracy"], trained.curves["val_loss"], strict=True),
+        zip(trained.curves["val_score"], trained.curves["val_loss"], strict=True),
         key=lambda p: (-p[0], p[1]),
     )
-    assert (trained.metrics["val_accuracy"], trained.metrics["val_loss"]) == ranked[0]
+    assert (trained.metrics["val_score"], trained.metrics["val_loss"]) == ranked[0]
     for name, curve in trained.curves.items():
         assert trained.metrics[name] == curve[trained.best_epoch - 1]
         assert type(trained.metrics[name]) is float
@@ -34,12 +34,12 @@ def test_metrics_are_those_of_the_best_epoch(trained):
 def test_weights_are_those_of_the_best_epoch_and_the_network_rebuilt_from_them_scores_the_same(network, data, trained):
     assert sum(array.size for array in trained.weights) == network.count.parameters
     again = evaluate(network, trained.weights, data.validation)
-    assert again["accuracy"] == pytest.approx(trained.metrics["val_accuracy"])
+    assert again["score"] == pytest.approx(trained.metrics["val_score"])
     assert again["loss"] == pytest.approx(trained.metrics["val_loss"], rel=1e-4)
 
 
 @pytest.mark.parametrize(
-    ("val_accuracy", "val_loss", "best"),
+    ("val_score", "val_loss", "best"),
     [
         ([0.5, 0.9, 0.7], [1, 1, 1], 2),
         ([0.5, 0.9, 0.9], [1, 0.4, 0.3], 3),
@@ -48,10 +48,10 @@ def test_weights_are_those_of_the_best_epoch_and_the_network_rebuilt_from_them_s
         ([0.0, 0.0, 0.0], [3, 2, 9], 2),
     ],
 )
-def test_the_best_epoch_has_the_highest_accuracy_then_the_lowest_loss(val_accuracy, val_loss, best):
+def test_the_best_epoch_has_the_highest_score_then_the_lowest_loss(val_score, val_loss, best):
     history = History()
-    for epoch, (accuracy, loss) in enumerate(zip(val_accuracy, val_loss, strict=True), start=1):
-        values = {"accuracy": 1, "loss": 0, "val_accuracy": accuracy, "val_loss": loss}
+    for epoch, (score, loss) in enumerate(zip(val_score, val_loss, strict=True), start=1):
+        values = {"score": 1, "loss": 0, "val_score": score, "val_loss": loss}
         history.end_epoch(values, lambda epoch=epoch: [epoch])
 
     assert history.best_epoch == best

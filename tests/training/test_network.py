@@ -1,4 +1,4 @@
-"""Every kind of layer on flat weights gives what its Keras layer gives, in training and in inference."""
+"""Every layer and block on flat weights gives what Keras gives, in training and in inference."""
 
 import numpy as np
 import pytest
@@ -7,8 +7,9 @@ from nas.architecture import Architecture
 from nas.architecture.blocks import Conv, GlobalPoolHead
 from nas.devices import import_tensorflow
 from nas.training.model import precision
-from nas.training.network import Network
+from nas.training.network import Network, _Call
 from tests.architecture.block_examples import ALL
+from tests.architecture.layer_examples import EXAMPLES, keras_model, text
 from tests.training.conftest import small_network
 
 MOMENTUM = 0.75
@@ -34,6 +35,24 @@ class Randomized:
 def with_head(block):
     blocks = (block,) if block.is_head else (block, GlobalPoolHead(classes=3))
     return Architecture(input_shape=(8, 8, 4), blocks=blocks)
+
+
+@pytest.mark.parametrize("training", [False, True], ids=["inference", "training"])
+@pytest.mark.parametrize(("layer", "shapes"), EXAMPLES, ids=text)
+def test_a_layer_is_run_as_keras_runs_it(layer, shapes, training):
+    model, rng = keras_model(layer, shapes), np.random.default_rng(1)
+    arrays = [rng.normal(size=(6, *shape)).astype(np.float32) for shape in shapes]
+    values, seen = {id(variable): variable.numpy() for variable in model.weights}, {}
+    seeds = [(variable, variable.numpy()) for variable in model.non_trainable_variables if variable.dtype != "float32"]
+    received = layer.run(_Call(model.layers[-1], arrays, values, seen, training=training))
+    for variable, value in seeds:
+        variable.assign(value)
+    np.testing.assert_allclose(received, model(arrays, training=training), atol=1e-5)
+    left = model.layers[-1].non_trainable_weights if training else []
+    assert seen.keys() == {id(variable) for variable in left}
+    for variable in left:
+        moved = values[id(variable)] * MOMENTUM + seen[id(variable)] * (1 - MOMENTUM)
+        np.testing.assert_allclose(moved, variable.value, atol=1e-5)
 
 
 @pytest.mark.parametrize("block", ALL, ids=str)

@@ -1,14 +1,17 @@
 """A user's own model: counted and scored like a trial, and never run as code."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from nas.datasets.spec import Split
+from nas.datasets import DatasetInfo, Split
 from nas.training.user_model import UserModelError, score_user_model
 
 IMAGES = np.arange(60, dtype=np.uint8).reshape(15, 2, 2, 1) * 4
 BRIGHT = (IMAGES.mean(axis=(1, 2, 3)) > 120).astype(np.int64)
-SPLIT = Split(images=IMAGES, labels=BRIGHT)
+SPLIT = Split(images=IMAGES, targets=BRIGHT)
+INFO = DatasetInfo(name="bright", input_shape=(2, 2, 1), labels=("dark", "bright"))
 
 
 def knows(threshold, *, rescaling=None, dtype="float32", logits=False, size=2):
@@ -40,15 +43,15 @@ def knows(threshold, *, rescaling=None, dtype="float32", logits=False, size=2):
 )
 def test_a_model_is_given_the_values_that_it_expects(model, takes_bytes, tmp_path):
     model().save(tmp_path / "mine.keras")
-    scored = score_user_model(tmp_path / "mine.keras", SPLIT, classes=2)
+    scored = score_user_model(tmp_path / "mine.keras", SPLIT, INFO)
     # Two weights and two biases.
     assert (scored.name, scored.parameters, scored.takes_bytes) == ("mine.keras", 4, takes_bytes)
-    assert scored.val_accuracy == 1.0
+    assert scored.score == 1.0
 
 
 def test_accuracy_is_the_share_of_right_answers(tmp_path):
     knows(0).save(tmp_path / "mine.keras")  # everything is bright
-    assert score_user_model(tmp_path / "mine.keras", SPLIT, classes=2).val_accuracy == BRIGHT.mean()
+    assert score_user_model(tmp_path / "mine.keras", SPLIT, INFO).score == BRIGHT.mean()
 
 
 def test_all_weights_count_the_frozen_ones_too(tmp_path):
@@ -57,7 +60,7 @@ def test_all_weights_count_the_frozen_ones_too(tmp_path):
     layers = [keras.Input((2, 2, 1)), keras.layers.BatchNormalization(), keras.layers.Flatten(), keras.layers.Dense(2)]
     keras.Sequential(layers).save(tmp_path / "mine.keras")
     # 4 of the normalization, two of them moving statistics, and 4*2 + 2.
-    assert score_user_model(tmp_path / "mine.keras", SPLIT, classes=2).parameters == 14
+    assert score_user_model(tmp_path / "mine.keras", SPLIT, INFO).parameters == 14
 
 
 def test_a_lambda_layer_is_refused_and_never_run(tmp_path, monkeypatch):
@@ -77,7 +80,7 @@ def test_a_lambda_layer_is_refused_and_never_run(tmp_path, monkeypatch):
     assert ran.exists()  # so the file does hold code that would run
     ran.unlink()
     with pytest.raises(UserModelError, match=r"cannot load .*no code of the file is run"):
-        score_user_model(tmp_path / "mine.keras", SPLIT, classes=2)
+        score_user_model(tmp_path / "mine.keras", SPLIT, INFO)
     assert not ran.exists()
 
 
@@ -92,7 +95,7 @@ def test_a_lambda_layer_is_refused_and_never_run(tmp_path, monkeypatch):
 def test_a_model_that_does_not_fit_is_refused(model, message, tmp_path):
     model().save(tmp_path / "mine.keras")
     with pytest.raises(UserModelError, match=message):
-        score_user_model(tmp_path / "mine.keras", SPLIT, classes=2)
+        score_user_model(tmp_path / "mine.keras", SPLIT, INFO)
 
 
 def two_inputs():
@@ -105,14 +108,14 @@ def two_inputs():
 def test_another_number_of_classes_is_refused(tmp_path):
     knows(0.5).save(tmp_path / "mine.keras")
     with pytest.raises(UserModelError, match=r"must return 10 numbers, one a class; its output is \(2,\)"):
-        score_user_model(tmp_path / "mine.keras", SPLIT, classes=10)
+        score_user_model(tmp_path / "mine.keras", SPLIT, dataclasses.replace(INFO, labels=tuple("0123456789")))
 
 
 def test_other_files_are_refused(tmp_path):
     (tmp_path / "mine.keras").write_text("no model")
     with pytest.raises(UserModelError, match=r"cannot load .*mine\.keras"):
-        score_user_model(tmp_path / "mine.keras", SPLIT, classes=2)
+        score_user_model(tmp_path / "mine.keras", SPLIT, INFO)
     with pytest.raises(UserModelError, match=r"a model is given as a \.keras file, from model\.save\(\)"):
-        score_user_model(tmp_path / "mine.h5", SPLIT, classes=2)
+        score_user_model(tmp_path / "mine.h5", SPLIT, INFO)
     with pytest.raises(UserModelError, match="there is no file"):
-        score_user_model(tmp_path / "other.keras", SPLIT, classes=2)
+        score_user_model(tmp_path / "other.keras", SPLIT, INFO)

@@ -8,7 +8,7 @@ import pytest
 from nas.config import TrainingConfig
 from nas.devices import selection
 from nas.training import compiled, train, xla_choice
-from nas.training.xla_choice import Faster
+from nas.training.xla_choice import XlaChoice
 from tests.training.conftest import digits_data, small_network
 
 
@@ -20,7 +20,7 @@ class Clock:
 
 
 def ways(plain_seconds, other_seconds, *, compile_seconds=10.0, error=None):
-    """A Faster over two ways that take so long a step, and what was called."""
+    """A XlaChoice over two ways that take so long a step, and what was called."""
     clock, called = Clock(), []
 
     def plain(positions, seeds):
@@ -38,7 +38,7 @@ def ways(plain_seconds, other_seconds, *, compile_seconds=10.0, error=None):
 
         return other
 
-    return Faster(plain, make, failure=RuntimeError, clock=clock), called
+    return XlaChoice(plain, make, failure=RuntimeError, clock=clock), called
 
 
 def run(way, *, calls=8, left=10_000):
@@ -69,7 +69,7 @@ def test_what_does_not_work_is_said_and_left(caplog):
 
 def test_without_another_way_there_is_nothing_to_choose():
     called = []
-    way = Faster(lambda positions, seeds: called.append(1) or np.zeros(2), None, failure=RuntimeError)
+    way = XlaChoice(lambda positions, seeds: called.append(1) or np.zeros(2), None, failure=RuntimeError)
     run(way)
     assert len(called) == 8
 

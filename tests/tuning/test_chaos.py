@@ -27,7 +27,7 @@ from nas.strategies.early_stopping import make_early_stopping
 from nas.training.checkpoint import Checkpoint
 from nas.training.result import TrainingResult
 from nas.tuning import Plan, Search, SearchFolder
-from nas.tuning.execution import Executor, Outcome
+from nas.tuning.execution import Executor, Trained
 from nas.tuning.final import run_finals
 from nas.tuning.oracle import StrategyOracle
 from nas.tuning.tuner import ArchitectureTuner
@@ -53,35 +53,35 @@ class StandIn(Executor):
     """
 
     slots = 1
-    task = None
+    job = None
 
-    def submit(self, slot, task):
-        self.task = task
+    def submit(self, slot, job):
+        self.job = job
 
     def next_outcome(self, timeout_seconds, on_epoch):
-        task, self.task = self.task, None
-        if task is None:
+        job, self.job = self.job, None
+        if job is None:
             return None
-        network = Architecture.from_json(task.architecture)
+        network = Architecture.from_json(job.architecture)
         rungs = make_early_stopping("pareto-asha", EPOCHS).rungs
-        before = rungs.index(task.epochs) - 1
-        if not task.test:
+        before = rungs.index(job.epochs) - 1
+        if not job.test:
             # Killed between a checkpoint and its line in the journal, a trial finds the one that it is about to write.
-            left = [(network, epochs) for epochs in (rungs[before], task.epochs)]
-            assert task.checkpoint in ([checkpoint(*each) for each in left] if before >= 0 else [None])
-        draws = random.Random(f"{network.id} {task.seed}")
-        curve = tuple(draws.random() for _ in range(task.epochs))
+            left = [(network, epochs) for epochs in (rungs[before], job.epochs)]
+            assert job.checkpoint in ([checkpoint(*each) for each in left] if before >= 0 else [None])
+        draws = random.Random(f"{network.id} {job.seed}")
+        curve = tuple(draws.random() for _ in range(job.epochs))
         accuracy = max(curve)
         result = TrainingResult(
-            metrics={"val_accuracy": accuracy, "val_loss": 1 - accuracy, "test_accuracy": curve[-1]},
-            curves={"val_accuracy": curve},
+            metrics={"val_score": accuracy, "val_loss": 1 - accuracy, "test_score": curve[-1]},
+            curves={"val_score": curve},
             weights=[np.zeros(3, np.float32)],
             best_epoch=curve.index(accuracy) + 1,
-            epochs=task.epochs,
+            epochs=job.epochs,
             duration_seconds=0.0,
-            checkpoint=None if task.epochs == EPOCHS else checkpoint(network, task.epochs),
+            checkpoint=None if job.epochs == EPOCHS else checkpoint(network, job.epochs),
         )
-        return Outcome(slot=0, number=task.number, result=result)
+        return Trained(slot=0, number=job.number, result=result)
 
     def close(self):
         pass

@@ -14,7 +14,7 @@ from nas.config import DatasetConfig, TrainingConfig
 from nas.datasets import load
 from nas.devices import select_devices
 from nas.devices.visible import VisibleDevices
-from nas.tuning.execution import InProcess, Task
+from nas.tuning.execution import Crashed, InProcess, Job, Trained
 from nas.tuning.shared_data import write_shared
 from nas.tuning.workers import Workers
 from tests.tuning.ray_nodes import nodes, on
@@ -24,9 +24,9 @@ PROCESSES = ("workers", pytest.param("ray", marks=pytest.mark.slow))
 ALL = ("in_process", *PROCESSES)
 
 
-def task(number, *, input_shape=(8, 8, 1), filters=8):
+def job(number, *, input_shape=(8, 8, 1), filters=8):
     blocks = (Conv(filters=filters), GlobalPoolHead(classes=10))
-    return Task(
+    return Job(
         number=number, architecture=Architecture(input_shape=input_shape, blocks=blocks).to_json(), seed=7, epochs=2
     )
 
@@ -43,7 +43,7 @@ def outcome_of(executor, on_epoch=lambda epoch: None, *, seconds=120):
 def processes(executor):
     """Those that are training, by the number of their trial."""
     if isinstance(executor, Workers):
-        return {slot.task.number: psutil.Process(slot.process.pid) for slot in executor._slots if slot.task is not None}
+        return {slot.job.number: psutil.Process(slot.process.pid) for slot in executor._slots if slot.job is not None}
     return {number: process for node in executor.cluster.list_all_nodes() for number, process in on(node).items()}
 
 
@@ -78,7 +78,7 @@ def make(data, tmp_path_factory, request):
                 executor = Workers(
                     data=shared,
                     training=training,
-                    places=(VisibleDevices(kind="cpu"),) * slots,
+                    devices=(VisibleDevices(kind="cpu"),) * slots,
                     threads=1,
                     timeout_seconds=timeout_seconds,
                     logs=tmp_path_factory.mktemp("logs"),
@@ -113,13 +113,14 @@ def executors(make):
 @pytest.mark.parametrize("name", ALL)
 def test_the_same_trial_has_the_same_result_and_tells_of_its_epochs(name, executors):
     here, executor = executors("in_process"), executors(name)
-    here.submit(0, task(3))
+    here.submit(0, job(3))
     expected = outcome_of(here)
     slot = executor.slots - 1
-    executor.submit(slot, task(3))
+    executor.submit(slot, job(3))
     told = []
     received = outcome_of(executor, told.append)
-    assert (received.slot, received.number, received.reason, received.crashed) == (slot, 3, "", False)
+    assert isinstance(received, Trained)
+    assert (received.slot, received.number) == (slot, 3)
     assert [(event.number, event.epoch) for event in told] == [(3, 1), (3, 2)]
     assert [event.metrics["loss"] for event in told] == list(received.result.curves["loss"])
     assert received.result.curves["loss"] == pytest.approx(expected.result.curves["loss"], abs=1e-3)
@@ -129,9 +130,10 @@ def test_the_same_trial_has_the_same_result_and_tells_of_its_epochs(name, execut
 @pytest.mark.parametrize("name", ALL)
 def test_an_exception_is_a_crash_with_its_traceback(name, executors):
     executor = executors(name)
-    executor.submit(0, task(5, input_shape=(9, 9, 3)))
+    executor.submit(0, job(5, input_shape=(9, 9, 3)))
     outcome = outcome_of(executor)
-    assert (outcome.slot, outcome.number, outcome.result, outcome.crashed) == (0, 5, None, True)
+    assert isinstance(outcome, Crashed)
+    assert (outcome.slot, outcome.number) == (0, 5)
     assert "Traceback" in outcome.log
     assert "\n" not in outcome.reason
 
@@ -139,8 +141,8 @@ def test_an_exception_is_a_crash_with_its_traceback(name, executors):
 @pytest.mark.parametrize("name", PROCESSES)
 def test_slots_work_at_the_same_time(name, executors):
     executor = executors(name)
-    executor.submit(0, task(0))
-    executor.submit(1, task(1))
+    executor.submit(0, job(0))
+    executor.submit(1, job(1))
     together = []
 
     def look(event):
@@ -152,8 +154,8 @@ def test_slots_work_at_the_same_time(name, executors):
 
 def test_a_worker_imports_what_training_needs_and_not_what_happens_to_be_installed(executors):
     executor = executors("workers")
-    executor.submit(0, task(0))
-    assert outcome_of(executor).result is not None
+    executor.submit(0, job(0))
+    assert isinstance(outcome_of(executor), Trained)
     process = psutil.Process(executor._slots[0].process.pid)
     loaded = {part for library in process.memory_maps() for part in library.path.split("/")}
     assert "tensorflow" in loaded
@@ -170,14 +172,15 @@ def test_a_killed_process_costs_only_its_trial(name, executors):
             victims.remove(event.number)
             processes(executor)[event.number].kill()
 
-    executor.submit(0, task(0))
-    executor.submit(1, task(1))
+    executor.submit(0, job(0))
+    executor.submit(1, job(1))
     outcomes = {outcome.number: outcome for outcome in (outcome_of(executor, kill), outcome_of(executor, kill))}
-    assert (outcomes[0].slot, outcomes[0].result, outcomes[0].crashed) == (0, None, True)
+    assert isinstance(outcomes[0], Crashed)
+    assert outcomes[0].slot == 0
     assert outcomes[0].reason.startswith("the worker process died")
-    assert outcomes[1].result is not None
-    executor.submit(0, task(0))
-    assert outcome_of(executor).result is not None
+    assert isinstance(outcomes[1], Trained)
+    executor.submit(0, job(0))
+    assert isinstance(outcome_of(executor), Trained)
 
 
 @pytest.mark.slow
@@ -192,9 +195,9 @@ def test_a_process_on_a_node_that_hangs_while_it_starts_is_ended(executors, monk
     numbers, outcomes, seen = {7, 8, 9}, {}, {}
     with monkeypatch.context() as patch:
         patch.setattr("nas.tuning.ray_engine.START_SECONDS", 2.0)
-        patch.setattr(executor, "_setup", replace(executor._setup, place=Hanging(kind="cpu")))
+        patch.setattr(executor, "_setup", replace(executor._setup, devices=Hanging(kind="cpu")))
         for number in numbers:
-            executor.submit(0, task(number))
+            executor.submit(0, job(number))
         deadline = time.monotonic() + 120
         while len(outcomes) < 3 and time.monotonic() < deadline:
             # That of an earlier trial may be cleaning up.
@@ -203,8 +206,9 @@ def test_a_process_on_a_node_that_hangs_while_it_starts_is_ended(executors, monk
             outcomes |= {outcome.number: outcome} if outcome else {}
     assert set(outcomes) == set(seen) == numbers
     for outcome in outcomes.values():
-        assert (outcome.slot, outcome.result, outcome.crashed) == (0, None, True)
-        assert outcome.reason == "the worker process did not start within 2 s"
+        assert outcome == Crashed(
+            slot=0, number=outcome.number, reason="the worker process did not start within 2 s", log=outcome.log
+        )
     ended, alive = psutil.wait_procs(seen.values(), timeout=10)
     assert len(ended) == 3
     assert not alive
@@ -214,9 +218,9 @@ def test_a_process_on_a_node_that_hangs_while_it_starts_is_ended(executors, monk
 def test_a_hanging_trial_is_ended(name, executors, monkeypatch):
     executor = executors(name)
     monkeypatch.setattr(executor, "_timeout", 0.01)
-    executor.submit(0, task(6, filters=512))
+    executor.submit(0, job(6, filters=512))
     outcome = outcome_of(executor)
-    assert outcome.crashed
+    assert isinstance(outcome, Crashed)
     assert outcome.reason == "the trial took longer than trial_timeout (0.01 s)"
 
 
@@ -224,7 +228,7 @@ def test_a_hanging_trial_is_ended(name, executors, monkeypatch):
 def test_closing_ends_what_runs(name, executors):
     """The last one: the executors are closed afterwards. On the slot whose process still lives: starting takes long."""
     executor = executors(name)
-    executor.submit(1, task(0, filters=4096))  # for longer than is waited below
+    executor.submit(1, job(0, filters=4096))  # for longer than is waited below
     deadline = time.monotonic() + 120
     while not processes(executor) and time.monotonic() < deadline:
         assert executor.next_outcome(0.1, lambda event: None) is None

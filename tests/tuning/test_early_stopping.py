@@ -45,7 +45,7 @@ def test_every_trial_stops_at_a_rung_or_is_trained_in_full(stopped):
     for trial in stopped.trials:
         full = trial.status is TrialStatus.COMPLETED
         assert len(trial.curve) == 3 if full else len(trial.curve) == 1
-        assert trial.val_accuracy == max(trial.curve)
+        assert trial.score == max(trial.curve)
     assert {trial.status for trial in stopped.trials} <= {TrialStatus.COMPLETED, TrialStatus.STOPPED}
     assert any(event.get("status") == "STOPPED" for event in events(stopped))
     assert all(len(point.curve) == 3 for point in stopped.front)
@@ -121,7 +121,7 @@ def test_mlflow_shows_a_trial_that_went_on_as_a_whole_one(stopped):
     for shown in found:
         trial = stopped.trial(int(shown.data.tags["nas.trial"]))
         assert shown.data.tags["stopped_early"] == str(not trial.completed).lower()
-        assert shown.data.metrics["val_accuracy"] == pytest.approx(trial.val_accuracy, abs=1e-6)
+        assert shown.data.metrics["val_accuracy"] == pytest.approx(trial.score, abs=1e-6)
         curve = client.get_metric_history(shown.info.run_id, "epoch/val_accuracy")
         assert [point.value for point in sorted(curve, key=lambda p: p.step)] == pytest.approx(trial.curve, abs=1e-6)
     (parent,) = client.search_runs([experiment.experiment_id], "tags.`nas.role` = 'search'")

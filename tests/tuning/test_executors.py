@@ -14,7 +14,7 @@ from nas.errors import NasError
 from nas.files.shipped import find_experiment
 from nas.training import compiled
 from nas.tuning import Plan, SearchFolder, run
-from nas.tuning.executors import Allocation, _copied_bytes, allocate, check_workers
+from nas.tuning.executors import Allocation, _copied_bytes, _load, allocate, check_workers
 from nas.tuning.shared_data import read_shared, write_shared
 
 GIB = 2**30
@@ -40,7 +40,7 @@ def test_shared_data_are_the_same_data(data, shared):
     assert mapped.info == data.info
     for name in ("train", "validation", "test"):
         assert (getattr(mapped, name).images == getattr(data, name).images).all()
-        assert (getattr(mapped, name).labels == getattr(data, name).labels).all()
+        assert (getattr(mapped, name).targets == getattr(data, name).targets).all()
 
 
 def test_a_worker_copies_what_it_trains_on_and_twice_what_it_streams(data, monkeypatch):
@@ -56,28 +56,28 @@ def gpu(name):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "places", "cores", "memory", "data_bytes", "trials", "expected"),
+    ("wanted", "dealt", "cores", "memory", "data_bytes", "trials", "expected"),
     [
-        ("auto", (CPU,), 4, 64 * GIB, 0, 20, Allocation(places=(CPU,) * 4, threads=1)),
-        ("auto", (CPU,), 4, 2 * GIB, 0, 20, Allocation(places=(CPU,) * 2, threads=2)),
-        ("auto", (CPU,), 4, 7 * GIB, GIB, 20, Allocation(places=(CPU,) * 3, threads=1)),
-        ("auto", (CPU,), 4, 64 * GIB, 0, 3, Allocation(places=(CPU,) * 3, threads=1)),
-        ("auto", (CPU,), 4, 0, 0, 20, Allocation(places=(CPU,), threads=4)),
-        (2, (CPU,), 8, 64 * GIB, 0, 20, Allocation(places=(CPU,) * 2, threads=4)),
-        (8, (CPU,), 2, 64 * GIB, 0, 20, Allocation(places=(CPU,) * 8, threads=1)),
-        (4, (CPU,), 8, 64 * GIB, 0, 2, Allocation(places=(CPU,) * 2, threads=2)),
-        (2, (gpu("3"), gpu("5")), 4, 64 * GIB, 0, 1, Allocation(places=(gpu("3"),))),
-        ("auto", (gpu("0"), gpu("1")), 4, 64 * GIB, 0, 20, Allocation(places=(gpu("0"), gpu("1")))),
-        ("auto", (gpu("0"), gpu("1")), 4, 64 * GIB, 0, 1, Allocation(places=(gpu("0"),))),
-        (1, (gpu("3"), gpu("5")), 4, 64 * GIB, 0, 20, Allocation(places=(gpu("3"),))),
+        ("auto", (CPU,), 4, 64 * GIB, 0, 20, Allocation(devices=(CPU,) * 4, threads=1)),
+        ("auto", (CPU,), 4, 2 * GIB, 0, 20, Allocation(devices=(CPU,) * 2, threads=2)),
+        ("auto", (CPU,), 4, 7 * GIB, GIB, 20, Allocation(devices=(CPU,) * 3, threads=1)),
+        ("auto", (CPU,), 4, 64 * GIB, 0, 3, Allocation(devices=(CPU,) * 3, threads=1)),
+        ("auto", (CPU,), 4, 0, 0, 20, Allocation(devices=(CPU,), threads=4)),
+        (2, (CPU,), 8, 64 * GIB, 0, 20, Allocation(devices=(CPU,) * 2, threads=4)),
+        (8, (CPU,), 2, 64 * GIB, 0, 20, Allocation(devices=(CPU,) * 8, threads=1)),
+        (4, (CPU,), 8, 64 * GIB, 0, 2, Allocation(devices=(CPU,) * 2, threads=2)),
+        (2, (gpu("3"), gpu("5")), 4, 64 * GIB, 0, 1, Allocation(devices=(gpu("3"),))),
+        ("auto", (gpu("0"), gpu("1")), 4, 64 * GIB, 0, 20, Allocation(devices=(gpu("0"), gpu("1")))),
+        ("auto", (gpu("0"), gpu("1")), 4, 64 * GIB, 0, 1, Allocation(devices=(gpu("0"),))),
+        (1, (gpu("3"), gpu("5")), 4, 64 * GIB, 0, 20, Allocation(devices=(gpu("3"),))),
     ],
 )
-def test_allocation(wanted, places, cores, memory, data_bytes, trials, expected):
-    told = {"places": places, "cores": cores, "free_bytes": memory, "data_bytes": data_bytes, "trials": trials}
-    assert allocate(wanted, **told, measures_latency=False) == expected
+def test_allocation(wanted, dealt, cores, memory, data_bytes, trials, expected):
+    told = {"dealt": dealt, "cores": cores, "free_bytes": memory, "data_bytes": data_bytes, "trials": trials}
+    assert allocate(wanted, **told, measures=False) == expected
     # Latencies compare, however many workers there are room for today.
-    threads = 1 if wanted == "auto" and places == (CPU,) else expected.threads
-    assert allocate(wanted, **told, measures_latency=True) == replace(expected, threads=threads)
+    threads = 1 if wanted == "auto" and dealt == (CPU,) else expected.threads
+    assert allocate(wanted, **told, measures=True) == replace(expected, threads=threads)
 
 
 def test_more_workers_than_gpus_are_refused():
@@ -125,3 +125,13 @@ def test_a_disk_that_is_full_of_data_stops_a_search_that_can_go_on(finished_sear
     assert folder.journal.path.read_bytes() == journal
     assert [trial.completed for trial in go_on().trials] == [True] * 4
     assert not left.exists()
+
+
+def test_a_search_goes_on_with_the_same_targets_alone(data, tmp_path):
+    """By the digest that searches of earlier versions have written."""
+    experiment = load_experiment(find_experiment("digits"))
+    folder = SearchFolder(tmp_path, "digits")
+    plan = Plan.of(experiment)
+    folder.create(experiment, plan.space_text, plan.facts())
+    _load(experiment, folder)
+    assert folder.facts().labels_digest == "b666d9641425a2409885f51f41285ee88ea51bf6a0aeafaa1ed67fc5e10f57a2"

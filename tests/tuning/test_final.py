@@ -12,10 +12,9 @@ from nas.cli.front import print_front
 from nas.config import FinalConfig
 from nas.datasets import load
 from nas.errors import NasError
-from nas.objectives import PARAMETERS
-from nas.reports import front_tables
+from nas.objectives import DEFAULT_COSTS
 from nas.results.trial import FinalTraining
-from nas.tracking.views import QUIETED
+from nas.tracking.views import quieted
 from nas.training import evaluate, train
 from nas.tuning import Search, run
 from nas.tuning.final import candidates, final_seeds
@@ -38,9 +37,9 @@ def test_each_point_of_the_front_has_a_score_over_seeds_and_nothing_else_has(tes
     for trial in tested.trials:
         assert len(trial.finals) == (2 if trial.number in front else 0)
         if trial.finals:
-            scores = [training.test_accuracy for training in trial.finals]
-            assert trial.metrics["test_accuracy"] == pytest.approx(statistics.fmean(scores))
-            assert trial.metrics["test_accuracy_std"] == pytest.approx(statistics.stdev(scores))
+            scores = [training.test_score for training in trial.finals]
+            assert trial.metrics["test_score"] == pytest.approx(statistics.fmean(scores))
+            assert trial.metrics["test_score_std"] == pytest.approx(statistics.stdev(scores))
 
 
 def test_a_final_training_is_one_from_scratch_with_another_seed(tested):
@@ -49,9 +48,9 @@ def test_a_final_training_is_one_from_scratch_with_another_seed(tested):
     assert [each.seed for each in point.finals] == final_seeds(tested.experiment.seed, point.number, 2)
     data = load(tested.experiment.dataset)
     again = train(point.architecture, data, tested.experiment.training, seed=training.seed)
-    assert training.val_accuracy == pytest.approx(again.metrics["val_accuracy"], abs=0.01)
-    assert training.test_accuracy == pytest.approx(
-        evaluate(point.architecture, again.weights, data.test)["accuracy"], abs=0.01
+    assert training.val_score == pytest.approx(again.metrics["val_score"], abs=0.01)
+    assert training.test_score == pytest.approx(
+        evaluate(point.architecture, again.weights, data.test)["score"], abs=0.01
     )
 
 
@@ -98,7 +97,7 @@ def test_a_training_that_fails_is_done_and_named(tmp_path, monkeypatch, caplog, 
     reason = f"{'' if times == 1 else 'RuntimeError: '}{error}"
     assert record.failed_finals == {failed: reason}
     assert caplog.messages[-1] == f"1 final training failed: trial 0 ({reason})"
-    assert front_tables.test_score(record) == f"{record.finals[0].test_accuracy:.2%} (1 seed, 1 failed)"
+    assert record.test_text(done.objectives.score) == f"{record.finals[0].test_score:.2%} (1 seed, 1 failed)"
     run(plan(**settings), runs_dir=tmp_path)
     assert len(calls) == times + 1
 
@@ -116,16 +115,16 @@ def test_a_search_without_it_can_have_it_later(tmp_path):
 
 def test_some_of_a_front_are_its_ends_and_the_lonely_ones(tested):
     front = tested.front.points
-    assert candidates(tested.trials, FinalConfig(top="all-front"), PARAMETERS) == list(front)
-    assert candidates(tested.trials, FinalConfig(top=99), PARAMETERS) == list(front)
+    assert candidates(tested.trials, FinalConfig(top="all-front"), DEFAULT_COSTS) == list(front)
+    assert candidates(tested.trials, FinalConfig(top=99), DEFAULT_COSTS) == list(front)
     if len(front) > 2:
-        assert candidates(tested.trials, FinalConfig(top=2), PARAMETERS) == [front[0], front[-1]]
+        assert candidates(tested.trials, FinalConfig(top=2), DEFAULT_COSTS) == [front[0], front[-1]]
 
 
 def test_one_of_a_front_is_the_most_accurate():
     front = [examples.trial(n, accuracy, filters=4 + n) for n, accuracy in enumerate((0.5, 0.7, 0.9))]
-    assert candidates(front, FinalConfig(top=1), PARAMETERS) == front[2:]
-    assert candidates(front, FinalConfig(top=2), PARAMETERS) == [front[0], front[2]]
+    assert candidates(front, FinalConfig(top=1), DEFAULT_COSTS) == front[2:]
+    assert candidates(front, FinalConfig(top=2), DEFAULT_COSTS) == [front[0], front[2]]
 
 
 def test_mlflow_and_the_front_show_it(tested):
@@ -135,19 +134,19 @@ def test_mlflow_and_the_front_show_it(tested):
     for point in tested.front:
         query = f"tags.`nas.role` = 'trial' AND tags.`nas.trial` = '{point.number}'"
         (shown,) = client.search_runs([experiment.experiment_id], query)
-        assert shown.data.metrics["test_accuracy"] == pytest.approx(point.metrics["test_accuracy"], abs=1e-6)
+        assert shown.data.metrics["test_accuracy"] == pytest.approx(point.metrics["test_score"], abs=1e-6)
         assert shown.data.metrics["test_seeds"] == 2
         # The page would make charts of its own of any other metric.
-        assert set(shown.data.metrics) <= set(QUIETED)
+        assert set(shown.data.metrics) <= {*quieted(search.objectives.score)}
         assert (
-            f"**Final stage:** test accuracy {front_tables.test_score(point)}."
+            f"**Final stage:** test accuracy {point.test_text(tested.objectives.score)}."
             in shown.data.tags["mlflow.note.content"]
         )
     (parent,) = client.search_runs([experiment.experiment_id], "tags.`nas.role` = 'search'")
-    assert set(parent.data.metrics) <= set(QUIETED)
+    assert set(parent.data.metrics) <= {*quieted(search.objectives.score)}
     assert "(2 seeds)" in parent.data.tags["mlflow.note.content"]
     rows = json.loads(client_text(client, parent, "front.json"))["points"]
-    assert [row["test_accuracy"] for row in rows] == pytest.approx([p.metrics["test_accuracy"] for p in tested.front])
+    assert [row["test_accuracy"] for row in rows] == pytest.approx([p.metrics["test_score"] for p in tested.front])
     assert {row["explained_by_noise"] for row in rows} <= {True, False}
 
 
@@ -156,20 +155,22 @@ def test_an_export_says_what_its_network_came_to_when_it_was_trained_again(teste
     assert main(["export", folder.name, "--to", str(tmp_path / "model"), "--runs-dir", str(folder.runs_dir)]) == 0
     best = tested.best()
     said = (
-        f"validation accuracy {best.val_accuracy:.2%}; trained again, test accuracy {front_tables.test_score(best)}\n"
+        f"validation accuracy {best.score:.2%}; trained again, test accuracy "
+        f"{best.test_text(tested.objectives.score)}\n"
     )
     assert said in capsys.readouterr().out
 
 
 def test_what_noise_explains_is_neither_shown_nor_exported(tested, tmp_path, monkeypatch, capsys):
     small, large = sorted({t.parameters: replace(t, finals=()) for t in tested.trials}.values(), key=by_parameters)[:2]
-    small, large = (replace(t, metrics={"val_accuracy": a}) for t, a in ((small, 0.90), (large, 0.95)))
+    small, large = (replace(t, metrics={"val_score": a}) for t, a in ((small, 0.90), (large, 0.95)))
     for seed, accuracies in enumerate([(0.90, 0.89), (0.90, 0.92)]):
         small, large = (
-            t.with_final(FinalTraining(seed=seed, val_accuracy=a, test_accuracy=0.8))
+            t.with_final(FinalTraining(seed=seed, val_score=a, test_score=0.8))
             for t, a in zip((small, large), accuracies, strict=True)
         )
-    monkeypatch.setattr(Search, "trials", property(lambda search: [small, large]))
+    monkeypatch.setattr(Search, "trials", property(lambda search: (small, large)))
+    tested = Search(tested.name, tested.folder.runs_dir)
     assert list(tested.front) == [small, large]
     assert tested.best() == small
     print_front(tested, tmp_path)

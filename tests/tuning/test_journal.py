@@ -6,13 +6,14 @@ import pytest
 
 from nas.files.durable import StateError
 from nas.results.trial import FinalTraining, TrialRecord, TrialStatus
+from nas.tasks import DEFAULT_TASK
 from nas.tuning.journal import Journal, JournalError
 from tests.tracking.examples import architecture, failed, trial
 
 
 @pytest.fixture
 def journal(tmp_path):
-    made = Journal(tmp_path / "trials.jsonl")
+    made = Journal(tmp_path / "trials.jsonl", DEFAULT_TASK.score)
     made.create()
     return made
 
@@ -27,40 +28,57 @@ def fill(journal):
 
 def test_reads_back_what_was_written(journal):
     fill(journal)
-    first, second, third = journal.read()
+    first, second, third = journal.read().trials
     assert first == trial(0, 0.75, filters=4)
     assert (second.status, second.reason) == (TrialStatus.FAILED, "The loss became nan in epoch 2.")
     assert third == TrialRecord(number=2, architecture=architecture(8), status=TrialStatus.RUNNING)
 
 
+def test_the_file_has_the_name_of_the_metric(journal):
+    fill(journal)
+    journal.final(0, FinalTraining(seed=7, val_score=0.7, test_score=0.6))
+    lines = [json.loads(line) for line in journal.path.read_text().splitlines()]
+    assert lines[2]["metrics"] == {"val_accuracy": 0.75, "val_loss": 0.25}
+    assert list(lines[2]["curves"]) == ["val_accuracy", "loss"]
+    assert lines[-1] == {"event": "final", "trial": 0, "seed": 7, "val_accuracy": 0.7, "test_accuracy": 0.6}
+
+
+def test_a_used_up_space_is_known_when_it_is_read(journal):
+    fill(journal)
+    assert not journal.read().exhausted
+    journal.exhaust()
+    assert journal.read().exhausted
+    assert len(journal.read().trials) == 3
+
+
 def test_a_failed_training_of_the_final_stage_is_kept_beside_those_that_ended(journal):
     fill(journal)
-    training = FinalTraining(seed=7, val_accuracy=0.7, test_accuracy=0.6)
+    training = FinalTraining(seed=7, val_score=0.7, test_score=0.6)
     journal.final_failed(0, 5, "The loss became nan in epoch 2.")
     journal.final(0, training)
-    first = journal.read()[0]
+    first = journal.read().trials[0]
     assert (first.finals, first.failed_finals) == ((training,), {5: "The loss became nan in epoch 2."})
 
 
 def test_a_trial_has_the_parent_of_its_end_or_if_that_names_none_of_its_start(journal):
     journal.start(0, architecture(4), parent=7)
     journal.end(trial(0, 0.75, filters=4))
-    assert journal.read()[0].parent is None
+    assert journal.read().trials[0].parent is None
     journal.path.write_text(journal.path.read_text().replace(',"parent":null', ""))
-    assert journal.read()[0].parent == 7
+    assert journal.read().trials[0].parent == 7
 
 
 def test_a_new_journal_is_empty_and_is_made_once(journal):
-    assert journal.read() == []
+    assert journal.read().trials == ()
     fill(journal)
     journal.create()
-    assert len(journal.read()) == 3
+    assert len(journal.read().trials) == 3
 
 
 @pytest.mark.parametrize("use", [Journal.read, Journal.repair])
 def test_an_absent_journal_is_an_error(tmp_path, use):
     with pytest.raises(JournalError, match=r"cannot read .*trials.jsonl: No such file.*; restore the file from a back"):
-        use(Journal(tmp_path / "trials.jsonl"))
+        use(Journal(tmp_path / "trials.jsonl", DEFAULT_TASK.score))
 
 
 def test_nothing_is_written_to_a_journal_that_was_removed(journal):
@@ -94,7 +112,7 @@ def test_every_cut_leaves_the_ended_trials(journal, tmp_path):
     for cut in range(ends[0] + 1, len(whole) + 1):
         journal.path.write_bytes(whole[:cut])
         journal.repair()
-        kept = journal.read()
+        kept = journal.read().trials
         assert sum(record.completed for record in kept) == (cut > ends[2])
         assert journal.path.read_bytes() == whole[: max((end + 1 for end in ends if end < cut), default=0)]
 
@@ -105,7 +123,7 @@ def test_writing_goes_on_after_a_cut(journal):
     journal.repair()
     journal.start(2, architecture(8))
     journal.end(trial(2, 0.5, filters=8))
-    assert [record.status for record in journal.read()] == [
+    assert [record.status for record in journal.read().trials] == [
         TrialStatus.COMPLETED,
         TrialStatus.FAILED,
         TrialStatus.COMPLETED,
@@ -167,4 +185,4 @@ def test_a_full_disk_is_one_line_and_loses_nothing(journal, full_disk, room):
         journal.end(trial(2, 0.5, filters=8))
     assert journal.path.read_bytes() == before
     journal.end(trial(2, 0.5, filters=8))
-    assert len(journal.read()) == 3
+    assert len(journal.read().trials) == 3

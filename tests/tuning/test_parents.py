@@ -9,12 +9,12 @@ from typer.testing import CliRunner
 
 from nas.architecture import Architecture
 from nas.cli.app import app
-from nas.objectives import PARAMETERS
+from nas.objectives import DEFAULT_COSTS
 from nas.results.pareto import ParetoFront
 from nas.results.trial import TrialRecord, TrialStatus
 from nas.training import TrainingResult
 from nas.tuning import Search, SearchFolder, run
-from nas.tuning.execution import Executor, Outcome
+from nas.tuning.execution import Executor, Trained
 from nas.tuning.parents import nearest
 from nas.tuning.running import _run_trials
 from tests.tuning.test_search import Watcher, plan
@@ -29,7 +29,7 @@ def inherited(tmp_path_factory):
 
 def completed(number, architecture, accuracy):
     return TrialRecord(
-        number=number, architecture=architecture, status=TrialStatus.COMPLETED, metrics={"val_accuracy": accuracy}
+        number=number, architecture=architecture, status=TrialStatus.COMPLETED, metrics={"val_score": accuracy}
     )
 
 
@@ -49,12 +49,12 @@ def test_the_nearest_is_on_the_front_and_differs_in_the_fewest_decisions():
     ]
     # The larger the better, and no two of a size: all of them are on the front.
     records = [completed(n, a, 0.5 + a.count.parameters / 1e6) for n, a in enumerate([*others[:9], near])]
-    assert nearest(space, PARAMETERS, child, records) == 9
+    assert nearest(space, DEFAULT_COSTS, child, records) == 9
     failed = [*records[:9], TrialRecord(number=9, architecture=near, status=TrialStatus.FAILED)]
-    assert nearest(space, PARAMETERS, child, failed) in range(9)
-    assert nearest(space, PARAMETERS, child, []) is None
+    assert nearest(space, DEFAULT_COSTS, child, failed) in range(9)
+    assert nearest(space, DEFAULT_COSTS, child, []) is None
     running = TrialRecord(number=0, architecture=near, status=TrialStatus.RUNNING)
-    assert nearest(space, PARAMETERS, child, [running]) is None
+    assert nearest(space, DEFAULT_COSTS, child, [running]) is None
 
 
 def test_every_trial_but_the_first_has_a_parent_on_the_front_of_its_time(inherited):
@@ -111,7 +111,7 @@ def test_without_its_parent_a_trial_starts_with_random_weights_and_says_so(inher
 def test_workers_inherit_too(inherited, tmp_path):
     done = run(plan(**INHERIT | {"trials": 2}, workers=1), runs_dir=tmp_path)
     assert [trial.parent for trial in done.trials] == [None, 0]
-    assert done.trials[1].val_accuracy == pytest.approx(inherited.trials[1].val_accuracy, abs=0.02)
+    assert done.trials[1].score == pytest.approx(inherited.trials[1].score, abs=0.02)
 
 
 class TwoSlots(Executor):
@@ -120,31 +120,31 @@ class TwoSlots(Executor):
     slots = 2
 
     def __init__(self, folder):
-        self.folder, self.tasks, self.seen = folder, {}, []
+        self.folder, self.jobs, self.seen = folder, {}, []
 
-    def submit(self, slot, task):
-        self.tasks[slot] = task
+    def submit(self, slot, job):
+        self.jobs[slot] = job
         kept = sorted(int(path.stem) for path in (self.folder.path / "weights").iterdir())
-        self.seen.append((task.number, kept, task.parent))
+        self.seen.append((job.number, kept, job.parent))
 
     def next_outcome(self, timeout_seconds, on_epoch):
         def order(slot):
-            task = self.tasks[slot]
-            return task.number > 1, -Architecture.from_json(task.architecture).count.parameters
+            job = self.jobs[slot]
+            return job.number > 1, -Architecture.from_json(job.architecture).count.parameters
 
-        slot = min(self.tasks, key=order)
-        task = self.tasks.pop(slot)
-        ended = len(self.seen) - len(self.tasks)
+        slot = min(self.jobs, key=order)
+        job = self.jobs.pop(slot)
+        ended = len(self.seen) - len(self.jobs)
         accuracy = {1: 0.5, 2: 1.0}.get(ended, 0.01)
         result = TrainingResult(
-            metrics={"val_accuracy": accuracy, "val_loss": 1.0},
+            metrics={"val_score": accuracy, "val_loss": 1.0},
             curves={},
-            weights=[np.full(1, task.number)],
+            weights=[np.full(1, job.number)],
             best_epoch=1,
             epochs=1,
             duration_seconds=0.0,
         )
-        return Outcome(slot=slot, number=task.number, result=result)
+        return Trained(slot=slot, number=job.number, result=result)
 
     def close(self):
         pass

@@ -12,6 +12,7 @@ import pytest
 import nas
 from nas.errors import NasError
 from nas.results.trial import TrialStatus
+from nas.tuning.observer import Observer
 from tests.tuning.ray_nodes import nodes, on, processes
 
 
@@ -22,15 +23,12 @@ def open_cluster():
         yield cluster
 
 
-class Saboteur:
+class Saboteur(Observer):
     """Once all nodes have trained, one of them is taken away and one freezes, both while they train."""
 
     def __init__(self, cluster):
         self.cluster, self.lost, self.frozen = cluster, set(), []
         self.seen = {node: set() for node in cluster.list_all_nodes()}
-
-    def on_trial_begin(self, record):
-        pass
 
     def on_epoch(self, record, epoch, metrics):
         if self.lost:
@@ -45,9 +43,6 @@ class Saboteur:
             for process in self.frozen:
                 process.suspend()
             self.cluster.remove_node(removed, allow_graceful=False)
-
-    def on_trial_end(self, record):
-        pass
 
     def thaw(self):
         for process in self.frozen:

@@ -21,12 +21,15 @@ from nas.errors import NasError
 from nas.files import durable
 from nas.files.shipped import find_experiment
 from nas.files.yaml_file import FileError
+from nas.results.pareto import ParetoFront
 from nas.results.trial import TrialStatus
 from nas.space import SpaceError
 from nas.strategies import StrategyError
+from nas.tasks import DEFAULT_TASK
 from nas.tracking import Tracker
 from nas.tuning import Plan, Search, SearchError, SearchFolder, run, searches
-from nas.tuning.journal import JournalError
+from nas.tuning.journal import Journal, JournalError
+from nas.tuning.observer import Observer
 
 QUICK = str(Path(__file__).with_name("quick.yaml"))
 
@@ -37,7 +40,7 @@ def plan(**overrides):
     return Plan.of(load_experiment(find_experiment("digits"), settings | {"workers": 0, "final.seeds": 0} | overrides))
 
 
-class Watcher:
+class Watcher(Observer):
     """Remembers what it was told; may stop the search."""
 
     def __init__(self, stop_at=None):
@@ -65,8 +68,40 @@ def test_a_search_has_trials_a_front_and_a_volume(finished_search):
     assert len({trial.architecture.id for trial in trials}) == 3
     assert finished_search.finished
     assert 0 < finished_search.hypervolume < 1
-    assert {len(trial.curves["val_accuracy"]) for trial in trials} == {2}
-    assert finished_search.best().val_accuracy == max(trial.val_accuracy for trial in trials)
+    assert {len(trial.curves["val_score"]) for trial in trials} == {2}
+    assert finished_search.best().score == max(trial.score for trial in trials)
+
+
+def test_a_search_reads_its_journal_once_until_it_is_told_to_read_it_again(finished_search, tmp_path, monkeypatch):
+    shutil.copytree(finished_search.folder.path, tmp_path / "digits")
+    reads = []
+    read = Journal.read
+    monkeypatch.setattr(Journal, "read", lambda journal: reads.append(journal.path) or read(journal))
+    search = Search("digits", tmp_path)
+    assert (len(search.trials), search.finished, search.exhausted, search.ended_trials) == (3, True, False, 3)
+    assert search.front.best() is search.best()
+    assert search.hypervolume == finished_search.hypervolume
+    assert search.front is search.front
+    assert len(reads) == 1
+    search.folder.journal.start(3, search.trials[0].architecture)
+    assert search.finished
+    search.refresh()
+    assert (len(search.trials), search.finished) == (4, True)
+    search.folder.journal.resume(0)
+    search.refresh()
+    assert (len(search.front), search.finished) == (len(ParetoFront.of(search.trials)), False)
+    assert len(reads) == 3
+
+
+def test_facts_without_a_task_are_those_of_a_classification(finished_search, tmp_path):
+    shutil.copytree(finished_search.folder.path, tmp_path / "digits")
+    path = tmp_path / "digits" / "facts.json"
+    facts = json.loads(path.read_text())
+    assert facts.pop("task") == "classification"
+    path.write_text(json.dumps(facts))
+    search = Search("digits", tmp_path)
+    assert search.task is DEFAULT_TASK
+    assert search.facts == finished_search.facts
 
 
 def test_the_most_parameters_may_be_text(finished_search, tmp_path):
@@ -101,7 +136,7 @@ def test_an_interrupted_search_goes_on_as_if_it_had_not_been(tmp_path):
     continued = run(plan(trials=3), runs_dir=tmp_path / "cut", observers=(watcher,))
     assert [event[1] for event in watcher.told if event[0] == "begin"] == [1, 2]
     assert [trial.architecture.id for trial in continued.trials] == [t.architecture.id for t in whole.trials]
-    assert [trial.val_accuracy for trial in continued.trials] == [trial.val_accuracy for trial in whole.trials]
+    assert [trial.score for trial in continued.trials] == [trial.score for trial in whole.trials]
 
 
 def test_more_trials_extend_a_finished_search(tmp_path):
@@ -157,7 +192,7 @@ def test_an_export_does_not_need_the_data(tmp_path, finished_search, monkeypatch
     assert report.images_checked == 64
     assert "checked on 64 random images, as the data cannot be read: an existing folder" in caplog.text
     there = finished_search.export(tmp_path / "there")
-    images = finished_search._images()
+    images = finished_search._examples()[0]
     assert there.images_checked == len(images) != 64
     predict = [tf.saved_model.load(tmp_path / name).signatures["serving_default"] for name in ("model", "there")]
     first, second = (next(iter(each(tf.constant(images)).values())).numpy() for each in predict)
@@ -489,7 +524,7 @@ def test_a_search_that_was_killed_while_it_was_made_starts(tmp_path, monkeypatch
             folder.create(made.experiment, made.space_text, made.facts())
     assert not folder.exists
     folder.create(made.experiment, made.space_text, made.facts())
-    assert folder.trials() == []
+    assert folder.trials() == ()
 
 
 @pytest.mark.parametrize("file", ["experiment.json", "facts.json"])

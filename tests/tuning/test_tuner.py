@@ -13,11 +13,11 @@ from nas.architecture import Architecture
 from nas.config import load_experiment
 from nas.files.durable import StateError
 from nas.files.shipped import find_experiment
-from nas.results.trial import TrialStatus
+from nas.results.trial import FinalTraining, TrialStatus
 from nas.training import TrainingResult
 from nas.training.checkpoint import Checkpoint
 from nas.tuning import Plan, SearchFolder
-from nas.tuning.execution import Executor, Outcome
+from nas.tuning.execution import Crashed, Executor, Failed, Trained
 from nas.tuning.oracle import StrategyOracle
 from nas.tuning.parents import nearest
 from nas.tuning.tuner import ArchitectureTuner
@@ -30,25 +30,25 @@ class Crashing(Executor):
 
     slots = 1
 
-    def __init__(self, times, *, crashed):
-        self.times, self.crashed, self.submitted = times, crashed, Counter()
+    def __init__(self, times, *, outcome):
+        self.times, self.outcome, self.submitted = times, outcome, Counter()
 
-    def submit(self, slot, task):
-        self.task = task
-        self.submitted[task.number] += 1
+    def submit(self, slot, job):
+        self.job = job
+        self.submitted[job.number] += 1
 
     def next_outcome(self, timeout_seconds, on_epoch):
-        if self.task.number == 1 and self.submitted[1] <= self.times:
-            return Outcome(slot=0, number=1, reason="it went wrong", log="how", crashed=self.crashed)
+        if self.job.number == 1 and self.submitted[1] <= self.times:
+            return self.outcome(slot=0, number=1, reason="it went wrong", log="how")
         result = TrainingResult(
-            metrics={"val_accuracy": 0.5, "val_loss": 0.5},
-            curves={"val_accuracy": (0.5,) * EPOCHS},
+            metrics={"val_score": 0.5, "val_loss": 0.5},
+            curves={"val_score": (0.5,) * EPOCHS},
             weights=[np.zeros(3, np.float32)],
             best_epoch=1,
             epochs=EPOCHS,
             duration_seconds=0.0,
         )
-        return Outcome(slot=0, number=self.task.number, result=result)
+        return Trained(slot=0, number=self.job.number, result=result)
 
     def close(self):
         pass
@@ -59,21 +59,21 @@ class Counting(Executor):
 
     slots = 1
 
-    def submit(self, slot, task):
-        self.task = task
+    def submit(self, slot, job):
+        self.job = job
 
     def next_outcome(self, timeout_seconds, on_epoch):
-        draws = random.Random(Architecture.from_json(self.task.architecture).id)
+        draws = random.Random(Architecture.from_json(self.job.architecture).id)
         curve = tuple(draws.randint(250, 256) / 288 for _ in range(EPOCHS))
         result = TrainingResult(
-            metrics={"val_accuracy": max(curve), "val_loss": draws.random()},
-            curves={"val_accuracy": curve},
+            metrics={"val_score": max(curve), "val_loss": draws.random()},
+            curves={"val_score": curve},
             weights=[np.zeros(3, np.float32)],
             best_epoch=1,
             epochs=EPOCHS,
             duration_seconds=draws.random(),
         )
-        return Outcome(slot=0, number=self.task.number, result=result)
+        return Trained(slot=0, number=self.job.number, result=result)
 
     def close(self):
         pass
@@ -83,16 +83,16 @@ class Leaving(Counting):
     """Leaves a checkpoint at each rung."""
 
     def __init__(self):
-        self.tasks = []
+        self.jobs = []
 
-    def submit(self, slot, task):
-        super().submit(slot, task)
-        self.tasks.append(task)
+    def submit(self, slot, job):
+        super().submit(slot, job)
+        self.jobs.append(job)
 
     def next_outcome(self, timeout_seconds, on_epoch):
         outcome = super().next_outcome(timeout_seconds, on_epoch)
-        epochs = self.task.epochs
-        curves = {"val_accuracy": outcome.result.curves["val_accuracy"][:1] * epochs}
+        epochs = self.job.epochs
+        curves = {"val_score": outcome.result.curves["val_score"][:1] * epochs}
         left = Checkpoint(loop="compiled", state=(), curves=curves, weights=[], best_epoch=1).to_bytes()
         return replace(outcome, result=replace(outcome.result, curves=curves, checkpoint=None if epochs == 9 else left))
 
@@ -103,16 +103,16 @@ class Slow(Counting):
     slots = 2
 
     def __init__(self):
-        self.tasks, self.looked = {}, 0
+        self.jobs, self.looked = {}, 0
 
-    def submit(self, slot, task):
-        self.tasks[slot] = task
+    def submit(self, slot, job):
+        self.jobs[slot] = job
 
     def next_outcome(self, timeout_seconds, on_epoch):
         self.looked += 1
         if self.looked % 2:
             return None
-        slot, self.task = self.tasks.popitem()
+        slot, self.job = self.jobs.popitem()
         return replace(super().next_outcome(timeout_seconds, on_epoch), slot=slot)
 
 
@@ -149,10 +149,35 @@ def test_a_search_that_goes_on_reads_the_numbers_that_it_had(tmp_path):
     plan = planned("evolution")
     whole, cut = SearchFolder(tmp_path / "whole", "digits"), SearchFolder(tmp_path / "cut", "digits")
     in_memory = searched(whole, plan, Counting(), 60).records
-    assert list(in_memory.values()) == whole.trials()
+    assert tuple(in_memory.values()) == whole.trials()
     for trials in (25, 40, 60):
         searched(cut, plan, Counting(), trials)
     assert [trial.architecture.id for trial in cut.trials()] == [trial.architecture.id for trial in whole.trials()]
+
+
+def test_keras_tuner_is_told_what_is_better(tmp_path):
+    """Also of a trial that it did not see: costs and losses are to be low, scores high, and a deviation is neither."""
+    plan, folder = planned(), SearchFolder(tmp_path, "digits")
+    oracle = searched(folder, plan, Counting(), 1)
+    trained = oracle.trials["0"].metrics.metrics
+    assert {name: each.direction for name, each in trained.items()} == {"val_accuracy": "max", "val_loss": "min"}
+    for seed, score in enumerate((0.8, 0.9)):
+        folder.journal.final(0, FinalTraining(seed=seed, val_score=score, test_score=score))
+    record = folder.trials()[0]
+    record = replace(record, number=1, metrics={**record.metrics, "latency_ms": 0.5})
+    folder.journal.start(1, record.architecture)
+    folder.journal.end(record)
+    restored = searched(folder, plan, Counting(), 2)
+    assert restored.objective.name == "val_accuracy"
+    first, second = (restored.trials[number].metrics.metrics for number in "01")
+    assert {name: each.direction for name, each in first.items()} == {
+        "val_accuracy": "max",
+        "val_loss": "min",
+        "test_accuracy": "max",
+        "final_val_accuracy": "max",
+    }
+    assert second["latency_ms"].direction == "min"
+    assert restored.trials["0"].score == folder.trials()[0].score
 
 
 def test_a_space_that_is_used_up_is_searched_no_more(tmp_path, monkeypatch):
@@ -163,9 +188,9 @@ def test_a_space_that_is_used_up_is_searched_no_more(tmp_path, monkeypatch):
     asked = []
     propose = type(plan.strategy).propose
 
-    def counted(self, history, count, rng):
+    def counted(self, history, rng):
         asked.append(len(history))
-        return propose(self, history, count, rng)
+        return propose(self, history, rng)
 
     monkeypatch.setattr(type(plan.strategy), "propose", counted)
     for _ in range(2):
@@ -191,10 +216,25 @@ def test_a_trial_whose_checkpoint_is_of_no_use_begins_anew(tmp_path, caplog, con
     else:
         path.write_bytes(content)
     searched(folder, plan, executor, 9)
-    assert (executor.tasks[0].number, executor.tasks[0].checkpoint) == (stopped.number, None)
+    assert (executor.jobs[0].number, executor.jobs[0].checkpoint) == (stopped.number, None)
     (told,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
     assert told.startswith(f"trial {stopped.number} begins anew, as {path} cannot be used: ")
     assert all(trial.status is not TrialStatus.FAILED for trial in folder.trials())
+
+
+def test_a_checkpoint_of_an_earlier_version_is_gone_on_from(tmp_path):
+    """It has the curves by the names of the metric."""
+    plan, folder = planned(early_stopping="pareto-asha", **{"training.epochs": 9}), SearchFolder(tmp_path, "digits")
+    searched(folder, plan, Leaving(), 9)
+    stopped = next(trial for trial in folder.trials() if trial.status is TrialStatus.STOPPED)
+    folder.journal.resume(stopped.number)
+    path = folder.checkpoint(stopped.number)
+    left = Checkpoint.from_bytes(path.read_bytes())
+    path.write_bytes(replace(left, curves={"val_accuracy": left.curves["val_score"]}).to_bytes())
+    executor = Leaving()
+    searched(folder, plan, executor, 9)
+    assert executor.jobs[0].number == stopped.number
+    assert Checkpoint.from_bytes(executor.jobs[0].checkpoint).curves == left.curves
 
 
 def test_a_trial_that_goes_on_needs_no_parent_but_keeps_it(tmp_path):
@@ -202,9 +242,9 @@ def test_a_trial_that_goes_on_needs_no_parent_but_keeps_it(tmp_path):
     folder, executor = SearchFolder(tmp_path, "digits"), Leaving()
     searched(folder, plan, executor, 20, find_parent=partial(nearest, plan.space, plan.experiment.costs))
     trials = folder.trials()
-    again = [task for task in executor.tasks if task.checkpoint is not None and trials[task.number].parent is not None]
+    again = [job for job in executor.jobs if job.checkpoint is not None and trials[job.number].parent is not None]
     assert again
-    assert all(task.parent is None for task in again)
+    assert all(job.parent is None for job in again)
 
 
 def test_a_folder_that_became_read_only_is_one_line(tmp_path, monkeypatch):
@@ -218,16 +258,16 @@ def test_a_folder_that_became_read_only_is_one_line(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("times", "crashed", "tries", "status"),
+    ("times", "outcome", "tries", "status"),
     [
-        (1, True, 2, TrialStatus.COMPLETED),
-        (2, True, 2, TrialStatus.FAILED),
-        (1, False, 1, TrialStatus.FAILED),
+        (1, Crashed, 2, TrialStatus.COMPLETED),
+        (2, Crashed, 2, TrialStatus.FAILED),
+        (1, Failed, 1, TrialStatus.FAILED),
     ],
 )
-def test_a_crash_is_tried_once_more_and_a_failure_is_not(tmp_path, times, crashed, tries, status):
+def test_a_crash_is_tried_once_more_and_a_failure_is_not(tmp_path, times, outcome, tries, status):
     folder = SearchFolder(tmp_path, "digits")
-    executor = Crashing(times, crashed=crashed)
+    executor = Crashing(times, outcome=outcome)
     searched(folder, planned(), executor, 3)
     assert executor.submitted == {0: 1, 1: tries, 2: 1}
     ended = folder.trials()

@@ -11,10 +11,10 @@ import pytest
 from nas.config import TrainingConfig
 from nas.devices.visible import VisibleDevices
 from nas.tuning import worker, workers
-from nas.tuning.execution import Outcome, Task
+from nas.tuning.execution import Crashed, Job, Trained
 from nas.tuning.workers import Workers
 
-TASK = Task(number=3, architecture="", seed=0, epochs=1)
+JOB = Job(number=3, architecture="", seed=0, epochs=1)
 
 
 def light_start(setup, epochs):
@@ -28,9 +28,9 @@ def start_and_hang(setup, epochs):
     time.sleep(600)
 
 
-def say_who(task):
+def say_who(job):
     """Instead of training."""
-    return Outcome(slot=0, number=task.number, log=str(os.getpid())), psutil.Process().memory_info().rss
+    return Trained(slot=0, number=job.number, result=os.getpid()), psutil.Process().memory_info().rss
 
 
 def nothing():
@@ -50,7 +50,7 @@ def opened(tmp_path, *, slots=1, logs="logs"):
     made = Workers(
         data=tmp_path / "data",
         training=TrainingConfig(),
-        places=(VisibleDevices(kind="cpu"),) * slots,
+        devices=(VisibleDevices(kind="cpu"),) * slots,
         threads=1,
         logs=tmp_path / logs,
     )
@@ -68,10 +68,11 @@ def outcome_of(executor, seconds=60):
 
 def trained_by(executor, slot=0):
     """The process of a trial that goes well."""
-    executor.submit(slot, TASK)
+    executor.submit(slot, JOB)
     outcome = outcome_of(executor)
-    assert (outcome.number, outcome.reason) == (3, "")
-    return int(outcome.log)
+    assert isinstance(outcome, Trained)
+    assert outcome.number == 3
+    return outcome.result
 
 
 def end(process):
@@ -122,9 +123,10 @@ def test_a_trial_for_a_dead_process_has_crashed_and_the_next_one_has_a_fresh_one
     with opened(tmp_path) as executor:
         first = trained_by(executor)
         end(executor._slots[0].process)
-        executor.submit(0, TASK)
+        executor.submit(0, JOB)
         outcome = outcome_of(executor)
-        assert (outcome.number, outcome.crashed) == (3, True)
+        assert isinstance(outcome, Crashed)
+        assert outcome.number == 3
         assert outcome.reason.startswith("the worker process died")
         assert trained_by(executor) != first
 
@@ -134,13 +136,13 @@ def test_a_trial_that_ends_just_before_its_process_counts_and_the_next_one_has_a
     with opened(tmp_path) as executor:
         first = trained_by(executor)
         (slot,) = executor._slots
-        executor.submit(0, TASK)
+        executor.submit(0, JOB)
         slot.future.result(timeout=60)
         if late:
             slot.reason = "the trial took longer than trial_timeout (60 s)"  # and it is about to be killed
         else:
             end(slot.process)
-        assert outcome_of(executor).reason == ""
+        assert isinstance(outcome_of(executor), Trained)
         assert trained_by(executor) != first
 
 
@@ -150,21 +152,25 @@ def test_a_process_that_hangs_while_it_starts_is_ended(light, tmp_path, monkeypa
     (tmp_path / "logs").mkdir()
     with opened(tmp_path) as executor:
         hanging = executor._slots[0].process.pid
-        executor.submit(0, TASK)
+        executor.submit(0, JOB)
         monkeypatch.setattr(worker, "start", light_start)  # for the next process
         outcome = outcome_of(executor)
-        assert (outcome.number, outcome.result, outcome.crashed) == (3, None, True)
-        assert outcome.reason == "the worker process did not start within 3 s"
-        assert outcome.log == "looking for a disk that does not answer\n"
+        assert outcome == Crashed(
+            slot=0,
+            number=3,
+            reason="the worker process did not start within 3 s",
+            log="looking for a disk that does not answer\n",
+        )
         assert trained_by(executor) != hanging
 
 
 def test_a_process_that_cannot_start_says_why(tmp_path):
     """With TensorFlow, as it really is: the data are not there."""
     with opened(tmp_path) as executor:
-        executor.submit(0, TASK)
+        executor.submit(0, JOB)
         outcome = outcome_of(executor)
-    assert (outcome.number, outcome.crashed) == (3, True)
+    assert isinstance(outcome, Crashed)
+    assert outcome.number == 3
     missing = tmp_path / "data" / "info.json"
     assert outcome.reason == (
         f"the worker process did not start: FileNotFoundError: [Errno 2] No such file or directory: '{missing}'"
@@ -179,7 +185,7 @@ def test_a_reason_that_came_before_the_trial_is_told_with_it(tmp_path):
         while executor._slots[0].process.is_alive() and time.monotonic() < end_of_start:
             assert executor.next_outcome(0.1, lambda epoch: None) is None
         assert seconds_of_waiting(executor) < 0.5
-        executor.submit(0, TASK)
+        executor.submit(0, JOB)
         assert "did not start: FileExistsError" in outcome_of(executor).reason
 
 

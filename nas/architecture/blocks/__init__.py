@@ -1,11 +1,12 @@
 """The block vocabulary: one file a kind, one import line here."""
 
 from nas.architecture.blocks.activation import ActivationBlock
-from nas.architecture.blocks.base import BLOCKS, Block, BlockError, block_class, block_from_dict, did_you_mean
+from nas.architecture.blocks.base import BLOCKS, Block, BlockError, block_from_dict
 from nas.architecture.blocks.bottleneck import Bottleneck
 from nas.architecture.blocks.conv import Conv
 from nas.architecture.blocks.dense_block import DenseBlock
 from nas.architecture.blocks.fully_convolutional import FullyConvolutionalHead
+from nas.architecture.blocks.head import Head
 from nas.architecture.blocks.heads import FlattenHead, GlobalPoolHead
 from nas.architecture.blocks.inception import Inception
 from nas.architecture.blocks.lrn import LocalResponse
@@ -26,6 +27,7 @@ __all__ = [
     "FlattenHead",
     "FullyConvolutionalHead",
     "GlobalPoolHead",
+    "Head",
     "Inception",
     "LocalResponse",
     "Pad",
@@ -33,7 +35,5 @@ __all__ = [
     "Residual",
     "Separable",
     "SpatialPyramidHead",
-    "block_class",
     "block_from_dict",
-    "did_you_mean",
 ]

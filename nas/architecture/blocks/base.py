@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any, ClassVar, TypeVar
 
@@ -15,6 +14,7 @@ from nas.architecture.fields import field_types, is_required
 from nas.architecture.graph import Graph, Tensor, Trace
 from nas.architecture.layers import DoesNotFitError
 from nas.errors import NasError
+from nas.registry import Registry, did_you_mean
 
 
 class BlockError(NasError):
@@ -32,7 +32,7 @@ class Block(ABC):
 
     kind: ClassVar[str]
     is_head: ClassVar[bool] = False
-    """Whether the block ends a network: its output is the class probabilities."""
+    """Whether the block ends a network; see `nas.architecture.blocks.head.Head`."""
 
     def __post_init__(self) -> None:
         for name, field_type in field_types(type(self)).items():
@@ -118,7 +118,7 @@ def _trace(block: Block, input_shape: Shape) -> Trace | str:
         return str(error)
 
 
-BLOCKS: dict[str, type[Block]] = {}
+BLOCKS: Registry[type[Block]] = Registry("block kind", BlockError)
 """Every block kind by its name in files."""
 
 AnyBlock = TypeVar("AnyBlock", bound=Block)
@@ -128,26 +128,11 @@ def register(kind: str) -> Callable[[type[AnyBlock]], type[AnyBlock]]:
     """Make a block class known under its name in files."""
 
     def add(cls: type[AnyBlock]) -> type[AnyBlock]:
-        if kind in BLOCKS:
-            raise TypeError(f"two block kinds are called {kind!r}")
+        BLOCKS.add(kind, cls)
         cls.kind = kind
-        BLOCKS[kind] = cls
         return cls
 
     return add
-
-
-def block_class(kind: object) -> type[Block]:
-    """The class of a kind.
-
-    Raises:
-        BlockError: there is no such kind.
-    """
-    if isinstance(kind, str) and kind in BLOCKS:
-        return BLOCKS[kind]
-    raise BlockError(
-        f"there is no block kind {kind!r}{did_you_mean(kind, BLOCKS)}; there are {', '.join(sorted(BLOCKS))}"
-    )
 
 
 def block_from_dict(data: Mapping[str, Any]) -> Block:
@@ -158,22 +143,16 @@ def block_from_dict(data: Mapping[str, Any]) -> Block:
     """
     if not isinstance(data, Mapping):
         raise BlockError(f"a block must be an object with a `kind`; received {data!r}")
-    cls = block_class(data.get("kind"))
+    cls = BLOCKS.find(data.get("kind"))
     options = {name: value for name, value in data.items() if name != "kind"}
     known = field_types(cls)
     for name in options:
         if name not in known:
             raise BlockError(
                 f"{cls.kind}: there is no option `{name}`{did_you_mean(name, known)}; "
-                f"there are {', '.join(sorted(known))}"
+                f"use one of {', '.join(sorted(known))}"
             )
     missing = [field.name for field in fields(cls) if is_required(field) and field.name not in options]
     if missing:
         raise BlockError(f"{cls.kind}: `{missing[0]}` is missing")
     return cls(**options)
-
-
-def did_you_mean(word: object, known: Mapping[str, object]) -> str:
-    """A hint such as ` (did you mean 'conv'?)`, or nothing."""
-    close = get_close_matches(str(word), known, n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""

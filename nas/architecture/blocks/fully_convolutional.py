@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import final
 
 from nas.architecture.arithmetic import Padding
-from nas.architecture.blocks.base import Block, register
+from nas.architecture.blocks.base import register
+from nas.architecture.blocks.classifier import ClassificationHead, probabilities
 from nas.architecture.blocks.convolution import Style
-from nas.architecture.fields import ActivationName, Classes, DenseUnits, Kernel, Normalization, PoolName, Rate
+from nas.architecture.fields import ActivationName, DenseUnits, Kernel, Normalization, PoolName, Rate
 from nas.architecture.graph import Graph, Tensor
-from nas.architecture.layers import Activation, Dropout, GlobalPool2D
+from nas.architecture.layers import Dropout, GlobalPool2D
 
 
 @final
 @register("fully_convolutional")
 @dataclass(frozen=True, kw_only=True, slots=True)
-class FullyConvolutionalHead(Block):
+class FullyConvolutionalHead(ClassificationHead):
     """Convolutions in place of dense layers, one map a class, each map's mean, class probabilities.
 
     A dense layer on a map of k x k pixels is a k x k convolution; it then takes larger maps too (Long et al., 2015).
@@ -31,8 +32,6 @@ class FullyConvolutionalHead(Block):
         normalization, activation: of every convolution but the last.
     """
 
-    is_head: ClassVar[bool] = True
-    classes: Classes
     units: DenseUnits = ()
     kernel: Kernel = 1
     padding: Padding = "same"
@@ -52,4 +51,4 @@ class FullyConvolutionalHead(Block):
         x = graph.add(Dropout(rate=self.dropout), x, name="dropout")
         x = last.conv(graph, x, self.classes, kernel, padding=self.padding, name="classes")
         x = graph.add(GlobalPool2D(pool=self.pool), x, name="vector")
-        return graph.add(Activation(function="softmax"), x, name="probabilities")
+        return probabilities(graph, x)

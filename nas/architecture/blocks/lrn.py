@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Annotated, final
 
 from nas.architecture.blocks.base import Block, register
-from nas.architecture.composed_layers import LocalResponseNormalization
 from nas.architecture.fields import Depth, Real
 from nas.architecture.graph import Graph, Tensor
+from nas.architecture.layers import LocalResponseNormalization
 
 
 @final

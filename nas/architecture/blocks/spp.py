@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import final
 
-from nas.architecture.blocks.base import Block, register
-from nas.architecture.blocks.heads import classify
+from nas.architecture.blocks.base import register
+from nas.architecture.blocks.classifier import ClassificationHead, classify
 from nas.architecture.composed_layers import AdaptivePool2D
-from nas.architecture.fields import ActivationName, AutoRate, Classes, DenseUnits, Levels, PoolName, Rate
+from nas.architecture.fields import ActivationName, AutoRate, DenseUnits, Levels, PoolName, Rate
 from nas.architecture.graph import Graph, Tensor
 from nas.architecture.layers import Concatenate, Flatten, GlobalPool2D, Layer
 
@@ -16,7 +16,7 @@ from nas.architecture.layers import Concatenate, Flatten, GlobalPool2D, Layer
 @final
 @register("spp")
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SpatialPyramidHead(Block):
+class SpatialPyramidHead(ClassificationHead):
     """A vector of one length from a map of any size, dense layers, class probabilities (He et al., 2014).
 
     Each level n pools the map into n x n bins that cover it, of sizes as equal as possible, whatever the map's size;
@@ -32,8 +32,6 @@ class SpatialPyramidHead(Block):
         activation: after each dense layer but the last.
     """
 
-    is_head: ClassVar[bool] = True
-    classes: Classes
     levels: Levels = (4, 2, 1)
     pool: PoolName = "max"
     units: DenseUnits = ()

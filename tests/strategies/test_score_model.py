@@ -1,4 +1,4 @@
-"""The model of accuracy: distances, warping, what it learns."""
+"""The model of scores: distances, warping, what it learns."""
 
 import random
 
@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from nas.space import SearchSpace, parse_definition
-from nas.strategies.accuracy_model import AccuracyModel, Encoder, Warping
 from nas.strategies.process import NegativeLogDensity, Process, Settings, fit
+from nas.strategies.score_model import Encoder, ScoreModel, Warping
 from tests.strategies.examples import decisions_space, make_table, table_space
 
 GENES = {"kind": ("conv", "pool"), "conv.kernel": ("", "1", "3"), "only": ("", "one")}
@@ -79,7 +79,7 @@ def test_fitting_climbs_the_likelihood():
     encoder = Encoder({f"g{gene}": ("a", "b", "c") for gene in range(4)})
     rows = [row for row in make_table().rows if len(row.genes) == 4]
     features = encoder([row.genes for row in rows])
-    targets = np.array([row.accuracy for row in rows])
+    targets = np.array([row.score for row in rows])
     targets = (targets - targets.mean()) / targets.std()
     start = Settings(np.log(np.full(4, 0.5)), 0.0, np.log(0.075), np.log(0.02))
     fitted = fit(features, targets, encoder.gene_of, np.zeros(len(targets)))
@@ -106,20 +106,20 @@ def test_the_gradient_is_that_of_the_value():
 
 @pytest.mark.parametrize("power", [1.0, 1.5, 2.0, 3.0])
 def test_warping_increases_and_knows_its_slope(power):
-    accuracies = np.array([0.1, 0.3, 0.5, 0.55, 0.6, 0.62])
-    warping = Warping.of(accuracies, power)
-    assert warping(accuracies).mean() == pytest.approx(0, abs=1e-12)
-    assert (np.diff(warping(accuracies)) > 0).all()
+    scores = np.array([0.1, 0.3, 0.5, 0.55, 0.6, 0.62])
+    warping = Warping.of(scores, power)
+    assert warping(scores).mean() == pytest.approx(0, abs=1e-12)
+    assert (np.diff(warping(scores)) > 0).all()
     step = 1e-6
-    slopes = (warping(accuracies + step) - warping(accuracies - step)) / (2 * step)
+    slopes = (warping(scores + step) - warping(scores - step)) / (2 * step)
     # The slope of the first standardization is the same for every power and left out.
-    assert warping.log_slopes(accuracies) == pytest.approx(np.log(slopes * accuracies.std()).sum(), abs=1e-4)
+    assert warping.log_slopes(scores) == pytest.approx(np.log(slopes * scores.std()).sum(), abs=1e-4)
 
 
-def test_warping_keeps_how_uncertain_accuracies_are():
-    accuracies, deviations = np.array([0.1, 0.3, 0.5, 0.55, 0.6, 0.62]), np.array([0.0, 0.1, 0.02, 0.0, 0.05, 0.001])
-    linear = Warping.of(accuracies, 1.0)
-    assert linear.variances(accuracies, deviations) == pytest.approx((deviations / accuracies.std()) ** 2)
+def test_warping_keeps_how_uncertain_scores_are():
+    scores, deviations = np.array([0.1, 0.3, 0.5, 0.55, 0.6, 0.62]), np.array([0.0, 0.1, 0.02, 0.0, 0.05, 0.001])
+    linear = Warping.of(scores, 1.0)
+    assert linear.variances(scores, deviations) == pytest.approx((deviations / scores.std()) ** 2)
 
 
 def test_the_mean_follows_the_observations():
@@ -140,9 +140,9 @@ def test_the_warping_is_chosen_from_the_data():
     even = np.array([0.3 + 0.05 * int("abc".index(row.genes["g0"])) for row in rows])
     rng = np.random.default_rng(0)
     noise = rng.normal(0, 0.01, len(rows))
-    model = AccuracyModel(Encoder(space.genes()), [row.genes for row in rows], even + noise)
+    model = ScoreModel(Encoder(space.genes()), [row.genes for row in rows], even + noise)
     # As if seen through a root, so that bad results are far apart.
-    bent = AccuracyModel(Encoder(space.genes()), [row.genes for row in rows], -((0.5 - even - noise) ** 3))
+    bent = ScoreModel(Encoder(space.genes()), [row.genes for row in rows], -((0.5 - even - noise) ** 3))
     assert model.warping.power < bent.warping.power
 
 
@@ -151,11 +151,11 @@ def test_it_predicts_what_it_has_not_seen_and_is_less_sure_far_away():
     rows = list(space.table.rows)
     random.Random(0).shuffle(rows)
     seen, unseen = rows[:30], rows[30:]
-    model = AccuracyModel(
+    model = ScoreModel(
         Encoder(space.genes()), [row.genes for row in seen], np.array([row.observations[0] for row in seen])
     )
     means, deviations = model.predict([row.genes for row in unseen])
-    truth = model.warping(np.array([row.accuracy for row in unseen]))
+    truth = model.warping(np.array([row.score for row in unseen]))
     assert np.corrcoef(means, truth)[0, 1] > 0.9
     assert deviations.mean() > model.predict([row.genes for row in seen])[1].mean()
 
@@ -163,8 +163,8 @@ def test_it_predicts_what_it_has_not_seen_and_is_less_sure_far_away():
 def test_imagined_results_change_no_mean_and_make_the_model_surer():
     space = table_space()
     rows = space.table.rows
-    model = AccuracyModel(
-        Encoder(space.genes()), [row.genes for row in rows[:12]], np.array([row.accuracy for row in rows[:12]])
+    model = ScoreModel(
+        Encoder(space.genes()), [row.genes for row in rows[:12]], np.array([row.score for row in rows[:12]])
     )
     mean, deviation = model.predict([rows[40].genes])
     model.imagine([rows[40].genes])
@@ -177,7 +177,7 @@ def test_what_is_believed_of_observations_is_what_would_be_predicted():
     space = table_space()
     rows = space.table.rows
     deviations = np.array([0.0, 0.05] * 6)
-    model = AccuracyModel(
+    model = ScoreModel(
         Encoder(space.genes()),
         [row.genes for row in rows[:12]],
         np.array([row.observations[0] for row in rows[:12]]),

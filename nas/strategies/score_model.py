@@ -1,4 +1,4 @@
-"""What accuracy to expect of an architecture that was not trained, and how sure that is."""
+"""The score to expect of an architecture that was not trained, and how certain that is."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     Matrix = np.ndarray[Any, np.dtype[np.float64]]
 
 POWERS = (1.0, 1.5, 2.0, 2.5, 3.0)
-"""Of the warping: 1 leaves accuracies as they are, larger ones spread the good and press the bad together."""
+"""Of the warping: 1 leaves scores as they are, larger ones spread high scores and compress low ones."""
 
 MIDDLE_POWER = 2.0
-"""With which the kernel is fitted before the warping is chosen."""
+"""The kernel is fitted with it before the warping is chosen."""
 
 FIT_MOST = 150
-"""Observations from which settings are fitted."""
+"""Observations that settings are fitted to, at most."""
 
 
 class Warping(NamedTuple):
@@ -29,7 +29,7 @@ class Warping(NamedTuple):
 
     Attributes:
         power: 1 is linear.
-        center, scale: of the accuracies.
+        center, scale: of the scores.
         warped_center, warped_scale: after the power.
     """
 
@@ -40,39 +40,39 @@ class Warping(NamedTuple):
     warped_scale: float
 
     @classmethod
-    def of(cls, accuracies: Vector, power: float) -> Warping:
-        """With mean 0 and standard deviation 1 on these accuracies."""
-        center, scale = float(accuracies.mean()), float(accuracies.std()) or 1.0
-        warped = _power((accuracies - center) / scale, power)
+    def of(cls, scores: Vector, power: float) -> Warping:
+        """With mean 0 and standard deviation 1 on these scores."""
+        center, scale = float(scores.mean()), float(scores.std()) or 1.0
+        warped = _power((scores - center) / scale, power)
         return cls(power, center, scale, float(warped.mean()), float(warped.std()) or 1.0)
 
-    def __call__(self, accuracies: Vector) -> Vector:
-        warped = _power((accuracies - self.center) / self.scale, self.power)
+    def __call__(self, scores: Vector) -> Vector:
+        warped = _power((scores - self.center) / self.scale, self.power)
         result: Vector = (warped - self.warped_center) / self.warped_scale
         return result
 
-    def variances(self, accuracies: Vector, deviations: Vector) -> Vector:
-        """Of warped accuracies that are uncertain by these standard deviations."""
-        result: Vector = ((self(accuracies + deviations) - self(accuracies - deviations)) / 2) ** 2
+    def variances(self, scores: Vector, deviations: Vector) -> Vector:
+        """Of warped scores that are uncertain by these standard deviations."""
+        result: Vector = ((self(scores + deviations) - self(scores - deviations)) / 2) ** 2
         return result
 
-    def log_slopes(self, accuracies: Vector) -> float:
+    def log_slopes(self, scores: Vector) -> float:
         """Sum of the logarithms of the derivative, up to a constant that all powers share."""
         import numpy as np
 
-        standard = (accuracies - self.center) / self.scale
+        standard = (scores - self.center) / self.scale
         slopes = (self.power - 1) * np.sign(standard) * np.log1p(np.abs(standard)) - np.log(self.warped_scale)
         return float(slopes.sum())
 
 
 @final
 class Encoder:
-    """Genes as rows of zeros and ones: a column a gene and value, none of them set for a gene that is not there."""
+    """Genes as rows of zeros and ones: one column per gene and value, none set for a gene that is not there."""
 
     def __init__(self, genes: Mapping[str, Sequence[str]]) -> None:
         self.columns: dict[tuple[str, str], int] = {}
         self.gene_of: list[int] = []
-        # Genes of one value say nothing: whether they are there is decided by another.
+        # A gene with one value says nothing: another gene decides whether it is there.
         choices = ([(name, value) for value in values if value] for name, values in genes.items())
         for gene, pairs in enumerate(pairs for pairs in choices if len(pairs) > 1):
             for pair in pairs:
@@ -89,22 +89,22 @@ class Encoder:
 
 
 class Fitted(NamedTuple):
-    """What explains some observations best, and holds for more of the same space."""
+    """What explains some observations best; it holds for further ones of the same space."""
 
     settings: Settings
     warping: Warping
 
 
 @final
-class AccuracyModel:
-    """A Gaussian process on warped accuracies; kernel, noise and warping are those that explain the data best.
+class ScoreModel:
+    """A Gaussian process on warped scores; kernel, noise and warping are those that explain the data best.
 
     Args:
         encoder: of the space.
         genes: of the observed architectures.
-        accuracies: observed, one each.
-        deviations: standard deviation of each accuracy beside the noise that all have, such as that of one which is
-            only expected; none if left out.
+        scores: observed, one each.
+        deviations: standard deviation of each score in addition to the noise that all have, such as that of an expected
+            score; none if left out.
         fitted: the kernel, noise and warping; those that explain these observations best if left out.
     """
 
@@ -112,53 +112,53 @@ class AccuracyModel:
         self,
         encoder: Encoder,
         genes: Sequence[Genes],
-        accuracies: Vector,
+        scores: Vector,
         deviations: Vector | None = None,
         fitted: Fitted | None = None,
     ) -> None:
         import numpy as np
 
-        deviations = np.zeros_like(accuracies) if deviations is None else deviations
+        deviations = np.zeros_like(scores) if deviations is None else deviations
         self.encoder = encoder
-        settings, self.warping = fitted or fit_model(encoder, genes, accuracies, deviations)
-        self.targets = self.warping(accuracies)
-        variances = self.warping.variances(accuracies, deviations)
+        settings, self.warping = fitted or fit_model(encoder, genes, scores, deviations)
+        self.targets = self.warping(scores)
+        variances = self.warping.variances(scores, deviations)
         self._process = Process(encoder(genes), self.targets, encoder.gene_of, settings, variances)
 
     @property
     def believed(self) -> Vector:
-        """Mean of the warped accuracy of each architecture that was observed or imagined, in order."""
+        """Mean of the warped score of each architecture that was observed or imagined, in order."""
         return self._process.believed
 
     def predict(self, genes: Sequence[Genes]) -> tuple[Vector, Vector]:
-        """Mean and standard deviation of the warped accuracy, without the noise of one training."""
+        """Mean and standard deviation of the warped score, without the noise of one training."""
         return self._process.predict(self.encoder(genes))
 
     def imagine(self, genes: Sequence[Genes]) -> None:
-        """From now on as if these architectures had been observed to be as good as they are believed to be."""
+        """Go on as if these architectures had been observed to be as good as they are believed to be."""
         if genes:
             self._process = self._process.imagining(self.encoder(genes))
 
 
-def fit_model(encoder: Encoder, genes: Sequence[Genes], accuracies: Vector, deviations: Vector) -> Fitted:
-    """What explains observations best; the arguments are those of `AccuracyModel`, the most important first.
+def fit_model(encoder: Encoder, genes: Sequence[Genes], scores: Vector, deviations: Vector) -> Fitted:
+    """What explains observations best; the arguments are those of `ScoreModel`, the most important first.
 
     The kernel is fitted, then the warping is chosen with that kernel, then the kernel is fitted to it. Time grows with
-    the cube of the observations: from `FIT_MOST` on, more are left out.
+    the cube of the observations: those after the first `FIT_MOST` are left out.
     """
-    accuracies, deviations = accuracies[:FIT_MOST], deviations[:FIT_MOST]
+    scores, deviations = scores[:FIT_MOST], deviations[:FIT_MOST]
     features, gene_of = encoder(genes[:FIT_MOST]), encoder.gene_of
-    middle = Warping.of(accuracies, MIDDLE_POWER)
-    settings = fit(features, middle(accuracies), gene_of, middle.variances(accuracies, deviations))
+    middle = Warping.of(scores, MIDDLE_POWER)
+    settings = fit(features, middle(scores), gene_of, middle.variances(scores, deviations))
 
     def likelihood(warping: Warping) -> float:
-        variances = warping.variances(accuracies, deviations)
-        process = Process(features, warping(accuracies), gene_of, settings, variances)
-        return process.log_likelihood + warping.log_slopes(accuracies)
+        variances = warping.variances(scores, deviations)
+        process = Process(features, warping(scores), gene_of, settings, variances)
+        return process.log_likelihood + warping.log_slopes(scores)
 
-    best = max((Warping.of(accuracies, power) for power in POWERS), key=likelihood)
+    best = max((Warping.of(scores, power) for power in POWERS), key=likelihood)
     if best != middle:
-        settings = fit(features, best(accuracies), gene_of, best.variances(accuracies, deviations), start=settings)
+        settings = fit(features, best(scores), gene_of, best.variances(scores, deviations), start=settings)
     return Fitted(settings, best)
 
 

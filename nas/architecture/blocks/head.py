@@ -1,0 +1,33 @@
+"""What a head is: the block that ends a network, and knows what the network's output means."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from nas.architecture.blocks.base import Block
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Head(Block):
+    """A block that ends a network. Its kinds hold their layers, their loss and how outputs become answers."""
+
+    is_head: ClassVar[bool] = True
+    task: ClassVar[str]
+    """Name of the task, in `nas.tasks.TASKS`."""
+
+    @abstractmethod
+    def loss(self, targets: Any, outputs: Any, *, label_smoothing: float) -> Any:
+        """What training minimizes: a number an example, `(batch,)`, by `keras.ops`.
+
+        Args:
+            targets: of the task.
+            outputs: float32, of the network.
+            label_smoothing: share of a target that is spread over all classes, in [0, 1). With 0, this is the loss that
+                is recorded.
+        """
+
+    @abstractmethod
+    def answers(self, outputs: Any) -> Any:
+        """The task's answers from the network's outputs, by `keras.ops`."""

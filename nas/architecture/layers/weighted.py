@@ -1,0 +1,213 @@
+"""Layers with weights."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar, final
+
+from nas.architecture.arithmetic import Shape
+from nas.architecture.layers.base import InPlace, RunByKeras, WithKernel
+from nas.architecture.layers.facets import (
+    ANY,
+    NEVER,
+    Call,
+    Channels,
+    DoesNotFitError,
+    Mixed,
+    Normalized,
+    Range,
+    Sight,
+    Symbol,
+    Weights,
+    Window,
+)
+
+_EPSILON = 1e-3
+"""What batch normalization adds to a variance; Keras' default."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Conv2D(WithKernel):
+    filters: int
+    window: Window
+    groups: int = 1
+    bias: bool = True
+
+    @property
+    def view(self) -> Window:
+        return self.window
+
+    @property
+    def channels(self) -> Mixed:
+        return Mixed(self.groups)
+
+    @property
+    def symbol(self) -> Symbol:
+        notes = (f"{self.groups} groups",) if self.groups > 1 else ()
+        return Symbol("conv", f"conv {self.window}, {self.filters}", notes)
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        (shape,) = inputs
+        height, width = self.window.output(shape, "convolution")
+        if shape[2] % self.groups or self.filters % self.groups:
+            raise DoesNotFitError(
+                f"`groups` must divide the input channels and the filters; received groups={self.groups} for "
+                f"{shape[2]} channels and {self.filters} filters"
+            )
+        return height, width, self.filters
+
+    def weights(self, inputs: tuple[Shape, ...], output: Shape) -> Weights:
+        kernel = (*self.window.size, inputs[0][2] // self.groups, self.filters)
+        return Weights(kernel=kernel, biases=self.filters * self.bias, uses=output[0] * output[1], measured=0)
+
+    def canonical(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Any, ...]:
+        return "conv", self.filters, *self.window.canonical(inputs[0], output), self.groups, self.bias
+
+    def keras_layer(self, name: str, *, momentum: float) -> Any:
+        import keras
+
+        return keras.layers.Conv2D(
+            self.filters,
+            self.window.size,
+            strides=self.window.stride,
+            padding=self.window.padding,
+            groups=self.groups,
+            use_bias=self.bias,
+            kernel_initializer="he_normal",
+            name=name,
+        )
+
+    def run(self, call: Call) -> Any:
+        if self.groups > 1:
+            return call.by_keras()
+        import tensorflow as tf
+
+        x = tf.nn.conv2d(call.inputs[0], call.weight("kernel"), self.window.stride, self.window.padding.upper())
+        return tf.nn.bias_add(x, call.weight("bias")) if self.bias else x
+
+
+@final
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DepthwiseConv2D(WithKernel):
+    window: Window
+    bias: bool = True
+    channels: ClassVar = Channels.FILTERED
+
+    @property
+    def view(self) -> Window:
+        return self.window
+
+    @property
+    def symbol(self) -> Symbol:
+        return Symbol("conv", f"depthwise {self.window}")
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        (shape,) = inputs
+        return *self.window.output(shape, "depthwise convolution"), shape[2]
+
+    def weights(self, inputs: tuple[Shape, ...], output: Shape) -> Weights:
+        kernel = (*self.window.size, output[2])
+        return Weights(kernel=kernel, biases=output[2] * self.bias, uses=output[0] * output[1], measured=0)
+
+    def canonical(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Any, ...]:
+        return "depthwise", *self.window.canonical(inputs[0], output), self.bias
+
+    def keras_layer(self, name: str, *, momentum: float) -> Any:
+        import keras
+
+        return keras.layers.DepthwiseConv2D(
+            self.window.size,
+            strides=self.window.stride,
+            padding=self.window.padding,
+            use_bias=self.bias,
+            depthwise_initializer="he_normal",
+            name=name,
+        )
+
+    def run(self, call: Call) -> Any:
+        down, right = self.window.stride
+        if down != right:
+            return call.by_keras()
+        import tensorflow as tf
+
+        padding = self.window.padding.upper()
+        x = tf.nn.depthwise_conv2d(call.inputs[0], call.weight("kernel"), (1, down, right, 1), padding)
+        return tf.nn.bias_add(x, call.weight("bias")) if self.bias else x
+
+
+@final
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dense(WithKernel, RunByKeras):
+    units: int
+    bias: bool = True
+    view: ClassVar = Sight.EVERYTHING
+    channels: ClassVar = Mixed(groups=1)
+
+    @property
+    def symbol(self) -> Symbol:
+        return Symbol("dense", f"dense {self.units:,}")
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        (shape,) = inputs
+        if len(shape) != 1:
+            raise DoesNotFitError(f"a dense layer needs a vector; received a map of {'x'.join(map(str, shape))}")
+        return (self.units,)
+
+    def weights(self, inputs: tuple[Shape, ...], output: Shape) -> Weights:
+        return Weights(kernel=(inputs[0][0], self.units), biases=self.units * self.bias, uses=1, measured=0)
+
+    def canonical(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Any, ...]:
+        return "dense", self.units, self.bias
+
+    def keras_layer(self, name: str, *, momentum: float) -> Any:
+        import keras
+
+        return keras.layers.Dense(self.units, use_bias=self.bias, name=name)
+
+
+@final
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BatchNormalization(InPlace):
+    is_identity: ClassVar = False
+    symbol: ClassVar = Symbol("other", "batch norm", note="norm")
+    channels: ClassVar = Normalized(_EPSILON)
+    passes: ClassVar = NEVER
+
+    def output_range(self, *inputs: Range) -> Range:
+        return ANY
+
+    def weights(self, inputs: tuple[Shape, ...], output: Shape) -> Weights:
+        return Weights(kernel=(4, output[-1]), biases=0, uses=0, measured=2 * output[-1])
+
+    def canonical(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Any, ...]:
+        return ("batch_norm",)
+
+    def keras_layer(self, name: str, *, momentum: float) -> Any:
+        import keras
+
+        return keras.layers.BatchNormalization(momentum=momentum, epsilon=_EPSILON, name=name)
+
+    def run(self, call: Call) -> Any:
+        """One operation in float32; Keras takes a dozen, and twice that for the gradient."""
+        import tensorflow as tf
+
+        (x,) = call.inputs
+        maps = tf.cast(x if len(x.shape) == 4 else tf.reshape(x, (x.shape[0], 1, 1, x.shape[-1])), tf.float32)
+        unused = tf.zeros(0)
+        y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=maps,
+            scale=call.weight("gamma", "float32"),
+            offset=call.weight("beta", "float32"),
+            mean=unused if call.training else call.weight("moving_mean", "float32"),
+            variance=unused if call.training else call.weight("moving_variance", "float32"),
+            epsilon=_EPSILON,
+            is_training=call.training,
+        )
+        if call.training:
+            # The operation reports the variance of a sample, with n - 1 in the denominator; Keras keeps the batch's.
+            count = math.prod(maps.shape[:3])
+            call.leave("moving_mean", mean)
+            call.leave("moving_variance", variance * ((count - 1) / count) if count > 1 else variance)
+        return tf.cast(y if len(x.shape) == 4 else tf.reshape(y, x.shape), x.dtype)

@@ -1,0 +1,7 @@
+"""The data that come with the package, as they are known without reading them."""
+
+from __future__ import annotations
+
+from nas.datasets.spec import DatasetInfo
+
+DIGITS = DatasetInfo(name="digits", input_shape=(8, 8, 1), labels=tuple("0123456789"))

@@ -1,0 +1,78 @@
+"""Names in files that stand for objects: blocks, strategies, tasks, formats and the like, all kept in one way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from typing import Generic, TypeVar, final
+
+from nas.errors import NasError
+
+Item = TypeVar("Item")
+Registered = TypeVar("Registered")
+
+
+@final
+class Registry(Mapping[str, Item], Generic[Item]):
+    """Objects by name, in the order in which they were added.
+
+    Args:
+        what: one of them, as messages call it, such as "strategy".
+        error: what `find` raises.
+    """
+
+    def __init__(self, what: str, error: type[NasError] = NasError) -> None:
+        self.what, self._error = what, error
+        self._items: dict[str, Item] = {}
+
+    def add(self, name: str, item: Item) -> Item:
+        """Make an object known under a name.
+
+        Raises:
+            TypeError: another object has the name. That is a programmer's mistake, not a user's.
+        """
+        if name in self._items:
+            raise TypeError(f"two of one name: there is a {self.what} {name!r} already")
+        self._items[name] = item
+        return item
+
+    def register(self, name: str) -> Callable[[Registered], Registered]:
+        """Class decorator: `add` under a name."""
+
+        def decorate(item: Registered) -> Registered:
+            self.add(name, item)  # type: ignore[arg-type]  # a class decorator keeps the class' own type
+            return item
+
+        return decorate
+
+    def find(self, name: object) -> Item:
+        """The object of a name that a user wrote.
+
+        Raises:
+            NasError: there is none; the message names the nearest, and all.
+        """
+        if isinstance(name, str) and name in self._items:
+            return self._items[name]
+        raise self._error(
+            f"there is no {self.what} {name!r}{did_you_mean(name, self._items)}; use one of "
+            f"{', '.join(sorted(self._items))}"
+        )
+
+    def __getitem__(self, name: str) -> Item:
+        return self._items[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+
+def did_you_mean(word: object, known: Iterable[object]) -> str:
+    """A hint to stand behind a word that is not known, or nothing.
+
+    >>> did_you_mean("cnov", ["conv", "pool"]), did_you_mean("zzz", ["conv"])
+    (" (did you mean 'conv'?)", '')
+    """
+    close = get_close_matches(str(word), [str(each) for each in known], n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""

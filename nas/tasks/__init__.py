@@ -1,0 +1,9 @@
+"""What a network is for: one file a task, one import line here. Light to import."""
+
+from nas.tasks.base import TASKS, Agreement, Movement, TargetError, Task, register
+from nas.tasks.classification import Classification
+
+DEFAULT_TASK = TASKS[Classification.name]
+"""Of data and spaces that do not say otherwise."""
+
+__all__ = ["DEFAULT_TASK", "TASKS", "Agreement", "Classification", "Movement", "TargetError", "Task", "register"]

@@ -1,0 +1,156 @@
+"""What a task is: everything about targets and answers that its heads share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, final
+
+from nas.errors import NasError
+from nas.objectives import SCORES, Score
+from nas.registry import Registry
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Array = npt.NDArray[Any]
+
+Tensor = Any
+"""Of Keras' backend, or a NumPy array: whatever `keras.ops` takes."""
+
+
+class TargetError(NasError):
+    """Targets, or the names of classes, that a task cannot use."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Movement:
+    """How augmentation has moved each image of a batch, so that targets can be moved with it.
+
+    First each image is flipped, then shifted.
+
+    Attributes:
+        flipped: bool `(batch,)`, left to right; None: none is.
+        down, right: whole numbers of pixels `(batch,)`; None: not at all.
+    """
+
+    flipped: Tensor | None = None
+    down: Tensor | None = None
+    right: Tensor | None = None
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Agreement:
+    """How an export's answers compare to the trained network's.
+
+    Attributes:
+        largest_difference: of two numbers in the same place.
+        problem: what is wrong with them, in words; "" if the export passes.
+    """
+
+    largest_difference: float
+    problem: str = ""
+
+
+class Task(ABC):
+    """One kind of question about images. One file a task, registered with `TASKS.add`.
+
+    A batch has `targets`, an array with a row an example and a static shape. A head decodes its outputs into `answers`,
+    which have a row an example too; they are what an export returns. `evidence` is what a batch says about the score:
+    it is concatenated over a split, then scored once, so that a metric that is no mean needs no way of its own.
+
+    Attributes:
+        name: in the registry; a head names its task.
+        score: what a search maximizes.
+        answer: name of the answers in an export's signature.
+    """
+
+    name: ClassVar[str]
+    score: ClassVar[Score]
+    answer: ClassVar[str]
+
+    @abstractmethod
+    def check_labels(self, labels: Sequence[str], data: str) -> None:
+        """Refuse names of classes that a data set, called `data`, cannot have.
+
+        Raises:
+            TargetError: with the reason.
+        """
+
+    @abstractmethod
+    def check_targets(self, targets: Array, labels: Sequence[str], data: str) -> None:
+        """Refuse targets of another type or shape, or outside the classes.
+
+        Args:
+            targets: a row an example.
+            labels: names of the classes.
+            data: what they belong to, for the message, such as "the train split of 'digits'".
+
+        Raises:
+            TargetError: with the reason.
+        """
+
+    @abstractmethod
+    def described(self, labels: Sequence[str]) -> str:
+        """What is told apart, such as "10 classes"."""
+
+    @abstractmethod
+    def strata(self, targets: Array) -> npt.NDArray[np.int64]:
+        """A number an example, `(n,)`: splits have their share of each."""
+
+    @abstractmethod
+    def lacking(self, targets: Array, labels: Sequence[str]) -> str:
+        """What a split has no example of, in words; "" if it has all."""
+
+    @abstractmethod
+    def move(self, targets: Tensor, movement: Movement) -> Tensor:
+        """The targets of images that were moved."""
+
+    @abstractmethod
+    def evidence(self, targets: Tensor, answers: Tensor) -> Tensor:
+        """What a batch says about the score, by `keras.ops`: float32, a row an example."""
+
+    @abstractmethod
+    def score_of(self, evidence: Array) -> float:
+        """The score in [0, 1] of the evidence of a whole split."""
+
+    @abstractmethod
+    def keras_metric(self, answers: Callable[[Tensor], Tensor]) -> Any:
+        """The score as a `keras.metrics.Metric` of (targets, outputs), for training loops that are not ours.
+
+        Args:
+            answers: of a head: decodes outputs.
+        """
+
+    @abstractmethod
+    def check_answers(self, shape: tuple[int | None, ...], labels: Sequence[str]) -> str:
+        """Why a model that returns this shape, without the batch axis, cannot be scored; "" if it can."""
+
+    @abstractmethod
+    def compare(self, expected: Array, received: Array, *, tolerance: float) -> Agreement:
+        """Two networks' answers to the same images, of one shape.
+
+        Args:
+            expected: of the trained network.
+            received: of its export.
+            tolerance: largest difference that passes.
+        """
+
+    @abstractmethod
+    def picture(self, images: npt.NDArray[np.uint8], targets: Array, answers: Array, labels: Sequence[str]) -> str:
+        """Some images with their targets and answers, as SVG."""
+
+
+TASKS: Registry[Task] = Registry("task")
+"""Every task by name."""
+
+
+def register(cls: type[Task]) -> type[Task]:
+    """Class decorator: makes a task known by its name, and its score among the objectives."""
+    TASKS.add(cls.name, cls())
+    SCORES.add(cls.score.objective, cls.score)
+    return cls

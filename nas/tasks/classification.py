@@ -1,0 +1,105 @@
+"""Which one of several classes an image belongs to."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, final
+
+from nas.objectives import Score
+from nas.tasks.base import Agreement, Movement, TargetError, Task, Tensor, register
+from nas.tasks.tiles import tiles
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Array = npt.NDArray[Any]
+
+TIED = 2e-5
+"""Difference of two probabilities of one image below which rounding may exchange their order."""
+
+
+@final
+@register
+class Classification(Task):
+    """Targets are int64 `(n,)`, answers float32 class probabilities `(n, classes)`; the score is accuracy."""
+
+    name = "classification"
+    score = Score(name="accuracy", heading="accuracy")
+    answer = "probabilities"
+
+    def check_labels(self, labels: Sequence[str], data: str) -> None:
+        if len(labels) < 2:
+            raise TargetError(
+                f"at least two classes are needed to learn anything; {data} has {len(labels)}: {tuple(labels)}"
+            )
+
+    def check_targets(self, targets: Array, labels: Sequence[str], data: str) -> None:
+        if targets.dtype != "int64" or targets.ndim != 1:
+            raise TargetError(f"labels must be int64 (n,); {data} has {targets.dtype} {targets.shape}")
+        low, high = int(targets.min()), int(targets.max())
+        if low < 0 or high >= len(labels):
+            raise TargetError(f"labels must lie in 0..{len(labels) - 1}; {data} has {low}..{high}")
+
+    def described(self, labels: Sequence[str]) -> str:
+        return f"{len(labels)} classes"
+
+    def strata(self, targets: Array) -> npt.NDArray[np.int64]:
+        return targets
+
+    def lacking(self, targets: Array, labels: Sequence[str]) -> str:
+        absent = sorted(set(range(len(labels))) - set(targets.tolist()))
+        if not absent:
+            return ""
+        some = ", ".join(repr(labels[label]) for label in absent[:3]) + ", ..." * (len(absent) > 3)
+        return f"{len(absent)} of the {len(labels)} classes ({some})"
+
+    def move(self, targets: Tensor, movement: Movement) -> Tensor:
+        del movement  # it changes no class
+        return targets
+
+    def evidence(self, targets: Tensor, answers: Tensor) -> Tensor:
+        """1 for a right answer, else 0: `(batch,)`."""
+        from keras import ops
+
+        right = ops.equal(ops.argmax(answers, axis=-1), ops.cast(targets, "int32"))
+        return ops.cast(right, "float32")
+
+    def score_of(self, evidence: Array) -> float:
+        return float(evidence.sum(dtype="float64")) / len(evidence)
+
+    def keras_metric(self, answers: Callable[[Tensor], Tensor]) -> Any:
+        import keras
+
+        return keras.metrics.MeanMetricWrapper(
+            lambda targets, outputs: self.evidence(targets, answers(outputs)), name=self.score.name
+        )
+
+    def check_answers(self, shape: tuple[int | None, ...], labels: Sequence[str]) -> str:
+        if shape == (len(labels),):
+            return ""
+        return f"must return {len(labels)} numbers, one a class; its output is {shape}"
+
+    def compare(self, expected: Array, received: Array, *, tolerance: float) -> Agreement:
+        import numpy as np
+
+        difference = float(np.abs(received - expected).max())
+        first, second = np.sort(expected, axis=1)[:, :-3:-1].T
+        changed = (received.argmax(axis=1) != expected.argmax(axis=1)) & (first - second > TIED)
+        # Written so that a difference that is not a number fails too.
+        if difference <= tolerance and not changed.any():
+            return Agreement(largest_difference=difference)
+        problem = (
+            f"probabilities differ by up to {difference:.2g} (allowed: {tolerance:g}), and {int(changed.sum()):,} of "
+            f"{len(expected):,} images change their class"
+        )
+        return Agreement(largest_difference=difference, problem=problem)
+
+    def picture(self, images: npt.NDArray[np.uint8], targets: Array, answers: Array, labels: Sequence[str]) -> str:
+        captions = []
+        for target, answer in zip(targets, answers, strict=True):
+            best = int(answer.argmax())
+            wrong = "" if best == target else f", is {labels[int(target)]}"
+            captions.append((html.escape(f"{labels[best]} {answer[best]:.0%}{wrong}"), not wrong))
+        return tiles(images, captions)

@@ -1,0 +1,47 @@
+"""Images with a caption each, as one SVG picture."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+SIDE, TEXT, ACROSS = 96, 18, 6
+"""Pixels of an image's side and of the line below it, and images in a row."""
+
+
+def tiles(images: npt.NDArray[np.uint8], captions: Sequence[tuple[str, bool]]) -> str:
+    """The picture.
+
+    Args:
+        images: `(n, height, width, channels)`.
+        captions: of each, escaped, and whether it is good news.
+    """
+    rows = -(-len(images) // ACROSS)
+    width, height = ACROSS * (SIDE + 8), rows * (SIDE + TEXT + 8)
+    parts = []
+    for number, (image, (caption, good)) in enumerate(zip(images, captions, strict=True)):
+        x, y = number % ACROSS * (SIDE + 8), number // ACROSS * (SIDE + TEXT + 8)
+        source = base64.b64encode(_png(image)).decode()
+        parts.append(
+            f'<image x="{x}" y="{y}" width="{SIDE}" height="{SIDE}" style="image-rendering:pixelated" '
+            f'href="data:image/png;base64,{source}"/><text x="{x}" y="{y + SIDE + 13}" font-size="11" '
+            f'font-family="sans-serif" fill="{"#22303c" if good else "#c43b50"}">{caption}</text>'
+        )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}">'
+        f"{''.join(parts)}</svg>\n"
+    )
+
+
+def _png(image: npt.NDArray[np.uint8]) -> bytes:
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image[..., :3]).save(file, "png")
+    return file.getvalue()

@@ -1,0 +1,120 @@
+"""What every task and every head promise."""
+
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+
+from nas.architecture import Architecture
+from nas.architecture.blocks import BLOCKS, Conv, Head
+from nas.objectives import SCORES
+from nas.tasks import TASKS, Movement, TargetError
+
+RNG = np.random.default_rng(0)
+
+EXAMPLES = {
+    # task: names of classes, targets, answers, targets that it must refuse
+    "classification": (
+        ("cat", "dog", "<eel>"),
+        RNG.integers(0, 3, 40),
+        RNG.dirichlet((1, 1, 1), 40).astype(np.float32),
+        [np.zeros(3, np.int32), np.zeros((3, 1), np.int64), np.array([0, 3]), np.array([-1])],
+    ),
+}
+
+HEADS = {kind: cls(classes=3) for kind, cls in BLOCKS.items() if cls.is_head}
+
+
+def test_every_task_has_an_example_and_every_head_a_task():
+    assert set(EXAMPLES) == set(TASKS)
+    for head in HEADS.values():
+        assert isinstance(head, Head)
+        assert head.task in TASKS
+
+
+@pytest.fixture(params=sorted(EXAMPLES))
+def example(request):
+    return TASKS[request.param], *EXAMPLES[request.param]
+
+
+def test_targets_are_checked_told_and_divided(example):
+    task, labels, targets, _, wrong = example
+    task.check_labels(labels, "these")
+    task.check_targets(targets, labels, "these")
+    for refused in wrong:
+        with pytest.raises(TargetError, match="these"):
+            task.check_targets(refused, labels, "these")
+    assert task.described(labels)
+    strata = task.strata(targets)
+    assert (strata.dtype, strata.shape) == (np.int64, (len(targets),))
+    assert task.lacking(targets, labels) == ""
+    assert task.lacking(targets[:1], labels) != ""
+
+
+def test_evidence_has_a_row_an_example_and_is_scored_once(example):
+    task, _, targets, answers, _ = example
+    whole = np.asarray(task.evidence(targets, answers))
+    parts = [np.asarray(task.evidence(targets[part], answers[part])) for part in (slice(7), slice(7, None))]
+    assert whole.dtype == np.float32
+    assert len(whole) == len(targets)
+    assert (np.concatenate(parts) == whole).all()
+    assert 0 < task.score_of(whole) < 1
+    assert SCORES[task.score.objective] is task.score
+    metric = task.keras_metric(lambda outputs: outputs)
+    metric.update_state(targets, answers)
+    assert (metric.name, float(metric.result())) == (task.score.name, pytest.approx(task.score_of(whole)))
+
+
+def test_images_that_were_not_moved_keep_their_targets(example):
+    task, _, targets, _, _ = example
+    assert (np.asarray(task.move(targets, Movement())) == targets).all()
+
+
+def test_answers_are_compared(example):
+    task, labels, targets, answers, _ = example
+    assert task.check_answers(answers.shape[1:], labels) == ""
+    assert "its output is (77,)" in task.check_answers((77,), labels)
+    assert task.compare(answers, answers, tolerance=0.0).problem == ""
+    assert task.compare(answers, answers + np.float32(0.1), tolerance=1e-3).problem
+    assert task.compare(answers, answers * np.float32("nan"), tolerance=1e9).problem
+    root = ET.fromstring(task.picture(RNG.integers(0, 256, (5, 6, 4, 1), np.uint8), targets[:5], answers[:5], labels))
+    assert len(root.findall("{*}image")) == 5
+
+
+def test_classification_by_hand():
+    task = TASKS["classification"]
+    answers = np.array([[0.6, 0.4], [0.1, 0.9], [0.5, 0.5], [1.0, 0.0]], np.float32)
+    evidence = np.asarray(task.evidence(np.array([0, 0, 0, 1]), answers))
+    assert evidence.tolist() == [1, 0, 1, 0]
+    assert task.score_of(evidence) == 0.5
+    assert task.lacking(np.array([1]), ("a", "b", "c")) == "2 of the 3 classes ('a', 'c')"
+    swapped = task.compare(answers[:2], answers[:2, ::-1], tolerance=1.0)
+    assert (swapped.largest_difference, swapped.problem) == (
+        pytest.approx(0.8),
+        "probabilities differ by up to 0.8 (allowed: 1), and 2 of 2 images change their class",
+    )
+    tied = np.array([[0.500001, 0.499999]], np.float32)
+    assert task.compare(tied, tied[:, ::-1], tolerance=1e-5).problem == ""
+
+
+@pytest.mark.parametrize("head", HEADS.values(), ids=HEADS)
+def test_a_head_knows_its_loss_and_its_answers(head):
+    network = Architecture(input_shape=(9, 9, 1), blocks=(Conv(filters=3), head))
+    assert network.head is head
+    labels, targets, _, _ = EXAMPLES[head.task]
+    outputs = network.build()(RNG.random((len(targets), 9, 9, 1)).astype(np.float32))
+    plain, smoothed = (np.asarray(head.loss(targets, outputs, label_smoothing=amount)) for amount in (0.0, 0.2))
+    assert plain.shape == smoothed.shape == (len(targets),)
+    assert np.isfinite(plain).all()
+    assert (plain != smoothed).any()
+    answers = np.asarray(head.answers(outputs))
+    assert len(answers) == len(targets)
+    assert TASKS[head.task].check_answers(answers.shape[1:], labels) == ""
+
+
+def test_cross_entropy_by_hand():
+    outputs = np.array([[0.25, 0.75]], np.float32)
+    head = HEADS["flatten"]
+    assert float(head.loss(np.array([1]), outputs, label_smoothing=0.0)[0]) == pytest.approx(-np.log(0.75))
+    smoothed = -(0.9 * np.log(0.75) + 0.1 * np.log(0.25))
+    assert float(head.loss(np.array([1]), outputs, label_smoothing=0.2)[0]) == pytest.approx(smoothed)
