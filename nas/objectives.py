@@ -104,7 +104,6 @@ class Cost:
         name: in files and in Python. A counted cost is the property of this name of `nas.architecture.Count`.
         heading: in tables and charts.
         unit: what stands behind the number in a sentence.
-        help: of its limit, `budget.max_NAME`.
         measured: how it is measured before a network is trained; "" for a cost that is counted from the architecture.
         span: over which hypervolume is taken; None for a counted cost, whose extremes in a space are known.
     """
@@ -112,7 +111,6 @@ class Cost:
     name: str
     heading: str
     unit: str
-    help: str
     measured: str = ""
     span: tuple[float, float] | None = None
 
@@ -160,46 +158,28 @@ class Cost:
         return self.words(value) if self.measured else short_count(value)
 
 
+PARAMETERS = Cost(name="parameters", heading="parameters", unit="parameters")
+MACS = Cost(name="macs", heading="MACs", unit="MACs")
+ACTIVATION_BYTES = Cost(name="activation_bytes", heading="activation bytes", unit="activation bytes")
+LATENCY = Cost(
+    name="latency_ms",
+    heading="latency (ms)",
+    unit="ms",
+    measured="latency measured on this machine's CPU, one image at a time",
+    # Fixed, because a latency is unknown until it is measured.
+    span=(0.001, 1_000.0),
+)
+
 COSTS: Registry[Cost] = Registry("cost")
 """Every cost by its name in experiment files."""
+
+for _each in (PARAMETERS, MACS, ACTIVATION_BYTES, LATENCY):
+    COSTS.add(_each.name, _each)
 
 
 def _cost_named(name: str) -> Cost:
     return COSTS[name]
 
-
-def _cost(cost: Cost) -> Cost:
-    return COSTS.add(cost.name, cost)
-
-
-PARAMETERS = _cost(
-    Cost(
-        name="parameters",
-        heading="parameters",
-        unit="parameters",
-        help="all weights, trainable and not, as `count_params()` counts them",
-    )
-)
-MACS = _cost(Cost(name="macs", heading="MACs", unit="MACs", help="multiply-adds of one example"))
-ACTIVATION_BYTES = _cost(
-    Cost(
-        name="activation_bytes",
-        heading="activation bytes",
-        unit="activation bytes",
-        help="peak memory of one example's float32 feature maps",
-    )
-)
-LATENCY = _cost(
-    Cost(
-        name="latency_ms",
-        heading="latency (ms)",
-        unit="ms",
-        help="milliseconds that the exported network may take for one image on this machine's CPU",
-        measured="latency measured on this machine's CPU, one image at a time",
-        # Fixed, because a latency is unknown until it is measured.
-        span=(0.001, 1_000.0),
-    )
-)
 
 DEFAULT_COSTS = (PARAMETERS,)
 """What a search keeps low if nothing else is said."""

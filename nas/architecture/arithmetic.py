@@ -49,15 +49,6 @@ def slide(size: int, window: int, stride: int, padding: Padding) -> int:
     return -(-size // stride) if padding == "same" else positions(size, window, stride)
 
 
-def conv_weights(kernel: tuple[int, int], channels: int, filters: int, groups: int = 1) -> int:
-    """Weights of a convolution without its biases.
-
-    >>> conv_weights((3, 3), 128, 64)
-    73728
-    """
-    return kernel[0] * kernel[1] * (channels // groups) * filters
-
-
 def elements(shape: Shape) -> int:
     """Numbers in one example's tensor."""
     product = 1

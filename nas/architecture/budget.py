@@ -55,7 +55,9 @@ class Budget:
         known = {cost.limit: cost for cost in COSTS.values()}
         for key in limits:
             if key not in known:
-                raise LimitError(key, f"is no limit{did_you_mean(key, known)}; use one of {', '.join(self.limit_names())}")
+                raise LimitError(
+                    key, f"is no limit{did_you_mean(key, known)}; use one of {', '.join(self.limit_names())}"
+                )
         self.min_parameters = None if min_parameters is None else int(_number(_LOWER, min_parameters, 0, whole=True))
         self._limits: dict[Cost, float] = {}
         for key, cost in known.items():

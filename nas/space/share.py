@@ -99,17 +99,6 @@ def uniform(decisions: Decisions) -> Weights:
     return lambda state: [paths.get(step.to, 1) / paths[state] for step in decisions.steps(state)]
 
 
-def random_walk(decisions: Decisions) -> Weights:
-    """As sampling without a budget would walk: a group, then a step of it, each with equal chance."""
-
-    def weights(state: State) -> list[float]:
-        groups = decisions.groups(state)
-        sizes = {group[0].step.group: len(group) for group in groups}
-        return [1 / len(groups) / sizes[step.group] for step in decisions.steps(state)]
-
-    return weights
-
-
 def _inside(decisions: Decisions, line: _Line, width: int, memory: float | None, weights: Weights) -> float:
     """Probability that a path's excess is from `line.low` to `line.high`."""
     import numpy as np

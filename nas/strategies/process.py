@@ -1,9 +1,9 @@
 """A Gaussian process over architectures: categorical decisions, some of which depend on others.
 
-Two architectures are as different as their decisions: a gene with two different values adds its weight to their
+Two architectures are as far apart as their decisions: a gene with two different values adds its weight to their
 distance, a gene that neither has adds nothing, and one that only one of them has adds half, as if the other stood in
-the middle of its values. That is a squared Euclidean distance, so that the kernel is positive definite whatever the
-weights (compare Hutter and Osborne, 2013: A kernel for hierarchical parameter spaces). The covariance is
+the middle of its values. That is a squared Euclidean distance, so the kernel is positive definite for any weights
+(compare Hutter and Osborne, 2013: A kernel for hierarchical parameter spaces). The covariance is
 `product * exp(-distance)`, which lets decisions interact, plus `linear` times the number of equal decisions, which lets
 them add up. Weights, scales and noise are those of the highest posterior density.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Matrix = np.ndarray[Any, np.dtype[np.float64]]
 
 SPREAD = 0.7
-"""Standard deviation, in the prior, of the logarithm of a gene's weight around what all genes share."""
+"""Standard deviation, in the prior, of the logarithm of a gene's weight around the weight that all genes share."""
 
 STEPS = 40
 """Of the optimizer, at most."""
@@ -47,11 +47,11 @@ class Process:
     """Conditioned on observations.
 
     Args:
-        features: of the observed architectures: a row of zeros and ones each, a column a gene and value.
+        features: one row of zeros and ones per observed architecture, one column per gene and value.
         targets: what was observed.
         gene_of: the gene of each column.
         settings: of the kernel.
-        variances: of each target, beside the noise that all have.
+        variances: of each target, in addition to the noise that all have.
     """
 
     def __init__(
@@ -79,12 +79,12 @@ class Process:
 
     @property
     def believed(self) -> Vector:
-        """The means at the observations themselves: what is left of each when its noise is taken away."""
+        """The means at the observations themselves: each target without its noise."""
         result: Vector = self.targets - self.noise * self.solved
         return result
 
     def predict(self, features: Matrix) -> tuple[Vector, Vector]:
-        """Mean and standard deviation of what is true, noise left out."""
+        """Mean and standard deviation, noise left out."""
         import numpy as np
         from scipy.linalg import solve_triangular
 
@@ -100,7 +100,7 @@ class Process:
         return result
 
     def imagining(self, features: Matrix) -> Process:
-        """As if what is expected of these had been observed."""
+        """As if these had been observed as expected."""
         import numpy as np
 
         targets = np.concatenate([self.targets, self.means(features)])
@@ -131,7 +131,7 @@ def fit(
         targets: with mean 0 and standard deviation 1.
         gene_of: as in `Process`.
         variances: as in `Process`.
-        start: where to begin; with equal weights if left out.
+        start: where to begin; at the prior's center if left out.
     """
     import numpy as np
     from scipy.optimize import minimize
@@ -147,11 +147,11 @@ def fit(
 
 @final
 class NegativeLogDensity:
-    """What is minimized: of a point it gives the value and the gradient.
+    """What is minimized: the value and the gradient at a point.
 
-    A point is, all as logarithms, how much each gene's weight departs from what they share, what they share, the scales
-    of the kernel's two parts, the noise. The likelihood is the marginal one. The prior holds the weights together, so
-    that few observations fix what they share and many tell them apart.
+    A point holds, all as logarithms: how much each gene's weight departs from the shared weight, the shared weight, the
+    scales of the kernel's two parts, the noise. The likelihood is the marginal one. The prior holds the weights
+    together, so that few observations fix the shared weight and many tell them apart.
     """
 
     def __init__(self, features: Matrix, targets: Vector, gene_of: Sequence[int], variances: Vector) -> None:
@@ -164,8 +164,8 @@ class NegativeLogDensity:
         self.member[np.arange(len(self.gene_of)), self.gene_of] = 1.0
         self.equal = features @ features.T
         active = max(float(features.sum(axis=1).mean()), 1.0)
-        # Neighbors are alike, architectures without anything in common are not. If that were left open, what is luck
-        # could not be told from a landscape in which every decision matters only together with all others.
+        # Neighbors are alike, architectures without anything in common are not. Without that prior, luck could not be
+        # told from a landscape in which every decision matters only together with all others.
         self.center = np.concatenate([np.zeros(self.genes), np.log([2.0 / active, 1.0, 0.3 / active, 0.1])])
         self.width = np.concatenate([np.full(self.genes, SPREAD), [0.5, 1.0, 1.5, 2.0]])
 
@@ -200,7 +200,7 @@ class NegativeLogDensity:
         value = 0.5 * residuals @ solved + np.log(np.diag(factor)).sum()
         inner = 0.5 * (inverse - np.outer(solved, solved))
         against = inner * product
-        # A weight's derivative: minus the gene's share of all distances, each weighed by what it explains.
+        # A weight's derivative: minus the gene's share of all distances, each weighted by what it explains.
         by_column = features.T @ against.sum(axis=1) - ((against @ features) * features).sum(axis=0)
         by_gene = -weights * (by_column @ self.member)
         scales = [by_gene.sum(), against.sum(), (inner * linear).sum(), noise * np.trace(inner)]

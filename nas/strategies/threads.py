@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 def one_thread() -> AbstractContextManager[Any]:
     """While it is open, BLAS uses one thread.
 
-    Our matrices are small: threads that wait for each other cost more than they bring, many times more on a machine
-    that trains networks beside. And sums are taken in the same order on every machine.
+    Our matrices are small: threads that wait for each other cost more than they save, many times more on a machine that
+    also trains networks. And sums are taken in the same order on every machine.
     """
     controller = _controller()
     limit: AbstractContextManager[Any] = controller.limit(limits=1, user_api="blas")
@@ -22,7 +22,7 @@ def one_thread() -> AbstractContextManager[Any]:
 
 @cache
 def _controller() -> Any:
-    # Both bring a BLAS of their own, which must be loaded to be found.
+    # Each has a BLAS of its own, which must be loaded to be found.
     import numpy  # noqa: F401
     import scipy.linalg  # noqa: F401
     from threadpoolctl import ThreadpoolController

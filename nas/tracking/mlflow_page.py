@@ -1,7 +1,7 @@
 """MLflow's run page: how it reads saved views, by version, and at which address. Pure: nothing is sent.
 
-MLflow documents none of this; the tests drive a browser through the installed version's page. A version that is not known to
-work gets the plain page of runs with a filter in its address.
+MLflow documents none of this; the tests drive a browser through the installed version's page. A version that is
+not known to work gets the plain page of runs with a filter in its address.
 """
 
 from __future__ import annotations

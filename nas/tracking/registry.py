@@ -21,6 +21,7 @@ from nas.tracking.tracker import one_line
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
+    from mlflow.models import ModelSignature
 
     from nas.architecture import Architecture
     from nas.results.trial import TrialRecord
@@ -127,7 +128,7 @@ def _register(
     logged = client.create_logged_model(experiment_id, "model", source_run_id=run_id, tags=tags)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "model"
-        _save(record.architecture, model, path, labels, example, run_id, logged.model_id)
+        _save(*_served(record.architecture, model, example), path, labels, example, run_id, logged.model_id)
         client.log_model_artifacts(logged.model_id, str(path))
     client.finalize_logged_model(logged.model_id, "READY")
     if not client.search_registered_models(f"name = '{name.replace(chr(39), chr(39) * 2)}'", max_results=1):
@@ -147,17 +148,9 @@ def _register(
     return int(version)
 
 
-def _save(
-    architecture: Architecture,
-    model: Any,
-    path: Path,
-    labels: Sequence[str],
-    example: npt.NDArray[np.uint8],
-    run_id: str,
-    model_id: str,
-) -> None:
+def _served(architecture: Architecture, model: Any, example: npt.NDArray[np.uint8]) -> tuple[Any, ModelSignature]:
+    """A `keras.Model` from uint8 images to answers, and what MLflow says of its input and output."""
     import keras
-    import mlflow
     from mlflow.models import ModelSignature
     from mlflow.types import Schema, TensorSpec
 
@@ -169,6 +162,20 @@ def _save(
         inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, *example.shape[1:]))]),
         outputs=Schema([TensorSpec(np.dtype(np.float32), (-1, *served.output_shape[1:]))]),
     )
+    return served, signature
+
+
+def _save(
+    served: Any,
+    signature: ModelSignature,
+    path: Path,
+    labels: Sequence[str],
+    example: npt.NDArray[np.uint8],
+    run_id: str,
+    model_id: str,
+) -> None:
+    import mlflow
+
     path.mkdir()
     mlflow.keras.save_model(
         served,

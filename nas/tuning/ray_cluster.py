@@ -51,7 +51,7 @@ def connected(address: str | None, cores: int) -> Iterator[None]:
         cores: for trials, if a cluster is started.
 
     Raises:
-        NasError: Ray is not there, the cluster cannot be joined, or it is open to everybody.
+        NasError: Ray is not there, the cluster cannot be joined, or it asks for no token.
     """
     require_ray()
     for name, value in _ENVIRONMENT.items():
@@ -161,9 +161,9 @@ def _text(resources: Resources) -> str:
 
 
 def _check(address: str) -> None:
-    """Raises a NasError at once if nobody is there, where Ray tries for minutes, or if the cluster asks for no token.
+    """Raises a NasError at once if there is no cluster, where Ray tries for minutes, or if it asks for no token.
 
-    The latter is seen by asking as a stranger, in a process of its own, as Ray takes its settings once.
+    The latter is seen by asking without a token, in another process, because Ray reads its settings only once.
     """
     host, _, port = address.rpartition(":")
     try:

@@ -119,7 +119,7 @@ def written(**changes):
         (written(blocks=[{"filters": 4}]), r"^block 1: there is no block kind None; use one of .*conv, "),
         (
             written(blocks=[{"kind": "residul", "filters": 4}]),
-            r"^block 1: there is no block kind 'residul' \(did you mean 'residual'\?\); use one of .*bottleneck, conv, ",
+            r"^block 1: there is no block kind 'residul' \(did you mean 'residual'\?\); use one of .*conv, ",
         ),
         (
             written(blocks=[{"kind": "conv", "filters": 4, "kernal": 3}]),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas.architecture.arithmetic import conv_weights, elements, padded, positions, same_padding, slide
+from nas.architecture.arithmetic import elements, padded, positions, same_padding, slide
 
 SIZES, WINDOWS, STRIDES = st.integers(1, 80), st.integers(1, 12), st.integers(1, 9)
 
@@ -61,20 +61,6 @@ def test_padded_chooses_by_the_padding():
     assert padded(7, 3, 2, "valid") == (0, 0)
     assert padded(7, 3, 2, "same") == (1, 1)
     assert padded(8, 3, 2, "same") == (0, 1)
-
-
-@pytest.mark.parametrize(
-    ("kernel", "channels", "filters", "groups", "weights"),
-    [
-        ((3, 3), 128, 64, 1, 73_728),
-        ((5, 5), 3, 4, 1, 300),
-        ((5, 5), 4, 10, 1, 1_000),
-        ((3, 3), 128, 128, 32, 4_608),
-        ((1, 7), 4, 2, 1, 56),
-    ],
-)
-def test_weights_by_hand(kernel, channels, filters, groups, weights):
-    assert conv_weights(kernel, channels, filters, groups) == weights
 
 
 def test_elements_by_hand():

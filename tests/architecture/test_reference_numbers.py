@@ -3,7 +3,7 @@
 import pytest
 
 from nas.architecture import Architecture
-from nas.architecture.arithmetic import conv_weights, positions, slide
+from nas.architecture.arithmetic import positions, slide
 from nas.architecture.blocks import Conv, FlattenHead, Inception, Pad, Pool
 from nas.architecture.explain import explain
 from nas.architecture.summary import rows
@@ -74,8 +74,7 @@ class TestOutputSizes:
 
 class TestWeights:
     def test_convolutions_without_bias(self):
-        assert conv_weights((3, 3), 128, 64) == 3 * 3 * 128 * 64 == 73_728
-        assert weights(bare(filters=64, kernel=3), (8, 8, 128)) == 73_728
+        assert weights(bare(filters=64, kernel=3), (8, 8, 128)) == 3 * 3 * 128 * 64 == 73_728
         assert weights(bare(filters=4, kernel=5), (8, 8, 3)) == 5 * 5 * 3 * 4 == 300
         assert weights(bare(filters=10, kernel=5), (8, 8, 4)) == 5 * 5 * 4 * 10 == 1_000
 

@@ -349,7 +349,7 @@ def test_doctor_says_what_would_be_used(run, tmp_path):
         (["search", "digits", "--baseline", "randm"], "Error: there is no strategy 'randm' (did you mean 'random'?)"),
         (
             ["search", "digits", "--name", "n" * 95, "--baseline", "random"],
-            "-random', which does not work (String should have at most 100 characters); give a shorter --name",
+            "-random', and that name is not valid (String should have at most 100 characters); give a shorter --name",
         ),
         (["search", "digits", "--device", "tpu", "--workers", "0"], "Error: workers: device 'tpu' trains in worker "),
         (
@@ -362,7 +362,7 @@ def test_doctor_says_what_would_be_used(run, tmp_path):
             "Error: augmentation shift and cutout must be smaller than the images' side of 8 pixels",
         ),
         (["search", "digits", "--set", "epochs"], "Error: --set takes KEY=VALUE such as training.batch_size=32"),
-        (["search", "digits", "--set", "traning.epochs=3"], "unknown key; did you mean 'training'?"),
+        (["search", "digits", "--set", "traning.epochs=3"], "unknown key (did you mean 'training'?)"),
         (["search", "digits", "--dataset", "no/such/folder"], "Error: "),
         (["front", "nope"], "Error: there is no search 'nope' in "),
         (["show", "digits/99"], "Error: the search 'digits' has no trial 99; it has 3, from 0"),

@@ -52,7 +52,7 @@ def test_a_dominated_model_in_the_table(run, finished_search, mine):
     # 64*50 + 50 and 50*10 + 10
     assert parameters == 3_760
     line = next(line.split() for line in out.splitlines() if line.split()[:1] == ["yours"])
-    accuracy = (validation(finished_search).labels == 3).mean()
+    accuracy = (validation(finished_search).targets == 3).mean()
     assert line[1:3] == ["3,760", f"{accuracy:.2%}"]
     assert " ".join(line[3:5]) == "mine.keras (yours):"
     assert code == 0

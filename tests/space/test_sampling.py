@@ -7,7 +7,7 @@ import pytest
 
 from nas.architecture import Budget, BudgetError
 from nas.space import SearchSpace, parse_definition
-from nas.space.share import random_walk, share
+from nas.space.share import share
 from tests.space.conftest import SHAPES, made
 
 RARE = Budget(max_parameters=1_000)
@@ -142,7 +142,14 @@ def test_a_plain_walk_is_heaped_at_the_top():
     """What the spread is for: without it nine of ten samples would be in the upper half of the sizes."""
     space = made("inception", (28, 28, 1))
     upper = Budget(min_parameters=10_000)
-    assert share(space.decisions, upper, random_walk(space.decisions)).value > 0.5
+
+    def walk(state):
+        """A group, then a step of it, each with equal chance."""
+        groups = space.decisions.groups(state)
+        sizes = {group[0].step.group: len(group) for group in groups}
+        return [1 / len(groups) / sizes[step.group] for step in space.decisions.steps(state)]
+
+    assert share(space.decisions, upper, walk).value > 0.5
     rng = random.Random(0)
     assert sum(space.sample(rng).count.parameters >= 10_000 for _ in range(200)) < 120
 

@@ -27,7 +27,7 @@ from nas.tracking import Store, search_id, store, sync
 from nas.tracking.projection import Projection
 from nas.tracking.writer import RunWriter
 from nas.tuning import Plan, Search, run
-from nas.tuning.execution import Epoch, Outcome
+from nas.tuning.execution import Epoch, Failed
 from tests.tracking.examples import read_runs, trial
 from tests.tuning.test_chaos import EPOCHS, StandIn, killed_after
 
@@ -45,13 +45,13 @@ class Tracked(StandIn):
     """
 
     def next_outcome(self, timeout_seconds, on_epoch):
-        task = self.task
-        if task is not None and not task.test:
-            on_epoch(Epoch(number=task.number, epoch=1, metrics={}))
+        job = self.job
+        if job is not None and not job.test:
+            on_epoch(Epoch(number=job.number, epoch=1, metrics={}))
             time.sleep(0.04)
-            if task.number % 5 == 3:
-                self.task = None
-                return Outcome(slot=0, number=task.number, reason="it was bound to fail")
+            if job.number % 5 == 3:
+                self.job = None
+                return Failed(slot=0, number=job.number, reason="it was bound to fail")
         return super().next_outcome(timeout_seconds, on_epoch)
 
 

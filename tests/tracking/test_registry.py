@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from nas.errors import NasError
 from nas.tracking import sync
+from nas.tracking.registry import _served
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +37,16 @@ def test_the_registered_model_predicts_what_the_trained_one_does(finished_search
     assert loaded.metadata.metadata["labels"] == [str(digit) for digit in range(10)]
     assert str(loaded.metadata.signature.inputs.inputs[0].type) == "uint8"
     assert loaded.metadata.signature.outputs.inputs[0].shape == (-1, 10)
+
+
+def test_the_signature_has_the_shape_of_the_answers_whatever_the_classes_are():
+    import keras
+
+    image = keras.Input((8, 8, 1))
+    model = keras.Model(image, keras.layers.Conv2D(3, 1, strides=2)(image))
+    halved = SimpleNamespace(head=SimpleNamespace(answers=lambda outputs: outputs[:, :2]))
+    _, signature = _served(halved, model, np.zeros((1, 8, 8, 1), np.uint8))
+    assert signature.outputs.inputs[0].shape == (-1, 2, 4, 3)
 
 
 @pytest.mark.slow

@@ -201,7 +201,7 @@ def test_real_training_survives_the_kill_of_its_worker_and_of_its_parent(tmp_pat
     os.killpg(process.pid, signal.SIGKILL)
     _, told = process.communicate()
     assert re.search(r"trial \d is tried again: the worker process died", told)
-    ended = [trial for trial in Search("digits", tmp_path).trials if trial.completed]
+    ended = tuple(trial for trial in Search("digits", tmp_path).trials if trial.completed)
     assert ended
     done = nas.search(
         "digits",

@@ -101,12 +101,12 @@ def test_facts_without_a_task_are_those_of_a_classification(finished_search, tmp
     path.write_text(json.dumps(facts))
     search = Search("digits", tmp_path)
     assert search.task is DEFAULT_TASK
-    assert search.facts == finished_search.facts
+    assert search.facts.task == finished_search.facts.task
 
 
 def test_the_most_parameters_may_be_text(finished_search, tmp_path):
     assert finished_search.best("3k") == finished_search.best(3_000)
-    with pytest.raises(SearchError, match=r"^max_parameters: a whole number such as 20000, .*; received 'few'$"):
+    with pytest.raises(SearchError, match=r"^max_parameters: must be a whole number such as .*; received 'few'$"):
         finished_search.export(tmp_path / "model", max_parameters="few")
 
 
@@ -249,8 +249,10 @@ def test_a_search_whose_space_is_used_up_is_not_finished_while_a_trial_is_open(f
     more = search.experiment.model_copy(update={"trials": 9})
     assert not search.is_done(more)
     folder.journal.exhaust()
+    search.refresh()
     assert search.is_done(more)
     folder.journal.resume(2)
+    search.refresh()
     assert not search.is_done(more)
 
 

@@ -7,10 +7,9 @@ from typing import final
 
 from nas.architecture.blocks.base import register
 from nas.architecture.blocks.classifier import ClassificationHead, classify
-from nas.architecture.composed_layers import AdaptivePool2D
 from nas.architecture.fields import ActivationName, AutoRate, DenseUnits, Levels, PoolName, Rate
 from nas.architecture.graph import Graph, Tensor
-from nas.architecture.layers import Concatenate, Flatten, GlobalPool2D, Layer
+from nas.architecture.layers import AdaptivePool2D, Concatenate, Flatten, GlobalPool2D, Layer
 
 
 @final
