@@ -36,7 +36,7 @@ _IN_WORDS = {
     "string_pattern_mismatch": "a name is letters, digits, '.', '_' and '-', and begins with a letter or a digit",
     "tuple_type": "must be a list",
     "model_type": "must be a mapping of keys to values",
-    "is_instance_of": "must be a mapping of keys to values",
+    "dataclass_type": "must be a mapping of keys to values",
     "string_type": "must be text",
     "string_too_short": "must not be empty",
     "string_too_long": "must have at most {max_length} characters",

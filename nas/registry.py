@@ -9,7 +9,7 @@ from typing import Generic, TypeVar, final
 from nas.errors import NasError
 
 Item = TypeVar("Item")
-Registered = TypeVar("Registered")
+Class = TypeVar("Class", bound=type)
 
 
 @final
@@ -19,10 +19,11 @@ class Registry(Mapping[str, Item], Generic[Item]):
     Args:
         what: one of them, as messages call it, such as "strategy".
         error: what `find` raises.
+        attribute: of a class that `register` adds: its name.
     """
 
-    def __init__(self, what: str, error: type[NasError] = NasError) -> None:
-        self.what, self._error = what, error
+    def __init__(self, what: str, error: type[NasError] = NasError, *, attribute: str = "name") -> None:
+        self.what, self._error, self._attribute = what, error, attribute
         self._items: dict[str, Item] = {}
 
     def add(self, name: str, item: Item) -> Item:
@@ -36,12 +37,13 @@ class Registry(Mapping[str, Item], Generic[Item]):
         self._items[name] = item
         return item
 
-    def register(self, name: str) -> Callable[[Registered], Registered]:
-        """Class decorator: `add` under a name."""
+    def register(self, name: str) -> Callable[[Class], Class]:
+        """Class decorator: `add` under a name, which the class has as its `attribute`."""
 
-        def decorate(item: Registered) -> Registered:
-            self.add(name, item)  # type: ignore[arg-type]  # a class decorator keeps the class' own type
-            return item
+        def decorate(cls: Class) -> Class:
+            setattr(cls, self._attribute, name)
+            self.add(name, cls)  # type: ignore[arg-type]  # the decorator keeps the type of the class itself
+            return cls
 
         return decorate
 

@@ -35,7 +35,7 @@ ALLOWED = {
     "registry": {"errors"},
     "objectives": {"errors", "quantity", "registry"},
     "files": {"errors", "registry"},
-    "tasks": {"errors", "objectives", "registry"},
+    "tasks": CORE,
     "architecture": {"errors", "objectives", "quantity", "registry"},
     "results": CORE,
     "space": CORE | {"files"},

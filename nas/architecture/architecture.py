@@ -13,6 +13,7 @@ from nas.architecture.arithmetic import Shape
 from nas.architecture.blocks import BLOCKS, Block, BlockError, Head, Pool, block_from_dict
 from nas.architecture.count import Count, total
 from nas.architecture.graph import Node, Trace, chain
+from nas.architecture.keras_types import KerasModel
 from nas.architecture.layers import DoesNotFitError
 from nas.errors import NasError
 
@@ -202,7 +203,7 @@ class Architecture:
 
         return render(self)
 
-    def build(self, *, batch_norm_momentum: float = 0.9) -> Any:
+    def build(self, *, batch_norm_momentum: float = 0.9) -> KerasModel:
         """The network as a `keras.Model`.
 
         Its input is float32 images of `input_shape` with values in [0, 1], its output what its head makes.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, final
 
 from nas.architecture.count import Count
@@ -36,6 +37,7 @@ class LimitError(BudgetError):
 
 
 @final
+@dataclass(frozen=True, init=False, repr=False)
 class Budget:
     """Inclusive limits. Each cost of `nas.objectives.COSTS` may have one, `max_NAME`; parameters a lower one, too.
 
@@ -49,24 +51,24 @@ class Budget:
         BudgetError: an unknown limit, no number, or a lower limit above the upper one.
     """
 
-    __slots__ = ("_hash", "_limits", "min_parameters")
+    min_parameters: int | None
+    limits: tuple[tuple[Cost, float], ...]
 
     def __init__(self, *, min_parameters: int | str | None = None, **limits: float | str | None) -> None:
         known = {cost.limit: cost for cost in COSTS.values()}
-        for key in limits:
-            if key not in known:
-                raise LimitError(
-                    key, f"is no limit{did_you_mean(key, known)}; use one of {', '.join(self.limit_names())}"
-                )
-        self.min_parameters = None if min_parameters is None else int(_number(_LOWER, min_parameters, 0, whole=True))
-        self._limits: dict[Cost, float] = {}
-        for key, cost in known.items():
-            if (value := limits.get(key)) is not None:
-                self._limits[cost] = _number(key, value, 1 if cost.is_counted else 0, whole=cost.is_counted)
-        low, high = self.min_parameters, self.max_parameters
-        if low is not None and high is not None and low > high:
-            raise LimitError("min_parameters", f"must not exceed max_parameters; received {low:,} > {high:,}")
-        self._hash = hash((self.min_parameters, *self._limits.items()))
+        for key in limits.keys() - known.keys():
+            use = ", ".join(self.limit_names())
+            raise LimitError(key, f"is no limit{did_you_mean(key, known)}; use one of {use}")
+        found = tuple(
+            (cost, _number(key, value, 1 if cost.is_counted else 0, whole=cost.is_counted))
+            for key, cost in known.items()
+            if (value := limits.get(key)) is not None
+        )
+        low = None if min_parameters is None else int(_number(_LOWER, min_parameters, 0, whole=True))
+        object.__setattr__(self, "min_parameters", low)
+        object.__setattr__(self, "limits", found)
+        if low is not None and (high := self.max_parameters) is not None and low > high:
+            raise LimitError(_LOWER, f"must not exceed max_parameters; received {low:,} > {high:,}")
 
     @classmethod
     def limit_names(cls) -> tuple[str, ...]:
@@ -76,36 +78,36 @@ class Budget:
 
     def most(self, cost: Cost) -> float | None:
         """The upper limit of a cost; None for no limit."""
-        return self._limits.get(cost)
+        return next((most for limited, most in self.limits if limited is cost), None)
 
     @property
     def max_parameters(self) -> int | None:
         """The upper limit of parameters; None for no limit."""
-        most = self._limits.get(PARAMETERS)
+        most = self.most(PARAMETERS)
         return None if most is None else int(most)
 
     @property
     def measured(self) -> Mapping[Cost, float]:
         """The limits that only a measurement shows."""
-        return {cost: most for cost, most in self._limits.items() if cost.measured}
+        return {cost: most for cost, most in self.limits if cost.measured}
 
     @property
     def counted(self) -> Mapping[Cost, float]:
         """The limits that are checked before a network is built."""
-        return {cost: most for cost, most in self._limits.items() if cost.is_counted}
+        return {cost: most for cost, most in self.limits if cost.is_counted}
 
     def admits(self, count: Count) -> bool:
         """Whether a network of these counts is inside all limits on counts."""
         if self.min_parameters is not None and count.parameters < self.min_parameters:
             return False
-        return all(cost.of(count) <= most for cost, most in self._limits.items() if not cost.measured)
+        return all(cost.measured or cost.of(count) <= most for cost, most in self.limits)
 
     def excess(self, count: Count) -> str:
         """By how much a network misses, such as `1,204 parameters over 20,000`; "" if it does not."""
         misses = [
             f"{cost.words(cost.of(count) - most)} over {cost.text(most)}"
-            for cost, most in self._limits.items()
-            if cost.is_counted and cost.of(count) > most
+            for cost, most in self.counted.items()
+            if cost.of(count) > most
         ]
         if self.min_parameters is not None and count.parameters < self.min_parameters:
             misses.append(f"{self.min_parameters - count.parameters:,} parameters under {self.min_parameters:,}")
@@ -113,28 +115,20 @@ class Budget:
 
     def to_dict(self) -> dict[str, Any]:
         """Every limit by its key, as files have it."""
-        written = {cost.limit: self._limits.get(cost) for cost in COSTS.values()}
-        return {key: self.min_parameters if key == _LOWER else written[key] for key in self.limit_names()}
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Budget):
-            return NotImplemented
-        return (self.min_parameters, self._limits) == (other.min_parameters, other._limits)
-
-    def __hash__(self) -> int:
-        return self._hash
+        given = {cost.limit: most for cost, most in self.limits} | {_LOWER: self.min_parameters}
+        return {key: given.get(key) for key in self.limit_names()}
 
     def __str__(self) -> str:
-        least = [] if self.min_parameters is None else [f"at least {self.min_parameters:,} parameters"]
+        least = [] if self.min_parameters is None else [f"at least {PARAMETERS.words(self.min_parameters)}"]
         most = [
             f"at most {most:g} {cost.unit}" if cost.measured else f"at most {cost.words(most)}"
-            for cost, most in self._limits.items()
+            for cost, most in self.limits
         ]
         return ", ".join([*least, *most]) or "no limit"
 
     def __repr__(self) -> str:
-        given = {key: value for key, value in self.to_dict().items() if value is not None}
-        return f"Budget({', '.join(f'{key}={value!r}' for key, value in given.items())})"
+        given = ", ".join(f"{key}={value!r}" for key, value in self.to_dict().items() if value is not None)
+        return f"Budget({given})"
 
 
 def _number(key: str, value: object, least: float, *, whole: bool) -> float:

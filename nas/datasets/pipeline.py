@@ -6,9 +6,9 @@ import weakref
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from nas.architecture.keras_types import Tensor
 from nas.datasets.spec import DatasetError
 from nas.tasks import Movement
-from nas.tasks.base import Tensor
 
 if TYPE_CHECKING:
     from nas.config import AugmentationConfig

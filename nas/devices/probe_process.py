@@ -23,7 +23,7 @@ def ask(
     *,
     name: str,
     time_limit_seconds: float,
-    place: VisibleDevices | None = None,
+    visible: VisibleDevices | None = None,
     command: Sequence[str] = PROBE,
 ) -> tuple[dict[str, Any], str]:
     """What a probe printed, and why it printed nothing.
@@ -32,10 +32,10 @@ def ask(
         what: key of `nas.devices.probe.PROBES`.
         name: of the runtime, for the reason.
         time_limit_seconds: after which the process is ended.
-        place: whose environment the process has.
+        visible: whose environment the process has.
         command: that starts it.
     """
-    environment = os.environ | (place.environment() if place else {"KERAS_BACKEND": "tensorflow"})
+    environment = os.environ | (visible.environment() if visible else {"KERAS_BACKEND": "tensorflow"})
     try:
         done = subprocess.run(
             [*command, what],
@@ -66,9 +66,9 @@ def ask_tpu(
     """The TPU of this machine as a runtime sees it: `devices` and `chips`; or {} and why it sees none."""
     if runtime == "jax" and not has_tpu_library():
         return {}, "JAX for TPUs is not installed; pip install 'keras-nas[tpu]'"
-    place = VisibleDevices(kind="tpu", runtime=runtime)
+    visible = VisibleDevices(kind="tpu", runtime=runtime)
     name = "JAX" if runtime == "jax" else "TensorFlow"
-    return ask(f"tpu-{runtime}", name=name, time_limit_seconds=time_limit_seconds, place=place, command=command)
+    return ask(f"tpu-{runtime}", name=name, time_limit_seconds=time_limit_seconds, visible=visible, command=command)
 
 
 def has_tpu_library() -> bool:

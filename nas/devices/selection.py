@@ -115,30 +115,30 @@ def select_devices(wanted: str = "auto", *, most: int | None = None, memory_byte
     return over("gpu", tuple(f"GPU:{index}" for index in range(len(gpus))))
 
 
-def open_devices(place: VisibleDevices) -> Devices:
-    """The devices of a process that was started with the environment of `place`.
+def open_devices(visible: VisibleDevices) -> Devices:
+    """The devices of a process that was started with the environment of `visible`.
 
     Raises:
         NasError: they are not there.
     """
-    import_tensorflow(place.runtime)
-    if place.runtime == "jax":
-        return _open_jax(place)
-    if place.kind == "tpu":
+    import_tensorflow(visible.runtime)
+    if visible.runtime == "jax":
+        return _open_jax(visible)
+    if visible.kind == "tpu":
         return _open_tpu_strategy()
-    return select_devices(place.kind, memory_bytes=place.memory_bytes)
+    return select_devices(visible.kind, memory_bytes=visible.memory_bytes)
 
 
-def _open_jax(place: VisibleDevices) -> Devices:
+def _open_jax(visible: VisibleDevices) -> Devices:
     import keras
 
     try:
         names = tuple(keras.distribution.list_devices())
     except RuntimeError as error:
-        raise NasError(f"JAX finds no {place.kind.upper()}: {error}") from None
+        raise NasError(f"JAX finds no {visible.kind.upper()}: {error}") from None
     several = len(names) > 1
     strategy = keras.distribution.DataParallel(devices=list(names), auto_shard_dataset=False) if several else None
-    return Devices(kind=place.kind, names=names, strategy=strategy, runtime="jax")
+    return Devices(kind=visible.kind, names=names, strategy=strategy, runtime="jax")
 
 
 def _open_tpu_strategy() -> Devices:

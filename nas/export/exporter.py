@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nas import __version__
+from nas.architecture.keras_types import KerasModel
 from nas.export.format import FORMATS, ExportError, ExportFormat
 from nas.reports.network_diagram import diagram
 from nas.tasks import TASKS, Task
@@ -168,7 +169,7 @@ def _check_destination(to: Path) -> None:
         )
 
 
-def _write(writer: ExportFormat, architecture: Architecture, model: Any, folder: Path) -> None:
+def _write(writer: ExportFormat, architecture: Architecture, model: KerasModel, folder: Path) -> None:
     import tensorflow as tf
 
     try:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from nas.architecture.keras_types import KerasModel
 from nas.errors import NasError
 from nas.registry import Registry
 
@@ -32,7 +33,7 @@ class ExportFormat(ABC):
     tolerance: ClassVar[float] = 1e-5
 
     @abstractmethod
-    def write(self, architecture: Architecture, model: Any, folder: Path) -> None:
+    def write(self, architecture: Architecture, model: KerasModel, folder: Path) -> None:
         """Writes the float32 `keras.Model` of an architecture into an existing, empty folder."""
 
     @abstractmethod

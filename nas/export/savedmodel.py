@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 import numpy.typing as npt
 
+from nas.architecture.keras_types import KerasModel, Tensor
 from nas.export.format import ExportFormat, register
 from nas.tasks import TASKS
-from nas.tasks.base import Tensor
 from nas.training.model import BATCH
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class SavedModel(ExportFormat):
 
     name = "savedmodel"
 
-    def write(self, architecture: Architecture, model: Any, folder: Path) -> None:
+    def write(self, architecture: Architecture, model: KerasModel, folder: Path) -> None:
         import keras
         import tensorflow as tf
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nas.architecture.graph import Node
+from nas.architecture.keras_types import KerasLayer, KerasModel
 from nas.devices.tensorflow_import import import_tensorflow
 from nas.inheritance.alignment import align
 from nas.inheritance.morphism import Morphism, Values
@@ -84,10 +85,10 @@ def inherit(parent: Architecture, parent_weights: Weights, child: Architecture, 
     )
 
 
-def _layers(architecture: Architecture, model: Any) -> list[tuple[Node, Any]]:
+def _layers(architecture: Architecture, model: KerasModel) -> list[tuple[Node, KerasLayer]]:
     layers = {layer.name: layer for layer in model.layers}
     return [(node, layers[f"{block}_{node.name}"]) for block, node in architecture.nodes()]
 
 
-def _values(layers: list[tuple[Node, Any]]) -> list[tuple[Node, Values]]:
+def _values(layers: list[tuple[Node, KerasLayer]]) -> list[tuple[Node, Values]]:
     return [(node, {variable.name: variable.numpy() for variable in layer.weights}) for node, layer in layers]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic
 
 from nas.architecture import Budget
 from nas.errors import NasError
@@ -52,18 +51,7 @@ class Strategy(ABC, Generic[AnyCandidate]):
 STRATEGIES: Registry[type[Strategy[Any]]] = Registry("strategy", StrategyError)
 """Every strategy by its name in experiment files."""
 
-AnyStrategy = TypeVar("AnyStrategy", bound=type[Strategy[Any]])
-
-
-def register(name: str) -> Callable[[AnyStrategy], AnyStrategy]:
-    """Class decorator: make a strategy known under its name in experiment files."""
-
-    def add(cls: AnyStrategy) -> AnyStrategy:
-        cls.name = name
-        STRATEGIES.add(name, cls)
-        return cls
-
-    return add
+register = STRATEGIES.register
 
 
 def make_strategy(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
+from nas.architecture.keras_types import KerasMetric, Tensor
 from nas.errors import NasError
 from nas.objectives import SCORES, Score
 from nas.registry import Registry
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     Array = npt.NDArray[Any]
-
-Tensor = Any
-"""Of Keras' backend, or a NumPy array: whatever `keras.ops` takes."""
 
 
 class TargetError(NasError):
@@ -119,7 +117,7 @@ class Task(ABC):
         """The score in [0, 1] of the evidence of a whole split."""
 
     @abstractmethod
-    def keras_metric(self, answers: Callable[[Tensor], Tensor]) -> Any:
+    def keras_metric(self, answers: Callable[[Tensor], Tensor]) -> KerasMetric:
         """The score as a `keras.metrics.Metric` of (targets, outputs), for training loops that are not ours.
 
         Args:

@@ -6,8 +6,9 @@ import html
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, final
 
+from nas.architecture.keras_types import KerasMetric, Tensor
 from nas.objectives import Score
-from nas.tasks.base import Agreement, Movement, TargetError, Task, Tensor, register
+from nas.tasks.base import Agreement, Movement, TargetError, Task, register
 from nas.tasks.tiles import tiles
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Classification(Task):
     def score_of(self, evidence: Array) -> float:
         return float(evidence.sum(dtype="float64")) / len(evidence)
 
-    def keras_metric(self, answers: Callable[[Tensor], Tensor]) -> Any:
+    def keras_metric(self, answers: Callable[[Tensor], Tensor]) -> KerasMetric:
         import keras
 
         return keras.metrics.MeanMetricWrapper(

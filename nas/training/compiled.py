@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nas.architecture.keras_types import KerasOptimizer, Tensor
 from nas.config import TrainingConfig
 from nas.devices.selection import Devices
 from nas.tasks import TASKS
-from nas.tasks.base import Tensor
+from nas.training.batch_size import training_batch_size, validation_batch_size
 from nas.training.checkpoint import State
 from nas.training.model import Weights
 from nas.training.network import Network
@@ -86,7 +87,7 @@ def train_compiled(
     head = architecture.head
     task = TASKS[head.task]
     check_augmentation(data.train.images.shape[1:], training.augmentation)
-    batch_size = min(training.batch_size, len(data.train))
+    batch_size = training_batch_size(len(data.train), training.batch_size)
     steps = len(data.train) // batch_size
     momentum = batch_norm_momentum(training.epochs * steps)
     decayed = training.optimizer != "adam" and training.weight_decay > 0
@@ -99,7 +100,9 @@ def train_compiled(
     # On a CPU, XLA compiles longer than it brings.
     other = functools.partial(chunk, xla=True) if devices.kind == "gpu" else None
     train_chunk = XlaChoice(chunk(xla=False), other, failure=tf.errors.OpError)
-    validate = _make_validation(network, head, data.validation, batch_size=4 * training.batch_size)
+    validate = _make_validation(
+        network, head, data.validation, batch_size=validation_batch_size(len(data.validation), training.batch_size)
+    )
     epochs = order(len(data.train), batch_size=batch_size, shuffle_seed=seed, drop_remainder=True).batch(steps)
     stream = iter(epochs.repeat())
     pace = Pace(_CHUNK_SECONDS)
@@ -149,7 +152,7 @@ class Pace:
         self.steps = max(1, min(int(steps * self._seconds / second), 8 * steps))
 
 
-def _make_optimizer(network: Network, training: TrainingConfig, *, steps: int) -> Any:
+def _make_optimizer(network: Network, training: TrainingConfig, *, steps: int) -> KerasOptimizer:
     import keras
 
     optimizer = make_optimizer(training, steps=steps)
@@ -161,7 +164,14 @@ def _make_optimizer(network: Network, training: TrainingConfig, *, steps: int) -
 
 
 def _make_train_chunk(
-    network: Network, head: Head, split: Split, training: TrainingConfig, optimizer: Any, *, batch_size: int, xla: bool
+    network: Network,
+    head: Head,
+    split: Split,
+    training: TrainingConfig,
+    optimizer: KerasOptimizer,
+    *,
+    batch_size: int,
+    xla: bool,
 ) -> Way:
     """A function that trains on batches: (positions `(n, batch)`, seeds `(n, 2)`) -> (summed loss, evidence).
 
@@ -214,9 +224,8 @@ def _make_validation(
     images, targets = on_device(split)
     task = TASKS[head.task]
     calls = -(-len(split) // batch_size)
-    size = -(-len(split) // calls)
     # Each batch has the same size; the last ones begin again at the front, with images that count for nothing.
-    positions = np.arange(calls * size).reshape(calls, size)
+    positions = np.arange(calls * batch_size).reshape(calls, batch_size)
     counts = (positions < len(split)).astype(np.float32)
     positions %= len(split)
 

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from nas.architecture.keras_types import KerasMetric, KerasModel, Tensor
 from nas.tasks import TASKS
-from nas.tasks.base import Tensor
 
 if TYPE_CHECKING:
     from nas.architecture.blocks import Head
 
 
-def make_evidence_metric(model: Any, head: Head, targets: npt.NDArray[Any], *, rows: int, replicas: int) -> Any:
+def make_evidence_metric(
+    model: KerasModel, head: Head, targets: npt.NDArray[Any], *, rows: int, replicas: int
+) -> KerasMetric:
     """A `keras.metrics.Metric` that keeps the evidence of each batch; `seen()` is that of the whole split.
 
     The score is computed from it once, outside of the graph. What the metric reports to Keras is always 0.
@@ -72,4 +74,6 @@ def _replica(replicas: int) -> Tensor:
         return 0
     import tensorflow as tf
 
-    return tf.distribute.get_replica_context().replica_id_in_sync_group
+    context = tf.distribute.get_replica_context()
+    # Keras first runs a step on symbols, in no replica.
+    return 0 if context is None else context.replica_id_in_sync_group

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nas.architecture.keras_types import KerasMetric, KerasModel, Tensor
 from nas.config import TrainingConfig
-from nas.devices.accelerators import check_shares
 from nas.devices.selection import Devices
-from nas.errors import NasError
 from nas.tasks import TASKS, Task
-from nas.tasks.base import Tensor
+from nas.training.batch_size import training_batch_size, validation_batch_size
 from nas.training.checkpoint import State
 from nas.training.evidence import make_evidence_metric
 from nas.training.model import Weights, set_weights
@@ -50,8 +49,7 @@ def train_with_fit(
     head = architecture.head
     task = TASKS[head.task]
     batch_size = training_batch_size(len(data.train), training.batch_size, devices.replicas)
-    # Without gradients a batch of four times the size takes no more memory, and a quarter of the calls.
-    validation_size = validation_batch_size(len(data.validation), 4 * training.batch_size, devices.replicas)
+    validation_size = validation_batch_size(len(data.validation), training.batch_size, devices.replicas)
     steps_an_epoch = len(data.train) // batch_size
     steps = training.epochs * steps_an_epoch
     model = architecture.build(batch_norm_momentum=batch_norm_momentum(steps))
@@ -95,37 +93,15 @@ def train_with_fit(
     return [] if until == training.epochs else [np.asarray(variable.numpy()) for variable in variables]
 
 
-def training_batch_size(images: int, wanted: int, replicas: int) -> int:
-    """The batch size that is used: at most one epoch, and the same number of images for each replica.
-
-    >>> training_batch_size(1_149, 64, 1), training_batch_size(40, 64, 1), training_batch_size(41, 64, 2)
-    (64, 40, 40)
-
-    Raises:
-        NasError: `wanted` is no multiple of `replicas`, or there are fewer images than those.
-    """
-    check_shares(wanted, replicas)
-    if images < replicas:
-        raise NasError(
-            f"The training split needs at least one image for each of {replicas} devices; "
-            f"it has {images:,}. Use more images or fewer devices."
-        )
-    size = min(wanted, images)
-    return size - size % replicas
-
-
-def validation_batch_size(images: int, wanted: int, replicas: int) -> int:
-    """The size that pads least for as many batches as `wanted` takes, the same for each replica.
-
-    >>> validation_batch_size(129, 64, 1), validation_batch_size(129, 64, 2), validation_batch_size(1, 64, 8)
-    (43, 44, 8)
-    """
-    size = -(-images // -(-images // wanted))
-    return size + -size % replicas
-
-
 def _compile(
-    model: Any, head: Head, training: TrainingConfig, devices: Devices, *, steps: int, steps_an_epoch: int, metric: Any
+    model: KerasModel,
+    head: Head,
+    training: TrainingConfig,
+    devices: Devices,
+    *,
+    steps: int,
+    steps_an_epoch: int,
+    metric: KerasMetric,
 ) -> None:
     import keras
 
@@ -155,7 +131,7 @@ def _largest_divisor(number: int, most: int) -> int:
     return max(divisor for divisor in range(1, most + 1) if number % divisor == 0)
 
 
-def _make_callback(history: History, devices: Devices, task: Task, metric: Any) -> Any:
+def _make_callback(history: History, devices: Devices, task: Task, metric: KerasMetric) -> Any:
     import keras
 
     class Recorder(keras.callbacks.Callback):  # type: ignore[misc]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from nas.architecture.keras_types import KerasModel, Tensor
 from nas.devices.tensorflow_import import import_tensorflow
 from nas.errors import NasError
 from nas.tasks import TASKS
@@ -38,7 +39,7 @@ def precision(policy: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def rebuild(architecture: Architecture, weights: Weights) -> Any:
+def rebuild(architecture: Architecture, weights: Weights) -> KerasModel:
     """The float32 `keras.Model` of an architecture, whatever precision its weights were trained in.
 
     Raises:
@@ -48,14 +49,14 @@ def rebuild(architecture: Architecture, weights: Weights) -> Any:
     return _rebuilt(architecture, weights)
 
 
-def _rebuilt(architecture: Architecture, weights: Weights) -> Any:
+def _rebuilt(architecture: Architecture, weights: Weights) -> KerasModel:
     with precision("float32"):
         model = architecture.build()
     set_weights(model, architecture, weights)
     return model
 
 
-def set_weights(model: Any, architecture: Architecture, weights: Weights) -> None:
+def set_weights(model: KerasModel, architecture: Architecture, weights: Weights) -> None:
     """Give an architecture's model its weights.
 
     Raises:
@@ -71,7 +72,7 @@ def set_weights(model: Any, architecture: Architecture, weights: Weights) -> Non
     model.set_weights(list(weights))
 
 
-def answers_of(architecture: Architecture, model: Any, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+def answers_of(architecture: Architecture, model: KerasModel, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """The task's answers, a row an image, of uint8 images `(n, height, width, channels)`, in inference mode.
 
     The images are scaled as the training data are, so that a difference between that way and an export's shows.
@@ -93,7 +94,7 @@ def evaluate(architecture: Architecture, weights: Weights, split: Split) -> dict
     return {"score": task.score_of(np.concatenate(evidence)), "loss": float(np.concatenate(losses).mean())}
 
 
-def _outputs(model: Any, images: npt.NDArray[np.uint8]) -> Iterator[tuple[slice, Any]]:
+def _outputs(model: KerasModel, images: npt.NDArray[np.uint8]) -> Iterator[tuple[slice, Tensor]]:
     """Which images, and what the model returns for them."""
     from nas.datasets.pipeline import scaled
 

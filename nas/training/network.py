@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nas.architecture.keras_types import KerasLayer, Tensor
 from nas.training.model import Weights, set_weights
 from nas.training.schedule import decays
 
@@ -58,7 +59,7 @@ class Network:
             set_weights(self._model, architecture, weights)
         self._momentum = momentum
         layers = {layer.name: layer for layer in self._model.layers}
-        self._nodes: list[tuple[Node, Any]] = [
+        self._nodes: list[tuple[Node, KerasLayer]] = [
             (node, layers[f"{block}_{node.name}"]) for block, node in architecture.nodes()
         ]
         trained = self._model.trainable_variables
@@ -72,7 +73,7 @@ class Network:
         held = {id(variable) for variable in self._model.weights}
         self.seeds = [variable for variable in self._model.variables if id(variable) not in held]
 
-    def __call__(self, images: Any, weights: Sequence[Any], *, training: bool) -> tuple[Any, Any]:
+    def __call__(self, images: Tensor, weights: Sequence[Tensor], *, training: bool) -> tuple[Tensor, Tensor]:
         """Class probabilities `(batch, classes)`, and the statistics that this batch leaves behind.
 
         Args:
@@ -82,12 +83,12 @@ class Network:
         """
         import tensorflow as tf
 
-        values: dict[int, Any] = {}
+        values: dict[int, Tensor] = {}
         for (_, variables), flat in zip(self._groups, weights, strict=True):
             values |= _parts(flat, variables)
         if not training:
             values |= _parts(self.statistics, self._moving)
-        seen: dict[int, Any] = {}
+        seen: dict[int, Tensor] = {}
         tensors = [images]
         for node, layer in self._nodes:
             inputs = [tensors[index + 1] for index in node.inputs]
@@ -99,7 +100,7 @@ class Network:
 
     def get_weights(self) -> Weights:
         """As `keras.Model.get_weights()`, in host memory."""
-        arrays: dict[int, Any] = {}
+        arrays: dict[int, Tensor] = {}
         flats = [*(weights.value for weights in self.weights), self.statistics]
         for flat, variables in zip(flats, [*(some for _, some in self._groups), self._moving], strict=True):
             values, start = flat.numpy(), 0
@@ -110,12 +111,12 @@ class Network:
         return [arrays[id(variable)] for variable in self._model.weights]
 
 
-def _flat(variables: Sequence[Any]) -> Any:
+def _flat(variables: Sequence[Tensor]) -> Tensor:
     values = [np.ravel(variable.numpy()) for variable in variables]
     return np.concatenate(values) if values else np.zeros(0, np.float32)
 
 
-def _parts(flat: Any, variables: Sequence[Any]) -> dict[int, Any]:
+def _parts(flat: Tensor, variables: Sequence[Tensor]) -> dict[int, Tensor]:
     """The flat vector's share of each variable, by the variable's identity."""
     import tensorflow as tf
 
@@ -135,7 +136,13 @@ class _Call:
     """
 
     def __init__(
-        self, layer: Any, inputs: list[Any], values: Mapping[int, Any], seen: dict[int, Any], *, training: bool
+        self,
+        layer: KerasLayer,
+        inputs: list[Tensor],
+        values: Mapping[int, Tensor],
+        seen: dict[int, Tensor],
+        *,
+        training: bool,
     ) -> None:
         """The call of a Keras layer.
 
@@ -150,18 +157,18 @@ class _Call:
 
         self._layer, self._inputs, self._values, self._seen = layer, inputs, values, seen
         self._variables = {variable.name: variable for variable in layer.weights}
-        self.inputs: Sequence[Any] = [tf.cast(each, layer.compute_dtype) for each in inputs]
+        self.inputs: Sequence[Tensor] = [tf.cast(each, layer.compute_dtype) for each in inputs]
         self.training = training
 
-    def weight(self, name: str, dtype: str | None = None) -> Any:
+    def weight(self, name: str, dtype: str | None = None) -> Tensor:
         import tensorflow as tf
 
         return tf.cast(self._values[id(self._variables[name])], dtype or self._layer.compute_dtype)
 
-    def leave(self, name: str, value: Any) -> None:
+    def leave(self, name: str, value: Tensor) -> None:
         self._seen[id(self._variables[name])] = value
 
-    def by_keras(self) -> Any:
+    def by_keras(self) -> Tensor:
         import keras
 
         layer = self._layer

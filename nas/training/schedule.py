@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from nas.architecture.keras_types import KerasOptimizer, Tensor
 from nas.config import TrainingConfig
 
 
@@ -42,7 +41,7 @@ def decays(name: str) -> bool:
     return not any(part in name for part in UNDECAYED)
 
 
-def make_optimizer(training: TrainingConfig, *, steps: int, replicas: int = 1) -> Any:
+def make_optimizer(training: TrainingConfig, *, steps: int, replicas: int = 1) -> KerasOptimizer:
     """The Keras optimizer: linear warm-up to `learning_rate`, then a cosine to zero at the last of `steps`."""
     import keras
 
@@ -55,7 +54,7 @@ def make_optimizer(training: TrainingConfig, *, steps: int, replicas: int = 1) -
     )
     # 0 and None differ: with 0 Keras adds one operation a variable that does nothing.
     decay = training.weight_decay or None
-    optimizer: Any
+    optimizer: KerasOptimizer
     match training.optimizer:
         case "adam":
             optimizer = keras.optimizers.Adam(rate)
@@ -72,5 +71,5 @@ def make_optimizer(training: TrainingConfig, *, steps: int, replicas: int = 1) -
     return optimizer
 
 
-def _as_they_are(gradients: Any) -> Any:
+def _as_they_are(gradients: Tensor) -> Tensor:
     return gradients

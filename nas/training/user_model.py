@@ -6,10 +6,11 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nas.architecture.keras_types import KerasLayer, KerasModel
 from nas.devices.tensorflow_import import import_tensorflow
 from nas.errors import NasError
 from nas.quantity import counted
@@ -91,7 +92,7 @@ def score_user_model(path: Path, split: Split, info: DatasetInfo) -> UserModel:
     )
 
 
-def _check(model: Any, path: Path, info: DatasetInfo, task: Task) -> None:
+def _check(model: KerasModel, path: Path, info: DatasetInfo, task: Task) -> None:
     """Refuse a model whose input or output does not fit."""
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise UserModelError(
@@ -107,7 +108,7 @@ def _check(model: Any, path: Path, info: DatasetInfo, task: Task) -> None:
         raise UserModelError(f"{path} {problem}")
 
 
-def _layers(model: Any) -> Iterator[Any]:
+def _layers(model: KerasModel) -> Iterator[KerasLayer]:
     """Every layer, those of models inside the model included."""
     for layer in model.layers:
         yield layer
@@ -115,7 +116,7 @@ def _layers(model: Any) -> Iterator[Any]:
             yield from _layers(layer)
 
 
-def _expects_bytes(layer: Any) -> bool:
+def _expects_bytes(layer: KerasLayer) -> bool:
     import keras
 
     return isinstance(layer, keras.layers.Rescaling) and float(np.max(layer.scale)) < _BYTE_SCALE

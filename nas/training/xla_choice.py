@@ -10,13 +10,15 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
+from nas.architecture.keras_types import Tensor
+
 logger = logging.getLogger(__name__)
 
 LONG_SECONDS = 120.0
 """Of work that is left, below which nothing is tried: a network takes XLA some ten seconds to compile."""
 
 Array = npt.NDArray[Any]
-Way = Callable[[Any, Any], Sequence[Any]]
+Way = Callable[[Tensor, Tensor], Sequence[Tensor]]
 """(positions `(n, batch)`, seeds `(n, 2)`) -> (summed loss, evidence); does `n` steps."""
 
 
@@ -47,7 +49,7 @@ class XlaChoice:
         self._seconds = 0.0
         self._chosen: Way | None = plain if other is None else None
 
-    def __call__(self, positions: Any, seeds: Any, *, left: int) -> tuple[Array, ...]:
+    def __call__(self, positions: Tensor, seeds: Tensor, *, left: int) -> tuple[Array, ...]:
         """Some steps; what the way returns.
 
         Args:
@@ -77,7 +79,7 @@ class XlaChoice:
             logger.info("a step takes %.2g s, with XLA %.2g s", self._seconds, seconds)
         return result
 
-    def _measured(self, way: Way, positions: Any, seeds: Any) -> tuple[tuple[Array, ...], float]:
+    def _measured(self, way: Way, positions: Tensor, seeds: Tensor) -> tuple[tuple[Array, ...], float]:
         """What the way returns, and the seconds a step."""
         started = self._clock()
         result = tuple(map(np.asarray, way(positions, seeds)))  # waits for the device

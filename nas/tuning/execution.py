@@ -101,15 +101,9 @@ class Refused:
     measured: Mapping[str, float]
 
 
-@final
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Failed:
-    """A trial failed for a reason that would come again.
-
-    Attributes:
-        reason: one line.
-        log: what the trial wrote about its failure.
-    """
+class _Unfinished:
+    """A trial that has no result: the reason in one line, and what it wrote about its failure."""
 
     slot: int
     number: int
@@ -118,19 +112,13 @@ class Failed:
 
 
 @final
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Crashed:
-    """A trial failed for a reason that may not come again, so that another try makes sense.
+class Failed(_Unfinished):
+    """A trial failed for a reason that would come again."""
 
-    Attributes:
-        reason: one line.
-        log: what the trial wrote about its failure.
-    """
 
-    slot: int
-    number: int
-    reason: str
-    log: str = ""
+@final
+class Crashed(_Unfinished):
+    """A trial failed for a reason that may not come again, so that another try makes sense."""
 
 
 Outcome = Trained | Refused | Failed | Crashed

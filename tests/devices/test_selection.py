@@ -136,7 +136,7 @@ def test_two_mirrored_devices_train_like_one():
     for name in one:
         assert two[name] == pytest.approx(one[name], abs=1e-4), name
     for kind in ("none2", "batch2"):
-        assert out[kind]["scored"]["accuracy"] == pytest.approx(out[kind]["metrics"]["val_accuracy"])
+        assert out[kind]["scored"]["score"] == pytest.approx(out[kind]["metrics"]["val_score"])
         assert out[kind]["scored"]["loss"] == pytest.approx(out[kind]["metrics"]["val_loss"], rel=1e-4)
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 from nas.architecture.arithmetic import Shape
 from nas.architecture.count import Count
 from nas.architecture.fields import field_types, is_required
 from nas.architecture.graph import Graph, Tensor, Trace
+from nas.architecture.keras_types import Tensor as KerasTensor
 from nas.architecture.layers import DoesNotFitError
 from nas.errors import NasError
 from nas.registry import Registry, did_you_mean
@@ -84,7 +85,7 @@ class Block(ABC):
         """Parameters (trainable, non-trainable), multiply-adds and peak memory on this input."""
         return self.trace(input_shape).count
 
-    def build(self, x: Any, *, name: str, momentum: float = 0.9) -> Any:
+    def build(self, x: KerasTensor, *, name: str, momentum: float = 0.9) -> KerasTensor:
         """The block's Keras layers applied to a Keras tensor of `(batch, height, width, channels)`."""
         graph, output = self.wired(tuple(x.shape[1:]))
         tensors = [x]
@@ -118,21 +119,10 @@ def _trace(block: Block, input_shape: Shape) -> Trace | str:
         return str(error)
 
 
-BLOCKS: Registry[type[Block]] = Registry("block kind", BlockError)
+BLOCKS: Registry[type[Block]] = Registry("block kind", BlockError, attribute="kind")
 """Every block kind by its name in files."""
 
-AnyBlock = TypeVar("AnyBlock", bound=Block)
-
-
-def register(kind: str) -> Callable[[type[AnyBlock]], type[AnyBlock]]:
-    """Make a block class known under its name in files."""
-
-    def add(cls: type[AnyBlock]) -> type[AnyBlock]:
-        BLOCKS.add(kind, cls)
-        cls.kind = kind
-        return cls
-
-    return add
+register = BLOCKS.register
 
 
 def block_from_dict(data: Mapping[str, Any]) -> Block:

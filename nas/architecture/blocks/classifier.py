@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
 from nas.architecture.blocks.head import Head
 from nas.architecture.fields import Classes
 from nas.architecture.graph import Graph, Tensor
+from nas.architecture.keras_types import Tensor as KerasTensor
 from nas.architecture.layers import Activation, Dense, Dropout
 
 
@@ -18,7 +19,7 @@ class ClassificationHead(Head):
     task: ClassVar[str] = "classification"
     classes: Classes
 
-    def loss(self, targets: Any, outputs: Any, *, label_smoothing: float) -> Any:
+    def loss(self, targets: KerasTensor, outputs: KerasTensor, *, label_smoothing: float) -> KerasTensor:
         """Cross entropy in nats."""
         import keras
 
@@ -27,7 +28,7 @@ class ClassificationHead(Head):
         one_hot = keras.ops.one_hot(keras.ops.cast(targets, "int32"), outputs.shape[-1])
         return keras.losses.categorical_crossentropy(one_hot, outputs, label_smoothing=label_smoothing)
 
-    def answers(self, outputs: Any) -> Any:
+    def answers(self, outputs: KerasTensor) -> KerasTensor:
         """The class probabilities, as they are."""
         return outputs
 

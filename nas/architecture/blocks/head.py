@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from nas.architecture.blocks.base import Block
+from nas.architecture.keras_types import Tensor
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,7 +19,7 @@ class Head(Block):
     """Name of the task, in `nas.tasks.TASKS`."""
 
     @abstractmethod
-    def loss(self, targets: Any, outputs: Any, *, label_smoothing: float) -> Any:
+    def loss(self, targets: Tensor, outputs: Tensor, *, label_smoothing: float) -> Tensor:
         """What training minimizes: a number an example, `(batch,)`, by `keras.ops`.
 
         Args:
@@ -29,5 +30,5 @@ class Head(Block):
         """
 
     @abstractmethod
-    def answers(self, outputs: Any) -> Any:
+    def answers(self, outputs: Tensor) -> Tensor:
         """The task's answers from the network's outputs, by `keras.ops`."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, final
 
 from nas.architecture.arithmetic import Shape
+from nas.architecture.keras_types import KerasLayer, Tensor
 from nas.architecture.layers.facets import ANY, NEVER, Call, Passes, Range, Sight, Symbol, Treatment, View, Weights
 
 
@@ -44,11 +45,11 @@ class Layer(ABC):
         """Equal for layers that compute the same function of the same weights on these inputs."""
 
     @abstractmethod
-    def keras_layer(self, name: str, *, momentum: float) -> Any:
+    def keras_layer(self, name: str, *, momentum: float) -> KerasLayer:
         """The Keras layer; `momentum` is batch normalization's."""
 
     @abstractmethod
-    def run(self, call: Call) -> Any:
+    def run(self, call: Call) -> Tensor:
         """The output of a batch, by an operation that is traced faster than the Keras layer, or by that layer."""
 
     @property
@@ -117,18 +118,18 @@ class RunByKeras(Layer):
     """A layer that is run by Keras: it is rare, or Keras is fast enough."""
 
     @final
-    def run(self, call: Call) -> Any:
+    def run(self, call: Call) -> Tensor:
         return call.by_keras()
 
 
-def small_model(function: Callable[[Any], Any], name: str) -> Callable[[Any], Any]:
+def small_model(function: Callable[[Tensor], Tensor], name: str) -> KerasLayer:
     """A Keras layer composed of Keras' operations.
 
     It is a small model inside the model and not a class of our own, so that a saved network can be loaded by a program
     that knows Keras only.
     """
 
-    def apply(x: Any) -> Any:
+    def apply(x: Tensor) -> Tensor:
         import keras
 
         inner = keras.Input(x.shape[1:], dtype=x.dtype, name=f"{name}_input")

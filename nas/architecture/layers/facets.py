@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol, final
 
 from nas.architecture.arithmetic import Padding, Shape, padded, slide
 from nas.architecture.count import Count
+from nas.architecture.keras_types import Tensor
 from nas.errors import NasError
 
 Pair = tuple[int, int]
@@ -205,14 +206,14 @@ class Call(Protocol):
         training: as in Keras: whether to normalize by the batch and to drop out.
     """
 
-    inputs: Sequence[Any]
+    inputs: Sequence[Tensor]
     training: bool
 
-    def weight(self, name: str, dtype: str | None = None) -> Any:
+    def weight(self, name: str, dtype: str | None = None) -> Tensor:
         """A weight by its name in Keras; in the layer's precision unless another is named."""
 
-    def leave(self, name: str, value: Any) -> None:
+    def leave(self, name: str, value: Tensor) -> None:
         """Records this batch's value of a moving statistic."""
 
-    def by_keras(self) -> Any:
+    def by_keras(self) -> Tensor:
         """The output of the Keras layer."""

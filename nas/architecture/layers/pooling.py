@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, final
 
 from nas.architecture.arithmetic import Shape
+from nas.architecture.keras_types import KerasLayer, Tensor
 from nas.architecture.layers.base import RunByKeras, WithinInputs, WithoutWeights, small_model
 from nas.architecture.layers.facets import (
     NEVER,
@@ -49,13 +50,13 @@ class Pool2D(WithoutWeights, WithinInputs):
         # A 1x1 window has nothing to average: both kinds only pick every n-th pixel.
         return "pick" if self.window.size == (1, 1) else self.pool, *self.window.canonical(inputs[0], output)
 
-    def keras_layer(self, name: str, *, momentum: float) -> Any:
+    def keras_layer(self, name: str, *, momentum: float) -> KerasLayer:
         import keras
 
         kinds = {"max": keras.layers.MaxPooling2D, "average": keras.layers.AveragePooling2D}
         return kinds[self.pool](self.window.size, strides=self.window.stride, padding=self.window.padding, name=name)
 
-    def run(self, call: Call) -> Any:
+    def run(self, call: Call) -> Tensor:
         import tensorflow as tf
 
         pool = tf.nn.max_pool2d if self.pool == "max" else tf.nn.avg_pool2d
@@ -86,7 +87,7 @@ class GlobalPool2D(WithoutWeights, WithinInputs, RunByKeras):
         # On a 1x1 map there is nothing to pool: it only flattens.
         return ("flatten",) if inputs[0][:2] == (1, 1) else ("global", self.pool)
 
-    def keras_layer(self, name: str, *, momentum: float) -> Any:
+    def keras_layer(self, name: str, *, momentum: float) -> KerasLayer:
         import keras
 
         kinds = {"max": keras.layers.GlobalMaxPooling2D, "average": keras.layers.GlobalAveragePooling2D}
@@ -126,12 +127,12 @@ class AdaptivePool2D(WithoutWeights, WithinInputs, RunByKeras):
     def canonical(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Any, ...]:
         return "adaptive", self.pool, self.bins
 
-    def keras_layer(self, name: str, *, momentum: float) -> Any:
+    def keras_layer(self, name: str, *, momentum: float) -> KerasLayer:
         from keras import ops
 
         reduce, edges = ops.max if self.pool == "max" else ops.mean, self.view.edges
 
-        def pool(x: Any) -> Any:
+        def pool(x: Tensor) -> Tensor:
             _, height, width, _ = x.shape
             x = ops.stack([reduce(x[:, a:b], axis=1) for a, b in edges(height)], axis=1)
             return ops.stack([reduce(x[:, :, a:b], axis=2) for a, b in edges(width)], axis=2)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
 from nas.architecture.arithmetic import Shape
+from nas.architecture.keras_types import KerasLayer, Tensor
 from nas.architecture.layers.base import InPlace, RunByKeras, WithKernel
 from nas.architecture.layers.facets import (
     ANY,
@@ -65,7 +66,7 @@ class Conv2D(WithKernel):
     def canonical(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Any, ...]:
         return "conv", self.filters, *self.window.canonical(inputs[0], output), self.groups, self.bias
 
-    def keras_layer(self, name: str, *, momentum: float) -> Any:
+    def keras_layer(self, name: str, *, momentum: float) -> KerasLayer:
         import keras
 
         return keras.layers.Conv2D(
@@ -79,7 +80,7 @@ class Conv2D(WithKernel):
             name=name,
         )
 
-    def run(self, call: Call) -> Any:
+    def run(self, call: Call) -> Tensor:
         if self.groups > 1:
             return call.by_keras()
         import tensorflow as tf
@@ -114,7 +115,7 @@ class DepthwiseConv2D(WithKernel):
     def canonical(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Any, ...]:
         return "depthwise", *self.window.canonical(inputs[0], output), self.bias
 
-    def keras_layer(self, name: str, *, momentum: float) -> Any:
+    def keras_layer(self, name: str, *, momentum: float) -> KerasLayer:
         import keras
 
         return keras.layers.DepthwiseConv2D(
@@ -126,7 +127,7 @@ class DepthwiseConv2D(WithKernel):
             name=name,
         )
 
-    def run(self, call: Call) -> Any:
+    def run(self, call: Call) -> Tensor:
         down, right = self.window.stride
         if down != right:
             return call.by_keras()
@@ -161,7 +162,7 @@ class Dense(WithKernel, RunByKeras):
     def canonical(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Any, ...]:
         return "dense", self.units, self.bias
 
-    def keras_layer(self, name: str, *, momentum: float) -> Any:
+    def keras_layer(self, name: str, *, momentum: float) -> KerasLayer:
         import keras
 
         return keras.layers.Dense(self.units, use_bias=self.bias, name=name)
@@ -184,12 +185,12 @@ class BatchNormalization(InPlace):
     def canonical(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Any, ...]:
         return ("batch_norm",)
 
-    def keras_layer(self, name: str, *, momentum: float) -> Any:
+    def keras_layer(self, name: str, *, momentum: float) -> KerasLayer:
         import keras
 
         return keras.layers.BatchNormalization(momentum=momentum, epsilon=_EPSILON, name=name)
 
-    def run(self, call: Call) -> Any:
+    def run(self, call: Call) -> Tensor:
         """One operation in float32; Keras takes a dozen, and twice that for the gradient."""
         import tensorflow as tf
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
 from nas.architecture.arithmetic import Shape, elements
+from nas.architecture.keras_types import KerasLayer, Tensor
 from nas.architecture.layers.base import InPlace, RunByKeras, WithinInputs, WithoutWeights, small_model
 from nas.architecture.layers.facets import (
     ALWAYS,
@@ -80,13 +81,13 @@ class Activation(WithoutWeights, InPlace):
     def canonical(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Any, ...]:
         return ("activation", self.function)
 
-    def keras_layer(self, name: str, *, momentum: float) -> Any:
+    def keras_layer(self, name: str, *, momentum: float) -> KerasLayer:
         import keras
 
         dtype = "float32" if self.function == "softmax" else None
         return keras.layers.Activation(self.function, name=name, dtype=dtype)
 
-    def run(self, call: Call) -> Any:
+    def run(self, call: Call) -> Tensor:
         if self.function != "relu":
             return call.by_keras()
         import tensorflow as tf
@@ -113,7 +114,7 @@ class Dropout(WithoutWeights, InPlace, WithinInputs, RunByKeras):
     def canonical(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Any, ...]:
         return "dropout", self.rate
 
-    def keras_layer(self, name: str, *, momentum: float) -> Any:
+    def keras_layer(self, name: str, *, momentum: float) -> KerasLayer:
         import keras
 
         return keras.layers.Dropout(self.rate, name=name)
@@ -148,10 +149,10 @@ class LocalResponseNormalization(WithoutWeights, RunByKeras):
     def canonical(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Any, ...]:
         return "lrn", self.size, self.offset, self.alpha, self.beta
 
-    def keras_layer(self, name: str, *, momentum: float) -> Any:
+    def keras_layer(self, name: str, *, momentum: float) -> KerasLayer:
         from keras import ops
 
-        def normalize(x: Any) -> Any:
+        def normalize(x: Tensor) -> Tensor:
             channels = x.shape[-1]
             wide = ops.cast(x, "float32")
             before = self.size // 2
@@ -193,7 +194,7 @@ class ZeroPad2D(WithoutWeights, RunByKeras):
     def canonical(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Any, ...]:
         return "zeros", (self.top, self.bottom), (self.left, self.right)
 
-    def keras_layer(self, name: str, *, momentum: float) -> Any:
+    def keras_layer(self, name: str, *, momentum: float) -> KerasLayer:
         import keras
 
         return keras.layers.ZeroPadding2D(((self.top, self.bottom), (self.left, self.right)), name=name)
@@ -215,7 +216,7 @@ class Flatten(WithoutWeights, WithinInputs, RunByKeras):
     def canonical(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Any, ...]:
         return ("flatten",)
 
-    def keras_layer(self, name: str, *, momentum: float) -> Any:
+    def keras_layer(self, name: str, *, momentum: float) -> KerasLayer:
         import keras
 
         return keras.layers.Flatten(name=name)
@@ -242,12 +243,12 @@ class Add(WithoutWeights):
     def canonical(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Any, ...]:
         return ("add",)
 
-    def keras_layer(self, name: str, *, momentum: float) -> Any:
+    def keras_layer(self, name: str, *, momentum: float) -> KerasLayer:
         import keras
 
         return keras.layers.Add(name=name)
 
-    def run(self, call: Call) -> Any:
+    def run(self, call: Call) -> Tensor:
         import tensorflow as tf
 
         return functools.reduce(tf.add, call.inputs)
@@ -276,12 +277,12 @@ class Concatenate(WithoutWeights, WithinInputs):
     def canonical(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Any, ...]:
         return ("concatenate",)
 
-    def keras_layer(self, name: str, *, momentum: float) -> Any:
+    def keras_layer(self, name: str, *, momentum: float) -> KerasLayer:
         import keras
 
         return keras.layers.Concatenate(name=name)
 
-    def run(self, call: Call) -> Any:
+    def run(self, call: Call) -> Tensor:
         import tensorflow as tf
 
         return tf.concat(call.inputs, -1)
