@@ -189,7 +189,7 @@ def _networks(front: ParetoFront[TrialRecord], objectives: Objectives) -> str:
         )
         parts.append(
             # The link's target is inside, because then the browser unfolds the element by itself.
-            f"<details{' open' * (not number)}><summary>{said(point, objectives).capitalize()}"
+            f"<details{' open' * (not number)}><summary>T{said(point, objectives)[1:]}"
             f"{' (explained by noise)' * (point.number in noise)}</summary>"
             f'<p id="trial-{point.number}">{html.escape(about)}</p>{drawing}</details>'
         )

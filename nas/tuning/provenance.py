@@ -49,7 +49,9 @@ def story_of(experiment: ExperimentConfig, facts: SearchFacts, space_text: str) 
         "Machine": facts.machine,
         "Versions": ", ".join(f"{name} {version}" for name, version in facts.versions.items()),
     }
-    text = yaml.safe_dump(experiment.model_dump(mode="json", exclude_none=True), sort_keys=False, allow_unicode=True)
+    written = experiment.model_dump(mode="json", exclude_none=True)
+    written["budget"] = {key: limit for key, limit in written["budget"].items() if limit is not None}
+    text = yaml.safe_dump(written, sort_keys=False, allow_unicode=True)
     return Story(
         facts={"About": experiment.description, **told},
         command=facts.command,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, cast, final
+from typing import TYPE_CHECKING, final
 
 from nas.config import ExperimentConfig
 from nas.errors import NasError
 from nas.objectives import COSTS, PARAMETERS, Objectives
-from nas.quantity import parse_count
+from nas.quantity import whole_number
 from nas.results.noise import without_noise
 from nas.results.pareto import ParetoFront, hypervolume
 from nas.results.trial import TrialRecord, TrialStatus
@@ -137,9 +137,9 @@ class Search:
             NasError: there is none.
         """
         try:
-            most = cast("int | None", parse_count(max_parameters))
+            most = None if max_parameters is None else whole_number(max_parameters)
         except ValueError as error:
-            raise SearchError(f"max_parameters: {error}") from None
+            raise SearchError(f"max_parameters {error}") from None
         return without_noise(self.front).best(most)
 
     def trial(self, number: int) -> TrialRecord:

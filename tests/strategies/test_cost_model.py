@@ -60,7 +60,7 @@ def test_what_is_probably_too_slow_is_told_apart(candidates):
 
 def test_each_measured_cost_is_learned_from_its_own_measurements(candidates):
     space, found = candidates
-    energy = Cost(name="energy_mj", heading="energy", unit="mJ", help="", measured="energy", span=(0.001, 1_000.0))
+    energy = Cost(name="energy_mj", heading="energy", unit="mJ", measured="energy", span=(0.001, 1_000.0))
     known, new = found[:40], found[40:]
     fast = [(each, true_latency(each)) for each in known]
     # Of another cost fewer networks were measured, and it grows with the parameters.

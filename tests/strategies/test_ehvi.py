@@ -180,7 +180,7 @@ def test_refused_networks_tell_which_others_are_too_slow():
 
 def test_of_a_refused_network_what_was_measured_counts():
     """Measuring ended at the first limit that was exceeded: the other costs are unknown."""
-    energy = Cost(name="energy_mj", heading="energy", unit="mJ", help="", measured="energy", span=(0.001, 1_000.0))
+    energy = Cost(name="energy_mj", heading="energy", unit="mJ", measured="energy", span=(0.001, 1_000.0))
     space, rng = decisions_space(), random.Random(0)
     *found, slow = {each.id: each for each in (space.sample(rng) for _ in range(40))}.values()
     history = []

@@ -106,7 +106,7 @@ def test_facts_without_a_task_are_those_of_a_classification(finished_search, tmp
 
 def test_the_most_parameters_may_be_text(finished_search, tmp_path):
     assert finished_search.best("3k") == finished_search.best(3_000)
-    with pytest.raises(SearchError, match=r"^max_parameters: must be a whole number such as .*; received 'few'$"):
+    with pytest.raises(SearchError, match=r"^max_parameters must be a whole number such as .*; received 'few'$"):
         finished_search.export(tmp_path / "model", max_parameters="few")
 
 
