@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar, final
+from typing import Any, TypeVar, final
 
 from nas.errors import NasError
 from nas.quantity import short_count
@@ -88,13 +88,6 @@ SCORES: Registry[Score] = Registry("score")
 """Every score by its name among objectives, such as `val_accuracy`; tasks add theirs."""
 
 
-class Counts(Protocol):
-    """What is known of a network before it is trained; `nas.architecture.Count` is."""
-
-    @property
-    def parameters(self) -> int: ...
-
-
 @final
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Cost:
@@ -128,8 +121,8 @@ class Cost:
         """Its key in a budget."""
         return f"max_{self.name}"
 
-    def of(self, count: Counts) -> int:
-        """A counted cost of a network."""
+    def of(self, count: object) -> int:
+        """A counted cost, of a network's `nas.architecture.Count`."""
         found: int = getattr(count, self.name)
         return found
 

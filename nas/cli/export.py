@@ -26,7 +26,7 @@ def export(
     tracking_uri: TrackingUri = None,
     runs_dir: RunsDir = RUNS_DIR,
 ) -> None:
-    """Write a trained network: uint8 images in, class probabilities out.
+    """Write a trained network: uint8 images in, the task's answers out, such as class probabilities.
 
     What was written is loaded again and must predict what the trained network predicts.
     """

@@ -8,43 +8,23 @@ from functools import cached_property
 from typing import Generic, Protocol, TypeVar, final
 
 from nas.objectives import Cost
+from nas.results.pareto import Scored
 from nas.results.trial import TrialStatus
 from nas.space.protocol import AnyCandidate, Candidate
 
 CandidateOut = TypeVar("CandidateOut", bound=Candidate, covariant=True)
 
 
-class Tried(Protocol[CandidateOut]):
+class Tried(Scored, Protocol[CandidateOut]):
     """What is read of a trial; `nas.results.trial.TrialRecord` has all of it."""
 
-    @property
-    def number(self) -> int: ...
     @property
     def architecture(self) -> CandidateOut: ...
     @property
     def status(self) -> TrialStatus: ...
     @property
-    def completed(self) -> bool: ...
-    @property
-    def parameters(self) -> int: ...
-    @property
-    def macs(self) -> int: ...
-    @property
-    def score(self) -> float:
-        """In [0, 1]; only asked of a completed trial."""
-        ...
-
-    @property
     def curve(self) -> Sequence[float]:
         """Validation score after each epoch so far."""
-        ...
-
-    def cost(self, cost: Cost) -> float:
-        """What the network costs.
-
-        Raises:
-            KeyError: it was not measured.
-        """
         ...
 
     def has_cost(self, cost: Cost) -> bool:

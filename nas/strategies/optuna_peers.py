@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import random
 import warnings
-from collections.abc import Callable, Sequence
+from abc import abstractmethod
+from collections.abc import Sequence
+from functools import cached_property
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Generic, Literal, final
+from typing import TYPE_CHECKING, Literal, final
 
 from nas.architecture import Budget
 from nas.objectives import DEFAULT_COSTS, Cost, log_cost
@@ -34,75 +36,33 @@ Values = tuple[float, ...]
 """The score, which is maximized, and the logarithm of each cost, which is minimized."""
 
 
-@final
-@register("optuna-tpe")
-class OptunaTpeStrategy(Strategy[AnyCandidate]):
-    """Optuna's multivariate TPE (needs the extra `peers`)."""
+class OptunaStrategy(Strategy[AnyCandidate]):
+    """One of Optuna's samplers over a space."""
 
     def __init__(self, space: Space[AnyCandidate], budget: Budget, costs: tuple[Cost, ...] = DEFAULT_COSTS) -> None:
-        _need_optuna(self.name)
+        if find_spec("optuna") is None:
+            raise StrategyError(
+                f"the strategy {self.name!r} needs the extra `peers`; run: pip install 'keras-nas[peers]'"
+            )
         super().__init__(space, budget, costs)
 
-    def propose(self, history: History[AnyCandidate], rng: random.Random) -> AnyCandidate | None:
-        import optuna
+    @abstractmethod
+    def study(self, trials: Sequence[tuple[Genes, Values]], seed: int) -> optuna.Study:
+        """A study of the strategy's sampler that knows these trials."""
 
-        optuna.logging.set_verbosity(optuna.logging.ERROR)
-
-        def study(trials: Sequence[tuple[Genes, Values]]) -> optuna.Study:
-            with warnings.catch_warnings():
-                # `multivariate` is marked experimental.
-                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-                sampler = optuna.samplers.TPESampler(multivariate=True, seed=rng.getrandbits(32))
-            made = optuna.create_study(directions=peer.directions, sampler=sampler)
-            made.add_trials([peer.trial(*trial) for trial in trials])
-            return made
-
-        peer = _Peer(self)
-        return peer.propose(history, rng, study)
-
-
-@final
-@register("optuna-nsga2")
-class OptunaNsga2Strategy(Strategy[AnyCandidate]):
-    """Optuna's NSGA-II with a population of 20 (needs the extra `peers`)."""
-
-    def __init__(self, space: Space[AnyCandidate], budget: Budget, costs: tuple[Cost, ...] = DEFAULT_COSTS) -> None:
-        _need_optuna(self.name)
-        super().__init__(space, budget, costs)
-
-    def propose(self, history: History[AnyCandidate], rng: random.Random) -> AnyCandidate | None:
-        import optuna
-
-        optuna.logging.set_verbosity(optuna.logging.ERROR)
-
-        def study(trials: Sequence[tuple[Genes, Values]]) -> optuna.Study:
-            sampler = optuna.samplers.NSGAIISampler(population_size=POPULATION, seed=rng.getrandbits(32))
-            made = optuna.create_study(directions=peer.directions, sampler=sampler)
-            for number, (genes, values) in enumerate(trials):
-                made.add_trial(peer.trial(genes))
-                # The sampler numbers the generations as if it had proposed the trial itself.
-                sampler.get_trial_generation(made, made.get_trials(deepcopy=False)[number])
-                made.tell(number, values)
-            return made
-
-        peer = _Peer(self)
-        return peer.propose(history, rng, study)
-
-
-@final
-class _Peer(Generic[AnyCandidate]):
-    """A space as Optuna sees it."""
-
-    def __init__(self, strategy: Strategy[AnyCandidate]) -> None:
-        import optuna
-
-        self.space, self.budget, self.costs = strategy.space, strategy.budget, strategy.costs
+    @property
+    def directions(self) -> list[Literal["maximize", "minimize"]]:
+        """Of `Values`."""
         minimize: Literal["minimize"] = "minimize"
-        self.directions: list[Literal["maximize", "minimize"]] = ["maximize", *(minimize for _ in self.costs)]
+        return ["maximize", *(minimize for _ in self.costs)]
+
+    @cached_property
+    def distributions(self) -> dict[str, optuna.distributions.CategoricalDistribution]:
+        """What may be chosen for each gene that is a choice."""
+        import optuna
+
         choices = {name: values for name, values in self.space.genes().items() if len(values) > 1}
-        self.distributions = {
-            name: optuna.distributions.CategoricalDistribution(values) for name, values in choices.items()
-        }
+        return {name: optuna.distributions.CategoricalDistribution(values) for name, values in choices.items()}
 
     def trial(self, genes: Genes, values: Values | None = None) -> optuna.trial.FrozenTrial:
         """A trial as if Optuna had proposed it; it runs until there are values."""
@@ -116,21 +76,19 @@ class _Peer(Generic[AnyCandidate]):
             values=values,
         )
 
-    def propose(
-        self,
-        history: History[AnyCandidate],
-        rng: random.Random,
-        study_of: Callable[[Sequence[tuple[Genes, Values]]], optuna.Study],
-    ) -> AnyCandidate | None:
+    @final
+    def propose(self, history: History[AnyCandidate], rng: random.Random) -> AnyCandidate | None:
         import optuna
 
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
         space, budget = self.space, self.budget
         known = expected(history)
         told: dict[str, Values] = {
             trial.architecture.id: (trial.score, *(log_cost(trial.cost(cost)) for cost in self.costs))
             for trial in known
         }
-        study = study_of([(space.encode(trial.architecture), told[trial.architecture.id]) for trial in known])
+        trials = [(space.encode(trial.architecture), told[trial.architecture.id]) for trial in known]
+        study = self.study(trials, rng.getrandbits(32))
         for _ in range(ASKS):
             trial = study.ask(dict(self.distributions))
             found = space.build({name: value for name, value in trial.params.items() if value}, rng)
@@ -145,6 +103,36 @@ class _Peer(Generic[AnyCandidate]):
         return fresh(space, budget, history, rng) if near.id in history.ids else near
 
 
-def _need_optuna(name: str) -> None:
-    if find_spec("optuna") is None:
-        raise StrategyError(f"the strategy {name!r} needs the extra `peers`; run: pip install 'keras-nas[peers]'")
+@final
+@register("optuna-tpe")
+class OptunaTpeStrategy(OptunaStrategy[AnyCandidate]):
+    """Optuna's multivariate TPE (needs the extra `peers`)."""
+
+    def study(self, trials: Sequence[tuple[Genes, Values]], seed: int) -> optuna.Study:
+        import optuna
+
+        with warnings.catch_warnings():
+            # `multivariate` is marked experimental.
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            sampler = optuna.samplers.TPESampler(multivariate=True, seed=seed)
+        made = optuna.create_study(directions=self.directions, sampler=sampler)
+        made.add_trials([self.trial(*trial) for trial in trials])
+        return made
+
+
+@final
+@register("optuna-nsga2")
+class OptunaNsga2Strategy(OptunaStrategy[AnyCandidate]):
+    """Optuna's NSGA-II with a population of 20 (needs the extra `peers`)."""
+
+    def study(self, trials: Sequence[tuple[Genes, Values]], seed: int) -> optuna.Study:
+        import optuna
+
+        sampler = optuna.samplers.NSGAIISampler(population_size=POPULATION, seed=seed)
+        made = optuna.create_study(directions=self.directions, sampler=sampler)
+        for number, (genes, values) in enumerate(trials):
+            made.add_trial(self.trial(genes))
+            # The sampler numbers the generations as if it had proposed the trial itself.
+            sampler.get_trial_generation(made, made.get_trials(deepcopy=False)[number])
+            made.tell(number, values)
+        return made
