@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nas.architecture.arithmetic import Shape, padded, positions
 from nas.architecture.graph import Node
-from nas.architecture.layers.facets import Weights, Window
+from nas.architecture.layers.facets import WeightNumbers, Window
 
 if TYPE_CHECKING:
     from nas.architecture.architecture import Architecture
@@ -54,7 +54,7 @@ def explain(architecture: Architecture) -> list[Explanation]:
     return found
 
 
-def _unshared(node: Node, weights: Weights | None) -> int | None:
+def _unshared(node: Node, weights: WeightNumbers | None) -> int | None:
     """Parameters of a convolution whose outputs share none: height * width times as many."""
     if weights is None or not weights.uses or len(node.shape) == 1:
         return None

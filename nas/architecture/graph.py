@@ -15,7 +15,7 @@ BYTES = 4
 """Of one float32 number."""
 
 
-class Tensor(NamedTuple):
+class SymbolicTensor(NamedTuple):
     """An output of the graph under construction: its `node` (-1: the input) and its shape."""
 
     node: int
@@ -61,10 +61,10 @@ class Graph:
     """What a block's `wire` adds its layers to. Layers that change nothing leave no trace."""
 
     def __init__(self, input_shape: Shape) -> None:
-        self.input = Tensor(-1, input_shape)
+        self.input = SymbolicTensor(-1, input_shape)
         self.nodes: list[Node] = []
 
-    def add(self, layer: Layer, *inputs: Tensor, name: str) -> Tensor:
+    def add(self, layer: Layer, *inputs: SymbolicTensor, name: str) -> SymbolicTensor:
         """The layer's output.
 
         Raises:
@@ -75,9 +75,9 @@ class Graph:
         sources, shapes = zip(*inputs, strict=True)
         shape, count, canonical = _facts(layer, shapes)
         self.nodes.append(Node(name, layer, sources, shapes, shape, count, canonical))
-        return Tensor(len(self.nodes) - 1, shape)
+        return SymbolicTensor(len(self.nodes) - 1, shape)
 
-    def join(self, layer: Add | Concatenate, tensors: Iterable[Tensor], *, name: str) -> Tensor:
+    def join(self, layer: Add | Concatenate, tensors: Iterable[SymbolicTensor], *, name: str) -> SymbolicTensor:
         """Several branches as one tensor; a single branch is itself."""
         several = tuple(tensors)
         return several[0] if len(several) == 1 else self.add(layer, *several, name=name)
@@ -100,7 +100,7 @@ class Trace:
     count: Count
 
     @classmethod
-    def of(cls, graph: Graph, output: Tensor) -> Trace:
+    def of(cls, graph: Graph, output: SymbolicTensor) -> Trace:
         trainable = non_trainable = macs = 0
         key = []
         for node in graph.nodes:
@@ -135,7 +135,7 @@ def peak_elements(input_shape: Shape, nodes: Sequence[Node], output: int) -> int
     return peak
 
 
-def chain(parts: Iterable[tuple[str, Graph, Tensor]]) -> Iterator[tuple[str, Node]]:
+def chain(parts: Iterable[tuple[str, Graph, SymbolicTensor]]) -> Iterator[tuple[str, Node]]:
     """The nodes of consecutive blocks as one graph, each with its block's name; input -1 is the first block's."""
     offset, incoming = 0, -1
     for name, graph, output in parts:

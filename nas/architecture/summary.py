@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nas.architecture.arithmetic import Shape
-from nas.architecture.layers.facets import Bins, Pair, Sight, View, Window
+from nas.architecture.layers.facets import Bins, Pair, ReceptiveField, Sight, Window
 
 if TYPE_CHECKING:
     from nas.architecture.architecture import Architecture
@@ -85,7 +85,7 @@ def rows(architecture: Architecture) -> list[Row]:
     return table
 
 
-def _seen(view: View, shape: Shape) -> tuple[Pair, Pair] | None:
+def _seen(view: ReceptiveField, shape: Shape) -> tuple[Pair, Pair] | None:
     """Height and width of what an output sees of its input, and the step to what the next one sees; None: all of it."""
     match view:
         case Window(size=size, stride=stride):

@@ -86,7 +86,7 @@ class Result:
 
 @final
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Task:
+class Replay:
     """One replay."""
 
     table: str
@@ -112,7 +112,7 @@ def _warm_up(strategy: str, table: str, budget: Budget) -> None:
     contestant.propose(History(), random.Random(0))
 
 
-def run_task(task: Task) -> Run:
+def run_replay(task: Replay) -> Run:
     """The replay that a task describes."""
     space, truth = _prepared(task.table, task.budget)
     _warm_up(task.strategy, task.table, task.budget)
@@ -171,7 +171,7 @@ def bench(
                 _ = space.table.epochs
     tasks = {
         (table, *pair): [
-            Task(table=table, strategy=pair[0], early_stopping=pair[1], budget=limits, trials=counts, seed=seed)
+            Replay(table=table, strategy=pair[0], early_stopping=pair[1], budget=limits, trials=counts, seed=seed)
             for seed in range(repeats)
         ]
         for table in tables
@@ -225,11 +225,11 @@ def _mean(results: Sequence[Result], table: str) -> Result:
     )
 
 
-def _run_all(tasks: Sequence[Task], processes: int, on_run: Callable[[int, int], None] | None) -> list[Run]:
+def _run_all(tasks: Sequence[Replay], processes: int, on_run: Callable[[int, int], None] | None) -> list[Run]:
     runs = []
     if processes == 0:
         for task in tasks:
-            runs.append(run_task(task))
+            runs.append(run_replay(task))
             if on_run is not None:
                 on_run(len(runs), len(tasks))
         return runs
@@ -238,7 +238,7 @@ def _run_all(tasks: Sequence[Task], processes: int, on_run: Callable[[int, int],
         with ProcessPoolExecutor(processes, mp_context=spawn, initializer=end_with_parent) as pool:
             try:
                 with interrupts_for_parent_only():
-                    futures = [pool.submit(run_task, task) for task in tasks]
+                    futures = [pool.submit(run_replay, task) for task in tasks]
                 for future in futures:
                     runs.append(future.result())
                     if on_run is not None:
@@ -255,7 +255,7 @@ def _run_all(tasks: Sequence[Task], processes: int, on_run: Callable[[int, int],
     return runs
 
 
-def _result(task: Task, runs: Sequence[Run]) -> Result:
+def _result(task: Replay, runs: Sequence[Run]) -> Result:
     ended = [run.trials for run in runs if run.exhausted]
     return Result(
         table=task.table,

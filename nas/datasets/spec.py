@@ -24,7 +24,7 @@ def expanded(path: str | Path) -> Path:
     """A user's path, with the home directory in place of its `~`.
 
     Raises:
-        DatasetError: nobody knows that home directory.
+        DatasetError: that home directory is not known.
     """
     try:
         return Path(path).expanduser()

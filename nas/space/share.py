@@ -27,7 +27,7 @@ CELLS = 800_000_000
 
 FEWEST_BINS, MOST_BINS = 4_096, 1 << 20
 
-Weights = Callable[[State], list[float]]
+StepWeights = Callable[[State], list[float]]
 """For a state the probability of each of its steps."""
 
 
@@ -62,7 +62,7 @@ class _Line(NamedTuple):
         return of_state[1] - choice.most_parameters if self.from_top else choice.fewest_parameters - of_state[0]
 
 
-def share(decisions: Decisions, budget: Budget, weights: Weights | None = None) -> Share:
+def share(decisions: Decisions, budget: Budget, weights: StepWeights | None = None) -> Share:
     """The share of all paths that are inside a budget's limits on parameters and memory.
 
     Args:
@@ -93,13 +93,13 @@ def share(decisions: Decisions, budget: Budget, weights: Weights | None = None) 
     return Share(value=min(value, 1.0), exact=width == 1, without_macs=without_macs)
 
 
-def uniform(decisions: Decisions) -> Weights:
+def uniform(decisions: Decisions) -> StepWeights:
     """Every path is equally likely."""
     paths = count_paths(decisions)
     return lambda state: [paths.get(step.to, 1) / paths[state] for step in decisions.steps(state)]
 
 
-def _inside(decisions: Decisions, line: _Line, width: int, memory: float | None, weights: Weights) -> float:
+def _inside(decisions: Decisions, line: _Line, width: int, memory: float | None, weights: StepWeights) -> float:
     """Probability that a path's excess is from `line.low` to `line.high`."""
     import numpy as np
 

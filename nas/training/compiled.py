@@ -22,7 +22,7 @@ from nas.training.batch_size import training_batch_size, validation_batch_size
 from nas.training.checkpoint import State
 from nas.training.model import Weights
 from nas.training.network import Network
-from nas.training.result import History
+from nas.training.result import EpochHistory
 from nas.training.schedule import batch_norm_momentum, make_optimizer
 from nas.training.xla_choice import Way, XlaChoice
 
@@ -56,7 +56,7 @@ def train_compiled(
     *,
     seed: int,
     devices: Devices,
-    history: History,
+    history: EpochHistory,
     until: int,
     state: State | None,
     initial_weights: Weights | None,
@@ -136,7 +136,7 @@ def train_compiled(
 class Pace:
     """How many steps go into one call, so that a caller who wants to stop waits a bounded time.
 
-    Begins with one step, since nobody knows how long it takes, and the first call also optimizes the graph.
+    Begins with one step, whose duration is unknown, and the first call also optimizes the graph.
     """
 
     def __init__(self, seconds: float) -> None:

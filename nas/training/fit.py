@@ -15,7 +15,7 @@ from nas.training.batch_size import training_batch_size, validation_batch_size
 from nas.training.checkpoint import State
 from nas.training.evidence import make_evidence_metric
 from nas.training.model import Weights, set_weights
-from nas.training.result import History
+from nas.training.result import EpochHistory
 from nas.training.schedule import batch_norm_momentum, make_optimizer
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def train_with_fit(
     *,
     seed: int,
     devices: Devices,
-    history: History,
+    history: EpochHistory,
     until: int,
     state: State | None,
     initial_weights: Weights | None,
@@ -131,7 +131,7 @@ def _largest_divisor(number: int, most: int) -> int:
     return max(divisor for divisor in range(1, most + 1) if number % divisor == 0)
 
 
-def _make_callback(history: History, devices: Devices, task: Task, metric: KerasMetric) -> Any:
+def _make_callback(history: EpochHistory, devices: Devices, task: Task, metric: KerasMetric) -> Any:
     import keras
 
     class Recorder(keras.callbacks.Callback):  # type: ignore[misc]

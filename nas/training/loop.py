@@ -15,7 +15,7 @@ from nas.training.checkpoint import Checkpoint, State
 from nas.training.compiled import fits, train_compiled
 from nas.training.fit import train_with_fit
 from nas.training.model import Weights, precision
-from nas.training.result import History, OnEpoch, ShouldStop, TrainingResult
+from nas.training.result import EpochHistory, OnEpoch, ShouldStop, TrainingResult
 
 if TYPE_CHECKING:
     from nas.architecture import Architecture
@@ -76,7 +76,7 @@ def train(
     started = time.monotonic()
     compiled = loop == "compiled" or (loop == "auto" and fits(data, devices))
     name = "compiled" if compiled else {"tensorflow": "fit", "jax": "fit on JAX"}[devices.runtime]
-    history = History(on_epoch, should_stop)
+    history = EpochHistory(on_epoch, should_stop)
     state = _resume(checkpoint, name, history)
     until = min(epochs or training.epochs, training.epochs)
     keras.utils.set_random_seed(seed)
@@ -100,7 +100,7 @@ def train(
 def clear_session() -> None:
     """Drop what Keras keeps of the networks that were trained here.
 
-    It takes 10 to 20 ms, so that it is not done by `train`, whose result somebody waits for, but after it.
+    It takes 10 to 20 ms, so it is done after `train`, whose result the caller waits for.
     """
     import keras
 
@@ -110,11 +110,11 @@ def clear_session() -> None:
     if keras.config.backend() == "jax":
         import jax
 
-        # Compiled code of each network, 12 MB that nobody needs again.
+        # Compiled code of each network, 12 MB that are not needed again.
         jax.clear_caches()
 
 
-def _resume(checkpoint: bytes | None, loop: str, history: History) -> State | None:
+def _resume(checkpoint: bytes | None, loop: str, history: EpochHistory) -> State | None:
     if checkpoint is None:
         return None
     kept = Checkpoint.from_bytes(checkpoint)

@@ -65,8 +65,8 @@ class TrainingResult:
     checkpoint: bytes | None = None
 
 
-class History:
-    """The epochs so far. Raises to end a training that diverged or that nobody wants any more."""
+class EpochHistory:
+    """The epochs so far. Raises to end a training that diverged or that the caller stops."""
 
     def __init__(self, on_epoch: OnEpoch | None = None, should_stop: ShouldStop | None = None) -> None:
         self.curves: dict[str, list[float]] = {name: [] for name in _CURVES}

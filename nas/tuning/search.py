@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from nas.export import ExportReport
     from nas.reports import Story
     from nas.tracking import RunStatus, SearchRun
-    from nas.tracking.registry import RegisteredModel
+    from nas.tracking.model_registry import RegisteredModel
     from nas.training.model import Weights
 
 logger = logging.getLogger(__name__)
@@ -225,7 +225,7 @@ class Search:
         from nas.training import rebuild
 
         import_tensorflow()
-        from nas.tracking.registry import register_model
+        from nas.tracking.model_registry import register_model
 
         record = self.best() if trial is None else self.trial(trial)
         return register_model(

@@ -7,7 +7,7 @@ from nas.config import TrainingConfig
 from nas.errors import NasError
 from nas.training import TrainingDivergedError, TrainingStoppedError, evaluate, train
 from nas.training.batch_size import training_batch_size, validation_batch_size
-from nas.training.result import History
+from nas.training.result import EpochHistory
 from tests.training.conftest import digits_data
 
 LOOPS = pytest.mark.parametrize("loop", ["compiled", "fit"])
@@ -49,7 +49,7 @@ def test_weights_are_those_of_the_best_epoch_and_the_network_rebuilt_from_them_s
     ],
 )
 def test_the_best_epoch_has_the_highest_score_then_the_lowest_loss(val_score, val_loss, best):
-    history = History()
+    history = EpochHistory()
     for epoch, (score, loss) in enumerate(zip(val_score, val_loss, strict=True), start=1):
         values = {"score": 1, "loss": 0, "val_score": score, "val_loss": loss}
         history.end_epoch(values, lambda epoch=epoch: [epoch])

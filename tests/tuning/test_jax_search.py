@@ -6,7 +6,7 @@ import pytest
 from nas.config import DatasetConfig, load_experiment
 from nas.datasets import load
 from nas.files.shipped import find_experiment
-from nas.training import evaluate, load_weights, probabilities, rebuild
+from nas.training import answers_of, evaluate, load_weights, rebuild
 from nas.tuning import Plan, run
 
 
@@ -44,6 +44,6 @@ def test_a_search_on_two_virtual_devices_is_exported_and_predicts_as_on_tensorfl
 
     images = data.validation.images[:50]
     exported = tf.saved_model.load(str(tmp_path / "model")).signatures["serving_default"](image=tf.constant(images))
-    expected = probabilities(rebuild(best.architecture, weights), images)
+    expected = answers_of(best.architecture, rebuild(best.architecture, weights), images)
     assert np.asarray(exported["probabilities"]) == pytest.approx(expected, abs=1e-5)
     assert list((tmp_path / "cache").iterdir())  # what was compiled is kept

@@ -8,7 +8,7 @@ from typing import final
 from nas.architecture.blocks.base import Block, register
 from nas.architecture.blocks.convolution import Style
 from nas.architecture.fields import ActivationName, Normalization
-from nas.architecture.graph import Graph, Tensor
+from nas.architecture.graph import Graph, SymbolicTensor
 
 
 @final
@@ -25,5 +25,5 @@ class ActivationBlock(Block):
     normalization: Normalization = "none"
     activation: ActivationName = "relu"
 
-    def wire(self, graph: Graph, x: Tensor) -> Tensor:
+    def wire(self, graph: Graph, x: SymbolicTensor) -> SymbolicTensor:
         return Style(None, self.normalization, self.activation).activate(graph, x, name="activation")

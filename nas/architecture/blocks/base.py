@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 from nas.architecture.arithmetic import Shape
 from nas.architecture.count import Count
 from nas.architecture.fields import field_types, is_required
-from nas.architecture.graph import Graph, Tensor, Trace
-from nas.architecture.keras_types import Tensor as KerasTensor
+from nas.architecture.graph import Graph, SymbolicTensor, Trace
+from nas.architecture.keras_types import Tensor
 from nas.architecture.layers import DoesNotFitError
 from nas.errors import NasError
 from nas.registry import Registry, did_you_mean
@@ -46,14 +46,14 @@ class Block(ABC):
                 object.__setattr__(self, name, parsed)
 
     @abstractmethod
-    def wire(self, graph: Graph, x: Tensor) -> Tensor:
+    def wire(self, graph: Graph, x: SymbolicTensor) -> SymbolicTensor:
         """Add this block's layers to the graph, reading `x`; the block's output.
 
         Raises:
             DoesNotFitError: the block cannot take a map of this shape.
         """
 
-    def wired(self, input_shape: Shape) -> tuple[Graph, Tensor]:
+    def wired(self, input_shape: Shape) -> tuple[Graph, SymbolicTensor]:
         """The block's layers on an input of `(height, width, channels)`, and its output among them.
 
         Raises:
@@ -85,7 +85,7 @@ class Block(ABC):
         """Parameters (trainable, non-trainable), multiply-adds and peak memory on this input."""
         return self.trace(input_shape).count
 
-    def build(self, x: KerasTensor, *, name: str, momentum: float = 0.9) -> KerasTensor:
+    def build(self, x: Tensor, *, name: str, momentum: float = 0.9) -> Tensor:
         """The block's Keras layers applied to a Keras tensor of `(batch, height, width, channels)`."""
         graph, output = self.wired(tuple(x.shape[1:]))
         tensors = [x]

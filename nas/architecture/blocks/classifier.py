@@ -7,8 +7,8 @@ from typing import ClassVar, Protocol
 
 from nas.architecture.blocks.head import Head
 from nas.architecture.fields import Classes
-from nas.architecture.graph import Graph, Tensor
-from nas.architecture.keras_types import Tensor as KerasTensor
+from nas.architecture.graph import Graph, SymbolicTensor
+from nas.architecture.keras_types import Tensor
 from nas.architecture.layers import Activation, Dense, Dropout
 
 
@@ -19,7 +19,7 @@ class ClassificationHead(Head):
     task: ClassVar[str] = "classification"
     classes: Classes
 
-    def loss(self, targets: KerasTensor, outputs: KerasTensor, *, label_smoothing: float) -> KerasTensor:
+    def loss(self, targets: Tensor, outputs: Tensor, *, label_smoothing: float) -> Tensor:
         """Cross entropy in nats."""
         import keras
 
@@ -28,12 +28,12 @@ class ClassificationHead(Head):
         one_hot = keras.ops.one_hot(keras.ops.cast(targets, "int32"), outputs.shape[-1])
         return keras.losses.categorical_crossentropy(one_hot, outputs, label_smoothing=label_smoothing)
 
-    def answers(self, outputs: KerasTensor) -> KerasTensor:
+    def answers(self, outputs: Tensor) -> Tensor:
         """The class probabilities, as they are."""
         return outputs
 
 
-def probabilities(graph: Graph, x: Tensor) -> Tensor:
+def probabilities(graph: Graph, x: SymbolicTensor) -> SymbolicTensor:
     """Class probabilities from a number a class."""
     return graph.add(Activation(function="softmax"), x, name="probabilities")
 
@@ -53,7 +53,7 @@ class DenseLayers(Protocol):
     def activation(self) -> str: ...
 
 
-def classify(graph: Graph, x: Tensor, head: DenseLayers) -> Tensor:
+def classify(graph: Graph, x: SymbolicTensor, head: DenseLayers) -> SymbolicTensor:
     """From a vector to class probabilities, by dense layers."""
     rate = head.dropout if head.input_dropout is None else head.input_dropout
     for number, units in enumerate(head.units, start=1):

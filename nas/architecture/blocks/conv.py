@@ -9,7 +9,7 @@ from nas.architecture.arithmetic import Padding
 from nas.architecture.blocks.base import Block, register
 from nas.architecture.blocks.convolution import Style
 from nas.architecture.fields import ActivationName, Bias, Filters, Groups, Kernel, Normalization, Stride
-from nas.architecture.graph import Graph, Tensor
+from nas.architecture.graph import Graph, SymbolicTensor
 from nas.architecture.layers import DoesNotFitError, pair
 
 
@@ -42,7 +42,7 @@ class Conv(Block):
     activation: ActivationName = "relu"
     stacked: bool = False
 
-    def wire(self, graph: Graph, x: Tensor) -> Tensor:
+    def wire(self, graph: Graph, x: SymbolicTensor) -> SymbolicTensor:
         kernels = [pair(self.kernel)]
         if self.stacked and self.kernel != 1:
             if not isinstance(self.kernel, int) or self.kernel % 2 == 0:

@@ -7,7 +7,7 @@ from functools import cache
 
 from nas.architecture.arithmetic import Padding
 from nas.architecture.fields import Normalization
-from nas.architecture.graph import Graph, Tensor
+from nas.architecture.graph import Graph, SymbolicTensor
 from nas.architecture.layers import (
     Activation,
     BatchNormalization,
@@ -53,7 +53,7 @@ class Style:
     def conv(
         self,
         graph: Graph,
-        x: Tensor,
+        x: SymbolicTensor,
         filters: int,
         kernel: int | Pair = 1,
         *,
@@ -61,21 +61,21 @@ class Style:
         stride: int | Pair = 1,
         padding: Padding = "same",
         groups: int = 1,
-    ) -> Tensor:
+    ) -> SymbolicTensor:
         """Convolution, normalization, activation."""
         x = graph.add(_conv(filters, _window(kernel, stride, padding), groups, self.has_bias), x, name=name)
         return self.activate(graph, x, name=name)
 
     def depthwise(
-        self, graph: Graph, x: Tensor, kernel: int | Pair, *, name: str, stride: int | Pair, padding: Padding
-    ) -> Tensor:
+        self, graph: Graph, x: SymbolicTensor, kernel: int | Pair, *, name: str, stride: int | Pair, padding: Padding
+    ) -> SymbolicTensor:
         """A convolution of each channel alone, normalization, activation."""
         window = _window(kernel, stride, padding)
         return self.activate(
             graph, graph.add(DepthwiseConv2D(window=window, bias=self.has_bias), x, name=name), name=name
         )
 
-    def activate(self, graph: Graph, x: Tensor, *, name: str) -> Tensor:
+    def activate(self, graph: Graph, x: SymbolicTensor, *, name: str) -> SymbolicTensor:
         """Normalization, then activation."""
         if self.normalization == "batch":
             x = graph.add(_BATCH_NORMALIZATION, x, name=f"{name}_norm")

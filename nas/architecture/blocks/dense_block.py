@@ -8,7 +8,7 @@ from typing import Annotated, final
 from nas.architecture.blocks.base import Block, register
 from nas.architecture.blocks.convolution import Style
 from nas.architecture.fields import ActivationName, Bias, Depth, Filters, Kernel, Normalization, Real, Whole
-from nas.architecture.graph import Graph, Tensor
+from nas.architecture.graph import Graph, SymbolicTensor
 from nas.architecture.layers import Concatenate, Conv2D, Pool2D, Window, pair
 
 
@@ -42,10 +42,10 @@ class DenseBlock(Block):
     normalization: Normalization = "batch"
     activation: ActivationName = "relu"
 
-    def wire(self, graph: Graph, x: Tensor) -> Tensor:
+    def wire(self, graph: Graph, x: SymbolicTensor) -> SymbolicTensor:
         style = Style(self.bias, self.normalization, self.activation)
 
-        def preactivated(x: Tensor, filters: int, kernel: int | tuple[int, int], name: str) -> Tensor:
+        def preactivated(x: SymbolicTensor, filters: int, kernel: int | tuple[int, int], name: str) -> SymbolicTensor:
             x = style.activate(graph, x, name=f"{name}_in")
             window = Window(size=pair(kernel), stride=(1, 1), padding="same")
             return graph.add(Conv2D(filters=filters, window=window, bias=style.has_bias), x, name=name)

@@ -10,7 +10,7 @@ from nas.architecture.blocks.base import register
 from nas.architecture.blocks.classifier import ClassificationHead, probabilities
 from nas.architecture.blocks.convolution import Style
 from nas.architecture.fields import ActivationName, DenseUnits, Kernel, Normalization, PoolName, Rate
-from nas.architecture.graph import Graph, Tensor
+from nas.architecture.graph import Graph, SymbolicTensor
 from nas.architecture.layers import Dropout, GlobalPool2D
 
 
@@ -40,7 +40,7 @@ class FullyConvolutionalHead(ClassificationHead):
     normalization: Normalization = "none"
     activation: ActivationName = "relu"
 
-    def wire(self, graph: Graph, x: Tensor) -> Tensor:
+    def wire(self, graph: Graph, x: SymbolicTensor) -> SymbolicTensor:
         style, last = Style(None, self.normalization, self.activation), Style(True, "none", "linear")
         kernel = self.kernel
         for number, filters in enumerate(self.units, start=1):

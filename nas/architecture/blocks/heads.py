@@ -8,7 +8,7 @@ from typing import final
 from nas.architecture.blocks.base import register
 from nas.architecture.blocks.classifier import ClassificationHead, classify
 from nas.architecture.fields import ActivationName, AutoRate, DenseUnits, PoolName, Rate
-from nas.architecture.graph import Graph, Tensor
+from nas.architecture.graph import Graph, SymbolicTensor
 from nas.architecture.layers import Flatten, GlobalPool2D
 
 
@@ -33,7 +33,7 @@ class GlobalPoolHead(ClassificationHead):
     input_dropout: AutoRate = None
     activation: ActivationName = "relu"
 
-    def wire(self, graph: Graph, x: Tensor) -> Tensor:
+    def wire(self, graph: Graph, x: SymbolicTensor) -> SymbolicTensor:
         return classify(graph, graph.add(GlobalPool2D(pool=self.pool), x, name="vector"), self)
 
 
@@ -56,5 +56,5 @@ class FlattenHead(ClassificationHead):
     input_dropout: AutoRate = None
     activation: ActivationName = "relu"
 
-    def wire(self, graph: Graph, x: Tensor) -> Tensor:
+    def wire(self, graph: Graph, x: SymbolicTensor) -> SymbolicTensor:
         return classify(graph, graph.add(Flatten(), x, name="vector"), self)

@@ -8,7 +8,7 @@ from typing import final
 from nas.architecture.blocks.base import Block, register
 from nas.architecture.blocks.convolution import Style
 from nas.architecture.fields import ActivationName, Bias, Normalization, OptionalFilters, PoolName
-from nas.architecture.graph import Graph, Tensor
+from nas.architecture.graph import Graph, SymbolicTensor
 from nas.architecture.layers import Concatenate, DoesNotFitError, Pool2D, Window
 
 
@@ -41,7 +41,7 @@ class Inception(Block):
     normalization: Normalization = "batch"
     activation: ActivationName = "relu"
 
-    def wire(self, graph: Graph, x: Tensor) -> Tensor:
+    def wire(self, graph: Graph, x: SymbolicTensor) -> SymbolicTensor:
         style = Style(self.bias, self.normalization, self.activation)
         branches = []
         if self.branch1x1:

@@ -7,7 +7,7 @@ from typing import Annotated, final
 
 from nas.architecture.blocks.base import Block, register
 from nas.architecture.fields import Depth, Real
-from nas.architecture.graph import Graph, Tensor
+from nas.architecture.graph import Graph, SymbolicTensor
 from nas.architecture.layers import LocalResponseNormalization
 
 
@@ -32,6 +32,6 @@ class LocalResponse(Block):
     alpha: Annotated[float, Real(0, 1_000)] = 1e-4
     beta: Annotated[float, Real(0, 10)] = 0.75
 
-    def wire(self, graph: Graph, x: Tensor) -> Tensor:
+    def wire(self, graph: Graph, x: SymbolicTensor) -> SymbolicTensor:
         layer = LocalResponseNormalization(size=self.size, offset=self.offset, alpha=self.alpha, beta=self.beta)
         return graph.add(layer, x, name="lrn")

@@ -7,7 +7,7 @@ from typing import Annotated, final
 
 from nas.architecture.blocks.base import Block, register
 from nas.architecture.fields import Whole
-from nas.architecture.graph import Graph, Tensor
+from nas.architecture.graph import Graph, SymbolicTensor
 from nas.architecture.layers import DoesNotFitError, ZeroPad2D
 
 _Pixels = Annotated[int, Whole(0, 4_096)]
@@ -28,7 +28,7 @@ class Pad(Block):
     amount: _Pixels = 0
     to: _Pixels = 0
 
-    def wire(self, graph: Graph, x: Tensor) -> Tensor:
+    def wire(self, graph: Graph, x: SymbolicTensor) -> SymbolicTensor:
         if len(x.shape) != 3:
             raise DoesNotFitError(f"padding needs a map; received a vector of {x.shape[0]:,}")
         (top, bottom), (left, right) = (self._zeros(size) for size in x.shape[:2])

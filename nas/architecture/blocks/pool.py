@@ -8,7 +8,7 @@ from typing import final
 from nas.architecture.arithmetic import Padding
 from nas.architecture.blocks.base import Block, register
 from nas.architecture.fields import AutoStride, Kernel, PoolName
-from nas.architecture.graph import Graph, Tensor
+from nas.architecture.graph import Graph, SymbolicTensor
 from nas.architecture.layers import Pool2D, Window, pair
 
 
@@ -30,7 +30,7 @@ class Pool(Block):
     stride: AutoStride = None
     padding: Padding = "valid"
 
-    def wire(self, graph: Graph, x: Tensor) -> Tensor:
+    def wire(self, graph: Graph, x: SymbolicTensor) -> SymbolicTensor:
         size = pair(self.size)
         stride = size if self.stride is None else pair(self.stride)
         return graph.add(

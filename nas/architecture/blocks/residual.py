@@ -17,7 +17,7 @@ from nas.architecture.fields import (
     Normalization,
     Stride,
 )
-from nas.architecture.graph import Graph, Tensor
+from nas.architecture.graph import Graph, SymbolicTensor
 from nas.architecture.layers import Activation, Add
 
 
@@ -54,7 +54,7 @@ class Residual(Block):
     normalization: Normalization = "batch"
     activation: ActivationName = "relu"
 
-    def wire(self, graph: Graph, x: Tensor) -> Tensor:
+    def wire(self, graph: Graph, x: SymbolicTensor) -> SymbolicTensor:
         style = Style(self.bias, self.normalization, self.activation)
         linear = Style(self.bias, self.normalization, "linear")
         y = x

@@ -9,7 +9,7 @@ from nas.architecture.arithmetic import Padding
 from nas.architecture.blocks.base import Block, register
 from nas.architecture.blocks.convolution import Style
 from nas.architecture.fields import ActivationName, Bias, Filters, Kernel, Normalization, Stride
-from nas.architecture.graph import Graph, Tensor
+from nas.architecture.graph import Graph, SymbolicTensor
 
 
 @final
@@ -32,7 +32,7 @@ class Separable(Block):
     normalization: Normalization = "batch"
     activation: ActivationName = "relu"
 
-    def wire(self, graph: Graph, x: Tensor) -> Tensor:
+    def wire(self, graph: Graph, x: SymbolicTensor) -> SymbolicTensor:
         style = Style(self.bias, self.normalization, self.activation)
         x = style.depthwise(graph, x, self.kernel, stride=self.stride, padding=self.padding, name="depthwise")
         return style.conv(graph, x, self.filters, name="pointwise")

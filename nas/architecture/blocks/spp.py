@@ -8,7 +8,7 @@ from typing import final
 from nas.architecture.blocks.base import register
 from nas.architecture.blocks.classifier import ClassificationHead, classify
 from nas.architecture.fields import ActivationName, AutoRate, DenseUnits, Levels, PoolName, Rate
-from nas.architecture.graph import Graph, Tensor
+from nas.architecture.graph import Graph, SymbolicTensor
 from nas.architecture.layers import AdaptivePool2D, Concatenate, Flatten, GlobalPool2D, Layer
 
 
@@ -38,7 +38,7 @@ class SpatialPyramidHead(ClassificationHead):
     input_dropout: AutoRate = None
     activation: ActivationName = "relu"
 
-    def wire(self, graph: Graph, x: Tensor) -> Tensor:
+    def wire(self, graph: Graph, x: SymbolicTensor) -> SymbolicTensor:
         vectors = []
         for place, bins in enumerate(self.levels, start=1):
             layer: Layer = GlobalPool2D(pool=self.pool) if bins == 1 else AdaptivePool2D(pool=self.pool, bins=bins)

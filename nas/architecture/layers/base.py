@@ -8,7 +8,18 @@ from typing import Any, ClassVar, final
 
 from nas.architecture.arithmetic import Shape
 from nas.architecture.keras_types import KerasLayer, Tensor
-from nas.architecture.layers.facets import ANY, NEVER, Call, Passes, Range, Sight, Symbol, Treatment, View, Weights
+from nas.architecture.layers.facets import (
+    ANY,
+    NEVER,
+    Call,
+    Passes,
+    Range,
+    ReceptiveField,
+    Sight,
+    Symbol,
+    Treatment,
+    WeightNumbers,
+)
 
 
 class Layer(ABC):
@@ -37,7 +48,7 @@ class Layer(ABC):
         """
 
     @abstractmethod
-    def weights(self, inputs: tuple[Shape, ...], output: Shape) -> Weights | None:
+    def weights(self, inputs: tuple[Shape, ...], output: Shape) -> WeightNumbers | None:
         """Its parameters and multiply-adds; None without any."""
 
     @abstractmethod
@@ -59,7 +70,7 @@ class Layer(ABC):
 
     @property
     @abstractmethod
-    def view(self) -> View:
+    def view(self) -> ReceptiveField:
         """What one output sees of a map."""
 
     @property

@@ -91,12 +91,12 @@ class Sight(Enum):
     EVERYTHING = auto()
 
 
-View = Window | Bins | Sight
+ReceptiveField = Window | Bins | Sight
 
 
 @final
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Weights:
+class WeightNumbers:
     """The numbers of a layer's weights.
 
     Attributes:

@@ -20,7 +20,7 @@ from nas.architecture.layers.facets import (
     Range,
     Sight,
     Symbol,
-    Weights,
+    WeightNumbers,
     Window,
 )
 
@@ -59,9 +59,9 @@ class Conv2D(WithKernel):
             )
         return height, width, self.filters
 
-    def weights(self, inputs: tuple[Shape, ...], output: Shape) -> Weights:
+    def weights(self, inputs: tuple[Shape, ...], output: Shape) -> WeightNumbers:
         kernel = (*self.window.size, inputs[0][2] // self.groups, self.filters)
-        return Weights(kernel=kernel, biases=self.filters * self.bias, uses=output[0] * output[1], measured=0)
+        return WeightNumbers(kernel=kernel, biases=self.filters * self.bias, uses=output[0] * output[1], measured=0)
 
     def canonical(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Any, ...]:
         return "conv", self.filters, *self.window.canonical(inputs[0], output), self.groups, self.bias
@@ -108,9 +108,9 @@ class DepthwiseConv2D(WithKernel):
         (shape,) = inputs
         return *self.window.output(shape, "depthwise convolution"), shape[2]
 
-    def weights(self, inputs: tuple[Shape, ...], output: Shape) -> Weights:
+    def weights(self, inputs: tuple[Shape, ...], output: Shape) -> WeightNumbers:
         kernel = (*self.window.size, output[2])
-        return Weights(kernel=kernel, biases=output[2] * self.bias, uses=output[0] * output[1], measured=0)
+        return WeightNumbers(kernel=kernel, biases=output[2] * self.bias, uses=output[0] * output[1], measured=0)
 
     def canonical(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Any, ...]:
         return "depthwise", *self.window.canonical(inputs[0], output), self.bias
@@ -156,8 +156,8 @@ class Dense(WithKernel, RunByKeras):
             raise DoesNotFitError(f"a dense layer needs a vector; received a map of {'x'.join(map(str, shape))}")
         return (self.units,)
 
-    def weights(self, inputs: tuple[Shape, ...], output: Shape) -> Weights:
-        return Weights(kernel=(inputs[0][0], self.units), biases=self.units * self.bias, uses=1, measured=0)
+    def weights(self, inputs: tuple[Shape, ...], output: Shape) -> WeightNumbers:
+        return WeightNumbers(kernel=(inputs[0][0], self.units), biases=self.units * self.bias, uses=1, measured=0)
 
     def canonical(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Any, ...]:
         return "dense", self.units, self.bias
@@ -179,8 +179,8 @@ class BatchNormalization(InPlace):
     def output_range(self, *inputs: Range) -> Range:
         return ANY
 
-    def weights(self, inputs: tuple[Shape, ...], output: Shape) -> Weights:
-        return Weights(kernel=(4, output[-1]), biases=0, uses=0, measured=2 * output[-1])
+    def weights(self, inputs: tuple[Shape, ...], output: Shape) -> WeightNumbers:
+        return WeightNumbers(kernel=(4, output[-1]), biases=0, uses=0, measured=2 * output[-1])
 
     def canonical(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Any, ...]:
         return ("batch_norm",)

@@ -7,7 +7,7 @@ import pytest
 
 from nas.errors import NasError
 from nas.tracking import sync
-from nas.tracking.registry import _served
+from nas.tracking.model_registry import _served
 
 
 @pytest.fixture(scope="module")
