@@ -14,6 +14,9 @@ from nas.registry import Registry
 
 _PREFIXES = r"(|val_|test_|best_val_|final_val_)"
 
+_OTHERS = ("event", "loss", "reason", "seed", "seeds", "trial")
+"""What else stands in the same place in files."""
+
 Value = TypeVar("Value")
 
 
@@ -32,6 +35,12 @@ class Score:
 
     name: str
     heading: str
+
+    def __post_init__(self) -> None:
+        if self.name in _OTHERS:
+            raise NasError(
+                f"a score must not be called {', '.join(_OTHERS)}; received {self.name!r}; choose another name"
+            )
 
     @property
     def objective(self) -> str:
@@ -98,7 +107,8 @@ class Cost:
         heading: in tables and charts.
         unit: what stands behind the number in a sentence.
         measured: how it is measured before a network is trained; "" for a cost that is counted from the architecture.
-        span: over which hypervolume is taken; None for a counted cost, whose extremes in a space are known.
+        span: over which hypervolume is taken. None for the three that a space knows the extremes of: parameters,
+            multiply-adds and activation bytes.
     """
 
     name: str

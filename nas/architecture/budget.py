@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, final
 
 from nas.architecture.count import Count
@@ -78,20 +79,24 @@ class Budget:
 
     def most(self, cost: Cost) -> float | None:
         """The upper limit of a cost; None for no limit."""
-        return next((most for limited, most in self.limits if limited is cost), None)
+        return self._limit.get(cost)
 
-    @property
+    @cached_property
+    def _limit(self) -> Mapping[Cost, float]:
+        return dict(self.limits)
+
+    @cached_property
     def max_parameters(self) -> int | None:
         """The upper limit of parameters; None for no limit."""
         most = self.most(PARAMETERS)
         return None if most is None else int(most)
 
-    @property
+    @cached_property
     def measured(self) -> Mapping[Cost, float]:
         """The limits that only a measurement shows."""
         return {cost: most for cost, most in self.limits if cost.measured}
 
-    @property
+    @cached_property
     def counted(self) -> Mapping[Cost, float]:
         """The limits that are checked before a network is built."""
         return {cost: most for cost, most in self.limits if cost.is_counted}
@@ -100,7 +105,7 @@ class Budget:
         """Whether a network of these counts is inside all limits on counts."""
         if self.min_parameters is not None and count.parameters < self.min_parameters:
             return False
-        return all(cost.measured or cost.of(count) <= most for cost, most in self.limits)
+        return all(cost.of(count) <= most for cost, most in self.counted.items())
 
     def excess(self, count: Count) -> str:
         """By how much a network misses, such as `1,204 parameters over 20,000`; "" if it does not."""

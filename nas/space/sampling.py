@@ -41,7 +41,10 @@ def sample(decisions: Decisions, rng: random.Random, budget: Budget, quantile: f
         target = math.exp(math.log(low) + quantile * (math.log(high) - math.log(low)))
         path = _walk(decisions, rng, budget, *_band(decisions, budget, min(max(math.ceil(target), low), high)))
         if path is not None:
-            return _architecture(decisions, path)
+            found = _architecture(decisions, path)
+            # The walk knows the ends of parameters, multiply-adds and memory; any other cost shows only now.
+            if budget.admits(found.count):
+                return found
         quantile = rng.random()
     raise BudgetError(
         f"no architecture of the space {decisions.definition.name!r} with {budget} was found in {ATTEMPTS} attempts: "
@@ -104,9 +107,7 @@ def _choose(
     groups = list(decisions.groups(state))
     while groups:
         group = groups.pop(int(rng.random() * len(groups)))
-        fitting = [choice for choice in group if choice[0] <= most and choice[1] >= least]
-        if fitting and len(budget.counted) > (budget.max_parameters is not None):
-            fitting = _within(fitting, budget, macs)
+        fitting = _within([choice for choice in group if choice[0] <= most and choice[1] >= least], budget, macs)
         while fitting:
             # The costly question only to those that are drawn; the first that passes is as random as all that do.
             step = fitting.pop(int(rng.random() * len(fitting))).step

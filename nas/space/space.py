@@ -89,7 +89,7 @@ class SearchSpace:
         return self._reach.most_parameters
 
     def counts(self, cost: Cost) -> tuple[int, int]:
-        """The least and the most of a counted cost that an architecture has."""
+        """The least and the most of a counted cost that an architecture has; of one without a `span`."""
         reach = self._reach
         return {
             PARAMETERS: (reach.fewest_parameters, reach.most_parameters),
@@ -105,7 +105,7 @@ class SearchSpace:
         """
         reach = self._reach
         for cost, most in budget.counted.items():
-            least, _ = self.counts(cost)
+            least, _ = cost.span or self.counts(cost)
             if most < least:
                 raise BudgetError(
                     f"no architecture of the space {self.name!r} has at most {cost.words(most)}: the smallest has "
