@@ -45,7 +45,7 @@ def make_hypermodel(
             model = architecture.build(batch_norm_momentum=batch_norm_momentum)
             model.compile(
                 optimizer=keras.optimizers.Adam(learning_rate),
-                loss=lambda targets, outputs: head.loss(targets, outputs, label_smoothing=0.0),
+                loss=head.keras_loss(label_smoothing=0.0),
                 metrics=[TASKS[head.task].keras_metric(head.answers)],
             )
             return model

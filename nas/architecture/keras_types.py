@@ -14,4 +14,6 @@ KerasModel: TypeAlias = Any
 
 KerasMetric: TypeAlias = Any
 
+KerasLoss: TypeAlias = Any
+
 KerasOptimizer: TypeAlias = Any

@@ -155,9 +155,9 @@ def augment(images: Tensor, augmentation: AugmentationConfig, seed: Tensor) -> t
     """
     import tensorflow as tf
 
-    if not (augmentation.flip or augmentation.shift or augmentation.cutout):
-        return images, Movement()
     height, width = images.shape[1:3]
+    if not (augmentation.flip or augmentation.shift or augmentation.cutout):
+        return images, Movement(height=height, width=width)
     count = tf.shape(images)[0]
     seeds = tf.unstack(tf.random.split(tf.cast(seed, tf.int32), 5))
 
@@ -183,4 +183,4 @@ def augment(images: Tensor, augmentation: AugmentationConfig, seed: Tensor) -> t
         inside = inside_rows[:, :, None, None] & inside_columns[:, None, :, None]
         images = tf.where(inside, tf.zeros_like(images), images)
     first = [None if each is None else each[:, 0] for each in (flipped, down, right)]
-    return images, Movement(flipped=first[0], down=first[1], right=first[2])
+    return images, Movement(height=height, width=width, flipped=first[0], down=first[1], right=first[2])

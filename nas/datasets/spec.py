@@ -96,6 +96,11 @@ class Split:
     def __len__(self) -> int:
         return len(self.images)
 
+    @property
+    def nbytes(self) -> int:
+        """Of images and targets."""
+        return self.images.nbytes + self.targets.nbytes
+
     def take(self, indices: np.ndarray) -> Split:
         """The images at `indices`, int `(m,)`, in that order."""
         return Split(images=self.images[indices], targets=self.targets[indices])
@@ -144,6 +149,7 @@ def _check(info: DatasetInfo, splits: dict[str, Split | None]) -> None:
                 f"all images of {info.name!r} must be {info.input_shape}; its {name} split has {split.images.shape[1:]}"
             )
         try:
-            TASKS[info.task].check_targets(split.targets, info.labels, f"the {name} split of {info.name!r}")
+            where = f"the {name} split of {info.name!r}"
+            TASKS[info.task].check_targets(split.targets, info.labels, where, input_shape=info.input_shape)
         except TargetError as error:
             raise DatasetError(str(error)) from None

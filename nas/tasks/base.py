@@ -33,8 +33,11 @@ class Movement:
     Attributes:
         flipped: bool `(batch,)`, left to right; None: none is.
         down, right: whole numbers of pixels `(batch,)`; None: not at all.
+        height, width: of the images, in pixels.
     """
 
+    height: int
+    width: int
     flipped: Tensor | None = None
     down: Tensor | None = None
     right: Tensor | None = None
@@ -80,13 +83,16 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def check_targets(self, targets: Array, labels: Sequence[str], data: str) -> None:
+    def check_targets(
+        self, targets: Array, labels: Sequence[str], data: str, *, input_shape: tuple[int, int, int]
+    ) -> None:
         """Refuse targets of another type or shape, or outside the classes.
 
         Args:
             targets: a row an example.
             labels: names of the classes.
             data: what they belong to, for the message, such as "the train split of 'digits'".
+            input_shape: (height, width, channels) of the images.
 
         Raises:
             TargetError: with the reason.

@@ -36,7 +36,10 @@ class Classification(Task):
                 f"at least two classes are needed to learn anything; {data} has {len(labels)}: {tuple(labels)}"
             )
 
-    def check_targets(self, targets: Array, labels: Sequence[str], data: str) -> None:
+    def check_targets(
+        self, targets: Array, labels: Sequence[str], data: str, *, input_shape: tuple[int, int, int]
+    ) -> None:
+        del input_shape  # a class has no place
         if targets.dtype != "int64" or targets.ndim != 1:
             raise TargetError(f"labels must be int64 (n,); {data} has {targets.dtype} {targets.shape}")
         low, high = int(targets.min()), int(targets.max())

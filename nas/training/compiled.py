@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from nas.datasets.spec import DatasetSpec, Split
 
 LARGEST_DATA_BYTES = 2**31
-"""Of training and validation images. They take this much of the device's memory, beside the network."""
+"""Of training and validation data. They take this much of the device's memory, beside the network."""
 
 _CHUNK_SECONDS = 1.0
 
@@ -46,7 +46,7 @@ It takes up to 0.3 s a network, and then makes a step about 8 % faster; this man
 def fits(data: DatasetSpec, devices: Devices) -> bool:
     """Whether the compiled loop can take it: one device of TensorFlow's, data of at most `LARGEST_DATA_BYTES`."""
     one = devices.runtime == "tensorflow" and devices.strategy is None
-    return one and data.train.images.nbytes + data.validation.images.nbytes <= LARGEST_DATA_BYTES
+    return one and data.train.nbytes + data.validation.nbytes <= LARGEST_DATA_BYTES
 
 
 def train_compiled(

@@ -105,16 +105,13 @@ def _compile(
 ) -> None:
     import keras
 
-    def loss(targets: Tensor, outputs: Tensor) -> Tensor:
-        return head.loss(targets, outputs, label_smoothing=training.label_smoothing)
-
     def plain_loss(targets: Tensor, outputs: Tensor) -> Tensor:
         return head.loss(targets, outputs, label_smoothing=0.0)
 
     jax = devices.runtime == "jax"
     model.compile(
         optimizer=make_optimizer(training, steps=steps, replicas=devices.replicas),
-        loss=loss,
+        loss=head.keras_loss(label_smoothing=training.label_smoothing),
         # Keras' own loss counts padding as images. And with label smoothing the recorded losses stay the plain ones,
         # comparable between settings.
         weighted_metrics=[metric, keras.metrics.MeanMetricWrapper(plain_loss, name="plain_loss")],

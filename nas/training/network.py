@@ -74,7 +74,7 @@ class Network:
         self.seeds = [variable for variable in self._model.variables if id(variable) not in held]
 
     def __call__(self, images: Tensor, weights: Sequence[Tensor], *, training: bool) -> tuple[Tensor, Tensor]:
-        """Class probabilities `(batch, classes)`, and the statistics that this batch leaves behind.
+        """The network's outputs, a row an image, for `head.answers`; and the statistics that this batch leaves behind.
 
         Args:
             images: float32 `(batch, height, width, channels)`.

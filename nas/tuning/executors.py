@@ -218,7 +218,7 @@ def _copied_bytes(data: DatasetSpec, devices: VisibleDevices) -> int:
     """What each worker on a CPU keeps of the data as tensors, beside the files that all workers share."""
     from nas.training.compiled import LARGEST_DATA_BYTES
 
-    size = data.train.images.nbytes + data.validation.images.nbytes
+    size = data.train.nbytes + data.validation.nbytes
     # A stream of batches has a copy of the tensors it is made of: measured, tf.data's optimizer makes it.
     streamed = devices.kind != "cpu" or size > LARGEST_DATA_BYTES
     return 2 * size if streamed else size

@@ -35,7 +35,7 @@ def write_shared(data: DatasetSpec, folder: Path) -> None:
             np.save(folder / f"{name}-targets.npy", split.targets)
         (folder / "info.json").write_text(json.dumps(info), encoding="utf-8")
     except OSError as error:
-        megabytes = -(-sum(split.images.nbytes for split in splits.values()) // 10**6)
+        megabytes = -(-sum(split.nbytes for split in splits.values()) // 10**6)
         raise NasError(
             f"cannot share the data set with the worker processes: {folder} does not take its {megabytes:,} MB "
             f"({error.strerror or error}); everything that finished is kept; free space or make the folder writable, "

@@ -12,6 +12,8 @@ from nas.tasks import TASKS, Movement, TargetError
 
 RNG = np.random.default_rng(0)
 
+SHAPE = (9, 9, 1)
+
 EXAMPLES = {
     # task: names of classes, targets, answers, targets that it must refuse
     "classification": (
@@ -40,10 +42,10 @@ def example(request):
 def test_targets_are_checked_told_and_divided(example):
     task, labels, targets, _, wrong = example
     task.check_labels(labels, "these")
-    task.check_targets(targets, labels, "these")
+    task.check_targets(targets, labels, "these", input_shape=SHAPE)
     for refused in wrong:
         with pytest.raises(TargetError, match="these"):
-            task.check_targets(refused, labels, "these")
+            task.check_targets(refused, labels, "these", input_shape=SHAPE)
     assert task.described(labels)
     strata = task.strata(targets)
     assert (strata.dtype, strata.shape) == (np.int64, (len(targets),))
@@ -67,7 +69,7 @@ def test_evidence_has_a_row_an_example_and_is_scored_once(example):
 
 def test_images_that_were_not_moved_keep_their_targets(example):
     task, _, targets, _, _ = example
-    assert (np.asarray(task.move(targets, Movement())) == targets).all()
+    assert (np.asarray(task.move(targets, Movement(height=9, width=9))) == targets).all()
 
 
 def test_answers_are_compared(example):
@@ -110,6 +112,19 @@ def test_a_head_knows_its_loss_and_its_answers(head):
     answers = np.asarray(head.answers(outputs))
     assert len(answers) == len(targets)
     assert TASKS[head.task].check_answers(answers.shape[1:], labels) == ""
+
+
+def test_keras_hands_a_loss_what_the_head_returned(monkeypatch):
+    seen = []
+
+    def loss(self, targets, outputs, *, label_smoothing):
+        seen.append((targets.shape, outputs.shape, label_smoothing))
+        return outputs[:, 0, 0, 0]
+
+    monkeypatch.setattr(type(HEADS["flatten"]), "loss", loss)
+    of_a_map = HEADS["flatten"].keras_loss(label_smoothing=0.1)
+    assert float(of_a_map(np.zeros((4, 2, 2), np.uint8), np.full((4, 2, 2, 1), 3, np.float32))) == 3
+    assert seen == [((4, 2, 2), (4, 2, 2, 1), 0.1)]
 
 
 def test_cross_entropy_by_hand():

@@ -44,7 +44,7 @@ class Place(Task):
         if labels:
             raise TargetError(f"places have no classes; {data} has {labels}")
 
-    def check_targets(self, targets, labels, data):
+    def check_targets(self, targets, labels, data, *, input_shape):
         if targets.dtype != "float32" or targets.shape[1:] != (2,):
             raise TargetError(f"places must be float32 (n, 2); {data} has {targets.dtype} {targets.shape}")
 
@@ -60,12 +60,12 @@ class Place(Task):
     def move(self, targets, movement):
         import tensorflow as tf
 
-        row, column = tf.unstack(targets * SIDE, axis=1)
+        row, column = tf.unstack(targets * [movement.height, movement.width], axis=1)
         if movement.flipped is not None:
-            column = tf.where(movement.flipped, SIDE - 1 - column, column)
+            column = tf.where(movement.flipped, movement.width - 1 - column, column)
         if movement.down is not None:
             row, column = row + tf.cast(movement.down, tf.float32), column + tf.cast(movement.right, tf.float32)
-        return tf.stack([row, column], axis=1) / SIDE
+        return tf.stack([row / movement.height, column / movement.width], axis=1)
 
     def evidence(self, targets, answers):
         from keras import ops

@@ -159,7 +159,7 @@ def test_short_trainings_go_without_the_graph_optimizer_and_leave_it_on(network,
 
 def test_data_that_do_not_fit_and_several_devices_are_left_to_fit(network, data, monkeypatch):
     one = Devices(kind="cpu", names=("CPU:0",))
-    size = data.train.images.nbytes + data.validation.images.nbytes
+    size = data.train.nbytes + data.validation.nbytes
     monkeypatch.setattr(compiled, "LARGEST_DATA_BYTES", size)
     assert fits(data, one)
     assert not fits(data, replace(one, names=("CPU:0", "CPU:1"), strategy=object()))

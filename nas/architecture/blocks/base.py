@@ -78,7 +78,7 @@ class Block(ABC):
         return isinstance(_trace(self, input_shape), Trace)
 
     def output_shape(self, input_shape: Shape) -> Shape:
-        """`(height, width, channels)` after the block; `(classes,)` after a head."""
+        """`(height, width, channels)` after the block; after a head, the shape of its outputs."""
         return self.trace(input_shape).output_shape
 
     def count(self, input_shape: Shape) -> Count:
