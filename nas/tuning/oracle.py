@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import keras_tuner
 
 from nas.architecture import Architecture
-from nas.objectives import COSTS
+from nas.objectives import Score
 from nas.results.trial import TrialRecord, TrialStatus
 from nas.strategies import History, Strategy
 from nas.strategies.early_stopping import EarlyStopping
@@ -27,12 +27,6 @@ FAILURES = 5
 
 REFUSALS = 50
 """Trials in a row that may be refused before the search stops: then hardly any network is inside the limit."""
-
-_DIRECTIONS = {
-    **dict.fromkeys(("score", "val_score", "test_score", "final_val_score"), "max"),
-    **dict.fromkeys(("loss", "val_loss"), "min"),
-}
-"""Which way a trial's metrics are better; costs are better low, a number of seeds or a deviation is neither."""
 
 
 class StrategyOracle(keras_tuner.Oracle):  # type: ignore[misc]
@@ -186,13 +180,13 @@ class StrategyOracle(keras_tuner.Oracle):  # type: ignore[misc]
             return
         self.end_order.append(trial_id)
         if record.completed:
-            known = _DIRECTIONS | dict.fromkeys(COSTS, "min")
-            for name, value in record.metrics.items():
-                if name in known:
-                    spelled = self.journal.score.spelled(name)
-                    trial.metrics.register(spelled, known[name])
-                    trial.metrics.update(spelled, value, step=0)
+            self.update_trial(trial_id, tuner_metrics(record.metrics, self.journal.score))
             self.score_trial(trial)
+
+
+def tuner_metrics(metrics: Mapping[str, float], score: Score) -> dict[str, float]:
+    """What Keras Tuner is told of a trial, of a search just begun or resumed."""
+    return score.spelled_keys({name: metrics[name] for name in ("val_score", "val_loss")})
 
 
 def _all_are(records: Sequence[TrialRecord], count: int, status: TrialStatus) -> bool:

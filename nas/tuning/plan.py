@@ -115,8 +115,8 @@ class Plan:
 
 
 def _with_score_of(task: Task, experiment: ExperimentConfig) -> ExperimentConfig:
-    """The experiment, with the task's score if its objectives name none."""
-    if experiment.score is task.score:
+    """The experiment, with the task's score if it names no objectives."""
+    if experiment.score == task.score:
         return experiment
     if "objectives" in experiment.model_fields_set:
         raise NasError(

@@ -34,7 +34,7 @@ from nas.tuning.execution import (
 )
 from nas.tuning.folder import SearchFolder
 from nas.tuning.observer import Observer
-from nas.tuning.oracle import StrategyOracle
+from nas.tuning.oracle import StrategyOracle, tuner_metrics
 
 logger = logging.getLogger(__name__)
 
@@ -103,8 +103,7 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
         outcome = self._outcomes[trial.trial_id]
         if not isinstance(outcome, Trained):
             raise keras_tuner.errors.FailedTrialError(outcome.reason)
-        metrics = outcome.result.metrics
-        return self.experiment.score.spelled_keys({name: metrics[name] for name in ("val_score", "val_loss")})
+        return tuner_metrics(outcome.result.metrics, self.experiment.score)
 
     def on_trial_begin(self, trial: Any) -> None:
         for observer in self.observers:
@@ -187,11 +186,14 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
         path = self.folder.checkpoint(record.number)
         try:
             # Read here, because what a worker logs stays with the worker.
-            checkpoint = Checkpoint.from_bytes(path.read_bytes())
+            content = path.read_bytes()
+            checkpoint = Checkpoint.from_bytes(content)
         except (OSError, NasError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             logger.warning("trial %d begins anew, as %s cannot be used: %s", record.number, path, reason)
             return None
+        if "score" in checkpoint.curves:
+            return content
         # Earlier versions wrote the metric's name into it.
         return replace(checkpoint, curves=self.experiment.score.inner_keys(checkpoint.curves)).to_bytes()
 

@@ -156,7 +156,7 @@ def test_a_search_that_goes_on_reads_the_numbers_that_it_had(tmp_path):
 
 
 def test_keras_tuner_is_told_what_is_better(tmp_path):
-    """Also of a trial that it did not see: costs and losses are to be low, scores high, and a deviation is neither."""
+    """Of a trial that it did not see as of any other: a score, to be high, and a loss; no cost, no deviation."""
     plan, folder = planned(), SearchFolder(tmp_path, "digits")
     oracle = searched(folder, plan, Counting(), 1)
     trained = oracle.trials["0"].metrics.metrics
@@ -169,14 +169,9 @@ def test_keras_tuner_is_told_what_is_better(tmp_path):
     folder.journal.end(record)
     restored = searched(folder, plan, Counting(), 2)
     assert restored.objective.name == "val_accuracy"
-    first, second = (restored.trials[number].metrics.metrics for number in "01")
-    assert {name: each.direction for name, each in first.items()} == {
-        "val_accuracy": "max",
-        "val_loss": "min",
-        "test_accuracy": "max",
-        "final_val_accuracy": "max",
-    }
-    assert second["latency_ms"].direction == "min"
+    for trial in restored.trials.values():
+        told = trial.metrics.metrics
+        assert {name: each.direction for name, each in told.items()} == {"val_accuracy": "max", "val_loss": "min"}
     assert restored.trials["0"].score == folder.trials()[0].score
 
 
