@@ -18,7 +18,7 @@ def export(
     to: Annotated[Path, typer.Option("--to", help="Folder that is made.")],
     max_params: MaxParams = None,
     trial: Annotated[int | None, typer.Option(help="Number of a trial on the front.")] = None,
-    best: Annotated[bool, typer.Option("--best", help="The most accurate point; the default.")] = False,
+    best: Annotated[bool, typer.Option("--best", help="The point with the highest score; the default.")] = False,
     format: Annotated[str, typer.Option(help="savedmodel.")] = "savedmodel",
     register: Annotated[
         str | None, typer.Option(help="Also put it into MLflow's model registry under this name, as champion.")

@@ -66,7 +66,7 @@ def search(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be searched; write nothing.")] = False,
 ) -> None:
-    """Search for the networks with the best accuracy for their size.
+    """Search for the networks with the best score for their size.
 
     The same command line goes on with a search that was interrupted.
     """

@@ -38,7 +38,7 @@ def show(space: Space, input: Input = None, classes: Classes = None) -> None:
     loaded = _load(space, input, classes)
     size = "x".join(map(str, loaded.input_shape))
     output.print(f"{loaded.name}: {loaded.definition.description}", style="bold", markup=False, soft_wrap=True)
-    output.print(f"input {size}, {loaded.classes} classes")
+    output.print(f"input {size}, {_told_apart(loaded)}")
     for stage in loaded.definition.stages:
         facts = []
         if stage.repeat != (1,):
@@ -78,10 +78,7 @@ def stats(
         "fewest_parameters": loaded.fewest_parameters,
         "most_parameters": loaded.most_parameters,
     }
-    lines = [
-        f"architectures  {size}",
-        f"parameters     {loaded.fewest_parameters:,} to {loaded.most_parameters:,}",
-    ]
+    lines = [f"architectures  {size}", f"parameters     {loaded.fewest_parameters:,} to {loaded.most_parameters:,}"]
     if max_params is not None:
         share = loaded.share(budget)
         document |= {"max_parameters": budget.max_parameters, "share": share.value, "share_exact": share.exact}
@@ -99,7 +96,7 @@ def stats(
         output.file.write(json.dumps(document, indent=2) + "\n")
         return
     shape = "x".join(map(str, loaded.input_shape))
-    output.print(f"{loaded.name} on {shape}, {loaded.classes} classes", style="bold", markup=False)
+    output.print(f"{loaded.name} on {shape}, {_told_apart(loaded)}", style="bold", markup=False)
     for line in lines:
         output.print(line, markup=False, soft_wrap=True)
     loaded.check(budget)
@@ -155,6 +152,12 @@ def _load(space: str, input_shape: str | None, classes: int | None) -> SearchSpa
     from nas.space import load_space
 
     return load_space(space, input_shape=shape_option(input_shape), classes=classes)
+
+
+def _told_apart(space: SearchSpace) -> str:
+    from nas.tasks import TASKS
+
+    return TASKS[space.definition.task].described([""] * space.classes)
 
 
 def _budget(max_params: str | None, max_macs: str | None) -> Budget:

@@ -85,9 +85,13 @@ def deal(found: Accelerators, *, per_trial: int, trials_per_gpu: int) -> tuple[V
     count = len(found.names)
     word = "GPUs" if found.kind == "gpu" else "TPU chips"
     if per_trial > count:
-        raise NasError(f"gpus_per_trial: at most the {count} {word} of this machine; received {per_trial}")
+        raise NasError(
+            f"gpus_per_trial must be at most the {count} {word} of this machine; received {per_trial}. Use {count}."
+        )
     if found.kind == "tpu" and per_trial not in (1, 2, count):
-        raise NasError(f"gpus_per_trial: 1, 2 or all {count} {word} of this machine; received {per_trial}")
+        raise NasError(
+            f"gpus_per_trial must be 1, 2 or all {count} {word} of this machine; received {per_trial}. Use 2."
+        )
     groups = [found.names[start : start + per_trial] for start in range(0, count - per_trial + 1, per_trial)]
     if found.kind == "tpu":
         # A process that has the whole TPU needs no word about its shape.
@@ -113,13 +117,15 @@ def share_bytes(memory_bytes: int | None, trials: int) -> int | None:
     if trials == 1:
         return None
     if memory_bytes is None:
-        raise NasError("trials_per_gpu: nvidia-smi does not tell the GPU's memory, so it cannot be shared; use 1")
+        raise NasError(
+            f"trials_per_gpu must be 1 where nvidia-smi does not tell the GPU's memory; received {trials}. Use 1."
+        )
     share = memory_bytes // trials - _CONTEXT_BYTES
     if share < _LEAST_BYTES:
         raise NasError(
-            f"trials_per_gpu: each trial needs {(_CONTEXT_BYTES + _LEAST_BYTES) >> 20:,} MiB, so at most "
-            f"{memory_bytes // (_CONTEXT_BYTES + _LEAST_BYTES)} share a GPU of {memory_bytes >> 20:,} MiB; "
-            f"received {trials}"
+            f"trials_per_gpu must be at most {memory_bytes // (_CONTEXT_BYTES + _LEAST_BYTES)} on a GPU of "
+            f"{memory_bytes >> 20:,} MiB, as each trial needs {(_CONTEXT_BYTES + _LEAST_BYTES) >> 20:,} MiB; "
+            f"received {trials}. Let fewer trials share it."
         )
     return share
 

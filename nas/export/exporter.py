@@ -140,7 +140,7 @@ def _check_images(architecture: Architecture, check_images: npt.NDArray[np.uint8
             f"received {check_images.dtype} {check_images.shape}. Pass images of the data set it was trained on."
         )
     if not len(check_images):
-        raise ExportError("An export is checked on at least one image; received none. Pass validation images.")
+        raise ExportError("There must be at least one image to check; received none. Pass validation images.")
 
 
 def _recover(to: Path) -> None:
@@ -156,8 +156,8 @@ def _recover(to: Path) -> None:
 def _check_destination(to: Path) -> None:
     if {"[", "\\"} & set(str(to)):
         raise ExportError(
-            f"TensorFlow takes [ and \\ in a path for patterns, and finds nothing there; received {to}. "
-            f"Export to a folder without them."
+            f"An export's path must have no [ and no \\, which TensorFlow takes for patterns; received {to}. "
+            f"Choose another folder."
         )
     try:
         unsafe = to.exists() and (not to.is_dir() or (any(to.iterdir()) and not (to / CARD).is_file()))
@@ -165,7 +165,8 @@ def _check_destination(to: Path) -> None:
         raise ExportError(f"Could not read {to}: {error.strerror}. Choose another folder.") from error
     if unsafe:
         raise ExportError(
-            f"{to} exists and is no earlier export of nas; it is left as it is. Choose a new or empty folder."
+            f"An export must go to a new or empty folder, or replace an earlier export of nas; received {to}, which is "
+            f"left as it is. Choose another folder."
         )
 
 

@@ -145,7 +145,9 @@ def search_id(folder: Path) -> str:
                 draft.unlink(missing_ok=True)
         found = path.read_text(encoding="utf-8").strip()
     except OSError as error:
-        raise NasError(f"The search's id cannot be kept in {path}: {error.strerror or error}.") from error
+        raise NasError(
+            f"The search's id cannot be kept in {path}: {error.strerror or error}. Free space or choose another folder."
+        ) from error
     if not re.fullmatch("[0-9a-f]{32}", found):
         raise NasError(f"{path} must hold 32 hexadecimal digits; received {found[:40]!r}. Delete it for a new id.")
     return found

@@ -27,7 +27,7 @@ class TrainingDivergedError(NasError):
         self.epoch = epoch
 
     def __str__(self) -> str:
-        return f"Training diverged in epoch {self.epoch}: the loss is no finite number. Lower training.learning_rate."
+        return f"Training diverged in epoch {self.epoch}; the loss is no finite number. Lower training.learning_rate."
 
 
 class TrainingStoppedError(NasError):

@@ -57,14 +57,15 @@ def load_weights(path: Path, architecture: Architecture) -> list[npt.NDArray[Any
             owner = str(file[_ARCHITECTURE])
             weights = [file[name] for name in sorted(set(file.files) - {_ARCHITECTURE})]
     except FileNotFoundError:
-        raise NasError(f"There are no weights at {path}; train the architecture again.") from None
+        raise NasError(f"There are no weights at {path}. Train the architecture again.") from None
     except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
         raise NasError(
-            f"{path} is damaged or no weights file of nas ({error}); delete it and train the architecture again."
+            f"{path} must be a weights file of nas; it is damaged or something else ({error}). Delete it and train the "
+            "architecture again."
         ) from error
     if owner != architecture.id:
         raise NasError(
-            f"{path} holds the weights of architecture {owner}, not of {architecture.id}; "
-            "use the file of the same trial."
+            f"{path} must hold the weights of architecture {architecture.id}; it holds those of {owner}. "
+            "Use the file of the same trial."
         )
     return weights

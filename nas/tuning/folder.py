@@ -53,7 +53,7 @@ class SearchFacts(BaseModel):
     Attributes:
         dataset: as the data set calls itself.
         input_shape: `(height, width, channels)`.
-        labels: one a class.
+        labels: names of the classes; none if the task has none.
         task: what the data set's targets are for; a key of `nas.tasks.TASKS`.
         smallest, largest: parameters of the smallest and of the largest network that can be proposed.
         limits: by name of the cost, in the order of the objectives, between which values hypervolumes are taken.
@@ -261,7 +261,7 @@ class SearchFolder:
         elif facts.labels_digest != digest:
             raise SearchError(
                 f"the search {self.name!r} was started with other images of {facts.dataset}: some were added, removed "
-                f"or labeled anew; restore them, give another --name, or --fresh to start over"
+                f"or given other targets; restore them, give another --name, or --fresh to start over"
             )
 
     def set_aside(self) -> Path:

@@ -314,6 +314,7 @@ def test_sync_waits_for_the_search_to_end(run, runs_dir, finished_search, tmp_pa
 def test_space_stats_show_sample_check(run):
     code, out, _ = run("space", "stats", "tiny", "--max-params", "2k")
     assert code == 0
+    assert "tiny on 28x28x1, 10 classes\n" in out
     assert "(exact)" in out
     assert "at most 2,000 parameters" in out
     code, out, _ = run("space", "stats", "tiny", "--max-params", "2k", "--device", "tpu")

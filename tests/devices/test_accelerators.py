@@ -62,20 +62,21 @@ def test_virtual_devices_are_as_many_as_a_trial_takes():
 @pytest.mark.parametrize(
     ("found", "per_trial", "trials_per_gpu", "sentence"),
     [
-        (CARDS, 4, 1, "gpus_per_trial: at most the 3 GPUs of this machine; received 4"),
-        (CHIPS, 8, 1, "gpus_per_trial: at most the 4 TPU chips of this machine; received 8"),
-        (CHIPS, 3, 1, "gpus_per_trial: 1, 2 or all 4 TPU chips of this machine; received 3"),
+        (CARDS, 4, 1, "gpus_per_trial must be at most the 3 GPUs of this machine; received 4. Use 3."),
+        (CHIPS, 8, 1, "gpus_per_trial must be at most the 4 TPU chips of this machine; received 8. Use 4."),
+        (CHIPS, 3, 1, "gpus_per_trial must be 1, 2 or all 4 TPU chips of this machine; received 3. Use 2."),
         (
             CARDS,
             1,
             16,
-            "trials_per_gpu: each trial needs 1,280 MiB, so at most 12 share a GPU of 16,384 MiB; received 16",
+            "trials_per_gpu must be at most 12 on a GPU of 16,384 MiB, as each trial needs 1,280 MiB; received 16. Let "
+            "fewer trials share it.",
         ),
         (
             Accelerators(kind="gpu", names=("0",)),
             1,
             2,
-            "trials_per_gpu: nvidia-smi does not tell the GPU's memory, so it cannot be shared; use 1",
+            "trials_per_gpu must be 1 where nvidia-smi does not tell the GPU's memory; received 2. Use 1.",
         ),
     ],
 )

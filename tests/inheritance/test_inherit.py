@@ -261,7 +261,7 @@ def test_networks_with_nothing_in_common():
 
 def test_weights_of_another_network_are_refused():
     parent, other = network(STEM), network(Conv(filters=5))
-    with pytest.raises(NasError, match=r"has 7 weight arrays with .*Use the weights that were trained for it"):
+    with pytest.raises(NasError, match=r"must be 7 arrays with .*Use the weights that were trained for it"):
         inherit(parent, some_weights(other), network(Conv(filters=9)), seed=0)
 
 

@@ -64,7 +64,7 @@ def test_a_search_id_that_is_none_is_refused(tmp_path):
 
 def test_a_search_id_that_cannot_be_kept_says_why(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(NasError, match=r"The search's id cannot be kept in .*file/search_id: "):
+    with pytest.raises(NasError, match=r"The search's id cannot be kept in .*file/search_id: .*\. Free space or"):
         search_id(tmp_path / "file")
 
 

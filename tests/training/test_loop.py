@@ -111,7 +111,7 @@ def test_divergence_is_an_outcome_with_its_epoch(network, data, loop):
             return model
 
     epochs, asked = [], []
-    with pytest.raises(TrainingDivergedError, match=r"diverged in epoch 1: the loss is no finite number") as error:
+    with pytest.raises(TrainingDivergedError, match=r"diverged in epoch 1; the loss is no finite number") as error:
         train(
             Broken(),
             data,
@@ -186,7 +186,7 @@ def test_devices_have_equal_shares_of_a_batch(images, wanted, replicas):
 @pytest.mark.parametrize(
     ("images", "wanted", "message"),
     [
-        (3, 64, "training split needs at least one image for each of 4 devices; it has 3"),
+        (3, 64, "training split must have at least one image for each of 4 devices; received 3"),
         (
             9,
             66,

@@ -374,7 +374,7 @@ def test_a_search_does_not_go_on_with_other_data(tmp_path):
         go_on(three, "axcd")
     for others in (three[:-3], three[::-1].copy()):
         with pytest.raises(
-            SearchError, match=r"was started with other images of .*mine.npz: some were added, removed or"
+            SearchError, match=r"was started with other images of .*mine.npz: some were added, removed or given"
         ):
             go_on(others)
     go_on(three)
