@@ -158,9 +158,5 @@ def render(architecture: Architecture) -> str:
         for line in table
     ]
     return "\n".join(
-        [
-            f"architecture {architecture.id}, input {sides(architecture.input_shape)}",
-            *lines,
-            totals(architecture),
-        ]
+        [f"architecture {architecture.id}, input {sides(architecture.input_shape)}", *lines, totals(architecture)]
     )

@@ -189,7 +189,7 @@ class OptunaPeer(Strategy[Row]):
                 sampler = getattr(optuna.samplers, self.kind)(seed=rng.getrandbits(32), **self.options)
             self._study = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
         for trial, result in zip(self._trials, history.trials, strict=False):
-            self._study.tell(trial, [result.score, math.log10(result.parameters)], skip_if_finished=True)
+            self._study.tell(trial, [result.score, math.log10(result.architecture.parameters)], skip_if_finished=True)
         genes = {
             name: optuna.distributions.CategoricalDistribution(values)
             for name, values in self.space.genes().items()

@@ -34,14 +34,6 @@ class Replayed:
     def completed(self) -> bool:
         return self.status is TrialStatus.COMPLETED
 
-    @property
-    def parameters(self) -> int:
-        return self.architecture.parameters
-
-    @property
-    def macs(self) -> int:
-        return self.architecture.macs
-
     def cost(self, cost: Cost) -> float:
         """As the table has it."""
         return float(cost.of(self.architecture.count))

@@ -185,21 +185,8 @@ def print_front(
     chosen = ["--max-params", str(best.parameters)] if by_size else ["--trial", str(best.number)]
     hints = (
         (command_line("show", f"{name}/{best.number}", runs_dir=runs_dir), "one network, layer by layer"),
-        (
-            command_line(
-                "export",
-                name,
-                *chosen,
-                "--to",
-                f"{name}-model",
-                runs_dir=runs_dir,
-            ),
-            "as a SavedModel",
-        ),
-        (
-            command_line("ui", name, runs_dir=runs_dir, tracking_uri=tracking_uri),
-            "every trial in MLflow",
-        ),
+        (command_line("export", name, *chosen, "--to", f"{name}-model", runs_dir=runs_dir), "as a SavedModel"),
+        (command_line("ui", name, runs_dir=runs_dir, tracking_uri=tracking_uri), "every trial in MLflow"),
     )
     width = max(len(line) for line, _ in hints)
     errors.print("Next:")

@@ -73,7 +73,7 @@ def _document(compared: Comparison, searches: list[Search]) -> dict[str, Any]:
 
 def _print_tables(compared: Comparison, searches: list[Search]) -> None:
     from rich import box
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from nas.objectives import shown_costs
 
@@ -85,11 +85,9 @@ def _print_tables(compared: Comparison, searches: list[Search]) -> None:
         style="bold",
         markup=False,
     )
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("search")
     best_at = f"with {costs[0].heading}"
-    for heading in ("trials", "front", "hypervolume", f"best val {score.heading}", best_at, "on the joint front"):
-        table.add_column(heading, justify="right")
+    headings = ("trials", "front", "hypervolume", f"best val {score.heading}", best_at, "on the joint front")
+    table = Table("search", *(Column(text, justify="right") for text in headings), box=box.SIMPLE_HEAD, pad_edge=False)
     for search in searches:
         front = compared.fronts[search.name]
         best = ("", "")

@@ -160,10 +160,7 @@ def _drawn(records: Iterable[TrialRecord], title: str, objectives: Objectives, f
         scatter(chart.dominated, "dominated", color=DOMINATED_COLOR, s=30, zorder=2.5)
     if chart.front.points:
         scatter(chart.front, "Pareto front", color=FRONT_COLOR, s=58, zorder=3)
-        labels = {
-            chart.front.knee().number: chart.front.knee(),
-            chart.front.best().number: chart.front.best(),
-        }
+        labels = {point.number: point for point in (chart.front.knee(), chart.front.best())}
         for point in labels.values():
             # Left of a point the front leaves room, but for the labels of its first points.
             left = point.cost(axis) < chart.x_range[0] ** 0.83 * chart.x_range[1] ** 0.17

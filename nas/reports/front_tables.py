@@ -53,21 +53,8 @@ def front_document(
     }
 
 
-def front_json(
-    front: ParetoFront[TrialRecord], objectives: Objectives, *, search: str, hypervolume: float | None
-) -> str:
-    """`front_document` as text that any JSON reader takes."""
-    document = front_document(front, objectives, search=search, hypervolume=hypervolume)
-    return json.dumps(document, indent=2, allow_nan=False) + "\n"
-
-
-def front_csv(front: ParetoFront[TrialRecord], score: Score) -> str:
-    """The rows with a header line; an unmeasured number is an empty cell."""
-    return rows_csv(front_rows(front, score))
-
-
 def rows_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows of the same keys as text, with a header line."""
+    """Rows of the same keys as text, with a header line; an unmeasured number is an empty cell."""
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else ["trial"], lineterminator="\n")
     writer.writeheader()

@@ -112,10 +112,7 @@ def line_svg(values: Sequence[float], title: str, *, tick: Callable[[float], str
     for number, value in enumerate(values, start=1):
         points.append(f"{frame.across(number - 1):.1f},{frame.up(value):.1f}")
         points.append(f"{frame.across(number):.1f},{frame.up(value):.1f}")
-    parts = [
-        *frame.axes("trials", title, tick),
-        f'<polyline class="front-line" points="{" ".join(points)}"/>',
-    ]
+    parts = [*frame.axes("trials", title, tick), f'<polyline class="front-line" points="{" ".join(points)}"/>']
     return _svg(parts, size, f"{title} by trial; {tick(values[-1])} in the end", role="img")
 
 

@@ -28,12 +28,7 @@ LISTED = 1_000
 
 
 def report_html(
-    records: Sequence[TrialRecord],
-    *,
-    name: str,
-    story: Story,
-    objectives: Objectives,
-    finished: bool,
+    records: Sequence[TrialRecord], *, name: str, story: Story, objectives: Objectives, finished: bool
 ) -> str:
     """The page.
 
@@ -118,7 +113,7 @@ def _front(records: Sequence[TrialRecord], front: ParetoFront[TrialRecord], obje
     cheaper = "smaller" if objectives.costs == DEFAULT_COSTS else "cheaper"
     caption = (
         '<span class="key f"></span>Pareto front<span class="key d"></span>dominated. '
-        f"No trial is both {cheaper} and more accurate than one on the front.{below}{budget}"
+        f"No trial both is {cheaper} and has a higher validation {score.heading} than one on the front.{below}{budget}"
     )
     tested = any(point.is_tested for point in front)
     shown = shown_costs(objectives.costs)
@@ -195,7 +190,8 @@ def _networks(front: ParetoFront[TrialRecord], objectives: Objectives) -> str:
         )
     if not parts:
         return ""
-    return _section("networks", "Networks on the front", "<p>The most accurate first.</p>\n" + "\n".join(parts))
+    order = f"<p>Highest validation {objectives.score.heading} first.</p>"
+    return _section("networks", "Networks on the front", "\n".join((order, *parts)))
 
 
 def _trials(records: Sequence[TrialRecord], front: ParetoFront[TrialRecord], objectives: Objectives) -> str:

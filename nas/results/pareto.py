@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Generic, Protocol, TypeVar
 
 from nas.errors import NasError
-from nas.objectives import DEFAULT_COSTS, Cost, log_cost
+from nas.objectives import DEFAULT_COSTS, MACS, PARAMETERS, Cost, log_cost
 
 
 class Scored(Protocol):
@@ -20,10 +20,6 @@ class Scored(Protocol):
     def number(self) -> int: ...
     @property
     def completed(self) -> bool: ...
-    @property
-    def parameters(self) -> int: ...
-    @property
-    def macs(self) -> int: ...
     @property
     def score(self) -> float:
         """In [0, 1]; only asked of a completed trial."""
@@ -74,13 +70,13 @@ class ParetoFront(Generic[Trial]):
         """
         if not self.points:
             raise NasError(_EMPTY)
-        fitting = [p for p in self.points if max_parameters is None or p.parameters <= max_parameters]
+        fitting = [p for p in self.points if max_parameters is None or p.cost(PARAMETERS) <= max_parameters]
         if not fitting:
-            smallest = min(self.points, key=lambda point: point.parameters)
+            smallest = min(self.points, key=lambda point: point.cost(PARAMETERS))
             raise NasError(
                 f"No trial on the front has at most {max_parameters:,} parameters; the smallest, trial "
-                f"{smallest.number}, has {smallest.parameters:,}. Allow at least that many, or search "
-                "for smaller networks."
+                f"{smallest.number}, has {PARAMETERS.text(smallest.cost(PARAMETERS))}. Allow at least that many, or "
+                "search for smaller networks."
             )
         return max(fitting, key=lambda point: point.score)
 
@@ -173,7 +169,7 @@ def _ranked(records: Iterable[Trial], costs: tuple[Cost, ...]) -> Sequence[tuple
     """
     usable = [r for r in records if r.completed and math.isfinite(r.score)]
     keyed = [(tuple(record.cost(each) for each in costs), record) for record in usable]
-    keyed.sort(key=lambda pair: (pair[0], -pair[1].score, pair[1].macs, pair[1].number))
+    keyed.sort(key=lambda pair: (pair[0], -pair[1].score, pair[1].cost(MACS), pair[1].number))
     ranks: list[list[tuple[tuple[float, ...], float]]] = []
     ranked = []
     for cost, record in keyed:

@@ -8,9 +8,10 @@ from itertools import pairwise
 from typing import final
 
 from nas.objectives import Cost, log_cost
+from nas.results.pareto import Scored
 from nas.space.protocol import AnyCandidate
 from nas.strategies.base import Strategy, register
-from nas.strategies.history import History, Tried
+from nas.strategies.history import History
 from nas.strategies.learning_curve import expected
 from nas.strategies.proposals import first_new, fresh
 
@@ -54,18 +55,18 @@ class AgingStrategy(Strategy[AnyCandidate]):
 
 
 def _badness(
-    population: Sequence[Tried[AnyCandidate]], weights: Sequence[float], costs: tuple[Cost, ...]
-) -> Callable[[Tried[AnyCandidate]], float]:
+    population: Sequence[Scored], weights: Sequence[float], costs: tuple[Cost, ...]
+) -> Callable[[Scored], float]:
     """The largest of the weighted distances from the lowest log-costs and the best score, each as a share."""
 
-    def values(trial: Tried[AnyCandidate]) -> list[float]:
+    def values(trial: Scored) -> list[float]:
         return [*(log_cost(trial.cost(cost)) for cost in costs), -trial.score]
 
     columns = list(zip(*map(values, population), strict=True))
     lowest = [min(column) for column in columns]
     widths = [max(column) - min(column) or 1.0 for column in columns]
 
-    def badness(trial: Tried[AnyCandidate]) -> float:
+    def badness(trial: Scored) -> float:
         found: Iterable[float] = (
             weight * (value - low) / width
             for weight, value, low, width in zip(weights, values(trial), lowest, widths, strict=True)

@@ -9,10 +9,10 @@ from typing import Any, final
 
 from nas.objectives import DEFAULT_COSTS, Cost
 from nas.registry import Registry
-from nas.results.pareto import ParetoFront
+from nas.results.pareto import ParetoFront, Scored
 from nas.strategies.base import StrategyError
 from nas.strategies.evolution import survivors
-from nas.strategies.history import History, Tried
+from nas.strategies.history import History
 from nas.strategies.learning_curve import Expected, expected
 
 REDUCTION = 3
@@ -152,6 +152,6 @@ def _most_promising(history: History[Any], costs: tuple[Cost, ...]) -> int | Non
     return stopped[best].number if gains[best] > 0 else None
 
 
-def _first_waiting(best: Sequence[Tried[Any]], history: History[Any], rung: int) -> int | None:
+def _first_waiting(best: Sequence[Scored], history: History[Any], rung: int) -> int | None:
     waiting = {trial.number for trial in history.stopped if len(trial.curve) == rung}
     return next((trial.number for trial in best if trial.number in waiting), None)

@@ -47,7 +47,6 @@ class Expected(Generic[AnyCandidate]):
     trial: Tried[AnyCandidate]
     score: float
     deviation: float = 0.0
-    status: TrialStatus = TrialStatus.COMPLETED
     completed: bool = True
 
     @property
@@ -58,25 +57,9 @@ class Expected(Generic[AnyCandidate]):
     def architecture(self) -> AnyCandidate:
         return self.trial.architecture
 
-    @property
-    def parameters(self) -> int:
-        return self.trial.parameters
-
-    @property
-    def macs(self) -> int:
-        return self.trial.macs
-
-    @property
-    def curve(self) -> Sequence[float]:
-        return self.trial.curve
-
     def cost(self, cost: Cost) -> float:
         """As the trial's."""
         return self.trial.cost(cost)
-
-    def has_cost(self, cost: Cost) -> bool:
-        """As the trial's."""
-        return self.trial.has_cost(cost)
 
 
 def expected(history: History[AnyCandidate]) -> list[Expected[AnyCandidate]]:

@@ -8,22 +8,24 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 import numpy.typing as npt
 
 from nas.errors import NasError
+from nas.objectives import PARAMETERS
 from nas.tracking import runs
 from nas.tracking.store import import_mlflow
 from nas.tracking.tracker import one_line
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Run
+    from mlflow.entities import Run, RunInfo
     from mlflow.models import ModelSignature
 
     from nas.architecture import Architecture
+    from nas.architecture.keras_types import KerasModel
     from nas.results.trial import TrialRecord
     from nas.tracking.projection import SearchRun
 
@@ -57,7 +59,7 @@ class RegisteredModel:
 def register_model(
     search: SearchRun,
     record: TrialRecord,
-    model: Any,
+    model: KerasModel,
     *,
     name: str,
     labels: Sequence[str],
@@ -81,19 +83,59 @@ def register_model(
     if not name.strip() or set(name) & set("/:"):
         raise NasError(f"a registered model's name has no / and no :, and is not empty; received {name!r}")
     import_mlflow()
+    import mlflow
+
+    score = search.objectives.score
+    tags = {
+        "nas.architecture_id": record.architecture.id,
+        "nas.parameters": str(record.parameters),
+        f"nas.{score.objective}": f"{record.score:.6g}",
+    }
     try:
         client = search.store.connect()
-        run_id, experiment_id = _run_of(client, search, record)
-        version = _register(client, search, record, model, name, labels, example, run_id, experiment_id)
+        run = _run_of(client, search, record)
+        served, signature = _served(record.architecture, model, example)
+        # The client's own calls instead of `log_model`, which works on a global store and a global active run.
+        logged = client.create_logged_model(run.experiment_id, "model", source_run_id=run.run_id, tags=tags)
+        # Given, because finding them out takes seconds and starts another process.
+        packages = [f"{package}=={metadata.version(package)}" for package in ("tensorflow", "keras", "numpy")]
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "model"
+            path.mkdir()
+            mlflow.keras.save_model(
+                served,
+                str(path),
+                mlflow_model=mlflow.models.Model(run_id=run.run_id, model_id=logged.model_id),
+                signature=signature,
+                input_example=example,
+                pip_requirements=packages,
+                metadata={"labels": list(labels)},
+            )
+            client.log_model_artifacts(logged.model_id, str(path))
+        client.finalize_logged_model(logged.model_id, "READY")
+        if not client.search_registered_models(f"name = '{name.replace(chr(39), chr(39) * 2)}'", max_results=1):
+            client.create_registered_model(name)
+        # A bare database would look for `models:/ID` in MLflow's global store, which may be another one.
+        direct = search.store.artifact_root is not None
+        version = client.create_model_version(
+            name,
+            source=logged.artifact_location if direct else f"models:/{logged.model_id}",
+            run_id=run.run_id,
+            tags=tags,
+            model_id=logged.model_id,
+            description=f"{record.architecture.describe()}: {PARAMETERS.words(record.parameters)}, "
+            f"validation {score.heading} {score.text(record.score)}",
+        ).version
+        client.set_registered_model_alias(name, ALIAS, version)
     except NasError:
         raise
     except Exception as error:  # see Tracker
         logger.debug("MLflow", exc_info=True)
         raise NasError(one_line(error, search.store)) from error
-    return RegisteredModel(name=name, version=version, run_id=run_id)
+    return RegisteredModel(name=name, version=int(version), run_id=run.run_id)
 
 
-def _run_of(client: MlflowClient, search: SearchRun, record: TrialRecord) -> tuple[str, str]:
+def _run_of(client: MlflowClient, search: SearchRun, record: TrialRecord) -> RunInfo:
     experiment = client.get_experiment_by_name(search.experiment)
     found: Sequence[Run] = ()
     if experiment is not None:
@@ -104,51 +146,12 @@ def _run_of(client: MlflowClient, search: SearchRun, record: TrialRecord) -> tup
             f"trial {record.number} of {search.name!r} is not in MLflow at {search.store.label}; add it with: "
             f"nas sync {search.name}"
         )
-    return found[0].info.run_id, found[0].info.experiment_id
+    return found[0].info
 
 
-def _register(
-    client: MlflowClient,
-    search: SearchRun,
-    record: TrialRecord,
-    model: Any,
-    name: str,
-    labels: Sequence[str],
-    example: npt.NDArray[np.uint8],
-    run_id: str,
-    experiment_id: str,
-) -> int:
-    score = search.objectives.score
-    tags = {
-        "nas.architecture_id": record.architecture.id,
-        "nas.parameters": str(record.parameters),
-        f"nas.{score.objective}": f"{record.score:.6g}",
-    }
-    # The client's own calls instead of `log_model`, which works on a global store and a global active run.
-    logged = client.create_logged_model(experiment_id, "model", source_run_id=run_id, tags=tags)
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "model"
-        _save(*_served(record.architecture, model, example), path, labels, example, run_id, logged.model_id)
-        client.log_model_artifacts(logged.model_id, str(path))
-    client.finalize_logged_model(logged.model_id, "READY")
-    if not client.search_registered_models(f"name = '{name.replace(chr(39), chr(39) * 2)}'", max_results=1):
-        client.create_registered_model(name)
-    # A bare database would look for `models:/ID` in MLflow's global store, which may be another one.
-    direct = search.store.artifact_root is not None
-    version = client.create_model_version(
-        name,
-        source=logged.artifact_location if direct else f"models:/{logged.model_id}",
-        run_id=run_id,
-        tags=tags,
-        model_id=logged.model_id,
-        description=f"{record.architecture.describe()}: {record.parameters:,} parameters, validation {score.heading} "
-        f"{score.text(record.score)}",
-    ).version
-    client.set_registered_model_alias(name, ALIAS, version)
-    return int(version)
-
-
-def _served(architecture: Architecture, model: Any, example: npt.NDArray[np.uint8]) -> tuple[Any, ModelSignature]:
+def _served(
+    architecture: Architecture, model: KerasModel, example: npt.NDArray[np.uint8]
+) -> tuple[KerasModel, ModelSignature]:
     """A `keras.Model` from uint8 images to answers, and what MLflow says of its input and output."""
     import keras
     from mlflow.models import ModelSignature
@@ -163,27 +166,3 @@ def _served(architecture: Architecture, model: Any, example: npt.NDArray[np.uint
         outputs=Schema([TensorSpec(np.dtype(np.float32), (-1, *served.output_shape[1:]))]),
     )
     return served, signature
-
-
-def _save(
-    served: Any,
-    signature: ModelSignature,
-    path: Path,
-    labels: Sequence[str],
-    example: npt.NDArray[np.uint8],
-    run_id: str,
-    model_id: str,
-) -> None:
-    import mlflow
-
-    path.mkdir()
-    mlflow.keras.save_model(
-        served,
-        str(path),
-        mlflow_model=mlflow.models.Model(run_id=run_id, model_id=model_id),
-        signature=signature,
-        input_example=example,
-        # Given, because finding them out takes seconds and starts another process.
-        pip_requirements=[f"{package}=={metadata.version(package)}" for package in ("tensorflow", "keras", "numpy")],
-        metadata={"labels": list(labels)},
-    )

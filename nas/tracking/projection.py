@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -236,8 +237,9 @@ class Projection:
         objectives = self._search.objectives
         front = ParetoFront.of(records, objectives.costs)
         volume = hypervolume(front, objectives.limits)
-        document = front_tables.front_json(front, objectives, search=self._search.name, hypervolume=volume)
-        digest = hashlib.blake2b(f"{len(records)}{status}{document}".encode(), digest_size=16).hexdigest()
+        document = front_tables.front_document(front, objectives, search=self._search.name, hypervolume=volume)
+        text = json.dumps(document, indent=2, allow_nan=False) + "\n"
+        digest = hashlib.blake2b(f"{len(records)}{status}{text}".encode(), digest_size=16).hexdigest()
         if self._parent.tags.get(_FRONT_DIGEST) == digest and FILES_MISSING not in self._parent.tags:
             return
         title = f"{self._search.name}: {objectives.score.heading} against {objectives.axis.heading}"
@@ -247,8 +249,8 @@ class Projection:
                 "front.html": front_figures.front_html(records, title=title, objectives=objectives).encode(),
                 "front.png": front_figures.front_png(records, title=title, objectives=objectives),
                 "front.svg": front_figures.front_svg(records, title=title, objectives=objectives),
-                "front.csv": front_tables.front_csv(front, objectives.score).encode(),
-                "front.json": document.encode(),
+                "front.csv": front_tables.rows_csv(front_tables.front_rows(front, objectives.score)).encode(),
+                "front.json": text.encode(),
                 "report.html": report_html(
                     records,
                     name=self._search.name,

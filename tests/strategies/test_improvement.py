@@ -87,13 +87,13 @@ def test_it_is_what_the_hypervolume_gains(costs):
     width = np.log(10.0) ** costs
 
     class Point:
-        completed, macs = True, 0
+        completed = True
 
         def __init__(self, number, logs, score):
             self.number, self.logs, self.score = number, dict(zip(axes, logs, strict=True)), score
 
         def cost(self, cost):
-            return np.exp(self.logs[cost])
+            return np.exp(self.logs.get(cost, 0.0))
 
     for _ in range(20):
         logs, scores = rng.uniform(0, np.log(10.0), (9, costs)), rng.uniform(0, 1, 9)

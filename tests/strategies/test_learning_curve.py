@@ -82,4 +82,4 @@ def test_networks_that_learn_alike_are_told_apart_by_little():
 
 def test_it_never_expects_less_than_was_seen_nor_more_than_everything():
     trials = [*curves(10), Some(99, 5, (0.99, 0.2)), Some(98, 5, (0.9999,))]
-    assert all(max(trial.curve) <= trial.score <= 1 for trial in expected(trials))
+    assert all(max(found.trial.curve) <= found.score <= 1 for found in expected(trials))
