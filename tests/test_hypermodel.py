@@ -1,6 +1,9 @@
 """A space as a HyperModel: whatever a foreign tuner asks for, the network is inside the budget."""
 
+import json
 import random
+import subprocess
+import sys
 
 import keras_tuner
 import pytest
@@ -57,7 +60,17 @@ def test_keras_tuner_s_own_tuner_runs_on_it(tmp_path):
     images = np.random.default_rng(0).random((32, 8, 8, 1), dtype=np.float32)
     labels = np.arange(32) % 10
     tuner.search(images, labels, validation_data=(images, labels), epochs=1, verbose=0)
-    assert tuner.get_best_models()[0].count_params() <= 1500
+    best = tuner.get_best_models()[0]
+    assert best.count_params() <= 1500
+    best.save(tmp_path / "best.keras")
+    code = f"import keras, numpy; model = keras.models.load_model({str(tmp_path / 'best.keras')!r})"
+    asked = "; print(model.evaluate(numpy.zeros((4, 8, 8, 1)), numpy.arange(4), verbose=0))"
+    # By someone who does not have nas.
+    told = subprocess.run(
+        [sys.executable, "-c", code + asked], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    expected = best.evaluate(np.zeros((4, 8, 8, 1)), np.arange(4), verbose=0)
+    assert json.loads(told.stdout) == pytest.approx(expected, rel=1e-5)
 
 
 def test_an_impossible_budget_is_refused_at_once(space):

@@ -104,7 +104,8 @@ def export(
         if labels:
             (stage / "labels.txt").write_text("".join(f"{' '.join(label.split())}\n" for label in labels), "utf-8")
         if check_targets is not None:
-            some = slice(PICTURED)
+            # Spread, as a folder's images are in the order of their classes.
+            some = np.linspace(0, len(check_images) - 1, min(PICTURED, len(check_images))).astype(int)
             picture = task.picture(check_images[some], check_targets[some], expected[some], labels)
             (stage / "predictions.svg").write_text(picture, "utf-8")
         (stage / "architecture.json").write_text(architecture.to_json() + "\n", "utf-8")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, final
 
@@ -74,11 +73,11 @@ class Classification(Task):
         return float(evidence.sum(dtype="float64")) / len(evidence)
 
     def keras_metric(self, answers: Callable[[Tensor], Tensor]) -> KerasMetric:
+        """Keras' own: a model that is saved with it opens without this package."""
         import keras
 
-        return keras.metrics.MeanMetricWrapper(
-            lambda targets, outputs: self.evidence(targets, answers(outputs)), name=self.score.name
-        )
+        del answers  # the largest output is the largest probability
+        return keras.metrics.SparseCategoricalAccuracy(name=self.score.name)
 
     def check_answers(self, shape: tuple[int | None, ...], labels: Sequence[str]) -> str:
         if shape == (len(labels),):
@@ -105,5 +104,5 @@ class Classification(Task):
         for target, answer in zip(targets, answers, strict=True):
             best = int(answer.argmax())
             wrong = "" if best == target else f", is {labels[int(target)]}"
-            captions.append((html.escape(f"{labels[best]} {answer[best]:.0%}{wrong}"), not wrong))
+            captions.append((f"{labels[best]} {answer[best]:.0%}{wrong}", not wrong))
         return tiles(images, captions)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -14,13 +15,16 @@ if TYPE_CHECKING:
 SIDE, TEXT, ACROSS = 96, 18, 6
 """Pixels of an image's side and of the line below it, and images in a row."""
 
+FITTING = 15
+"""Characters of a caption below its image; a longer one is whole in the image's tooltip."""
+
 
 def tiles(images: npt.NDArray[np.uint8], captions: Sequence[tuple[str, bool]]) -> str:
     """The picture.
 
     Args:
         images: `(n, height, width, channels)`.
-        captions: of each, escaped, and whether it is good news.
+        captions: of each, and whether it is good news.
     """
     rows = -(-len(images) // ACROSS)
     width, height = ACROSS * (SIDE + 8), rows * (SIDE + TEXT + 8)
@@ -28,10 +32,14 @@ def tiles(images: npt.NDArray[np.uint8], captions: Sequence[tuple[str, bool]]) -
     for number, (image, (caption, good)) in enumerate(zip(images, captions, strict=True)):
         x, y = number % ACROSS * (SIDE + 8), number // ACROSS * (SIDE + TEXT + 8)
         source = base64.b64encode(_png(image)).decode()
+        # XML has no control characters, not even escaped.
+        caption = "".join(character if character.isprintable() else " " for character in caption)
+        short = caption if len(caption) <= FITTING else f"{caption[: FITTING - 1]}…"
         parts.append(
             f'<image x="{x}" y="{y}" width="{SIDE}" height="{SIDE}" style="image-rendering:pixelated" '
-            f'href="data:image/png;base64,{source}"/><text x="{x}" y="{y + SIDE + 13}" font-size="11" '
-            f'font-family="sans-serif" fill="{"#22303c" if good else "#c43b50"}">{caption}</text>'
+            f'href="data:image/png;base64,{source}"><title>{html.escape(caption)}</title></image>'
+            f'<text x="{x}" y="{y + SIDE + 13}" font-size="11" font-family="sans-serif" '
+            f'fill="{"#22303c" if good else "#c43b50"}">{html.escape(short)}</text>'
         )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}">'

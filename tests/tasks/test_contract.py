@@ -133,3 +133,12 @@ def test_cross_entropy_by_hand():
     assert float(head.loss(np.array([1]), outputs, label_smoothing=0.0)[0]) == pytest.approx(-np.log(0.75))
     smoothed = -(0.9 * np.log(0.75) + 0.1 * np.log(0.25))
     assert float(head.loss(np.array([1]), outputs, label_smoothing=0.2)[0]) == pytest.approx(smoothed)
+
+
+def test_a_long_caption_is_cut_below_its_image_and_whole_in_the_tooltip():
+    name = "n02086240 Shih-Tzu & \x01friends"
+    task = TASKS["classification"]
+    images, answers = np.zeros((1, 4, 4, 1), np.uint8), np.array([[0.1, 0.9]], np.float32)
+    root = ET.fromstring(task.picture(images, np.array([0]), answers, ("cat", name)))
+    assert root.find("{*}text").text == "n02086240 Shih…"
+    assert root.find("{*}image/{*}title").text == "n02086240 Shih-Tzu &  friends 90%, is cat"

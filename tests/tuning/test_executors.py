@@ -44,7 +44,7 @@ def test_shared_data_are_the_same_data(data, shared):
 
 
 def test_a_worker_copies_what_it_trains_on_and_twice_what_it_streams(data, monkeypatch):
-    size = data.train.images.nbytes + data.validation.images.nbytes
+    size = data.train.nbytes + data.validation.nbytes
     assert _copied_bytes(data, CPU) == size > 0
     assert _copied_bytes(data, VisibleDevices(kind="jax-cpu")) == 2 * size
     monkeypatch.setattr(compiled, "LARGEST_DATA_BYTES", size - 1)

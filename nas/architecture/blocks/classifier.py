@@ -8,7 +8,7 @@ from typing import ClassVar, Protocol
 from nas.architecture.blocks.head import Head
 from nas.architecture.fields import Classes
 from nas.architecture.graph import Graph, SymbolicTensor
-from nas.architecture.keras_types import Tensor
+from nas.architecture.keras_types import KerasLoss, Tensor
 from nas.architecture.layers import Activation, Dense, Dropout
 
 
@@ -27,6 +27,14 @@ class ClassificationHead(Head):
             return keras.losses.sparse_categorical_crossentropy(targets, outputs)
         one_hot = keras.ops.one_hot(keras.ops.cast(targets, "int32"), outputs.shape[-1])
         return keras.losses.categorical_crossentropy(one_hot, outputs, label_smoothing=label_smoothing)
+
+    def keras_loss(self, *, label_smoothing: float) -> KerasLoss:
+        """Keras' own where it can be: a model that is saved with it opens without this package."""
+        import keras
+
+        if not label_smoothing:
+            return keras.losses.SparseCategoricalCrossentropy()
+        return Head.keras_loss(self, label_smoothing=label_smoothing)
 
     def answers(self, outputs: Tensor) -> Tensor:
         """The class probabilities, as they are."""
