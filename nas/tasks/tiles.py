@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SIDE, TEXT, ACROSS = 96, 18, 6
 """Pixels of an image's side and of the line below it, and images in a row."""
 
-FITTING = 15
+FITTING = 14
 """Characters of a caption below its image; a longer one is whole in the image's tooltip."""
 
 

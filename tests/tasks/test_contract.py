@@ -140,5 +140,5 @@ def test_a_long_caption_is_cut_below_its_image_and_whole_in_the_tooltip():
     task = TASKS["classification"]
     images, answers = np.zeros((1, 4, 4, 1), np.uint8), np.array([[0.1, 0.9]], np.float32)
     root = ET.fromstring(task.picture(images, np.array([0]), answers, ("cat", name)))
-    assert root.find("{*}text").text == "n02086240 Shih…"
+    assert root.find("{*}text").text == "n02086240 Shi…"
     assert root.find("{*}image/{*}title").text == "n02086240 Shih-Tzu &  friends 90%, is cat"
