@@ -113,7 +113,7 @@ def _front(records: Sequence[TrialRecord], front: ParetoFront[TrialRecord], obje
     cheaper = "smaller" if objectives.costs == DEFAULT_COSTS else "cheaper"
     caption = (
         '<span class="key f"></span>Pareto front<span class="key d"></span>dominated. '
-        f"No trial both is {cheaper} and has a higher validation {score.heading} than one on the front.{below}{budget}"
+        f"No trial is both {cheaper} and higher in validation {score.heading} than one on the front.{below}{budget}"
     )
     tested = any(point.is_tested for point in front)
     shown = shown_costs(objectives.costs)

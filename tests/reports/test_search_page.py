@@ -153,6 +153,6 @@ def test_the_score_has_its_own_name_wherever_it_is_shown():
     text = report([records[0].with_final(FINAL), *records[1:]], objectives=replace(OBJECTIVES, score=MIOU))
     for told in ("<dt>Best validation mIoU</dt><dd>82.00%</dd>", "Best mIoU</figcaption>", ">test mIoU</th>"):
         assert told in text
-    assert "No trial both is smaller and has a higher validation mIoU than one" in text
+    assert "No trial is both smaller and higher in validation mIoU than one" in text
     assert "<p>Highest validation mIoU first.</p>" in text
     assert "accura" not in text
