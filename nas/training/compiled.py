@@ -23,7 +23,8 @@ from nas.training.checkpoint import State
 from nas.training.model import Weights
 from nas.training.network import Network
 from nas.training.result import EpochHistory
-from nas.training.schedule import batch_norm_momentum, make_optimizer
+from nas.training.schedule import make_optimizer
+from nas.training.statistics import measured_batches
 from nas.training.xla_choice import Way, XlaChoice
 
 if TYPE_CHECKING:
@@ -89,17 +90,17 @@ def train_compiled(
     check_augmentation(data.train.images.shape[1:], training.augmentation)
     batch_size = training_batch_size(len(data.train), training.batch_size)
     steps = len(data.train) // batch_size
-    momentum = batch_norm_momentum(training.epochs * steps)
     decayed = training.optimizer != "adam" and training.weight_decay > 0
-    network = Network(architecture, momentum=momentum, separate=decayed, weights=initial_weights)
+    network = Network(architecture, separate=decayed, weights=initial_weights)
     optimizer = _make_optimizer(network, training, steps=training.epochs * steps)
-    variables = [*network.weights, network.statistics, *network.seeds, *optimizer.variables]
+    variables = [*network.weights, *network.seeds, *optimizer.variables]
     for variable, value in zip(variables, state or (), strict=state is not None):
         variable.assign(value)
     chunk = functools.partial(_make_train_chunk, network, head, data.train, training, optimizer, batch_size=batch_size)
     # On a CPU, XLA compiles longer than it brings.
     other = functools.partial(chunk, xla=True) if devices.kind == "gpu" else None
     train_chunk = XlaChoice(chunk(xla=False), other, failure=tf.errors.OpError)
+    measure = _make_measurement(network, data.train, training_size=batch_size)
     validate = _make_validation(
         network, head, data.validation, batch_size=validation_batch_size(len(data.validation), training.batch_size)
     )
@@ -122,6 +123,7 @@ def train_compiled(
                 evidence.append(seen)
                 history.check_loss(loss)
                 history.check_stop()
+            measure()
             val_loss, val_evidence = validate()
             values = {
                 "loss": loss / steps,
@@ -188,11 +190,10 @@ def _make_train_chunk(
         weights = [tf.convert_to_tensor(weights.value) for weights in network.weights]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(weights)
-            outputs, statistics = network(x, weights, training=True)
+            outputs = network(x, weights, training=True)
             losses = head.loss(y, outputs, label_smoothing=training.label_smoothing)
             loss = optimizer.scale_loss(tf.reduce_mean(losses))
         optimizer.apply(tape.gradient(loss, weights), network.weights)
-        network.statistics.assign(statistics)
         recorded = head.loss(y, outputs, label_smoothing=0.0) if training.label_smoothing else losses
         return tf.reduce_mean(recorded), task.evidence(y, head.answers(outputs))
 
@@ -211,6 +212,35 @@ def _make_train_chunk(
         return _looped(lambda i: step(positions[i], seeds[i]), tf.shape(positions)[0])
 
     return _compiled(train_chunk, signature)
+
+
+def _make_measurement(network: Network, split: Split, *, training_size: int) -> Callable[[], object]:
+    """A function that gives the network the mean of the statistics of `measured_batches`."""
+    import tensorflow as tf
+
+    from nas.datasets.pipeline import on_device, scaled
+
+    if not network.is_normalized:
+        return lambda: None
+    images, _ = on_device(split)
+    positions = measured_batches(len(split), training_size)
+
+    def batch(index: Tensor) -> Tensor:
+        weights = [tf.convert_to_tensor(weights.value) for weights in network.weights]
+        return network.batch_statistics(scaled(tf.gather(images, index)), weights)
+
+    def measure() -> Tensor:
+        summed = tf.zeros_like(network.statistics)
+        for_each = tf.constant(positions)
+        _, summed = tf.while_loop(
+            lambda i, _: i < len(positions),
+            lambda i, summed: (i + 1, summed + batch(for_each[i])),
+            (0, summed),
+            parallel_iterations=1,
+        )
+        return network.statistics.assign(summed / len(positions))
+
+    return _compiled(measure, [])
 
 
 def _make_validation(
@@ -232,7 +262,7 @@ def _make_validation(
     def batch(index: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
         x, y = scaled(tf.gather(images, index)), tf.gather(targets, index)
         weights = [tf.convert_to_tensor(weights.value) for weights in network.weights]
-        outputs, _ = network(x, weights, training=False)
+        outputs = network(x, weights, training=False)
         losses = head.loss(y, outputs, label_smoothing=0.0)
         return tf.reduce_sum(losses * count), task.evidence(y, head.answers(outputs))
 

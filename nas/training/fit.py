@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +16,8 @@ from nas.training.checkpoint import State
 from nas.training.evidence import make_evidence_metric
 from nas.training.model import Weights, set_weights
 from nas.training.result import EpochHistory
-from nas.training.schedule import batch_norm_momentum, make_optimizer
+from nas.training.schedule import make_optimizer
+from nas.training.statistics import make_measurement
 
 if TYPE_CHECKING:
     from nas.architecture import Architecture
@@ -52,7 +53,7 @@ def train_with_fit(
     validation_size = validation_batch_size(len(data.validation), training.batch_size, devices.replicas)
     steps_an_epoch = len(data.train) // batch_size
     steps = training.epochs * steps_an_epoch
-    model = architecture.build(batch_norm_momentum=batch_norm_momentum(steps))
+    model = architecture.build()
     if initial_weights is not None:
         set_weights(model, architecture, initial_weights)
     padded = -(-len(data.validation) // validation_size) * validation_size
@@ -63,6 +64,7 @@ def train_with_fit(
     variables = [*model.variables, *model.optimizer.variables]
     for variable, value in zip(variables, state or (), strict=state is not None):
         variable.assign(value)
+    measure = make_measurement(model, data.train, training_size=batch_size)
     # Padded, so that every batch has one shape and equal shares; the padding has weight 0.
     validation = padded_batches(data.validation, batch_size=validation_size)
     if devices.runtime == "jax":
@@ -88,7 +90,7 @@ def train_with_fit(
         epochs=until,
         shuffle=False,
         verbose=0,
-        callbacks=[_make_callback(history, devices, task, metric)],
+        callbacks=[_make_callback(history, task, metric, measure)],
     )
     return [] if until == training.epochs else [np.asarray(variable.numpy()) for variable in variables]
 
@@ -128,7 +130,7 @@ def _largest_divisor(number: int, most: int) -> int:
     return max(divisor for divisor in range(1, most + 1) if number % divisor == 0)
 
 
-def _make_callback(history: EpochHistory, devices: Devices, task: Task, metric: KerasMetric) -> Any:
+def _make_callback(history: EpochHistory, task: Task, metric: KerasMetric, measure: Callable[[], None]) -> Any:
     import keras
 
     class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
@@ -148,10 +150,7 @@ def _make_callback(history: EpochHistory, devices: Devices, task: Task, metric: 
         def on_test_begin(self, logs: Mapping[str, Any] | None = None) -> None:
             # Validation begins with empty metrics: those of training are read now.
             self.scores["score"] = task.score_of(metric.seen())
-            if devices.strategy is not None and devices.runtime == "tensorflow":
-                # Each replica keeps batch normalization statistics of its own; what is read, and exported, is their
-                # mean. So the mean is what is validated.
-                self.model.set_weights(self.model.get_weights())
+            measure()
 
         def on_test_end(self, logs: Mapping[str, Any] | None = None) -> None:
             self.scores["val_score"] = task.score_of(metric.seen())

@@ -29,14 +29,14 @@ class Network:
 
     Attributes:
         weights: flat float32 `keras.Variable`s that an optimizer trains: those that weight decay shrinks, the others.
-        statistics: the flat moving means and variances of every batch normalization.
+        statistics: the flat means and variances of every batch normalization, for inference. Training does not touch
+            them: they are measured when they are needed.
     """
 
     def __init__(
         self,
         architecture: Architecture,
         *,
-        momentum: float,
         separate: bool = False,
         weights: Weights | None = None,
     ) -> None:
@@ -44,7 +44,6 @@ class Network:
 
         Args:
             architecture: what to build.
-            momentum: of the moving statistics.
             separate: whether weight decay needs two groups of weights; one is faster.
             weights: initial ones; None are random ones.
 
@@ -54,10 +53,9 @@ class Network:
         import keras
         import tensorflow as tf
 
-        self._model = architecture.build(batch_norm_momentum=momentum)
+        self._model = architecture.build()
         if weights is not None:
             set_weights(self._model, architecture, weights)
-        self._momentum = momentum
         layers = {layer.name: layer for layer in self._model.layers}
         self._nodes: list[tuple[Node, KerasLayer]] = [
             (node, layers[f"{block}_{node.name}"]) for block, node in architecture.nodes()
@@ -73,30 +71,42 @@ class Network:
         held = {id(variable) for variable in self._model.weights}
         self.seeds = [variable for variable in self._model.variables if id(variable) not in held]
 
-    def __call__(self, images: Tensor, weights: Sequence[Tensor], *, training: bool) -> tuple[Tensor, Tensor]:
-        """The network's outputs, a row an image, for `head.answers`; and the statistics that this batch leaves behind.
+    def __call__(self, images: Tensor, weights: Sequence[Tensor], *, training: bool) -> Tensor:
+        """The network's outputs, a row an image, for `head.answers`.
 
         Args:
             images: float32 `(batch, height, width, channels)`.
             weights: the values of `self.weights`.
-            training: as in Keras: whether to normalize by the batch and to drop out.
+            training: whether to normalize by the batch and to drop out, or to normalize by `self.statistics`.
         """
+        return self._run(images, weights, {}, training=training, by_batch=training)
+
+    @property
+    def is_normalized(self) -> bool:
+        """Whether there are statistics."""
+        return bool(self._moving)
+
+    def batch_statistics(self, images: Tensor, weights: Sequence[Tensor]) -> Tensor:
+        """What `self.statistics` would be if a batch were all images: without dropout, and normalized by the batch."""
         import tensorflow as tf
 
+        seen: dict[int, Tensor] = {}
+        self._run(images, weights, seen, training=False, by_batch=True)
+        return tf.concat([seen[id(variable)] for variable in self._moving], 0)
+
+    def _run(
+        self, images: Tensor, weights: Sequence[Tensor], seen: dict[int, Tensor], *, training: bool, by_batch: bool
+    ) -> Tensor:
         values: dict[int, Tensor] = {}
         for (_, variables), flat in zip(self._groups, weights, strict=True):
             values |= _parts(flat, variables)
-        if not training:
+        if not by_batch:
             values |= _parts(self.statistics, self._moving)
-        seen: dict[int, Tensor] = {}
         tensors = [images]
         for node, layer in self._nodes:
             inputs = [tensors[index + 1] for index in node.inputs]
-            tensors.append(node.layer.run(_Call(layer, inputs, values, seen, training=training)))
-        if not training or not self._moving:
-            return tensors[-1], self.statistics.read_value()
-        new = tf.concat([seen[id(variable)] for variable in self._moving], 0)
-        return tensors[-1], self.statistics * self._momentum + new * (1.0 - self._momentum)
+            tensors.append(node.layer.run(_Call(layer, inputs, values, seen, training=training, by_batch=by_batch)))
+        return tensors[-1]
 
     def get_weights(self) -> Weights:
         """As `keras.Model.get_weights()`, in host memory."""
@@ -143,6 +153,7 @@ class _Call:
         seen: dict[int, Tensor],
         *,
         training: bool,
+        by_batch: bool,
     ) -> None:
         """The call of a Keras layer.
 
@@ -150,15 +161,16 @@ class _Call:
             layer: Keras' layer.
             inputs: of the layer.
             values: of the layer's variables, by their identity.
-            seen: takes what the layer sees in training, by the identity of its moving statistics.
-            training: as in Keras.
+            seen: takes what the layer sees of a batch that it normalizes by, by the identity of its moving statistics.
+            training: whether to drop out.
+            by_batch: whether to normalize by the batch.
         """
         import tensorflow as tf
 
         self._layer, self._inputs, self._values, self._seen = layer, inputs, values, seen
         self._variables = {variable.name: variable for variable in layer.weights}
         self.inputs: Sequence[Tensor] = [tf.cast(each, layer.compute_dtype) for each in inputs]
-        self.training = training
+        self.training, self.by_batch = training, by_batch
 
     def weight(self, name: str, dtype: str | None = None) -> Tensor:
         import tensorflow as tf

@@ -1,4 +1,4 @@
-"""What follows from the number of steps: the learning rate's course and batch normalization's memory."""
+"""What follows from the number of steps: the learning rate's course."""
 
 from __future__ import annotations
 
@@ -6,26 +6,14 @@ from nas.architecture.keras_types import KerasOptimizer, Tensor
 from nas.config import TrainingConfig
 
 
-def batch_norm_momentum(steps: int) -> float:
-    """The momentum of BatchNormalization's moving statistics for a training of `steps` steps, in [0.8, 0.99].
-
-    The moving average looks back over about 1 / (1 - momentum) steps; here 5 % of the training. Keras' default,
-    0.99, looks back over 100 steps whatever the budget: in a training of 200 steps the statistics then still hold
-    their initial values, a network that has learned everything validates like a coin, and a search ranks noise.
-
-    >>> batch_norm_momentum(50), batch_norm_momentum(400), batch_norm_momentum(100_000)
-    (0.8, 0.95, 0.99)
-    """
-    return min(0.99, max(0.8, 1 - 1 / max(1.0, 0.05 * steps)))
-
-
 def warm_up_steps(steps: int) -> int:
-    """Steps of linear warm-up: a tenth of the training, at most 1,000.
+    """Steps of linear warm-up: a twentieth of the training, so that it is over well before the first rung of early
+    stopping; at most 1,000.
 
     >>> warm_up_steps(5), warm_up_steps(200), warm_up_steps(1_000_000)
-    (0, 20, 1000)
+    (0, 10, 1000)
     """
-    return min(1_000, steps // 10)
+    return min(1_000, steps // 20)
 
 
 UNDECAYED = ("bias", "gamma", "beta")

@@ -203,11 +203,13 @@ class Call(Protocol):
 
     Attributes:
         inputs: in the layer's precision.
-        training: as in Keras: whether to normalize by the batch and to drop out.
+        training: whether to drop out.
+        by_batch: whether to normalize by the batch.
     """
 
     inputs: Sequence[Tensor]
     training: bool
+    by_batch: bool
 
     def weight(self, name: str, dtype: str | None = None) -> Tensor:
         """A weight by its name in Keras; in the layer's precision unless another is named."""

@@ -201,12 +201,12 @@ class BatchNormalization(InPlace):
             x=maps,
             scale=call.weight("gamma", "float32"),
             offset=call.weight("beta", "float32"),
-            mean=unused if call.training else call.weight("moving_mean", "float32"),
-            variance=unused if call.training else call.weight("moving_variance", "float32"),
+            mean=unused if call.by_batch else call.weight("moving_mean", "float32"),
+            variance=unused if call.by_batch else call.weight("moving_variance", "float32"),
             epsilon=_EPSILON,
-            is_training=call.training,
+            is_training=call.by_batch,
         )
-        if call.training:
+        if call.by_batch:
             # The operation reports the variance of a sample, with n - 1 in the denominator; Keras keeps the batch's.
             count = math.prod(maps.shape[:3])
             call.leave("moving_mean", mean)
