@@ -49,7 +49,7 @@ class Watched(Strategy[Row]):
     """Remembers what was tried at each count of trials."""
 
     def __init__(self, strategy: Strategy[Row]) -> None:
-        super().__init__(strategy.space, strategy.budget)
+        super().__init__(strategy.space, strategy.budget, strategy.objectives)
         self.strategy = strategy
         self.tried: dict[int, tuple[Tried[Row], ...]] = {}
 
@@ -62,16 +62,17 @@ class Watched(Strategy[Row]):
 def run(name: str, strategy: str, fresh: bool, seed: int) -> list[tuple[float, float, float]]:
     """One run: at each count of trials the three shares of the module's description."""
     table = with_fresh_noise(load(name), seed) if fresh else load(name)
-    space, truth = TableSpace(table), Truth(table, Budget())
-    watched = Watched(make_strategy(strategy, space, Budget()))
-    none = make_early_stopping("none", 1)
+    space = TableSpace(table)
+    truth = Truth(space, Budget())
+    watched = Watched(make_strategy(strategy, space, Budget(), truth.objectives))
+    none = make_early_stopping("none", 1, truth.objectives)
     done = replay(watched, none, truth=truth, budget=Budget(), trials=TRIALS, most=None, seed=seed)
-    model = EhviStrategy(space, Budget())
+    model = EhviStrategy(space, Budget(), truth.objectives)
     shares = []
     for count, share in zip(TRIALS, done.shares, strict=True):
         tried = watched.tried[count]
         known = expected(History.of(tried))
-        believed = ScoreModel(model.encoder, *observed(space, known), model.fitted(known)).believed
+        believed = ScoreModel(model.encoder, *observed(model, known), model.fitted(known)).believed
         front = ParetoFront.of(Expected(trial, float(mean)) for trial, mean in zip(tried, believed, strict=True))
         best = truth.share(trial.architecture for trial in tried)
         shares.append((share, truth.share(point.architecture for point in front), best))
@@ -94,7 +95,7 @@ def with_fresh_noise(table: Table, seed: int) -> Table:
         other = rng.choice(rows[first : first + NEIGHBORS])
         score = row.score + rng.choice((-1, 1)) * rng.choice(deviations(other))
         drawn[row.number] = replace(row, observations=(min(1.0, score),), curves=())
-    return Table(name=table.name, rows=tuple(drawn[row.number] for row in table.rows))
+    return replace(table, rows=tuple(drawn[row.number] for row in table.rows))
 
 
 def deviations(row: Row) -> list[float]:

@@ -37,8 +37,10 @@ import tracking  # benchmarks/tracking.py
 from nas.architecture import Architecture, Budget
 from nas.results.trial import TrialRecord, TrialStatus
 from nas.space import load_space
+from nas.space.interest import objectives_of
 from nas.strategies import STRATEGIES, History, make_strategy
 from nas.strategies.early_stopping import make_early_stopping
+from nas.tasks import DEFAULT_TASK
 from nas.tuning.execution import Epoch, Executor, Job, Outcome, Trained
 from nas.tuning.observer import Observer
 
@@ -121,10 +123,11 @@ def proposals(records: list[TrialRecord]) -> None:
     lengths = [length for length in LENGTHS if length <= len(records)]
     print(f"\nSeconds for one proposal, after so many trials\n{'':14}" + "".join(f"{n:>10,}" for n in lengths))
     space = load_space("mixed", input_shape=(28, 28, 1), classes=10)
+    objectives = objectives_of(space, BUDGET, score=DEFAULT_TASK.score, floor=0.1)
     for name in sorted(STRATEGIES):
         if name.startswith("optuna"):
             continue  # Optuna's, for the bench
-        strategy = make_strategy(name, space, BUDGET)
+        strategy = make_strategy(name, space, BUDGET, objectives)
         row, last = "", 0.0
         for length in lengths:
             if last > PATIENCE_SECONDS:
@@ -140,7 +143,7 @@ def proposals(records: list[TrialRecord]) -> None:
             last = statistics.median(took)
             row += f"{last:>10.3f}"
         print(f"{name:14}{row}", flush=True)
-    stopping = make_early_stopping("pareto-asha", EPOCHS)
+    stopping = make_early_stopping("pareto-asha", EPOCHS, objectives)
     lengths_of_curves = [random.Random(record.number).choice(stopping.rungs) for record in records]
     stopped = [cut(record, epochs) for record, epochs in zip(records, lengths_of_curves, strict=True)]
     row = ""

@@ -70,10 +70,13 @@ def sample(count: int) -> list[Architecture]:
     from nas.architecture import Budget
     from nas.results.trial import TrialRecord, TrialStatus
     from nas.space import load_space
+    from nas.space.interest import objectives_of
     from nas.strategies import History, make_strategy
+    from nas.tasks import DEFAULT_TASK
 
     space = load_space("mixed", input_shape=(8, 8, 1), classes=10)
-    strategy = make_strategy("random", space, Budget(max_parameters=MAX_PARAMETERS))
+    budget = Budget(max_parameters=MAX_PARAMETERS)
+    strategy = make_strategy("random", space, budget, objectives_of(space, budget, score=DEFAULT_TASK.score))
     records: list[TrialRecord] = []
     while len(records) < count:
         found = strategy.propose(History.of(records), random.Random(f"0/{len(records)}"))

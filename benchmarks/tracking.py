@@ -71,7 +71,7 @@ def ours(records: Sequence[TrialRecord], folder: Path) -> tuple[list[float], flo
         experiment="benchmark",
         name="benchmark",
         search_id=uuid.uuid4().hex,
-        objectives=Objectives(score=DEFAULT_TASK.score, limits={PARAMETERS: (100, 100_000)}, budget=100_000),
+        objectives=Objectives(score=DEFAULT_TASK.score, interest={PARAMETERS: (100, 100_000)}, budget=100_000),
     )
     tracker = Tracker(search)
     tracker.start({"dataset": "benchmark"})

@@ -156,8 +156,16 @@ class ExperimentConfig(_Strict):
     budget: Annotated[Budget, BeforeValidator(_budget), PlainSerializer(Budget.to_dict, return_type=dict[str, Any])] = (
         Budget()
     )
+    floor: float | None = Field(
+        None, ge=0, lt=1, description="score that is worth nothing; that of guessing if left out"
+    )
     strategy: str = "ehvi"
     early_stopping: str = Field("none", description="which trials are not trained in full: none, pareto-asha, ...")
+    start: tuple[str, ...] = Field((), description="networks to begin with: reference/lenet5, path.json")
+    start_from: tuple[str, ...] = Field(
+        (), description="earlier searches of the same space that choose the first trials"
+    )
+    patience: Count | None = Field(None, ge=1, description="end when so many trials in a row have gained nothing")
     inherit: bool = Field(False, description="trials start with the weights of the most similar network on the front")
     trials: Count = Field(20, ge=1)
     time_limit: Seconds | None = Field(None, gt=0, description="seconds, or 30m, 2h")

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, final
+from typing import Any, TypeGuard, final
 
 from nas.architecture.count import Count
 from nas.errors import NasError
 from nas.objectives import COSTS, PARAMETERS, Cost
-from nas.quantity import parse_count
+from nas.quantity import parse_count, whole_number
 from nas.registry import did_you_mean
 
 _LOWER = "min_parameters"
+
+_INTEREST = "interest"
+
+INTEREST = 20
+"""The range of interest begins at this part of a limit, if nothing else is said."""
 
 
 class BudgetError(NasError):
@@ -47,15 +52,25 @@ class Budget:
         limits: `max_parameters`, `max_macs` (multiply-adds of one example), `max_activation_bytes` (peak memory of one
             example's float32 maps), `max_latency_ms` (of one example; it has to be measured, and `admits` does not ask
             for it). None is no limit.
+        interest: which part of the range inside matters, of the first cost that a search wants to be low: two numbers,
+            or text such as "500..2k". Strategies look there, and hypervolume is taken there. None is from a twentieth
+            of the limit to the limit; without a limit, all that there is.
 
     Raises:
         BudgetError: an unknown limit, no number, or a lower limit above the upper one.
     """
 
     min_parameters: int | None
+    interest: tuple[float, float] | None
     limits: tuple[tuple[Cost, float], ...]
 
-    def __init__(self, *, min_parameters: int | str | None = None, **limits: float | str | None) -> None:
+    def __init__(
+        self,
+        *,
+        min_parameters: int | str | None = None,
+        interest: str | Sequence[float] | None = None,
+        **limits: float | str | None,
+    ) -> None:
         known = {cost.limit: cost for cost in COSTS.values()}
         for key in limits.keys() - known.keys():
             use = ", ".join(self.limit_names())
@@ -68,6 +83,7 @@ class Budget:
         low = None if min_parameters is None else int(_number(_LOWER, min_parameters, 0, whole=True))
         object.__setattr__(self, "min_parameters", low)
         object.__setattr__(self, "limits", found)
+        object.__setattr__(self, "interest", None if interest is None else _range(interest))
         if low is not None and (high := self.max_parameters) is not None and low > high:
             raise LimitError(_LOWER, f"must not exceed max_parameters; received {low:,} > {high:,}")
 
@@ -75,7 +91,7 @@ class Budget:
     def limit_names(cls) -> tuple[str, ...]:
         """Every limit that there may be."""
         first, *others = (cost.limit for cost in COSTS.values())
-        return first, _LOWER, *others
+        return first, _LOWER, _INTEREST, *others
 
     def most(self, cost: Cost) -> float | None:
         """The upper limit of a cost; None for no limit."""
@@ -118,9 +134,21 @@ class Budget:
             misses.append(f"{self.min_parameters - count.parameters:,} parameters under {self.min_parameters:,}")
         return ", ".join(misses)
 
+    def at_least(self, parameters: int) -> Budget:
+        """With a lower limit on parameters, if that is higher than its own."""
+        given = self.to_dict() | {_LOWER: max(parameters, self.min_parameters or 0)}
+        return Budget(**given)
+
+    def at_most(self, parameters: int) -> Budget:
+        """With an upper limit on parameters, if that is lower than its own."""
+        given = self.to_dict()
+        return Budget(**(given | {PARAMETERS.limit: min(parameters, self.max_parameters or parameters)}))
+
     def to_dict(self) -> dict[str, Any]:
         """Every limit by its key, as files have it."""
-        given = {cost.limit: most for cost, most in self.limits} | {_LOWER: self.min_parameters}
+        given: dict[str, Any] = {cost.limit: most for cost, most in self.limits} | {_LOWER: self.min_parameters}
+        if self.interest is not None:
+            given[_INTEREST] = "..".join(f"{end:.15g}" for end in self.interest)
         return {key: given.get(key) for key in self.limit_names()}
 
     def __str__(self) -> str:
@@ -134,6 +162,26 @@ class Budget:
     def __repr__(self) -> str:
         given = ", ".join(f"{key}={value!r}" for key, value in self.to_dict().items() if value is not None)
         return f"Budget({given})"
+
+
+def _range(value: object) -> tuple[float, float]:
+    """Two numbers, the lower one first, from themselves or from text such as "500..2k".
+
+    Raises:
+        LimitError: they are none.
+    """
+    ends: Sequence[object] = value.split("..") if isinstance(value, str) else value if _is_pair(value) else ()
+    try:
+        low, high = (float(whole_number(end)) if isinstance(end, str) else end for end in ends)
+        if isinstance(low, (int, float)) and isinstance(high, (int, float)) and 0 < low <= high < math.inf:
+            return low, high
+    except ValueError:
+        pass
+    raise LimitError(_INTEREST, f"must be two numbers, the lower one first, such as 500..2k; received {value!r}")
+
+
+def _is_pair(value: object) -> TypeGuard[Sequence[object]]:
+    return isinstance(value, (list, tuple)) and len(value) == 2
 
 
 def _number(key: str, value: object, least: float, *, whole: bool) -> float:

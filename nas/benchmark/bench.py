@@ -22,7 +22,7 @@ from nas.benchmark.truth import Truth
 from nas.devices.child_processes import end_with_parent, interrupts_for_parent_only
 from nas.errors import NasError
 from nas.strategies import History
-from nas.strategies.early_stopping import make_early_stopping
+from nas.strategies.early_stopping import EARLY_STOPPING, make_early_stopping
 
 NONE = "none"
 """No early stopping."""
@@ -102,13 +102,14 @@ def _prepared(table: str, budget: Budget) -> tuple[TableSpace, Truth]:
     loaded = load_table(table)
     space = TableSpace(loaded)
     space.check(budget)
-    return space, Truth(loaded, budget)
+    return space, Truth(space, budget)
 
 
 @cache
 def _warm_up(strategy: str, table: str, budget: Budget) -> None:
     """Import a strategy's libraries, so that the first proposal is not charged for it."""
-    contestant, _ = make_contestant(strategy, _prepared(table, budget)[0], budget)
+    space, truth = _prepared(table, budget)
+    contestant, _ = make_contestant(strategy, space, budget, truth.objectives)
     contestant.propose(History(), random.Random(0))
 
 
@@ -116,10 +117,14 @@ def run_replay(task: Replay) -> Run:
     """The replay that a task describes."""
     space, truth = _prepared(task.table, task.budget)
     _warm_up(task.strategy, task.table, task.budget)
-    strategy, own = make_contestant(task.strategy, space, task.budget)
+    objectives = truth.objectives
+    strategy, own = make_contestant(task.strategy, space, task.budget, objectives)
     return replay(
         strategy,
-        own or make_early_stopping(task.early_stopping, 1 if task.early_stopping == NONE else space.table.epochs),
+        own
+        or make_early_stopping(
+            task.early_stopping, 1 if task.early_stopping == NONE else space.table.epochs, objectives
+        ),
         truth=truth,
         budget=task.budget,
         trials=task.trials,
@@ -162,11 +167,11 @@ def bench(
     pairs = list(dict.fromkeys(pair for name in strategies for pair in _pairs(name, early_stopping)))
     # Mistakes are reported at once, by this process.
     for stopping in early_stopping:
-        make_early_stopping(stopping, 1)
+        EARLY_STOPPING.find(stopping)
     for table in tables:
-        space, _ = _prepared(table, limits)
+        space, truth = _prepared(table, limits)
         for strategy, stopping in pairs:
-            make_contestant(strategy, space, limits)
+            make_contestant(strategy, space, limits, truth.objectives)
             if stopping != NONE:
                 _ = space.table.epochs
     tasks = {

@@ -2,8 +2,9 @@
 
 `parameters` and `accuracy`, the score, are required; `macs`, `test_accuracy` and `cost_seconds` are optional.
 `accuracy_1`, `accuracy_2`, ... are single trainings, and `accuracy` is their mean. `accuracy@E` is the score after E
-epochs, `accuracy_1@E`, `accuracy_2@E`, ... that of the single trainings. Columns with the name of another cost are
-ignored. Every other column is a gene; an empty cell means that the network does not have it.
+epochs, `accuracy_1@E`, `accuracy_2@E`, ... that of the single trainings; `training@E`, `training_1@E`, ... are the same
+on the training images. Columns with the name of another cost are ignored. Every other column is a gene; an empty cell
+means that the network does not have it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ REQUIRED = ("parameters", "accuracy")
 OPTIONAL = ("macs", "test_accuracy", "cost_seconds")
 SEED = re.compile(r"accuracy_([0-9]+)")
 EPOCH = re.compile(r"(accuracy|accuracy_[0-9]+)@([0-9]+)")
+TRAINING_EPOCH = re.compile(r"training((?:_[0-9]+)?)@([0-9]+)")
 
 ROUNDED = 0.005
 """By how much `accuracy` may miss the mean of the single trainings."""
@@ -79,6 +81,11 @@ class _Reader:
         self.curves: dict[str, dict[int, str]] = {}
         for match in sorted(found, key=lambda match: int(match[2])):
             self.curves.setdefault(match[1], {})[int(match[2])] = match[0]
+        # The same on the training images.
+        self.training: dict[str, dict[int, str]] = {}
+        seen = [match for column in header if (match := TRAINING_EPOCH.fullmatch(column))]
+        for match in sorted(seen, key=lambda match: int(match[2])):
+            self.training.setdefault(f"accuracy{match[1]}", {})[int(match[2])] = match[0]
         single = [training for training in self.curves if training != "accuracy"]
         lonely = [training for training in single if training not in self.seeds]
         if lonely:
@@ -87,7 +94,7 @@ class _Reader:
                 f"training"
             )
         # A cost as a gene would tell strategies what they have to find out, and would make equal networks differ.
-        measured = {*REQUIRED, *OPTIONAL, *COSTS, *self.seeds, *(match[0] for match in found)}
+        measured = {*REQUIRED, *OPTIONAL, *COSTS, *self.seeds, *(match[0] for match in (*found, *seen))}
         self.genes = [column for column in header if column not in measured]
         unclear = [column for column in self.genes if column.startswith("accuracy")]
         if unclear:
@@ -124,6 +131,7 @@ class _Reader:
         mean = self.curve(line, values, "accuracy")
         # Without curves of single trainings, that of the mean stands for each of them.
         curves = [self.curve(line, values, column) or mean for column in trained] or [mean]
+        training = [self.curve(line, values, column, self.training) for column in trained or ["accuracy"]]
         number, self.rows = self.rows, self.rows + 1
         return Row(
             number=number,
@@ -135,10 +143,17 @@ class _Reader:
             cost_seconds=self.number(line, values, "cost_seconds", 0, math.inf) if values.get("cost_seconds") else None,
             macs=self.whole(line, values, "macs", 0) if values.get("macs") else 0,
             curves=tuple(curves),
+            training=tuple(training) if self.training else (),
         )
 
-    def curve(self, line: int, values: Mapping[str, str], training: str) -> dict[int, float]:
-        columns = self.curves.get(training, {})
+    def curve(
+        self,
+        line: int,
+        values: Mapping[str, str],
+        training: str,
+        of: Mapping[str, Mapping[int, str]] | None = None,
+    ) -> dict[int, float]:
+        columns = (self.curves if of is None else of).get(training, {})
         return {epoch: self.share(line, values, column) for epoch, column in columns.items() if values[column]}
 
     def whole(self, line: int, values: Mapping[str, str], column: str, low: float) -> int:

@@ -11,12 +11,14 @@ import math
 import random
 import warnings
 from collections.abc import Callable, Mapping
+from functools import partial
 from tempfile import TemporaryDirectory
 from typing import Any, final
 
 from nas.architecture import Budget
 from nas.benchmark.table import Row
 from nas.benchmark.table_space import TableSpace
+from nas.objectives import Objectives
 from nas.results.trial import TrialStatus
 from nas.strategies import History, Strategy, make_strategy
 from nas.strategies.early_stopping import EarlyStopping
@@ -83,8 +85,8 @@ class KerasTunerOracle:
 class KerasTunerPeer(Strategy[Row]):
     """An oracle of Keras Tuner that trains everything in full."""
 
-    def __init__(self, space: TableSpace, budget: Budget, oracle: str) -> None:
-        super().__init__(space, budget)
+    def __init__(self, space: TableSpace, budget: Budget, objectives: Objectives, *, oracle: str) -> None:
+        super().__init__(space, budget, objectives)
         self.table_space, self.kind = space, oracle
         self._oracle: KerasTunerOracle | None = None
         self._trials: list[Any] = []
@@ -108,8 +110,8 @@ class Hyperband(Strategy[Row]):
     To Keras Tuner, a later round is a new trial; here the first one goes on, as its tuner carries the weights over.
     """
 
-    def __init__(self, space: TableSpace, budget: Budget) -> None:
-        super().__init__(space, budget)
+    def __init__(self, space: TableSpace, budget: Budget, objectives: Objectives) -> None:
+        super().__init__(space, budget, objectives)
         self.table_space = space
         self.rungs = HyperbandRungs(self, space.table.epochs)
         self.target = 0
@@ -152,7 +154,7 @@ class HyperbandRungs(EarlyStopping):
     """Hyperband's rounds as early stopping."""
 
     def __init__(self, peer: Hyperband, epochs: int) -> None:
-        super().__init__(epochs)
+        super().__init__(epochs, peer.objectives)
         self.peer = peer
 
     @property
@@ -173,8 +175,10 @@ class OptunaPeer(Strategy[Row]):
     It is told the limit in Optuna's way: as a constraint that each trial reports.
     """
 
-    def __init__(self, space: TableSpace, budget: Budget, sampler: str, options: Mapping[str, Any]) -> None:
-        super().__init__(space, budget)
+    def __init__(
+        self, space: TableSpace, budget: Budget, objectives: Objectives, *, sampler: str, options: Mapping[str, Any]
+    ) -> None:
+        super().__init__(space, budget, objectives)
         self.kind, self.options = sampler, options
         self._study: Any = None
         self._trials: list[Any] = []
@@ -189,7 +193,11 @@ class OptunaPeer(Strategy[Row]):
                 sampler = getattr(optuna.samplers, self.kind)(seed=rng.getrandbits(32), **self.options)
             self._study = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
         for trial, result in zip(self._trials, history.trials, strict=False):
-            self._study.tell(trial, [result.score, math.log10(result.architecture.parameters)], skip_if_finished=True)
+            self._study.tell(
+                trial,
+                [self.objectives.worth(result.score), math.log10(result.architecture.parameters)],
+                skip_if_finished=True,
+            )
         genes = {
             name: optuna.distributions.CategoricalDistribution(values)
             for name, values in self.space.genes().items()
@@ -203,11 +211,11 @@ class OptunaPeer(Strategy[Row]):
         return row
 
 
-PEERS: dict[str, Callable[[TableSpace, Budget], Strategy[Row]]] = {
-    "keras-tuner-random": lambda space, budget: KerasTunerPeer(space, budget, "RandomSearchOracle"),
-    "keras-tuner-bayesian": lambda space, budget: KerasTunerPeer(space, budget, "BayesianOptimizationOracle"),
-    "optuna-tpe-ungated": lambda space, budget: OptunaPeer(space, budget, "TPESampler", {"multivariate": True}),
-    "optuna-nsga2-ungated": lambda space, budget: OptunaPeer(space, budget, "NSGAIISampler", {"population_size": 20}),
+PEERS: dict[str, Callable[[TableSpace, Budget, Objectives], Strategy[Row]]] = {
+    "keras-tuner-random": partial(KerasTunerPeer, oracle="RandomSearchOracle"),
+    "keras-tuner-bayesian": partial(KerasTunerPeer, oracle="BayesianOptimizationOracle"),
+    "optuna-tpe-ungated": partial(OptunaPeer, sampler="TPESampler", options={"multivariate": True}),
+    "optuna-nsga2-ungated": partial(OptunaPeer, sampler="NSGAIISampler", options={"population_size": 20}),
 }
 """By the name that the benchmark takes."""
 
@@ -216,7 +224,9 @@ PEERS_THAT_STOP = {"keras-tuner-hyperband": "hyperband"}
 """Peers with early stopping of their own, by the name that the benchmark takes; and the name of that."""
 
 
-def make_contestant(name: str, space: TableSpace, budget: Budget) -> tuple[Strategy[Row], EarlyStopping | None]:
+def make_contestant(
+    name: str, space: TableSpace, budget: Budget, objectives: Objectives
+) -> tuple[Strategy[Row], EarlyStopping | None]:
     """A strategy of ours or one of the peers, and its own early stopping if it has one.
 
     Raises:
@@ -224,6 +234,7 @@ def make_contestant(name: str, space: TableSpace, budget: Budget) -> tuple[Strat
         TableError: a peer needs the score after each epoch, and the table does not have it.
     """
     if name in PEERS_THAT_STOP:
-        peer = Hyperband(space, budget)
+        peer = Hyperband(space, budget, objectives)
         return peer, peer.rungs
-    return (PEERS[name](space, budget) if name in PEERS else make_strategy(name, space, budget)), None
+    make = PEERS.get(name) or partial(make_strategy, name)
+    return make(space, budget, objectives), None

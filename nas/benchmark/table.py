@@ -9,6 +9,7 @@ from typing import final
 
 from nas.architecture.count import Count
 from nas.errors import NasError
+from nas.objectives import Cost
 from nas.space.protocol import Genes
 
 
@@ -31,6 +32,7 @@ class Row:
         cost_seconds: of one training, or None.
         macs: multiply-adds of one example; 0 if unknown.
         curves: one for each observation: score by epochs trained, ascending; empty if unknown.
+        training: the same on the training images.
     """
 
     number: int
@@ -42,10 +44,20 @@ class Row:
     cost_seconds: float | None = None
     macs: int = 0
     curves: tuple[Mapping[int, float], ...] = ()
+    training: tuple[Mapping[int, float], ...] = ()
 
     @cached_property
     def id(self) -> str:
         return f"row-{self.number}"
+
+    @property
+    def completed(self) -> bool:
+        """A row is a full training."""
+        return True
+
+    def cost(self, cost: Cost) -> float:
+        """As the table has it."""
+        return float(cost.of(self.count))
 
     @cached_property
     def count(self) -> Count:
@@ -58,12 +70,17 @@ class Row:
 class Table:
     """Every row has genes of its own.
 
+    Attributes:
+        floor, finest: as in `nas.objectives.Objectives`.
+
     Raises:
         TableError: no rows, or two with the same genes.
     """
 
     name: str
     rows: tuple[Row, ...]
+    floor: float = 0.0
+    finest: float = 0.001
 
     def __post_init__(self) -> None:
         if not self.rows:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from nas.architecture import Budget, BudgetError
 from nas.benchmark.table import Row, Table
+from nas.objectives import PARAMETERS, Cost
 from nas.space.protocol import Genes
 from nas.space.sampling import BAND
 
@@ -39,19 +40,16 @@ class TableSpace:
         self.row_of = {tuple(codes): row for row, codes in enumerate(self.codes.tolist())}
         self.inside = lru_cache(maxsize=8)(self._inside)
 
-    @property
-    def fewest_parameters(self) -> int:
-        return int(self.parameters.min())
-
-    @property
-    def most_parameters(self) -> int:
-        return int(self.parameters.max())
+    def counts(self, cost: Cost) -> tuple[int, int]:
+        values = [cost.of(row.count) for row in self.table.rows]
+        return min(values), max(values)
 
     def check(self, budget: Budget) -> None:
         if not len(self.inside(budget)):
+            least, most = self.counts(PARAMETERS)
             raise BudgetError(
-                f"no row of the table {self.table.name!r} is inside {budget}: they have {self.fewest_parameters:,} to "
-                f"{self.most_parameters:,} parameters; widen the budget"
+                f"no row of the table {self.table.name!r} is inside {budget}: they have {least:,} to {most:,} "
+                f"parameters; widen the budget"
             )
 
     def sample(self, rng: random.Random, budget: Budget | None = None, *, quantile: float | None = None) -> Row:

@@ -2,49 +2,43 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
-from statistics import quantiles
 from typing import final
 
 from nas.architecture import Budget
-from nas.benchmark.table import Row, Table, TableError
+from nas.benchmark.table import Row, TableError
+from nas.benchmark.table_space import TableSpace
+from nas.objectives import Objectives
+from nas.results.pareto import hypervolume
+from nas.space.interest import objectives_of
+from nas.tasks import DEFAULT_TASK
 
 
 @final
 class Truth:
-    """The true front of a table inside a budget.
+    """The true front of a table inside a budget, measured as a search measures its own (`hypervolume`).
 
-    Area is measured over log10 of the parameters, up to the largest row, and over the score, from the 10 % quantile of
-    all rows: one row in ten is below it and worth nothing. Measured from the worst row, nearly all area would be what
-    any search finds; measured from the nadir of the front, the smallest networks would be worth nothing.
+    Attributes:
+        rows: inside the budget.
+        objectives: of a search there.
 
     Raises:
-        TableError: no network is both smaller than the largest and better than the quantile.
+        TableError: no network is better than the floor.
     """
 
-    def __init__(self, table: Table, budget: Budget) -> None:
+    def __init__(self, space: TableSpace, budget: Budget) -> None:
+        table = space.table
         self.rows = [row for row in table.rows if budget.admits(row.count)]
-        scores = [row.score for row in self.rows]
-        self.reference = quantiles(scores, n=10, method="inclusive")[0] if len(self.rows) > 1 else 0.0
-        self.largest = math.log10(max(row.parameters for row in self.rows))
-        self.area = self._area(self.rows)
-        if self.area <= 0:
+        self.objectives: Objectives = objectives_of(
+            space, budget, score=DEFAULT_TASK.score, floor=table.floor, finest=table.finest
+        )
+        self.whole = hypervolume(self.rows, self.objectives)
+        if self.whole <= 0:
             raise TableError(
                 f"the front of the table {table.name!r} has no hypervolume: of {len(self.rows)} networks inside the "
-                f"budget none is both smaller than the largest and better than the worst tenth; give more networks, or "
-                f"a larger budget"
+                f"budget none has a higher accuracy than {table.floor:g}; give better networks, or a lower floor"
             )
 
     def share(self, rows: Iterable[Row]) -> float:
         """Share in [0, 1] of the true front's hypervolume that rows reach with their mean scores."""
-        return self._area(rows) / self.area
-
-    def _area(self, rows: Iterable[Row]) -> float:
-        area, level = 0.0, self.reference
-        for row in sorted(rows, key=lambda row: (row.parameters, -row.score)):
-            if row.score > level:
-                # What this row adds above the smaller ones reaches from its size to the largest.
-                area += (row.score - level) * (self.largest - math.log10(row.parameters))
-                level = row.score
-        return area
+        return hypervolume(rows, self.objectives) / self.whole

@@ -41,7 +41,13 @@ def search(
     early_stopping: Annotated[
         str | None, typer.Option(help="Trials that are not trained in full: none, pareto-asha, one-epoch-then-top-k.")
     ] = None,
+    start_from: Annotated[
+        str | None, typer.Option(help="Earlier searches of the same space that choose the first trials: NAME[,NAME].")
+    ] = None,
     trials: Annotated[str | None, typer.Option(help="Architectures to train.")] = None,
+    patience: Annotated[
+        int | None, typer.Option(help="End when so many trials in a row have gained nothing worth naming.")
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs of each trial.")] = None,
     time_limit: Annotated[str | None, typer.Option(help="End in time, with a front: 90s, 30m, 2h.")] = None,
     workers: Annotated[
@@ -86,7 +92,9 @@ def search(
         "budget.max_parameters": max_params,
         "strategy": strategy,
         "early_stopping": early_stopping,
+        "start_from": None if start_from is None else start_from.split(","),
         "trials": trials,
+        "patience": patience,
         "training.epochs": epochs,
         "time_limit": time_limit,
         "workers": workers if workers is None or not workers.isdecimal() else int(workers),
@@ -100,7 +108,7 @@ def search(
     overrides = {key: value for key, value in given.items() if value is not None} | _settings(set_ or [])
     if space is not None:
         overrides = one_network_settings(space) | overrides
-    plan = Plan.of(load_experiment(find_experiment(experiment), overrides))
+    plan = Plan.of(load_experiment(find_experiment(experiment), overrides), runs_dir)
     # Before anything runs: a mistake in it is not told after hours.
     other = None if baseline is None else baseline_plan(plan.experiment, baseline)
     if not fresh:

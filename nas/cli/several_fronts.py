@@ -49,7 +49,7 @@ def _document(compared: Comparison, searches: list[Search]) -> dict[str, Any]:
     objectives = searches[0].objectives
     return {
         "objectives": objectives.directions(),
-        "limits": {cost.name: list(pair) for cost, pair in compared.limits.items()},
+        "interest": {cost.name: list(ends) for cost, ends in compared.objectives.interest.items()},
         "searches": [
             {
                 "search": search.name,
@@ -77,9 +77,9 @@ def _print_tables(compared: Comparison, searches: list[Search]) -> None:
 
     from nas.objectives import shown_costs
 
-    costs, score = tuple(compared.limits), searches[0].objectives.score
-    limits = compared.limits.items()
-    between = ", ".join(f"{cost.text(low)} to {cost.words(high)}" for cost, (low, high) in limits)
+    costs, score = compared.objectives.costs, searches[0].objectives.score
+    ranges = compared.objectives.interest.items()
+    between = ", ".join(f"{cost.text(low)} to {cost.words(high)}" for cost, (low, high) in ranges)
     output.print(
         f"{len(searches)} searches on {searches[0].facts.dataset}; hypervolume from {between}",
         style="bold",

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from nas.datasets.spec import DatasetInfo
 
-DIGITS = DatasetInfo(name="digits", input_shape=(8, 8, 1), labels=tuple("0123456789"))
+DIGITS = DatasetInfo(name="digits", input_shape=(8, 8, 1), labels=tuple("0123456789"), images={"train": 1_797})

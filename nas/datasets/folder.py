@@ -36,7 +36,7 @@ def peek(config: DatasetConfig) -> DatasetInfo:
     """
     labels, files = _files(config)
     images = (image for path, _ in files["train"] if (image := _read(path, config)) is not None)
-    return _info(config, labels, images)
+    return _info(config, labels, images, {split: len(some) for split, some in files.items()})
 
 
 def load_arrays(config: DatasetConfig) -> Arrays:
@@ -53,7 +53,8 @@ def load_arrays(config: DatasetConfig) -> Arrays:
     skipped = sum(map(len, files.values())) - sum(map(len, read.values()))
     if skipped:
         logger.warning("%s: %d unreadable image(s) left out, because skip_corrupt is set", config.name, skipped)
-    info = _info(config, labels, (image for _, image, _ in read["train"]))
+    counts = {split: len(rows) for split, rows in read.items()}
+    info = _info(config, labels, (image for _, image, _ in read["train"]), counts)
     splits = {}
     for split, rows in read.items():
         for path, image, _ in rows:
@@ -138,9 +139,11 @@ def _read(path: Path, config: DatasetConfig) -> np.ndarray | None:
     return array[..., None] if array.ndim == 2 else array
 
 
-def _info(config: DatasetConfig, labels: tuple[str, ...], images: Iterable[np.ndarray]) -> DatasetInfo:
+def _info(
+    config: DatasetConfig, labels: tuple[str, ...], images: Iterable[np.ndarray], counts: dict[str, int]
+) -> DatasetInfo:
     first = next(iter(images), None)
     if first is None:
         raise DatasetError(f"no training image in {config.name!r} can be read")
     height, width, channels = first.shape
-    return DatasetInfo(name=config.name, input_shape=(height, width, channels), labels=labels)
+    return DatasetInfo(name=config.name, input_shape=(height, width, channels), labels=labels, images=counts)

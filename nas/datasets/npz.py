@@ -38,7 +38,7 @@ def peek(config: DatasetConfig) -> DatasetInfo:
         pairs = _pairs(config, archive)
         shapes = {split: _header_shape(config, images) for split, (images, _) in pairs.items()}
         shape = shape_of(shapes["train"][1:], config)
-        labels = [_labels(config, archive, pair, shapes[split][0]) for split, pair in pairs.items()]
+        labels = {split: _labels(config, archive, pair, shapes[split][0]) for split, pair in pairs.items()}
         return _info(config, archive, shape, labels)
 
 
@@ -54,7 +54,7 @@ def load_arrays(config: DatasetConfig) -> Arrays:
             images = _images(config, archive, pair[0])
             splits[split] = images, _labels(config, archive, pair, len(images))
         shape = splits["train"][0].shape[1:]
-        info = _info(config, archive, shape, [labels for _, labels in splits.values()])
+        info = _info(config, archive, shape, {split: labels for split, (_, labels) in splits.items()})
     try:
         made = {name: Split(images=images, targets=labels) for name, (images, labels) in splits.items()}
     except DatasetError as error:
@@ -181,14 +181,14 @@ def _labels(config: DatasetConfig, archive: Any, pair: tuple[str, str], count: i
     return labels
 
 
-def _info(config: DatasetConfig, archive: Any, shape: tuple[int, ...], labels: list[np.ndarray]) -> DatasetInfo:
+def _info(config: DatasetConfig, archive: Any, shape: tuple[int, ...], labels: dict[str, np.ndarray]) -> DatasetInfo:
     if "class_names" in archive.files:
         given = _read(config, archive, "class_names")
         if given.ndim != 1:
             raise DatasetError(f"{config.name}: class_names must be names of shape (n,); received shape {given.shape}")
         names = tuple(name.decode(errors="replace") if isinstance(name, bytes) else str(name) for name in given)
     else:
-        there = np.unique(np.concatenate(labels)).tolist()
+        there = np.unique(np.concatenate([*labels.values()])).tolist()
         # A class that nothing belongs to would cost each network parameters, and be its answer never.
         if there != list(range(len(there))):
             gap = next(label for label in range(len(there)) if label not in there)
@@ -198,4 +198,5 @@ def _info(config: DatasetConfig, archive: Any, shape: tuple[int, ...], labels: l
             )
         names = tuple(map(str, there))
     height, width, channels = shape
-    return DatasetInfo(name=config.name, input_shape=(height, width, channels), labels=names)
+    counts = {split: len(those) for split, those in labels.items()}
+    return DatasetInfo(name=config.name, input_shape=(height, width, channels), labels=names, images=counts)

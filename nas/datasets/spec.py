@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,7 @@ class DatasetInfo:
         input_shape: `(height, width, channels)`.
         labels: class names; a class is a position in this tuple.
         task: what its targets are for; a key of `nas.tasks.TASKS`.
+        images: how many the data set brings, by split: `train`, perhaps `validation` and `test`; {} if unknown.
 
     Raises:
         DatasetError: a side below 1, or names of classes that the task cannot have.
@@ -53,6 +55,7 @@ class DatasetInfo:
     input_shape: ImageShape
     labels: tuple[str, ...]
     task: str = DEFAULT_TASK.name
+    images: Mapping[str, int] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         if len(self.input_shape) != 3 or min(self.input_shape) < 1:

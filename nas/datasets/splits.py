@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nas.datasets.spec import Arrays, DatasetError, DatasetSpec
+from nas.datasets.spec import Arrays, DatasetError, DatasetInfo, DatasetSpec
 from nas.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -44,6 +44,17 @@ def split(arrays: Arrays, config: DatasetConfig) -> DatasetSpec:
                 "%s: the %s images lack %s; add images of each, or take it out", arrays.info.name, name, lacking
             )
     return DatasetSpec(info=arrays.info, train=train, validation=validation, test=test)
+
+
+def validation_images(info: DatasetInfo, config: DatasetConfig) -> int:
+    """How many images the validation split will have, as far as the source has told; 0 if it has not."""
+    count = info.images.get("validation", 0)
+    left = info.images.get("train", 0)
+    if count or left < 4:
+        return count
+    if not info.images.get("test"):
+        left -= _share(left, config.test_fraction)
+    return _share(left, config.validation_fraction)
 
 
 def draw(strata: np.ndarray, count: int, seed: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

@@ -180,6 +180,7 @@ def _read(path: Path, root: Path, config: DatasetConfig) -> Prepared:
             name=name,
             input_shape=(height, width, channels),
             labels=tuple(labels),
+            images=splits,
         ),
         image_key=image_key,
         label_key=label_key,

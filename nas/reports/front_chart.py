@@ -42,7 +42,7 @@ class FrontChart:
         axis, budget = objectives.axis, objectives.budget
         members = {p.number for p in front}
         costs = [r.cost(axis) for r in done] + ([budget] if budget else [])
-        low, high = objectives.limits[axis]
+        low, high = objectives.interest[axis]
         x_range = (min(costs, default=low or 1) / 1.25, max(costs, default=high) * 1.25)
         scores = sorted(r.score for r in done)
         low, high = 0.0, 1.0

@@ -88,7 +88,7 @@ def _header(
         of_the_others = " of the others" if by_noise else ""
         numbers[f"Best validation {score.heading}{of_the_others}"] = score.text(best.score)
         numbers[f"with {objectives.axis.heading}"] = objectives.axis.text(best.cost(objectives.axis))
-        numbers["Hypervolume"] = f"{hypervolume(front, objectives.limits):.3f}"
+        numbers["Hypervolume"] = f"{hypervolume(front, objectives):.3f}"
     shown = "".join(f"<div><dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd></div>" for k, v in numbers.items())
     about = [story.facts[k] for k in ("About", "Data", "Budget", "Strategy") if story.facts.get(k)]
     about += [] if finished else ["not finished: this is what there is so far"]
@@ -146,7 +146,7 @@ def _progress(records: Sequence[TrialRecord], objectives: Objectives) -> str:
     volumes, best, sizes = [], [], []
     for record in records:
         front = front.adding(record)
-        volumes.append(hypervolume(front, objectives.limits))
+        volumes.append(hypervolume(front, objectives))
         best.append(front.best().score if front.points else 0.0)
         sizes.append(float(len(front)))
     if not records:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, final
 
 from nas.errors import NasError
-from nas.objectives import Cost
+from nas.objectives import Cost, Objectives
 from nas.results.pareto import ParetoFront, hypervolume
 
 if TYPE_CHECKING:
@@ -39,40 +39,39 @@ class Comparison:
 
     Attributes:
         fronts: by name.
-        limits: of each cost, between which the hypervolumes are taken; the same for all.
+        objectives: over which the hypervolumes are taken; the same for all.
         hypervolumes: by name, in [0, 1].
         joint: the front of all searches together, as (name, trial).
         stretches: which search is ahead, from the cheapest network up; () if searches have more than one cost.
     """
 
     fronts: Mapping[str, ParetoFront[TrialRecord]]
-    limits: Mapping[Cost, tuple[float, float]]
+    objectives: Objectives
     hypervolumes: Mapping[str, float]
     joint: tuple[tuple[str, TrialRecord], ...]
     stretches: tuple[Stretch, ...]
 
     @classmethod
-    def of(
-        cls, searches: Mapping[str, Iterable[TrialRecord]], *, limits: Mapping[Cost, tuple[float, float]]
-    ) -> Comparison:
+    def of(cls, searches: Mapping[str, Iterable[TrialRecord]], objectives: Objectives) -> Comparison:
         """Compare searches on the same data.
 
         Args:
             searches: trials by name.
-            limits: lowest and highest value of each cost, over the networks of all of them.
+            objectives: of all of them together.
 
         Raises:
             NasError: there are fewer than two.
         """
         if len(searches) < 2:
             raise NasError(f"a comparison takes at least two searches; received {len(searches)}")
-        fronts = {name: ParetoFront.of(records, limits) for name, records in searches.items()}
+        costs = objectives.costs
+        fronts = {name: ParetoFront.of(records, costs) for name, records in searches.items()}
         return cls(
             fronts=fronts,
-            limits=limits,
-            hypervolumes={name: hypervolume(f, limits) for name, f in fronts.items()},
-            joint=tuple(_joint(fronts, tuple(limits))),
-            stretches=tuple(_stretches(fronts, *limits)) if len(limits) == 1 else (),
+            objectives=objectives,
+            hypervolumes={name: hypervolume(f, objectives) for name, f in fronts.items()},
+            joint=tuple(_joint(fronts, costs)),
+            stretches=tuple(_stretches(fronts, *costs)) if len(costs) == 1 else (),
         )
 
     def on_joint_front(self, name: str) -> int:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Generic, Protocol, TypeVar
 
 from nas.errors import NasError
-from nas.objectives import DEFAULT_COSTS, MACS, PARAMETERS, Cost, log_cost
+from nas.objectives import DEFAULT_COSTS, MACS, PARAMETERS, Cost, Objectives, log_cost
 
 
 class Scored(Protocol):
@@ -104,27 +104,38 @@ class ParetoFront(Generic[Trial]):
         return max(self.points, key=above_chord)
 
 
-def hypervolume(points: Iterable[Scored], limits: Mapping[Cost, tuple[float, float]]) -> float:
-    """Share, in [0, 1], of the box of possible results that completed `points` dominate.
+BEYOND = 0.1
+"""Share of the range of interest, in log-cost, by which volume goes on beyond its upper end. If it ended there, the
+largest networks, often the best ones, would add nothing (Ishibuchi et al., 2018: How to specify a reference point in
+hypervolume calculation for fair performance comparison)."""
 
-    The box spans the logarithm of each cost between its limits, and the score from 0 to 1, so the reference point has
-    the highest costs and score 0, and 1.0 means a perfect score at the lowest costs. Values can be compared
-    wherever the limits are the same: within a search, and between searches under one budget. A cost below its lower
-    limit counts as if it were there, a point above an upper limit not at all. Between limits that are equal there is
-    nothing to gain, and that cost is left out.
+
+def hypervolume(points: Iterable[Scored], objectives: Objectives) -> float:
+    """Share, in [0, 1], of what there is to gain that completed `points` have gained.
+
+    It is the mean over budgets of what the best network within the budget is worth. Worth counts factors of error, from
+    the floor to one image (`Objectives.worth`). Budgets are drawn evenly from the logarithms of the range of interest;
+    one in eleven is the upper end itself, which is what the user asked for (`BEYOND`). With several costs there is a
+    budget of each. So 1.0 means no error at the lowest costs of interest, and values can be compared wherever the
+    objectives are the same. A range whose ends are equal is left out.
 
     Args:
         points: trials in any order; dominated ones change nothing.
-        limits: lowest and highest value of each cost, such as the parameters of the smallest and the largest network
-            that can be proposed. `nas.objectives.Objectives` checks their order.
+        objectives: ranges of interest, floor and finest error.
     """
-    axes = [cost for cost, (low, high) in limits.items() if low < high]
+    axes = [cost for cost, (low, high) in objectives.interest.items() if low < high]
     corners = [
-        ([_share(point.cost(cost), *limits[cost]) for cost in axes], point.score)
-        for point in ParetoFront.of(points, limits)
-        if all(point.cost(cost) <= high for cost, (_, high) in limits.items())
+        ([_share(point.cost(cost), *objectives.interest[cost]) for cost in axes], objectives.worth(point.score))
+        for point in ParetoFront.of(points, objectives.costs)
+        if all(point.cost(cost) <= high for cost, (_, high) in objectives.interest.items())
     ]
     return _volume(corners)
+
+
+def is_of_interest(point: Scored, objectives: Objectives) -> bool:
+    """Whether a completed trial lies inside the ranges of interest and above the floor."""
+    within = (low <= point.cost(cost) <= high for cost, (low, high) in objectives.interest.items())
+    return point.score > objectives.floor and all(within)
 
 
 def pareto_rank(records: Iterable[Scored], costs: Iterable[Cost] = DEFAULT_COSTS) -> dict[int, int]:
@@ -138,24 +149,25 @@ _EMPTY = (
 
 
 def _share(cost: float, low: float, high: float) -> float:
-    """Where a cost lies between its limits, in [0, 1]."""
-    return max(0.0, (log_cost(cost) - log_cost(low)) / (log_cost(high) - log_cost(low)))
+    """Where a cost lies between the ends of its range and what is `BEYOND`, in [0, 1]."""
+    width = (1 + BEYOND) * (log_cost(high) - log_cost(low))
+    return max(0.0, (log_cost(cost) - log_cost(low)) / width)
 
 
 def _volume(corners: Sequence[tuple[Sequence[float], float]]) -> float:
-    """Of the union of boxes from each corner to 1 along all axes, as high as its score.
+    """Of the union of boxes from each corner to 1 along all axes, as high as it is worth.
 
     Between two corners along the last axis, the union's section is that of the corners up to the first of them.
     """
     if not corners or not corners[0][0]:
-        return max((score for _, score in corners), default=0.0)
+        return max((worth for _, worth in corners), default=0.0)
     corners = sorted(corners, key=lambda corner: corner[0][-1])
     edges = [place[-1] for place, _ in corners] + [1.0]
     flat, highest, volume = len(corners[0][0]) == 1, 0.0, 0.0
     for count, (left, right) in enumerate(pairwise(edges), start=1):
         highest = max(highest, corners[count - 1][1])
         if right > left:
-            section = highest if flat else _volume([(place[:-1], score) for place, score in corners[:count]])
+            section = highest if flat else _volume([(place[:-1], worth) for place, worth in corners[:count]])
             volume += (right - left) * section
     return volume
 

@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 
 from nas.architecture import Budget
 from nas.architecture.count import Count
+from nas.objectives import Cost
 
 Genes = Mapping[str, str]
 """The decisions of one architecture by name. A decision that it does not have, such as the kernel of a pooling block,
@@ -29,14 +30,8 @@ AnyCandidate = TypeVar("AnyCandidate", bound=Candidate)
 class Space(Protocol[AnyCandidate]):
     """Sample, vary, encode, list. Whatever comes out is inside the space and the budget."""
 
-    @property
-    def fewest_parameters(self) -> int:
-        """Of the smallest candidate."""
-        ...
-
-    @property
-    def most_parameters(self) -> int:
-        """Of the largest candidate."""
+    def counts(self, cost: Cost) -> tuple[int, int]:
+        """The least and the most of a counted cost that a candidate has; of one without a `span`."""
         ...
 
     def check(self, budget: Budget) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import final
 
-from nas.objectives import Cost, log_cost
+from nas.objectives import Objectives, log_cost
 from nas.results.pareto import Scored
 from nas.space.protocol import AnyCandidate
 from nas.strategies.base import Strategy, register
@@ -42,11 +42,11 @@ class AgingStrategy(Strategy[AnyCandidate]):
 
         def child() -> AnyCandidate:
             entrants = rng.sample(population, min(TOURNAMENT, len(population)))
-            winner = min(entrants, key=_badness(population, self._weights(rng), self.costs))
+            winner = min(entrants, key=_badness(population, self._weights(rng), self.objectives))
             return self.space.mutate(winner.architecture, rng, self.budget)
 
         found = first_new(child, history.ids, CHILDREN) if population and len(history) >= START else None
-        return fresh(self.space, self.budget, history, rng) if found is None else found
+        return fresh(self, history, rng) if found is None else found
 
     def _weights(self, rng: random.Random) -> list[float]:
         """Of each cost, then of the score: uniform among those that add up to 1."""
@@ -55,12 +55,13 @@ class AgingStrategy(Strategy[AnyCandidate]):
 
 
 def _badness(
-    population: Sequence[Scored], weights: Sequence[float], costs: tuple[Cost, ...]
+    population: Sequence[Scored], weights: Sequence[float], objectives: Objectives
 ) -> Callable[[Scored], float]:
-    """The largest of the weighted distances from the lowest log-costs and the best score, each as a share."""
+    """The largest of the weighted distances from the lowest log-costs and the best worth, each as a share."""
 
     def values(trial: Scored) -> list[float]:
-        return [*(log_cost(trial.cost(cost)) for cost in costs), -trial.score]
+        costs = (log_cost(max(trial.cost(cost), low)) for cost, (low, _) in objectives.interest.items())
+        return [*costs, -objectives.worth(trial.score)]
 
     columns = list(zip(*map(values, population), strict=True))
     lowest = [min(column) for column in columns]

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Generic
 
 from nas.architecture import Budget
 from nas.errors import NasError
-from nas.objectives import DEFAULT_COSTS, Cost
+from nas.objectives import Cost, Objectives
 from nas.registry import Registry
 from nas.space.protocol import AnyCandidate, Space
 from nas.strategies.history import History
@@ -27,14 +27,19 @@ class Strategy(ABC, Generic[AnyCandidate]):
     Args:
         space: what may be proposed.
         budget: every proposal is inside it.
-        costs: to be low while the score is high.
+        objectives: what the search wants, and where.
     """
 
     name: ClassVar[str]
 
-    def __init__(self, space: Space[AnyCandidate], budget: Budget, costs: tuple[Cost, ...] = DEFAULT_COSTS) -> None:
+    def __init__(self, space: Space[AnyCandidate], budget: Budget, objectives: Objectives) -> None:
         space.check(budget)
-        self.space, self.budget, self.costs = space, budget, costs
+        self.space, self.budget, self.objectives = space, budget, objectives
+
+    @property
+    def costs(self) -> tuple[Cost, ...]:
+        """To be low."""
+        return self.objectives.costs
 
     @abstractmethod
     def propose(self, history: History[AnyCandidate], rng: random.Random) -> AnyCandidate | None:
@@ -47,6 +52,11 @@ class Strategy(ABC, Generic[AnyCandidate]):
             rng: the only source of randomness.
         """
 
+    def expected_gain(self, history: History[AnyCandidate], rng: random.Random) -> float | None:
+        """By how much the next proposal is expected to raise the hypervolume; None: the strategy has no idea."""
+        del history, rng
+        return None
+
 
 STRATEGIES: Registry[type[Strategy[Any]]] = Registry("strategy", StrategyError)
 """Every strategy by its name in experiment files."""
@@ -55,7 +65,7 @@ register = STRATEGIES.register
 
 
 def make_strategy(
-    name: str, space: Space[AnyCandidate], budget: Budget, costs: tuple[Cost, ...] = DEFAULT_COSTS
+    name: str, space: Space[AnyCandidate], budget: Budget, objectives: Objectives
 ) -> Strategy[AnyCandidate]:
     """A strategy by name.
 
@@ -63,4 +73,4 @@ def make_strategy(
         StrategyError: there is none of that name, or what it needs is not installed.
         BudgetError: nothing in the space meets the budget.
     """
-    return STRATEGIES.find(name)(space, budget, costs)
+    return STRATEGIES.find(name)(space, budget, objectives)

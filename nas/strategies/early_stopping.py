@@ -7,13 +7,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, final
 
-from nas.objectives import DEFAULT_COSTS, Cost
+from nas.objectives import Objectives, log_cost
+from nas.quantity import counted
 from nas.registry import Registry
 from nas.results.pareto import ParetoFront, Scored
 from nas.strategies.base import StrategyError
 from nas.strategies.evolution import survivors
-from nas.strategies.history import History
+from nas.strategies.history import History, Tried
 from nas.strategies.learning_curve import Expected, expected
+from nas.strategies.rank_correlation import rank_correlation
 
 REDUCTION = 3
 """Of the trials that reach a rung at least one in this many goes on; the next rung is this many times as far."""
@@ -21,17 +23,27 @@ REDUCTION = 3
 RUNGS = 3
 """At most, the full training included; more of them save little."""
 
+BAND = 2.0
+"""Trials whose costs differ by up to this factor are of similar size: only those are compared at a rung."""
+
+ENOUGH = 3
+"""Full trainings among the trials of similar size, before any of them is stopped."""
+
+INFORMATIVE, INFORMED = 0.3, 10
+"""Rank correlation at equal size of scores at the first rung with those at the end, below which nothing is stopped; and
+the full trainings that it takes to tell."""
+
 
 class EarlyStopping(ABC):
     """Decides at rungs. It keeps no state: the same history gives the same decision.
 
     Args:
         epochs: of a full training.
-        costs: to be low while the score is high.
+        objectives: what the search wants, and where.
     """
 
-    def __init__(self, epochs: int, costs: tuple[Cost, ...] = DEFAULT_COSTS) -> None:
-        self.epochs, self.costs = epochs, costs
+    def __init__(self, epochs: int, objectives: Objectives) -> None:
+        self.epochs, self.objectives = epochs, objectives
 
     @property
     @abstractmethod
@@ -46,6 +58,10 @@ class EarlyStopping(ABC):
             history: every trial so far.
             more: whether new trials may still come.
         """
+
+    def note(self, history: History[Any]) -> str:
+        """What the user should know about how it goes, in a line; "" if there is nothing."""
+        return ""
 
     def target(self, trained: int) -> int:
         """The epoch at which a trial stops next that was trained for `trained` epochs, fewer than in full."""
@@ -74,13 +90,15 @@ class NoEarlyStopping(EarlyStopping):
 @final
 @register("pareto-asha")
 class ParetoAsha(EarlyStopping):
-    """Asynchronous successive halving (Li et al., 2020), ranked by non-dominated sorting (Schmucker et al., 2021).
+    """Asynchronous successive halving (Li et al., 2020) within bands of similar size.
 
-    Costs are known, so a small network is never compared with a large one by score alone: it goes on if no network of
-    equal or lower cost was better at the same epoch. Then every trial that may still reach the front goes on, the most
-    promising first: one whose predicted score plus one standard deviation beats every full training of equal or lower
-    cost. Ranks at a rung are noisy, and a front consists of the few trials that they misjudge. These trials do not wait
-    until no new ones come, because a strategy learns most from full trainings.
+    A trial is compared only with trials of similar costs, never with much smaller or larger ones, and nobody in a band
+    is stopped before `ENOUGH` of it were trained in full. Then the best third at a rung goes on, and so does every
+    trial that may still reach the front: one whose predicted score plus one standard deviation beats every full
+    training of equal or lower cost. Ranks at a rung are noisy, and a front consists of the few trials that they
+    misjudge. These trials do not wait until no new ones come, because a strategy learns most from full trainings.
+
+    Where scores at the first rung say little of those at the end, every trial goes on.
     """
 
     @property
@@ -91,12 +109,54 @@ class ParetoAsha(EarlyStopping):
         return tuple(reversed(epochs))
 
     def promote(self, history: History[Any], *, more: bool) -> int | None:
-        for rung in reversed(self.rungs[:-1]):
-            there = reached(history, rung)
-            best = survivors(there, len(there) // REDUCTION, self.costs)
-            if (found := _first_waiting(best, history, rung)) is not None:
-                return found
-        return _most_promising(history, self.costs)
+        waiting = sorted(history.stopped, key=lambda trial: (-len(trial.curve), trial.number))
+        if not waiting:
+            return None
+        if not self._is_informative(history):
+            return waiting[0].number
+        for trial in waiting:
+            if self._is_among_few(trial, history) or self._is_among_the_best(trial, history):
+                return trial.number
+        return _most_promising(history, self.objectives)
+
+    def note(self, history: History[Any]) -> str:
+        if self._is_informative(history):
+            return ""
+        return (
+            f"early stopping is off: among networks of one size, scores after {counted(self.rungs[0], 'epoch')} hardly "
+            f"tell those after {self.epochs:,} (rank correlation {self._correlation(history):.2f}); all are trained in "
+            f"full"
+        )
+
+    def _is_informative(self, history: History[Any]) -> bool:
+        return self._correlation(history) >= INFORMATIVE
+
+    def _correlation(self, history: History[Any]) -> float:
+        """At equal size; 1 while too little is known."""
+        full = [trial for trial in history.completed if len(trial.curve) >= self.epochs]
+        if len(full) < INFORMED or len(self.rungs) < 2:
+            return 1.0
+        early = [max(trial.curve[: self.rungs[0]]) for trial in full]
+        sizes = [trial.cost(self.objectives.axis) for trial in full]
+        return rank_correlation(early, [trial.score for trial in full], given=sizes)
+
+    def _is_among_few(self, trial: Tried[Any], history: History[Any]) -> bool:
+        """Whether too few of similar size were trained in full, or are about to be."""
+        going_on = [each for each in history.running if each.curve]
+        return sum(self._are_similar(trial, each) for each in (*history.completed, *going_on)) < ENOUGH
+
+    def _is_among_the_best(self, trial: Tried[Any], history: History[Any]) -> bool:
+        """Whether it is in the best third of those of similar size at its rung."""
+        rung = len(trial.curve)
+        there = [each for each in reached(history, rung) if self._are_similar(trial, each)]
+        better = sum(each.score > max(trial.curve) for each in there)
+        return better < len(there) // REDUCTION
+
+    def _are_similar(self, trial: Scored, other: Scored) -> bool:
+        return all(
+            abs(log_cost(trial.cost(cost)) - log_cost(other.cost(cost))) <= math.log(BAND)
+            for cost in self.objectives.costs
+        )
 
 
 @final
@@ -112,16 +172,16 @@ class OneEpochThenTopK(EarlyStopping):
         if more or any(not trial.curve for trial in history.running):
             return None
         there = reached(history, 1)
-        return _first_waiting(survivors(there, math.ceil(len(there) / REDUCTION), self.costs), history, 1)
+        return _first_waiting(survivors(there, math.ceil(len(there) / REDUCTION), self.objectives), history, 1)
 
 
-def make_early_stopping(name: str, epochs: int, costs: tuple[Cost, ...] = DEFAULT_COSTS) -> EarlyStopping:
+def make_early_stopping(name: str, epochs: int, objectives: Objectives) -> EarlyStopping:
     """By name.
 
     Raises:
         StrategyError: there is none of that name.
     """
-    return EARLY_STOPPING.find(name)(epochs, costs)
+    return EARLY_STOPPING.find(name)(epochs, objectives)
 
 
 def reached(history: History[Any], rung: int) -> list[Expected[Any]]:
@@ -129,11 +189,11 @@ def reached(history: History[Any], rung: int) -> list[Expected[Any]]:
     return [Expected(trial, max(trial.curve[:rung])) for trial in history.trials if len(trial.curve) >= rung]
 
 
-def _most_promising(history: History[Any], costs: tuple[Cost, ...]) -> int | None:
+def _most_promising(history: History[Any], objectives: Objectives) -> int | None:
     """The stopped trial that may exceed the front by most, or None."""
     import numpy as np
 
-    known = expected(history)
+    known, costs = expected(history), objectives.costs
     numbers = {trial.number for trial in history.stopped}
     stopped = [trial for trial in known if trial.number in numbers]
     if not stopped:

@@ -9,15 +9,17 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, final
 
 from nas.objectives import DEFAULT_COSTS, PARAMETERS, Cost, log_cost
-from nas.results.pareto import ParetoFront, pareto_rank
-from nas.space.protocol import AnyCandidate, Genes, Space
+from nas.results.pareto import BEYOND, ParetoFront, pareto_rank
+from nas.space.protocol import AnyCandidate, Genes
 from nas.strategies.base import Strategy, register
 from nas.strategies.cost_model import CostModel
+from nas.strategies.guard import doubt
 from nas.strategies.history import History
-from nas.strategies.improvement import Worth, expected_improvement, non_dominated, stairs
+from nas.strategies.improvement import expected_improvement, non_dominated, stairs
 from nas.strategies.learning_curve import Expected, expected
-from nas.strategies.proposals import fresh
+from nas.strategies.proposals import between, fresh, of_interest
 from nas.strategies.score_model import Encoder, Fitted, ScoreModel, fit_model
+from nas.strategies.starting import START
 from nas.strategies.threads import one_thread
 
 if TYPE_CHECKING:
@@ -25,8 +27,8 @@ if TYPE_CHECKING:
 
     Vector = np.ndarray[Any, np.dtype[np.float64]]
 
-START = 10
-"""Trials of all sizes before the model is asked."""
+SIZE, SIZES = "size", 12
+"""A gene that follows from the others: the logarithm of the parameters, in so many steps of the range of interest."""
 
 MUTANTS, CROSSED, FRESH = 100, 60, 40
 """Candidates: from one network of the front, from two, from anywhere."""
@@ -35,21 +37,10 @@ REFINED, BEST = 60, 5
 """Further candidates: neighbors of the best ones so far, and how many those are."""
 
 FIT_AGAIN = 1.2
-"""Kernel, noise and warping are fitted again when the number of trials has grown by this factor."""
+"""Kernel and noise are fitted again when the number of trials has grown by this factor."""
 
 CONDITION_MOST = 1_000
 """Trials that predictions take into account."""
-
-REFERENCE = 0.1
-"""Quantile of the observed scores that is worth nothing."""
-
-BEYOND = 0.1
-"""Share of the range of log-costs by which volume goes on beyond the highest cost. If it ended there, the largest
-networks, often the best ones, would add nothing (Ishibuchi et al., 2018: How to specify a reference point in
-hypervolume calculation for fair performance comparison)."""
-
-KNOTS = 49
-"""Scores from that quantile to 1; between them the warping counts as linear when improvements are computed."""
 
 
 @final
@@ -69,12 +60,22 @@ class EhviStrategy(Strategy[AnyCandidate]):
         known = expected(history)
         found = None
         if len(known) >= START:
-            with one_thread():
-                found = self._best(Outlook(self, known, history), history, rng)
-        return fresh(self.space, self.budget, history, rng) if found is None else found
+            if (stretch := doubt(history, self.objectives)) is not None:
+                found = between(self, stretch.low, stretch.high, history, rng)
+            if found is None:
+                with one_thread():
+                    found, _ = self._best(Outlook(self, known, history), history, rng)
+        return fresh(self, history, rng) if found is None else found
+
+    def expected_gain(self, history: History[AnyCandidate], rng: random.Random) -> float | None:
+        known = expected(history)
+        if len(known) < START:
+            return None
+        with one_thread():
+            return self._best(Outlook(self, known, history), history, rng)[1]
 
     def fitted(self, known: Sequence[Expected[AnyCandidate]]) -> Fitted:
-        """Kernel, noise and warping, fitted to only so many of the first trials that many proposals share them.
+        """Kernel and noise, fitted to only so many of the first trials that many proposals share them.
 
         That number follows from the length alone. The last fit is remembered only to save time: after a restart the
         same trials give the same fit.
@@ -82,19 +83,30 @@ class EhviStrategy(Strategy[AnyCandidate]):
         first = known[: fit_length(len(known))]
         content = [(trial.architecture.id, trial.score, trial.deviation) for trial in first]
         if self._fitted is None or self._fitted[0] != content:
-            observations = observed(self.space, most_telling(first, self.costs))
+            observations = observed(self, most_telling(first, self.costs))
             self._fitted = content, fit_model(self.encoder, *observations)
         return self._fitted[1]
 
     @cached_property
     def encoder(self) -> Encoder:
-        """Of the space."""
-        return Encoder(self.space.genes())
+        """Of the space, and of size."""
+        return Encoder({**self.space.genes(), SIZE: tuple(map(str, range(SIZES + 1)))})
+
+    def genes(self, candidate: AnyCandidate) -> Genes:
+        """What the model knows of a network: its decisions, and its size in steps of the range of interest."""
+        low, high = map(log_cost, self._sizes)
+        share = (log_cost(candidate.count.parameters) - low) / (high - low or 1.0)
+        step = round(SIZES * min(max(share, 0.0), 1.0))
+        return {**self.space.encode(candidate), SIZE: str(step)}
+
+    @cached_property
+    def _sizes(self) -> tuple[float, float]:
+        return self.objectives.interest.get(PARAMETERS) or self.space.counts(PARAMETERS)
 
     def _best(
         self, outlook: Outlook[AnyCandidate], history: History[AnyCandidate], rng: random.Random
-    ) -> AnyCandidate | None:
-        """The candidate with the highest expected improvement; None: all were tried."""
+    ) -> tuple[AnyCandidate | None, float]:
+        """The candidate with the highest expected improvement, and that; None: all were tried."""
         space, budget = self.space, self.budget
         values: dict[str, float] = {}
         pool: dict[str, AnyCandidate] = {}
@@ -113,14 +125,15 @@ class EhviStrategy(Strategy[AnyCandidate]):
             [
                 *(space.mutate(parents[number % len(parents)], rng, budget) for number in range(MUTANTS)),
                 *(child() for _ in range(CROSSED)),
-                *(space.sample(rng, budget) for _ in range(FRESH)),
+                *(space.sample(rng, of_interest(self)) for _ in range(FRESH)),
             ]
         )
         best = sorted(values, key=lambda name: -values[name])[:BEST]
         if not best:
-            return None
+            return None, 0.0
         consider([space.mutate(pool[best[number % len(best)]], rng, budget) for number in range(REFINED)])
-        return pool[max(values, key=lambda name: values[name])]
+        chosen = max(values, key=lambda name: values[name])
+        return pool[chosen], values[chosen]
 
 
 @final
@@ -142,7 +155,7 @@ class Outlook(Generic[AnyCandidate]):
     ) -> None:
         import numpy as np
 
-        self.space, self.budget = strategy.space, strategy.budget
+        self.space, self.budget, self.genes = strategy.space, strategy.budget, strategy.genes
         numbers = {trial.number for trial in trials}
         running = [trial.architecture for trial in history.running if trial.number not in numbers]
         numbers.update(trial.number for trial in history.refused)
@@ -158,50 +171,61 @@ class Outlook(Generic[AnyCandidate]):
         self.cost_model = CostModel(self.space, strategy.encoder, strategy.costs, measured)
         fitted = strategy.fitted(trials)
         trials = most_telling(trials, strategy.costs)[:CONDITION_MOST]
-        genes, scores, deviations = observed(self.space, trials)
-        self.model = ScoreModel(strategy.encoder, genes, scores, deviations, fitted)
-        gained = np.linspace(np.quantile(scores, REFERENCE), 1.0, KNOTS)
-        self.worth = Worth(self.model.warping(gained), gained)
+        genes, worths, deviations = observed(strategy, trials)
+        self.model = ScoreModel(strategy.encoder, genes, worths, deviations, fitted)
         costs = np.array([[log_cost(trial.cost(cost)) for cost in strategy.costs] for trial in trials])
-        largest = np.array([self._largest(cost, seen) for cost, seen in zip(strategy.costs, costs.T, strict=True)])
+        interest = strategy.objectives.interest
+        self.ranges = interest.values()
+        self.least = np.array([log_cost(low) for low, _ in interest.values()])
+        highest = costs.max(axis=0)
+        largest = np.array(
+            [_largest(cost, *ends, seen) for (cost, ends), seen in zip(interest.items(), highest, strict=True)]
+        )
         known = [*(trial.architecture for trial in trials), *running]
         if running:
-            self.model.imagine([self.space.encode(found) for found in running])
+            self.model.imagine([strategy.genes(found) for found in running])
             costs = np.concatenate([costs, self.cost_model(running)])
         means = self.model.believed
-        self.stairs = stairs(costs, means, largest=largest, reference=float(self.worth.knots[0]))
+        self.stairs = stairs(np.maximum(costs, self.least), means, largest=largest)
         observed_front = [trial.architecture for trial in ParetoFront.of(trials, strategy.costs)]
         believed_front = [known[place] for place in non_dominated(costs, means)]
         self.front = list({found.id: found for found in [*observed_front, *believed_front]}.values())
 
     def improvements(self, candidates: Sequence[AnyCandidate]) -> list[float]:
-        """Expected hypervolume improvement of each, over log-costs and score."""
+        """Expected improvement of the hypervolume of each, as `nas.results.pareto.hypervolume` counts it."""
+        import numpy as np
+
         if not candidates:
             return []
-        means, deviations = self.model.predict([self.space.encode(found) for found in candidates])
-        values = expected_improvement(self.stairs, self.cost_model(candidates), means, deviations, self.worth)
+        means, deviations = self.model.predict([self.genes(found) for found in candidates])
+        costs = np.maximum(self.cost_model(candidates), self.least)
+        values = expected_improvement(self.stairs, costs, means, deviations)
         for cost, most in self.budget.measured.items():
             values *= self.cost_model.is_within(cost, candidates, most)
-        return [float(value) for value in values]
+        # As shares of the box, of which costs of one value are no axis.
+        box = math.prod((1 + BEYOND) * (log_cost(high) - log_cost(low)) or 1.0 for low, high in self.ranges)
+        return [float(value) / box for value in values]
 
-    def _largest(self, cost: Cost, seen: Vector) -> float:
-        """Logarithm of the cost up to which volume counts: a little more than the highest there may be.
 
-        Of parameters that is the budget or the largest network. Of another cost the highest inside the budget is
-        unknown, so it is twice the highest so far, if the limit allows that. The range is at least a factor of e:
-        networks of one size are worth something, too.
-        """
-        limit = log_cost(self.budget.most(cost) or math.inf)
-        if cost is PARAMETERS:
-            low, high = log_cost(self.space.fewest_parameters), log_cost(self.space.most_parameters)
-        else:
-            low, high = float(seen.min()), float(seen.max()) + math.log(2)
-        high = min(high, limit)
-        return high + BEYOND * max(high - low, 1.0)
+def _largest(cost: Cost, low: float, high: float, seen: float) -> float:
+    """Logarithm of the cost up to which volume counts: `BEYOND` the range of interest.
+
+    The most of a cost other than parameters is often a multiple of what networks inside the budget have: the range
+    then ends at twice the highest so far.
+
+    Args:
+        cost: which.
+        low: of the range of interest.
+        high: of the range of interest.
+        seen: the logarithm of the highest so far.
+    """
+    end = log_cost(high) if cost is PARAMETERS else min(log_cost(high), seen + math.log(2))
+    # Networks of one size are worth something, too.
+    return end + BEYOND * max(end - log_cost(low), 1.0)
 
 
 def fit_length(known: int) -> int:
-    """The number of trials that kernel, noise and warping are fitted to, of so many that are known.
+    """The number of trials that kernel and noise are fitted to, of so many that are known.
 
     >>> [fit_length(known) for known in (10, 11, 12, 14, 15, 100)]
     [10, 10, 12, 12, 14, 88]
@@ -213,14 +237,16 @@ def fit_length(known: int) -> int:
 
 
 def observed(
-    space: Space[AnyCandidate], trials: Sequence[Expected[AnyCandidate]]
+    strategy: EhviStrategy[AnyCandidate], trials: Sequence[Expected[AnyCandidate]]
 ) -> tuple[list[Genes], Vector, Vector]:
-    """What a model learns from: genes, scores, their standard deviations."""
+    """What a model learns from: genes, what scores are worth, and the standard deviations of that."""
     import numpy as np
 
-    genes = [space.encode(trial.architecture) for trial in trials]
-    scores = np.array([trial.score for trial in trials])
-    return genes, scores, np.array([trial.deviation for trial in trials])
+    objectives = strategy.objectives
+    genes = [strategy.genes(trial.architecture) for trial in trials]
+    worths = [objectives.worth(trial.score) for trial in trials]
+    deviations = [objectives.worth_deviation(trial.score, trial.deviation) for trial in trials]
+    return genes, np.array(worths), np.array(deviations)
 
 
 def most_telling(

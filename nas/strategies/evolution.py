@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TypeVar, final
 
-from nas.objectives import DEFAULT_COSTS, Cost, log_cost
+from nas.objectives import Cost, Objectives, log_cost
 from nas.results.pareto import Scored, pareto_rank
 from nas.space.protocol import AnyCandidate
 from nas.strategies.base import Strategy, register
@@ -34,7 +35,7 @@ class EvolutionStrategy(Strategy[AnyCandidate]):
     """
 
     def propose(self, history: History[AnyCandidate], rng: random.Random) -> AnyCandidate | None:
-        population = survivors(expected(history), POPULATION, self.costs)
+        population = survivors(expected(history), POPULATION, self.objectives)
         space, budget = self.space, self.budget
 
         def parent() -> AnyCandidate:
@@ -48,15 +49,18 @@ class EvolutionStrategy(Strategy[AnyCandidate]):
             return space.mutate(found, rng, budget)
 
         found = first_new(child, history.ids, CHILDREN) if population and len(history) >= POPULATION else None
-        return fresh(space, budget, history, rng) if found is None else found
+        return fresh(self, history, rng) if found is None else found
 
 
 AnyTrial = TypeVar("AnyTrial", bound=Scored)
 
 
-def survivors(trials: Sequence[AnyTrial], count: int, costs: tuple[Cost, ...] = DEFAULT_COSTS) -> list[AnyTrial]:
-    """The best trials by rank, then by crowding distance: the farther from its neighbors on its front, the better."""
-    ranks = pareto_rank(trials, costs)
+def survivors(trials: Sequence[AnyTrial], count: int, objectives: Objectives) -> list[AnyTrial]:
+    """The best trials by rank, then by crowding distance: the farther from its neighbors on its front, the better.
+
+    What costs less than the range of interest begins at, or scores less than the floor, is ranked as if it were there.
+    """
+    ranks = pareto_rank((_OfInterest(trial, objectives) for trial in trials), objectives.costs)
     fronts: dict[int, list[AnyTrial]] = {}
     for trial in trials:
         fronts.setdefault(ranks[trial.number], []).append(trial)
@@ -64,16 +68,38 @@ def survivors(trials: Sequence[AnyTrial], count: int, costs: tuple[Cost, ...] = 
     for rank in sorted(fronts):
         if len(chosen) >= count:
             break
-        distances = crowding(fronts[rank], costs)
+        distances = crowding(fronts[rank], objectives)
         chosen += sorted(fronts[rank], key=lambda trial: -distances[trial.number])
     return chosen[:count]
 
 
-def crowding(front: Sequence[AnyTrial], costs: tuple[Cost, ...] = DEFAULT_COSTS) -> dict[int, float]:
-    """By trial number the distance between both neighbors, summed over log-costs and score; infinite at the ends."""
+@final
+@dataclass(frozen=True, slots=True)
+class _OfInterest:
+    """A trial as far as it is of interest."""
+
+    trial: Scored
+    objectives: Objectives
+    completed: bool = True
+
+    @property
+    def number(self) -> int:
+        return self.trial.number
+
+    @property
+    def score(self) -> float:
+        return max(self.trial.score, self.objectives.floor)
+
+    def cost(self, cost: Cost) -> float:
+        low, _ = self.objectives.interest.get(cost, (0.0, 0.0))
+        return max(self.trial.cost(cost), low)
+
+
+def crowding(front: Sequence[AnyTrial], objectives: Objectives) -> dict[int, float]:
+    """By trial number the distance between both neighbors, summed over log-costs and worth; infinite at the ends."""
     distances = dict.fromkeys((trial.number for trial in front), 0.0)
-    axes = [[log_cost(trial.cost(cost)) for trial in front] for cost in costs]
-    for values in (*axes, [trial.score for trial in front]):
+    axes = [[log_cost(trial.cost(cost)) for trial in front] for cost in objectives.costs]
+    for values in (*axes, [objectives.worth(trial.score) for trial in front]):
         points = sorted(zip(values, front, strict=True), key=lambda point: (point[0], point[1].number))
         width = points[-1][0] - points[0][0] or 1.0
         for _, trial in (points[0], points[-1]):

@@ -18,7 +18,7 @@ CELLS = 2_000_000
 
 
 class Stairs(NamedTuple):
-    """The score that a network must exceed to improve the front, by its costs.
+    """What a network must be worth at least to improve the front, by its costs.
 
     Attributes:
         edges: of each cost, ascending, from minus infinity to the highest cost that counts: step i reaches from
@@ -30,25 +30,24 @@ class Stairs(NamedTuple):
     levels: Array
 
 
-def stairs(costs: Array, scores: Array, *, largest: Array, reference: float) -> Stairs:
+def stairs(costs: Array, worths: Array, *, largest: Array) -> Stairs:
     """The front of points as stairs.
 
     Args:
         costs: logarithms, one row per point, one column per cost.
-        scores: of the same points.
+        worths: of the same points; up to 0 they are no part of the front.
         largest: logarithm of each cost up to which volume counts.
-        reference: score that is worth nothing.
     """
     import numpy as np
 
     costs = np.minimum(costs, largest)
-    front = [place for place in non_dominated(costs, scores) if scores[place] > reference]
+    front = [place for place in non_dominated(costs, worths) if worths[place] > 0]
     edges = [np.unique(costs[front, axis]) for axis in range(costs.shape[1])]
-    levels = np.full([len(each) + 1 for each in edges], reference)
+    levels = np.zeros([len(each) + 1 for each in edges])
     for place in front:
         steps = zip(edges, costs[place], strict=True)
         corner = tuple(slice(np.searchsorted(each, cost) + 1, None) for each, cost in steps)
-        levels[corner] = np.maximum(levels[corner], scores[place])
+        levels[corner] = np.maximum(levels[corner], worths[place])
     ends = zip(edges, largest, strict=True)
     return Stairs(tuple(np.concatenate([[-np.inf], each, [end]]) for each, end in ends), levels)
 
@@ -71,48 +70,27 @@ def non_dominated(costs: Array, scores: Array) -> list[int]:
     return front
 
 
-class Worth(NamedTuple):
-    """What a score is worth, by the score as a model sees it: linear between knots, constant beyond the last.
+def expected_improvement(front: Stairs, costs: Array, means: Array, deviations: Array) -> Array:
+    """By how much each candidate is expected to raise the volume under the stairs.
 
-    Attributes:
-        knots: ascending; the first is the reference.
-        values: at the knots, ascending.
-    """
-
-    knots: Array
-    values: Array
-
-
-def expected_improvement(front: Stairs, costs: Array, means: Array, deviations: Array, worth: Worth) -> Array:
-    """By how much each candidate is expected to raise the volume under the stairs; heights are what scores are worth.
-
-    A network of known costs raises every cell from its costs on to its score, if that is higher. Over a cell of volume
-    v and level h it is expected to add v * E[max(worth(score) - worth(h), 0)]; cells of one level share the
-    expectation. Each piece between two knots adds its slope times the difference of two expected excesses: of the score
-    over the lower knot and over the upper one. For a normal distribution both have a closed form.
+    A network of known costs raises every cell from its costs on to its worth, if that is higher. Over a cell of volume
+    v and level h it is expected to add v * E[max(worth - h, 0)], for a normal distribution a closed form; cells of one
+    level share the expectation.
 
     Args:
         front: what is to be improved.
         costs: logarithms, one row per candidate, one column per cost.
-        means: of their scores, which are normally distributed.
+        means: of what their scores are worth, which is normally distributed.
         deviations: standard deviations of the same, positive.
-        worth: of a score.
     """
     import numpy as np
     from scipy.special import ndtr
 
     levels, level_of = np.unique(front.levels, return_inverse=True)
     level_of = level_of.reshape(front.levels.shape)
-    knots = np.union1d(levels, worth.knots)
-    slopes = np.diff(np.interp(knots, *worth)) / np.diff(knots)
-    z = (means[:, None] - knots) / deviations[:, None]
+    z = (means[:, None] - levels) / deviations[:, None]
     density = np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi)
-    exceeded = (z * ndtr(z) + density) * deviations[:, None]
-    # Above the last knot there is no gain; above any other, that of its own piece and of all higher ones.
-    pieces = slopes * (exceeded[:, :-1] - exceeded[:, 1:])
-    gains = np.zeros_like(exceeded)
-    gains[:, :-1] = np.cumsum(pieces[:, ::-1], axis=1)[:, ::-1]
-    gains = gains[:, np.searchsorted(knots, levels)]
+    gains = (z * ndtr(z) + density) * deviations[:, None]
     result = np.zeros(len(means))
     step = max(1, CELLS // level_of.size)
     for start in range(0, len(means), step):

@@ -31,4 +31,4 @@ class LocalStrategy(Strategy[AnyCandidate]):
             return self.space.mutate(rng.choice(front).architecture, rng, self.budget)
 
         found = first_new(neighbor, history.ids, NEIGHBORS) if front and len(history) >= START else None
-        return fresh(self.space, self.budget, history, rng) if found is None else found
+        return fresh(self, history, rng) if found is None else found

@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal, final
 
 from nas.architecture import Budget
-from nas.objectives import DEFAULT_COSTS, Cost, log_cost
+from nas.objectives import Objectives, log_cost
 from nas.space.protocol import AnyCandidate, Genes, Space
 from nas.strategies.base import Strategy, StrategyError, register
 from nas.strategies.history import History
@@ -39,12 +39,12 @@ Values = tuple[float, ...]
 class OptunaStrategy(Strategy[AnyCandidate]):
     """One of Optuna's samplers over a space."""
 
-    def __init__(self, space: Space[AnyCandidate], budget: Budget, costs: tuple[Cost, ...] = DEFAULT_COSTS) -> None:
+    def __init__(self, space: Space[AnyCandidate], budget: Budget, objectives: Objectives) -> None:
         if find_spec("optuna") is None:
             raise StrategyError(
                 f"the strategy {self.name!r} needs the extra `peers`; run: pip install 'keras-nas[peers]'"
             )
-        super().__init__(space, budget, costs)
+        super().__init__(space, budget, objectives)
 
     @abstractmethod
     def study(self, trials: Sequence[tuple[Genes, Values]], seed: int) -> optuna.Study:
@@ -84,7 +84,10 @@ class OptunaStrategy(Strategy[AnyCandidate]):
         space, budget = self.space, self.budget
         known = expected(history)
         told: dict[str, Values] = {
-            trial.architecture.id: (trial.score, *(log_cost(trial.cost(cost)) for cost in self.costs))
+            trial.architecture.id: (
+                self.objectives.worth(trial.score),
+                *(log_cost(trial.cost(cost)) for cost in self.costs),
+            )
             for trial in known
         }
         trials = [(space.encode(trial.architecture), told[trial.architecture.id]) for trial in known]
@@ -100,7 +103,7 @@ class OptunaStrategy(Strategy[AnyCandidate]):
             else:
                 study.tell(trial, state=optuna.trial.TrialState.FAIL)
         near = space.mutate(space.build(space.encode(found), rng, budget), rng, budget)
-        return fresh(space, budget, history, rng) if near.id in history.ids else near
+        return fresh(self, history, rng) if near.id in history.ids else near
 
 
 @final

@@ -21,4 +21,4 @@ class RandomStrategy(Strategy[AnyCandidate]):
     """
 
     def propose(self, history: History[AnyCandidate], rng: random.Random) -> AnyCandidate | None:
-        return fresh(self.space, self.budget, history, rng)
+        return fresh(self, history, rng)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 from nas.space.protocol import Genes
@@ -14,125 +15,118 @@ if TYPE_CHECKING:
     Vector = np.ndarray[Any, np.dtype[np.float64]]
     Matrix = np.ndarray[Any, np.dtype[np.float64]]
 
-POWERS = (1.0, 1.5, 2.0, 2.5, 3.0)
-"""Of the warping: 1 leaves scores as they are, larger ones spread high scores and compress low ones."""
-
-MIDDLE_POWER = 2.0
-"""The kernel is fitted with it before the warping is chosen."""
-
 FIT_MOST = 150
 """Observations that settings are fitted to, at most."""
 
 
-class Warping(NamedTuple):
-    """Standardize, raise to a power (Yeo and Johnson, 2000), standardize again. Increasing, so that fronts stay fronts.
-
-    Attributes:
-        power: 1 is linear.
-        center, scale: of the scores.
-        warped_center, warped_scale: after the power.
-    """
-
-    power: float
-    center: float
-    scale: float
-    warped_center: float
-    warped_scale: float
-
-    @classmethod
-    def of(cls, scores: Vector, power: float) -> Warping:
-        """With mean 0 and standard deviation 1 on these scores."""
-        center, scale = float(scores.mean()), float(scores.std()) or 1.0
-        warped = _power((scores - center) / scale, power)
-        return cls(power, center, scale, float(warped.mean()), float(warped.std()) or 1.0)
-
-    def __call__(self, scores: Vector) -> Vector:
-        warped = _power((scores - self.center) / self.scale, self.power)
-        result: Vector = (warped - self.warped_center) / self.warped_scale
-        return result
-
-    def variances(self, scores: Vector, deviations: Vector) -> Vector:
-        """Of warped scores that are uncertain by these standard deviations."""
-        result: Vector = ((self(scores + deviations) - self(scores - deviations)) / 2) ** 2
-        return result
-
-    def log_slopes(self, scores: Vector) -> float:
-        """Sum of the logarithms of the derivative, up to a constant that all powers share."""
-        import numpy as np
-
-        standard = (scores - self.center) / self.scale
-        slopes = (self.power - 1) * np.sign(standard) * np.log1p(np.abs(standard)) - np.log(self.warped_scale)
-        return float(slopes.sum())
+ORDERED = 4
+"""Values from which on a gene of numbers is ordered."""
 
 
 @final
 class Encoder:
-    """Genes as rows of zeros and ones: one column per gene and value, none set for a gene that is not there."""
+    """Genes as rows of zeros and ones.
+
+    A gene has one column per value, of which that of its value is set. A gene of at least `ORDERED` numbers has one
+    column per step from a value to the next, with a weight of its own; all steps up to its value are set, so that near
+    values are alike. Nothing is set for a gene that is not there.
+
+    Attributes:
+        gene_of: the gene, or the step, of each column: columns of one gene share a weight.
+    """
 
     def __init__(self, genes: Mapping[str, Sequence[str]]) -> None:
-        self.columns: dict[tuple[str, str], int] = {}
+        self.columns: dict[tuple[str, str], list[int]] = {}
         self.gene_of: list[int] = []
-        # A gene with one value says nothing: another gene decides whether it is there.
-        choices = ([(name, value) for value in values if value] for name, values in genes.items())
-        for gene, pairs in enumerate(pairs for pairs in choices if len(pairs) > 1):
-            for pair in pairs:
-                self.columns[pair] = len(self.columns)
-                self.gene_of.append(gene)
+        known = -1
+        for name, all_values in genes.items():
+            values = [value for value in all_values if value]
+            if len(values) < 2:
+                continue  # it says nothing: another gene decides whether it is there
+            numbers = [_number(value) for value in values]
+            first = len(self.gene_of)
+            if len(values) >= ORDERED and None not in numbers:
+                ranked = [value for _, value in sorted(zip(numbers, values, strict=True))]
+                for place, value in enumerate(ranked):
+                    self.columns[name, value] = list(range(first, first + place))
+                self.gene_of += range(known + 1, known + len(ranked))
+            else:
+                for place, value in enumerate(values):
+                    self.columns[name, value] = [first + place]
+                self.gene_of += [known + 1] * len(values)
+            known = self.gene_of[-1]
 
     def __call__(self, architectures: Sequence[Genes]) -> Matrix:
         import numpy as np
 
-        rows = np.zeros((len(architectures), len(self.columns)))
+        rows = np.zeros((len(architectures), len(self.gene_of)))
         for row, genes in zip(rows, architectures, strict=True):
-            row[[self.columns[pair] for pair in genes.items() if pair in self.columns]] = 1.0
+            row[[column for pair in genes.items() for column in self.columns.get(pair, ())]] = 1.0
         return rows
 
 
+def _number(value: str) -> float | None:
+    """A value such as "16" or "1/4" as a number; None: it is a word."""
+    try:
+        return float(Fraction(value))
+    except (ValueError, ZeroDivisionError):
+        return None
+
+
 class Fitted(NamedTuple):
-    """What explains some observations best; it holds for further ones of the same space."""
+    """What explains some observations best; it holds for further ones of the same space.
+
+    Attributes:
+        settings: of the process.
+        center, scale: mean and standard deviation of what the scores are worth; the process sees differences from the
+            mean, in standard deviations.
+    """
 
     settings: Settings
-    warping: Warping
+    center: float
+    scale: float
 
 
 @final
 class ScoreModel:
-    """A Gaussian process on warped scores; kernel, noise and warping are those that explain the data best.
+    """A Gaussian process of what scores are worth; kernel and noise are those that explain the data best.
+
+    Worth is the logarithm of the error, of which differences of good networks are as large as those of bad ones.
 
     Args:
         encoder: of the space.
         genes: of the observed architectures.
-        scores: observed, one each.
-        deviations: standard deviation of each score in addition to the noise that all have, such as that of an expected
+        worths: what their scores are worth.
+        deviations: standard deviation of each worth in addition to the noise that all have, such as that of an expected
             score; none if left out.
-        fitted: the kernel, noise and warping; those that explain these observations best if left out.
+        fitted: the kernel and the noise; those that explain these observations best if left out.
     """
 
     def __init__(
         self,
         encoder: Encoder,
         genes: Sequence[Genes],
-        scores: Vector,
+        worths: Vector,
         deviations: Vector | None = None,
         fitted: Fitted | None = None,
     ) -> None:
         import numpy as np
 
-        deviations = np.zeros_like(scores) if deviations is None else deviations
+        deviations = np.zeros_like(worths) if deviations is None else deviations
         self.encoder = encoder
-        settings, self.warping = fitted or fit_model(encoder, genes, scores, deviations)
-        self.targets = self.warping(scores)
-        variances = self.warping.variances(scores, deviations)
-        self._process = Process(encoder(genes), self.targets, encoder.gene_of, settings, variances)
+        settings, self.center, self.scale = fitted or fit_model(encoder, genes, worths, deviations)
+        targets, variances = (worths - self.center) / self.scale, (deviations / self.scale) ** 2
+        self._process = Process(encoder(genes), targets, encoder.gene_of, settings, variances)
 
     @property
     def believed(self) -> Vector:
-        """Mean of the warped score of each architecture that was observed or imagined, in order."""
-        return self._process.believed
+        """Mean of the worth of each architecture that was observed or imagined, in order."""
+        return self.center + self.scale * self._process.believed
 
     def predict(self, genes: Sequence[Genes]) -> tuple[Vector, Vector]:
-        """Mean and standard deviation of the warped score, without the noise of one training."""
-        return self._process.predict(self.encoder(genes))
+        """Mean and standard deviation of the worth, without the noise of one training."""
+        means, deviations = self._process.predict(self.encoder(genes))
+        return self.center + self.scale * means, self.scale * deviations
 
     def imagine(self, genes: Sequence[Genes]) -> None:
         """Go on as if these architectures had been observed to be as good as they are believed to be."""
@@ -140,32 +134,12 @@ class ScoreModel:
             self._process = self._process.imagining(self.encoder(genes))
 
 
-def fit_model(encoder: Encoder, genes: Sequence[Genes], scores: Vector, deviations: Vector) -> Fitted:
+def fit_model(encoder: Encoder, genes: Sequence[Genes], worths: Vector, deviations: Vector) -> Fitted:
     """What explains observations best; the arguments are those of `ScoreModel`, the most important first.
 
-    The kernel is fitted, then the warping is chosen with that kernel, then the kernel is fitted to it. Time grows with
-    the cube of the observations: those after the first `FIT_MOST` are left out.
+    Time grows with the cube of the observations: those after the first `FIT_MOST` are left out.
     """
-    scores, deviations = scores[:FIT_MOST], deviations[:FIT_MOST]
-    features, gene_of = encoder(genes[:FIT_MOST]), encoder.gene_of
-    middle = Warping.of(scores, MIDDLE_POWER)
-    settings = fit(features, middle(scores), gene_of, middle.variances(scores, deviations))
-
-    def likelihood(warping: Warping) -> float:
-        variances = warping.variances(scores, deviations)
-        process = Process(features, warping(scores), gene_of, settings, variances)
-        return process.log_likelihood + warping.log_slopes(scores)
-
-    best = max((Warping.of(scores, power) for power in POWERS), key=likelihood)
-    if best != middle:
-        settings = fit(features, best(scores), gene_of, best.variances(scores, deviations), start=settings)
-    return Fitted(settings, best)
-
-
-def _power(values: Vector, power: float) -> Vector:
-    """Yeo and Johnson's transformation."""
-    import numpy as np
-
-    up, down = np.maximum(values, 0.0), np.maximum(-values, 0.0)
-    bottom = np.log1p(down) if power == 2 else ((down + 1) ** (2 - power) - 1) / (2 - power)
-    return np.asarray(((up + 1) ** power - 1) / power - bottom)
+    worths, deviations = worths[:FIT_MOST], deviations[:FIT_MOST]
+    center, scale = float(worths.mean()), float(worths.std()) or 1.0
+    settings = fit(encoder(genes[:FIT_MOST]), (worths - center) / scale, encoder.gene_of, (deviations / scale) ** 2)
+    return Fitted(settings, center, scale)

@@ -99,6 +99,10 @@ class Task(ABC):
         """
 
     @abstractmethod
+    def chance(self, labels: Sequence[str]) -> float:
+        """The score in [0, 1) of guessing, which is worth nothing."""
+
+    @abstractmethod
     def described(self, labels: Sequence[str]) -> str:
         """What is told apart, such as "10 classes"."""
 

@@ -45,6 +45,9 @@ class Classification(Task):
         if low < 0 or high >= len(labels):
             raise TargetError(f"labels must lie in 0..{len(labels) - 1}; {data} has {low}..{high}")
 
+    def chance(self, labels: Sequence[str]) -> float:
+        return 1 / len(labels)
+
     def described(self, labels: Sequence[str]) -> str:
         return f"{len(labels)} classes"
 

@@ -208,7 +208,7 @@ class Projection:
             self._progress_steps += 1
             values: dict[str, float] = {"full_trials": self._progress_steps, "front_size": len(self._progress)}
             if self._progress.points:
-                volume = hypervolume(self._progress, self._search.objectives.limits)
+                volume = hypervolume(self._progress, self._search.objectives)
                 values |= {"best_val_score": self._progress.best().score, "hypervolume": volume}
             if self._progress_steps > self._parent.metrics.get("full_trials", 0):
                 written = runs.tidied(self._search.objectives.score.spelled_keys(values))
@@ -224,7 +224,7 @@ class Projection:
             front,
             score=self._search.objectives.score,
             trials=len(records),
-            hypervolume=hypervolume(front, self._search.objectives.limits),
+            hypervolume=hypervolume(front, self._search.objectives),
             running=status == "RUNNING",
             views=[
                 (view.label, mlflow_page.view_url("", self._experiment_id, view).lstrip("/")) for view in self._views
@@ -236,7 +236,7 @@ class Projection:
     def _write_front(self, records: Sequence[TrialRecord], status: RunStatus) -> None:
         objectives = self._search.objectives
         front = ParetoFront.of(records, objectives.costs)
-        volume = hypervolume(front, objectives.limits)
+        volume = hypervolume(front, objectives)
         document = front_tables.front_document(front, objectives, search=self._search.name, hypervolume=volume)
         text = json.dumps(document, indent=2, allow_nan=False) + "\n"
         digest = hashlib.blake2b(f"{len(records)}{status}{text}".encode(), digest_size=16).hexdigest()

@@ -1,8 +1,9 @@
-"""Which searches can be compared, and over which limits."""
+"""Which searches can be compared, and over which ranges of interest."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from nas.errors import NasError
 from nas.results.front_comparison import Comparison
@@ -10,7 +11,7 @@ from nas.tuning.search import Search
 
 
 def compare(searches: Sequence[Search]) -> Comparison:
-    """Several searches side by side, over limits that hold all of their networks.
+    """Several searches side by side, over ranges of interest that hold those of all.
 
     Raises:
         NasError: there are fewer than two, one is named twice, or they differ in data, objectives or, for measured
@@ -29,8 +30,12 @@ def compare(searches: Sequence[Search]) -> Comparison:
     if measured and len({search.facts.machine for search in searches}) > 1:
         told = "; ".join(f"{search.name}: {search.facts.machine}" for search in searches)
         raise NasError(f"only searches that measured {measured[0]} on one machine can be compared; received {told}")
-    each = [search.objectives.limits for search in searches]
-    limits = {
-        cost: (min(of[cost][0] for of in each), max(of[cost][1] for of in each)) for cost in first.objectives.costs
+    each = [search.objectives for search in searches]
+    ranges = {
+        cost: (min(of.interest[cost][0] for of in each), max(of.interest[cost][1] for of in each))
+        for cost in first.objectives.costs
     }
-    return Comparison.of({search.name: search.trials for search in searches}, limits=limits)
+    shared = replace(
+        first.objectives, interest=ranges, floor=min(of.floor for of in each), finest=min(of.finest for of in each)
+    )
+    return Comparison.of({search.name: search.trials for search in searches}, shared)

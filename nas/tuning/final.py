@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from nas.config import FinalConfig
-from nas.objectives import Cost
+from nas.objectives import Objectives
 from nas.quantity import counted
 from nas.results.pareto import ParetoFront
 from nas.results.trial import FinalTraining, TrialRecord, seven_figures
@@ -22,25 +22,27 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def candidates(trials: Sequence[TrialRecord], final: FinalConfig, costs: tuple[Cost, ...]) -> list[TrialRecord]:
+def candidates(trials: Sequence[TrialRecord], final: FinalConfig, objectives: Objectives) -> list[TrialRecord]:
     """The trials of the front that are trained again, in its order.
 
     Of a front with more than `final.top` points, its ends, the best first, and those that stand most alone.
     """
-    front = list(ParetoFront.of(trials, costs))
+    front = list(ParetoFront.of(trials, objectives.costs))
     if final.top == "all-front" or len(front) <= final.top:
         return front
     # Points that stand equally alone, as both ends do, stay in this order.
     best_first = sorted(front, key=lambda point: -point.score)
-    chosen = {point.number for point in survivors(best_first, final.top, costs)}
+    chosen = {point.number for point in survivors(best_first, final.top, objectives)}
     return [point for point in front if point.number in chosen]
 
 
-def missing(trials: Sequence[TrialRecord], experiment: ExperimentConfig) -> list[tuple[int, int]]:
+def missing(
+    trials: Sequence[TrialRecord], experiment: ExperimentConfig, objectives: Objectives
+) -> list[tuple[int, int]]:
     """What is still to be trained: (trial, seed)."""
     return [
         (record.number, seed)
-        for record in candidates(trials, experiment.final, experiment.costs)
+        for record in candidates(trials, experiment.final, objectives)
         for seed in final_seeds(experiment.seed, record.number, experiment.final.seeds)
         if seed not in {*(training.seed for training in record.finals), *record.failed_finals}
     ]
@@ -53,6 +55,7 @@ def final_seeds(search_seed: int, trial: int, count: int) -> list[int]:
 
 def run_finals(
     experiment: ExperimentConfig,
+    objectives: Objectives,
     folder: SearchFolder,
     executor: Executor,
     observers: Sequence[Observer],
@@ -63,8 +66,8 @@ def run_finals(
     So is a failure. As in the search, a crash is tried once more; no later run tries again.
     """
     trials = {record.number: record for record in folder.trials()}
-    chosen = candidates(list(trials.values()), experiment.final, experiment.costs)
-    waiting = [(number, seed, 1) for number, seed in missing(list(trials.values()), experiment)]
+    chosen = candidates(list(trials.values()), experiment.final, objectives)
+    waiting = [(number, seed, 1) for number, seed in missing(list(trials.values()), experiment, objectives)]
     running: dict[int, tuple[int, int, int]] = {}
     free, started = list(range(executor.slots)), 0
     # Trainings of an earlier run of the search included.

@@ -25,6 +25,7 @@ from nas.tuning.journal import Journal, JournalError, check_version, has_trials
 FREE_TO_CHANGE = {
     "description",
     "trials",
+    "patience",
     "time_limit",
     "trial_timeout",
     "final",
@@ -55,8 +56,10 @@ class SearchFacts(BaseModel):
         input_shape: `(height, width, channels)`.
         labels: names of the classes; none if the task has none.
         task: what the data set's targets are for; a key of `nas.tasks.TASKS`.
-        smallest, largest: parameters of the smallest and of the largest network that can be proposed.
-        limits: by name of the cost, in the order of the objectives, between which values hypervolumes are taken.
+        interest: by name of the cost, in the order of the objectives: the range of interest.
+        floor, finest: as in `nas.objectives.Objectives`.
+        smallest, largest, limits: what searches before version 0.2 have in place of a range of interest.
+        start: the networks to begin with, as JSON.
         command: the command line that asked for it last, or "".
         machine: what it ran on, in one line.
         versions: of the packages that shape the numbers.
@@ -68,9 +71,13 @@ class SearchFacts(BaseModel):
     input_shape: tuple[int, int, int]
     labels: tuple[str, ...]
     task: str = DEFAULT_TASK.name
-    smallest: int
-    largest: int
+    interest: dict[str, tuple[float, float]] = {}
+    floor: float = 0.0
+    finest: float = 0.001
+    smallest: int = 0
+    largest: int = 0
     limits: dict[str, tuple[float, float]] = {}
+    start: tuple[str, ...] = ()
     command: str = ""
     machine: str = ""
     versions: dict[str, str] = {}
@@ -130,7 +137,8 @@ class SearchFolder:
             raise self._unwritable(error) from None
         self.journal = Journal(self._trials, experiment.score)
         if self.exists:
-            facts = facts.model_copy(update={"labels_digest": self.facts().labels_digest})
+            known = self.facts()
+            facts = facts.model_copy(update={"labels_digest": known.labels_digest, "start": known.start})
         else:
             self.journal.create()
         write_atomically(self.path / "space.yaml", space_text)

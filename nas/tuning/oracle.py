@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,8 +14,11 @@ from nas.objectives import Score
 from nas.results.trial import TrialRecord, TrialStatus
 from nas.strategies import History, Strategy
 from nas.strategies.early_stopping import EarlyStopping
+from nas.strategies.guard import is_out_of_patience
 from nas.tuning.journal import Journal
 from nas.tuning.plan import random_numbers
+
+logger = logging.getLogger(__name__)
 
 ARCHITECTURE = "architecture"
 """Name of the only hyperparameter value: the architecture's JSON."""
@@ -46,6 +50,7 @@ class StrategyOracle(keras_tuner.Oracle):  # type: ignore[misc]
         seed: int,
         should_stop: Callable[[], bool] = lambda: False,
         find_parent: FindParent | None = None,
+        patience: int | None = None,
     ) -> None:
         super().__init__(
             objective=keras_tuner.Objective(journal.score.objective, "max"),
@@ -59,7 +64,8 @@ class StrategyOracle(keras_tuner.Oracle):  # type: ignore[misc]
         self.verbose = 0
         self.strategy, self.early_stopping = strategy, early_stopping
         self.journal, self.search_seed = journal, seed
-        self.should_stop, self.find_parent = should_stop, find_parent
+        self.should_stop, self.find_parent, self.patience = should_stop, find_parent, patience
+        self.note = ""
         self.records: dict[int, TrialRecord] = {}
         self._ids: dict[int, str] = {}
         self._ended: list[TrialRecord] = []
@@ -71,6 +77,8 @@ class StrategyOracle(keras_tuner.Oracle):  # type: ignore[misc]
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """The next proposal."""
         if self._ends() or self.exhausted:
+            return {"status": "STOPPED"}
+        if is_out_of_patience(self.history, self.strategy.objectives, self.patience):
             return {"status": "STOPPED"}
         rng = random_numbers(self.search_seed, int(trial_id))
         proposal = self.strategy.propose(self.history, rng)
@@ -108,6 +116,9 @@ class StrategyOracle(keras_tuner.Oracle):  # type: ignore[misc]
 
     def _promote(self, *, more: bool) -> bool:
         """Have a trial that stopped at a rung go on next, if one shall."""
+        if (note := self.early_stopping.note(self.history)) and not self.note:
+            logger.warning(note)
+        self.note = note
         number = self.early_stopping.promote(self.history, more=more)
         if number is None:
             return False

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import final
 
 from nas.architecture import Architecture
 from nas.config import ExperimentConfig
 from nas.datasets import DatasetInfo, peek
 from nas.datasets.pipeline import check_augmentation
+from nas.datasets.splits import validation_images
 from nas.devices.accelerators import check
 from nas.errors import NasError
 from nas.files.shipped import find_space
-from nas.objectives import PARAMETERS, Cost
+from nas.objectives import Objectives
 from nas.results.trial import TrialRecord, TrialStatus
 from nas.space import SearchSpace, load_space
+from nas.space.encoding import EncodingError
+from nas.space.interest import objectives_of
 from nas.strategies import History, Strategy, make_strategy
 from nas.strategies.early_stopping import EarlyStopping, make_early_stopping
+from nas.strategies.starting import StartingWith
 from nas.tasks import TASKS, Task
 from nas.tuning.folder import SearchFacts
+from nas.tuning.starts import from_searches, named
 
 
 def random_numbers(seed: int, trial: int) -> random.Random:
@@ -42,10 +49,16 @@ class Plan:
     strategy: Strategy[Architecture]
     early_stopping: EarlyStopping
     space_text: str
+    start: tuple[Architecture, ...] = ()
 
     @classmethod
-    def of(cls, experiment: ExperimentConfig) -> Plan:
-        """Resolve names, read the data set's shape, check that the budget can be met."""
+    def of(cls, experiment: ExperimentConfig, runs_dir: str | Path = "runs") -> Plan:
+        """Resolve names, read the data set's shape, check that the budget can be met.
+
+        Args:
+            experiment: what to search.
+            runs_dir: where the searches are that it starts from.
+        """
         check(experiment, experiment.device)
         if experiment.engine == "ray":
             from nas.tuning.ray_cluster import require_ray
@@ -61,14 +74,28 @@ class Plan:
                 f"targets for {info.task}; choose a space or a data set of the other's task"
             )
         experiment = _with_score_of(TASKS[task], experiment)
-        strategy = make_strategy(experiment.strategy, space, experiment.budget, experiment.costs)
+        objectives = objectives_of(
+            space,
+            experiment.budget,
+            score=experiment.score,
+            costs=experiment.costs,
+            floor=_floor(TASKS[task], info, experiment),
+            finest=1 / max(validation_images(info, experiment.dataset), 2),
+        )
+        strategy = make_strategy(experiment.strategy, space, experiment.budget, objectives)
+        space_text = find_space(experiment.space).read_text(encoding="utf-8")
+        start = named(experiment.start, strategy, info)
+        start += from_searches(
+            experiment.start_from, strategy, space_text, runs_dir=Path(runs_dir), seed=experiment.seed
+        )
         return cls(
             experiment=experiment,
             info=info,
             space=space,
             strategy=strategy,
-            early_stopping=make_early_stopping(experiment.early_stopping, experiment.training.epochs, experiment.costs),
-            space_text=find_space(experiment.space).read_text(encoding="utf-8"),
+            early_stopping=make_early_stopping(experiment.early_stopping, experiment.training.epochs, objectives),
+            space_text=space_text,
+            start=tuple({found.id: found for found in start}.values()),
         )
 
     @property
@@ -76,20 +103,22 @@ class Plan:
         """What the networks are for."""
         return TASKS[self.info.task]
 
-    def limits(self, cost: Cost) -> tuple[float, float]:
-        """Between which values of a cost hypervolumes are taken: the space's extremes, or the budget's limits."""
-        budget = self.experiment.budget
-        least, most = cost.span or self.space.counts(cost)
-        if cost is PARAMETERS:
-            least = max(least, budget.min_parameters or 0)
-        limit = budget.most(cost)
-        return least, most if limit is None else max(least, min(most, limit))
+    @property
+    def objectives(self) -> Objectives:
+        """What the search wants, and where."""
+        return self.strategy.objectives
+
+    def starting_with(self, start: Sequence[Architecture]) -> Strategy[Architecture]:
+        """The strategy, after some given networks."""
+        if not start:
+            return self.strategy
+        return StartingWith(self.strategy, start, [found.id for found in start if not _is_of(found, self.space)])
 
     def first_proposals(self, count: int) -> list[Architecture]:
         """What the search will try first, if no trial has ended before the last of them begins."""
-        records: list[TrialRecord] = []
+        strategy, records = self.starting_with(self.start), list[TrialRecord]()
         for number in range(min(count, self.experiment.trials)):
-            proposal = self.strategy.propose(History.of(records), random_numbers(self.experiment.seed, number))
+            proposal = strategy.propose(History.of(records), random_numbers(self.experiment.seed, number))
             if proposal is None:
                 break
             records.append(TrialRecord(number=number, architecture=proposal, status=TrialStatus.RUNNING))
@@ -99,7 +128,7 @@ class Plan:
         """What is kept of the plan, and of the machine and the versions that it is about to run with."""
         from nas.tuning.provenance import machine, versions
 
-        smallest, largest = map(int, self.limits(PARAMETERS))
+        objectives = self.objectives
         return SearchFacts(
             command=command,
             machine=machine(),
@@ -108,10 +137,24 @@ class Plan:
             input_shape=self.info.input_shape,
             labels=self.info.labels,
             task=self.info.task,
-            smallest=smallest,
-            largest=largest,
-            limits={cost.name: self.limits(cost) for cost in self.experiment.costs},
+            interest={cost.name: ends for cost, ends in objectives.interest.items()},
+            floor=objectives.floor,
+            finest=objectives.finest,
+            start=tuple(found.to_json() for found in self.start),
         )
+
+
+def _is_of(architecture: Architecture, space: SearchSpace) -> bool:
+    try:
+        space.encode(architecture)
+    except EncodingError:
+        return False
+    return True
+
+
+def _floor(task: Task, info: DatasetInfo, experiment: ExperimentConfig) -> float:
+    """The score that is worth nothing: what the experiment says, else that of guessing."""
+    return task.chance(info.labels) if experiment.floor is None else experiment.floor
 
 
 def _with_score_of(task: Task, experiment: ExperimentConfig) -> ExperimentConfig:

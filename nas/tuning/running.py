@@ -10,12 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
+from nas.architecture import Architecture
 from nas.command_line import command_line
 from nas.results.trial import TrialRecord, TrialStatus
+from nas.strategies.guard import GAIN, is_out_of_patience
 from nas.tuning.final import run_finals
 from nas.tuning.folder import SearchError, SearchFolder
 from nas.tuning.observer import Observer
-from nas.tuning.plan import Plan
+from nas.tuning.plan import Plan, random_numbers
 from nas.tuning.search import Search
 
 if TYPE_CHECKING:
@@ -89,7 +91,7 @@ def run(
                 search.refresh()
                 if not time_is_over():
                     search.check_succeeded()
-                run_finals(experiment, folder, executor, told, time_is_over)
+                run_finals(experiment, plan.objectives, folder, executor, told, time_is_over)
                 search.refresh()
                 done = search.is_done(experiment)
                 if time_is_over() and not search.ended_trials:
@@ -130,13 +132,14 @@ def _run_trials(
 
     experiment = plan.experiment
     oracle = StrategyOracle(
-        strategy=plan.strategy,
+        strategy=plan.starting_with([Architecture.from_json(text) for text in folder.facts().start]),
         early_stopping=plan.early_stopping,
         journal=folder.journal,
         max_trials=experiment.trials,
         seed=experiment.seed,
         should_stop=time_is_over,
         find_parent=partial(nearest, plan.space, experiment.costs) if experiment.inherit else None,
+        patience=experiment.patience,
     )
     ArchitectureTuner(
         oracle=oracle,
@@ -148,6 +151,15 @@ def _run_trials(
     ).search()
     if oracle.failure:
         raise SearchError(oracle.failure)
+    if is_out_of_patience(oracle.history, plan.objectives, experiment.patience):
+        gain = plan.strategy.expected_gain(oracle.history, random_numbers(experiment.seed, len(oracle.records)))
+        logger.warning(
+            "ended after %d trials: the last %d gained less than %g of hypervolume%s",
+            len(oracle.records),
+            experiment.patience,
+            GAIN,
+            "" if gain is None else f"; the next is expected to gain {gain:.2g}",
+        )
     if oracle.exhausted:
         logger.warning("all %d architectures inside the budget were tried", len(oracle.records))
 

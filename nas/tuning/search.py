@@ -14,8 +14,11 @@ from nas.quantity import whole_number
 from nas.results.noise import without_noise
 from nas.results.pareto import ParetoFront, hypervolume
 from nas.results.trial import TrialRecord, TrialStatus
+from nas.space import SearchSpace
+from nas.space.definition import parse_definition
 from nas.strategies import History
 from nas.strategies.early_stopping import make_early_stopping
+from nas.strategies.guard import is_out_of_patience
 from nas.tasks import TASKS, Task
 from nas.tuning.final import missing
 from nas.tuning.folder import SearchError, SearchFolder
@@ -80,15 +83,29 @@ class Search:
     @cached_property
     def hypervolume(self) -> float:
         """Share in [0, 1] of (log costs, score) that the front dominates, under the search's budget."""
-        return hypervolume(self.front, self.objectives.limits)
+        return hypervolume(self.front, self.objectives)
 
     @cached_property
     def objectives(self) -> Objectives:
         """What the search maximizes and what it keeps low."""
-        limits = {COSTS.find(name): pair for name, pair in self.facts.limits.items()}
-        limits = limits or {PARAMETERS: (self.facts.smallest, self.facts.largest)}
-        axis = next(iter(limits))
-        return Objectives(score=self.experiment.score, limits=limits, budget=self.experiment.budget.most(axis))
+        facts = self.facts
+        named = facts.interest or facts.limits
+        ranges = {COSTS.find(name): ends for name, ends in named.items()}
+        ranges = ranges or {PARAMETERS: (facts.smallest, facts.largest)}
+        return Objectives(
+            score=self.experiment.score,
+            interest=ranges,
+            floor=facts.floor,
+            finest=facts.finest,
+            budget=self.experiment.budget.most(next(iter(ranges))),
+        )
+
+    def space(self) -> SearchSpace:
+        """What was searched."""
+        definition = parse_definition(self.folder.space_text(), self.experiment.space)
+        return SearchSpace(
+            definition, input_shape=self.facts.input_shape, classes=len(self.facts.labels) or definition.classes
+        )
 
     @property
     def task(self) -> Task:
@@ -102,12 +119,14 @@ class Search:
 
     def is_done(self, experiment: ExperimentConfig) -> bool:
         """Whether nothing is left to do if this is asked for, which may have more trials or another final stage."""
-        early_stopping = make_early_stopping(experiment.early_stopping, experiment.training.epochs, experiment.costs)
+        early_stopping = make_early_stopping(experiment.early_stopping, experiment.training.epochs, self.objectives)
         running = any(record.status is TrialStatus.RUNNING for record in self.trials)
+        history = History.of(self.trials)
+        no_more = self.exhausted or is_out_of_patience(history, self.objectives, experiment.patience)
         return (
-            (self.ended_trials >= experiment.trials or (self.exhausted and not running))
-            and early_stopping.promote(History.of(self.trials), more=False) is None
-            and not missing(self.trials, experiment)
+            (self.ended_trials >= experiment.trials or (no_more and not running))
+            and early_stopping.promote(history, more=False) is None
+            and not missing(self.trials, experiment, self.objectives)
         )
 
     def check_succeeded(self) -> None:

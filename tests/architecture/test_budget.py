@@ -54,8 +54,31 @@ def test_a_limit_of_a_cost_that_there_is_not():
         Budget(max_parms=3)
 
 
+def test_a_range_of_interest_is_numbers_or_text():
+    assert Budget(interest="500..2k") == Budget(interest=(500, 2_000)) == Budget(interest=[500, 2000.0])
+    assert Budget(interest="500..2k").interest == (500, 2_000)
+    assert Budget(interest=(7, 7)).interest == (7, 7)
+    assert Budget().interest is None
+
+
+@pytest.mark.parametrize(
+    "given", ["2k..500", "500", "1..2..3", "0..9", "few..9", 500, (5, None), (5,), (1, float("inf"))]
+)
+def test_a_range_of_interest_that_is_none(given):
+    with pytest.raises(BudgetError) as told:
+        Budget(interest=given)
+    sentence = "interest must be two numbers, the lower one first, such as 500..2k; received "
+    assert str(told.value) == sentence + repr(given)
+
+
+def test_a_lower_limit_is_only_raised():
+    budget = Budget(max_parameters=900, min_parameters=50, interest=(60, 700), max_macs=5)
+    assert budget.at_least(60) == Budget(max_parameters=900, min_parameters=60, interest=(60, 700), max_macs=5)
+    assert budget.at_least(40) == budget
+
+
 def test_equal_budgets_are_equal_everywhere():
-    budget = Budget(max_parameters=20_000, max_latency_ms=2)
+    budget = Budget(max_parameters=20_000, max_latency_ms=2, interest="500..2k")
     again = pickle.loads(pickle.dumps(budget))
     assert (again, hash(again)) == (budget, hash(budget))
     assert again.most(LATENCY) == 2

@@ -12,6 +12,7 @@ import sys
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from statistics import stdev
 
 import psutil
@@ -24,12 +25,13 @@ from nas.benchmark.replay import observed, replay
 from nas.benchmark.table import TableError
 from nas.benchmark.truth import Truth
 from nas.cli import main
+from nas.objectives import PARAMETERS
 from nas.strategies import Strategy
 from nas.strategies.base import STRATEGIES
 from nas.strategies.early_stopping import NoEarlyStopping
 from tests.children import spawned_by
 
-# The 10 % quantile of the scores is 0.1 + 0.4 * 0.1 = 0.14 between the two worst.
+# One decade of parameters from each network to the next larger one, and a tenth of three behind the largest.
 TABLE = """g,parameters,accuracy,accuracy_1,accuracy_2
 a,10,0.1,0.1,0.1
 b,100,0.5,0.4,0.6
@@ -43,7 +45,8 @@ INTERRUPTED = "Interrupted: a benchmark keeps nothing. Fewer --repeats or --stra
 
 @pytest.fixture
 def table():
-    return parse_table(TABLE, "five")
+    """In which a is no better than guessing."""
+    return replace(parse_table(TABLE, "five"), floor=0.1)
 
 
 @pytest.fixture
@@ -54,30 +57,35 @@ def path(tmp_path):
 
 
 def test_shares_by_hand(table):
-    truth = Truth(table, Budget())
-    assert truth.reference == pytest.approx(0.1 + 0.4 * (0.4 - 0.1))
-    reference = truth.reference
-    whole = (0.5 - reference) * 2 + (0.9 - 0.5) * 1
+    truth = Truth(TableSpace(table), Budget())
+    b, d = map(truth.objectives.worth, (0.5, 0.9))
+    whole = b * 1 + d * 1.3
+    assert truth.whole == pytest.approx(whole / 3.3)
     assert truth.share(table.rows) == 1
     assert truth.share([]) == 0
     assert truth.share([table.rows[0]]) == 0
-    assert truth.share([table.rows[3]]) == pytest.approx((0.9 - reference) * 1 / whole)
-    assert truth.share([table.rows[1], table.rows[2]]) == pytest.approx((0.5 - reference) * 2 / whole)
+    assert truth.share([table.rows[3]]) == pytest.approx(d * 1.3 / whole)
+    assert truth.share([table.rows[1], table.rows[2]]) == pytest.approx(b * 2.3 / whole)
 
 
-def test_the_truth_is_inside_the_budget(table):
-    truth = Truth(table, Budget(max_parameters=5_000))
-    assert truth.largest == 3
-    assert truth.share([table.rows[1]]) == 1
+def test_the_truth_is_that_of_a_search_inside_the_budget(table):
+    truth = Truth(TableSpace(replace(table, finest=0.01)), Budget(max_parameters=2_000))
+    # From a twentieth of the limit on: b is at the lower end.
+    assert truth.objectives.interest == {PARAMETERS: (100, 2_000)}
+    assert (truth.objectives.floor, truth.objectives.finest, truth.objectives.budget) == (0.1, 0.01, 2_000)
+    assert truth.rows == list(table.rows[:4])
+    b, d = map(truth.objectives.worth, (0.5, 0.9))
+    decades = 1.1 * math.log10(20)
+    assert truth.share([table.rows[1]]) == pytest.approx(b * decades / (b + d * (decades - 1)))
 
 
 def test_a_front_without_hypervolume_is_an_error(table):
     message = (
-        "the front of the table 'five' has no hypervolume: of 2 networks inside the budget none is both smaller than "
-        "the largest and better than the worst tenth; give more networks, or a larger budget"
+        "the front of the table 'five' has no hypervolume: of 2 networks inside the budget none has a higher accuracy "
+        "than 0.5; give better networks, or a lower floor"
     )
     with pytest.raises(TableError, match=f"^{message}$"):
-        Truth(table, Budget(max_parameters=500))
+        Truth(TableSpace(replace(table, floor=0.5)), Budget(max_parameters=500))
 
 
 class Listed(Strategy):
@@ -89,19 +97,19 @@ class Listed(Strategy):
         return self.space.table.rows[self.order[len(history)]] if len(history) < len(self.order) else None
 
 
-def listed(table, *order):
-    strategy = Listed(TableSpace(table), Budget())
+def replayed(table, order, *, trials, seed=0, budget=None):
+    """A run that trains rows in this order, and what it is measured against."""
+    space, budget = TableSpace(table), budget or Budget()
+    truth = Truth(space, budget)
+    strategy, none = Listed(space, budget, truth.objectives), NoEarlyStopping(1, truth.objectives)
     strategy.order = order
-    return strategy
+    return replay(strategy, none, most=None, truth=truth, budget=budget, trials=trials, seed=seed), truth
 
 
 def test_a_run_is_told_one_observation_and_scored_with_means(table):
     # A seed with which row c looks better than b: it is believed to be on the front above b and hides d's absence.
     seed = next(seed for seed in range(50) if observed(table.rows[2], seed) == 0.7)
-    truth = Truth(table, Budget())
-    run = replay(
-        listed(table, 1, 2), NoEarlyStopping(1), most=None, truth=truth, budget=Budget(), trials=[1, 2, 5], seed=seed
-    )
+    run, truth = replayed(table, [1, 2], trials=[1, 2, 5], seed=seed)
     # The mean of c is below that of b: it adds nothing.
     assert run.shares[0] == run.shares[1] == run.shares[2] == pytest.approx(truth.share([table.rows[1]]))
     assert (run.trials, run.exhausted, run.repeats, run.infeasible) == (2, True, 0, 0)
@@ -109,27 +117,15 @@ def test_a_run_is_told_one_observation_and_scored_with_means(table):
 
 def test_a_point_that_is_not_believed_is_not_scored(table):
     seed = next(seed for seed in range(50) if observed(table.rows[1], seed) == 0.4)
-    truth = Truth(table, Budget())
     rows = table.rows
-    run = replay(
-        listed(table, 0, 1, 2), NoEarlyStopping(1), most=None, truth=truth, budget=Budget(), trials=[3], seed=seed
-    )
+    run, truth = replayed(table, [0, 1, 2], trials=[3], seed=seed)
     believed = [rows[1], *([rows[2]] if observed(rows[2], seed) > 0.4 else [])]
     assert run.shares[0] == pytest.approx(truth.share(believed))
 
 
 def test_waste_is_counted(table):
-    budget = Budget(max_parameters=5_000)
-    run = replay(
-        listed(table, 1, 1, 4, 0),
-        NoEarlyStopping(1),
-        most=None,
-        truth=Truth(table, budget),
-        budget=budget,
-        trials=[4],
-        seed=0,
-    )
-    assert (run.repeats, run.infeasible, run.shares[0]) == (1, 1, 1.0)
+    run, truth = replayed(table, [1, 1, 4, 0], trials=[4], budget=Budget(max_parameters=5_000))
+    assert (run.repeats, run.infeasible, run.shares[0]) == (1, 1, truth.share([table.rows[1]]))
 
 
 def test_observations_are_the_same_in_one_run_and_vary_over_runs(table):
@@ -138,22 +134,19 @@ def test_observations_are_the_same_in_one_run_and_vary_over_runs(table):
 
 
 def test_a_run_of_the_whole_table_may_be_misled_too():
-    # Of c, half of the runs see 0.4: it is as if b were better, and the area above b is lost.
+    # Of c, half of the runs see 0.4: it is as if b were better, and the volume above b is lost.
     noisy = parse_table(
         "g,parameters,accuracy,accuracy_1,accuracy_2\na,10,0.1,0.1,0.1\nb,100,0.5,0.5,0.5\n"
         "c,1000,0.6,0.4,0.8\nd,10000,0.2,0.2,0.2\n",
         "noisy",
     )
-    truth = Truth(noisy, Budget())
     shares = {}
     for seed in range(20):
-        every = listed(noisy, 0, 1, 2, 3)
-        run = replay(every, NoEarlyStopping(1), most=None, truth=truth, budget=Budget(), trials=[4], seed=seed)
+        run, truth = replayed(noisy, [0, 1, 2, 3], trials=[4], seed=seed)
         assert run.whole_table == run.shares[0]
         shares[observed(noisy.rows[2], seed)] = run.whole_table
-    lost = 0.1 * (4 - 3)
-    reference = 0.1 + 0.3 * (0.2 - 0.1)
-    assert shares == {0.8: 1.0, 0.4: pytest.approx(1 - lost / ((0.5 - reference) * 2 + lost))}
+    a, b, c = map(truth.objectives.worth, (0.1, 0.5, 0.6))
+    assert shares == {0.8: 1.0, 0.4: pytest.approx((a + b * 2.3) / (a + b + c * 1.3))}
 
 
 def test_seconds_are_those_of_proposals_and_not_of_the_first_import(path, monkeypatch):
@@ -166,7 +159,7 @@ def test_seconds_are_those_of_proposals_and_not_of_the_first_import(path, monkey
             Slow.imported = True
             return self.space.sample(rng, self.budget)
 
-    monkeypatch.setattr("nas.benchmark.bench.make_contestant", lambda name, space, budget: (Slow(space, budget), None))
+    monkeypatch.setattr("nas.benchmark.bench.make_contestant", lambda name, *given: (Slow(*given), None))
     (result,) = run_bench([str(path)], ["slow"], trials=[2], repeats=2)
     assert Slow.imported
     assert result.seconds < 1 / 4 / 2
@@ -356,7 +349,8 @@ def test_peers_are_told_the_scores_of_their_trials(name):
     )
     table = parse_table("a,b,parameters,accuracy,accuracy_1,accuracy_2\n" + rows, "complete")
     budget = Budget(max_parameters=115)
-    strategy, _ = make_contestant(name, TableSpace(table), budget)
+    truth = Truth(TableSpace(table), budget)
+    strategy, _ = make_contestant(name, TableSpace(table), budget, truth.objectives)
     proposed = []
 
     class Asked(Strategy):
@@ -364,14 +358,15 @@ def test_peers_are_told_the_scores_of_their_trials(name):
             proposed.append(strategy.propose(history, rng))
             return proposed[-1]
 
-    truth = Truth(table, budget)
-    replay(Asked(strategy.space, budget), NoEarlyStopping(1), most=None, truth=truth, budget=budget, trials=[6], seed=0)
+    asked, none = Asked(strategy.space, budget, truth.objectives), NoEarlyStopping(1, truth.objectives)
+    replay(asked, none, most=None, truth=truth, budget=budget, trials=[6], seed=0)
     # The last score was not told, as nothing was asked for after it.
     told = proposed[:-1]
     assert {budget.admits(row.count) for row in told} == {True, False}
     for row, trial in zip(told, strategy._trials, strict=False):
         if name.startswith("optuna"):
-            assert strategy._study.trials[trial.number].values == [observed(row, 0), math.log10(row.parameters)]
+            worth = truth.objectives.worth(observed(row, 0))
+            assert strategy._study.trials[trial.number].values == [worth, math.log10(row.parameters)]
         else:
             assert trial.score == (observed(row, 0) if budget.admits(row.count) else None)
 
@@ -380,18 +375,11 @@ def test_optuna_is_told_the_limit_as_a_constraint():
     pytest.importorskip("optuna", reason="needs the extra `peers`")
     space = TableSpace(load_table("naap440"))
     budget = Budget(max_parameters=8_000)
-    in_vain = {}
+    truth, in_vain = Truth(space, budget), {}
     for name in ("optuna-tpe-ungated", "keras-tuner-random"):
-        strategy, _ = make_contestant(name, space, budget)
-        run = replay(
-            strategy,
-            NoEarlyStopping(1),
-            most=None,
-            truth=Truth(space.table, budget),
-            budget=budget,
-            trials=[60],
-            seed=0,
-        )
+        strategy, _ = make_contestant(name, space, budget, truth.objectives)
+        none = NoEarlyStopping(1, truth.objectives)
+        run = replay(strategy, none, most=None, truth=truth, budget=budget, trials=[60], seed=0)
         in_vain[name] = run.infeasible
     assert in_vain["optuna-tpe-ungated"] < 20 < in_vain["keras-tuner-random"]
 

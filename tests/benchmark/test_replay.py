@@ -42,7 +42,7 @@ class Scripted(EarlyStopping):
     script = ()
 
     def __init__(self, *script):
-        super().__init__(3)
+        super().__init__(3, None)
         self.left = list(script)
         self.seen = []
 
@@ -54,14 +54,23 @@ class Scripted(EarlyStopping):
 
 
 def run(table, order, early_stopping, **options):
-    strategy = Listed(TableSpace(table), Budget())
+    truth = the_truth(table)
+    strategy = Listed(TableSpace(table), Budget(), truth.objectives)
     strategy.order = order
-    settings = {"truth": Truth(table, Budget()), "budget": Budget(), "trials": [1, 2, 3], "most": None, "seed": 0}
+    settings = {"truth": truth, "budget": Budget(), "trials": [1, 2, 3], "most": None, "seed": 0}
     return replay(strategy, early_stopping, **(settings | options))
 
 
+def the_truth(table, budget=None):
+    return Truth(TableSpace(table), budget or Budget())
+
+
+def early(name, table):
+    return make_early_stopping(name, 3, the_truth(table).objectives)
+
+
 def test_only_what_was_trained_in_full_counts_and_only_when_it_is(table):
-    truth = Truth(table, Budget())
+    truth = the_truth(table)
     whole = truth.share([table.rows[3]])
     # c: 1 epoch; b: 1; c goes on: 2 more. At 3 epochs, one full training, c has not ended: nothing counts.
     early_stopping = Scripted((2, 0))
@@ -76,11 +85,11 @@ def test_only_what_was_trained_in_full_counts_and_only_when_it_is(table):
 def test_the_last_count_is_where_the_epochs_end(table):
     result = run(table, [0, 1, 2, 3], Scripted((2, 0), (2, 1)), trials=[1, 2])
     assert (result.trainings, result.trials) == (2, 2)
-    assert result.shares == (0.0, pytest.approx(Truth(table, Budget()).share([table.rows[1]])))
+    assert result.shares == (0.0, pytest.approx(the_truth(table).share(table.rows[:2])))
 
 
 def test_trials_go_on_when_there_is_no_new_one(table):
-    result = run(table, [0, 1, 2, 3], make_early_stopping("one-epoch-then-top-k", 3), trials=[1, 4, 9])
+    result = run(table, [0, 1, 2, 3], early("one-epoch-then-top-k", table), trials=[1, 4, 9])
     # An epoch each, then the best third in full: z, the smallest, and one more of the four.
     assert (result.trials, result.exhausted) == (4, True)
     assert result.trainings == pytest.approx((4 + 2 * 2) / 3)
@@ -89,21 +98,24 @@ def test_trials_go_on_when_there_is_no_new_one(table):
 
 def test_a_network_outside_the_budget_costs_what_one_inside_does(table):
     budget = Budget(min_parameters=50)
-    result = run(table, [0, 2], Scripted((2, 1)), budget=budget, truth=Truth(table, budget), most=2)
+    result = run(table, [0, 2], Scripted((2, 1)), budget=budget, truth=the_truth(table, budget), most=2)
     # An epoch for each, and two more for the one inside.
     assert (result.infeasible, result.trainings) == (1, pytest.approx(4 / 3))
     assert result.shares[0] == 0 < result.shares[1]
-    whole = run(table, [0, 2], make_early_stopping("none", 3), budget=budget, truth=Truth(table, budget), most=2)
+    whole = run(table, [0, 2], early("none", table), budget=budget, truth=the_truth(table, budget), most=2)
     assert (whole.infeasible, whole.trainings) == (1, 2)
 
 
 def test_without_early_stopping_epochs_are_trials(tmp_path):
     path = tmp_path / "t.csv"
-    path.write_text(TABLE)
-    none, asha = run_bench([str(path)], ["random"], trials=[1, 3], repeats=3, early_stopping=["none", "pareto-asha"])
-    assert (none.name, none.tried, none.trainings) == ("random", 3, 3)
-    assert (asha.name, asha.tried) == ("random, pareto-asha", 3)
-    assert 1 < asha.trainings < 3
+    # Twelve of similar size; the larger, the worse, and the sooner it is seen.
+    rows = [f"{n},{100 + n},0.{90 - n},0.{80 - 2 * n},0.{85 - n},0.{90 - n}\n" for n in range(12)]
+    path.write_text("g,parameters,accuracy,accuracy@1,accuracy@2,accuracy@3\n" + "".join(rows))
+    none, asha = run_bench([str(path)], ["random"], trials=[1, 12], repeats=3, early_stopping=["none", "pareto-asha"])
+    assert (none.name, none.tried, none.trainings) == ("random", 12, 12)
+    assert (asha.name, asha.tried) == ("random, pareto-asha", 12)
+    # An epoch of each, and at least three in full.
+    assert (12 + 3 * 2) / 3 <= asha.trainings < 9
 
 
 def test_all_kinds_end_on_a_real_table():
@@ -163,7 +175,8 @@ def test_keras_tuner_s_hyperband_spends_epochs_and_starts_what_it_likes():
 @pytest.mark.slow
 def test_keras_tuner_s_hyperband_is_told_the_score_of_each_round(monkeypatch):
     space = TableSpace(load_table("naap440"))
-    peer, rungs = make_contestant("keras-tuner-hyperband", space, Budget())
+    truth = Truth(space, Budget())
+    peer, rungs = make_contestant("keras-tuner-hyperband", space, Budget(), truth.objectives)
     rows, told, propose, tell = [], [], peer.propose, KerasTunerOracle.tell
 
     def proposing(*given):
@@ -176,7 +189,7 @@ def test_keras_tuner_s_hyperband_is_told_the_score_of_each_round(monkeypatch):
 
     monkeypatch.setattr(peer, "propose", proposing)
     monkeypatch.setattr(KerasTunerOracle, "tell", telling)
-    replay(peer, rungs, truth=Truth(space.table, Budget()), budget=Budget(), trials=[8], most=None, seed=0)
+    replay(peer, rungs, truth=truth, budget=Budget(), trials=[8], most=None, seed=0)
     later = 0
     for number, values, score in told:
         first, last = values["tuner/initial_epoch"], values["tuner/epochs"]

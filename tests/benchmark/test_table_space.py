@@ -1,6 +1,5 @@
 """A table as a search space."""
 
-import math
 import random
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from nas.architecture import Budget, BudgetError
 from nas.benchmark import TableError, TableSpace, parse_table
 from nas.benchmark.table import Row, Table
+from nas.objectives import MACS, PARAMETERS
 
 TABLE = """kind,kernel,width,parameters,accuracy
 conv,3,8,1000,0.8
@@ -72,7 +72,8 @@ def test_genes_list_values_and_absence(space):
 
 
 def test_limits_are_known(space):
-    assert (space.fewest_parameters, space.most_parameters) == (100, 4000)
+    assert space.counts(PARAMETERS) == (100, 4000)
+    assert TableSpace(parse_table("g,parameters,macs,accuracy\na,9,5,0.5\nb,8,6,0.5\n", "two")).counts(MACS) == (5, 6)
     with pytest.raises(BudgetError, match="no row of the table 'small' is inside at most 50 parameters: they have 100"):
         space.check(Budget(max_parameters=50))
 
@@ -81,7 +82,7 @@ def test_a_table_of_one_row_gives_it_again():
     space = TableSpace(parse_table("g,parameters,accuracy\na,1,0.5\n", "one"))
     only = space.table.rows[0]
     assert space.mutate(only, random.Random(0)) is space.sample(random.Random(0)) is only
-    assert math.isclose(space.fewest_parameters, 1)
+    assert space.counts(PARAMETERS) == (1, 1)
 
 
 def test_rows_with_equal_genes_are_refused():

@@ -121,8 +121,8 @@ def test_test_scores_have_a_column_that_says_what_they_are():
 
 def test_all_trials_have_a_column_for_each_cost_that_the_search_is_after():
     slow = trial(1, 0.8, metrics={"val_score": 0.8, "latency_ms": 0.4321})
-    limits = {LATENCY: (0.001, 1_000), ACTIVATION_BYTES: (10, 10**6)}
-    text = report([failed(0), slow], objectives=Objectives(score=SCORE, limits=limits))
+    interest = {LATENCY: (0.001, 1_000), ACTIVATION_BYTES: (10, 10**6)}
+    text = report([failed(0), slow], objectives=Objectives(score=SCORE, interest=interest))
     table = text[text.index("Every trial by number") :]
     heads = [part.split(">")[-1] for part in table[: table.index("</thead>")].split("</th>")[:-1]]
     assert heads[:5] == ["trial", "parameters", "MACs", "latency (ms)", "activation bytes"]

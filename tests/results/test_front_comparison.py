@@ -3,11 +3,13 @@ from __future__ import annotations
 import pytest
 
 from nas.errors import NasError
-from nas.objectives import PARAMETERS
+from nas.objectives import PARAMETERS, Objectives
 from nas.results.front_comparison import Comparison, Stretch
+from nas.tasks import DEFAULT_TASK
 from tests.tracking.examples import trial
 
 # 2 filters: 152 parameters, 4: 214, 8: 338, 16: 586 (see nas show).
+OBJECTIVES = Objectives(score=DEFAULT_TASK.score, interest={PARAMETERS: (100, 1_000)})
 SIZES = {filters: trial(0, 0.5, filters=filters).parameters for filters in (2, 4, 8, 16)}
 
 
@@ -17,7 +19,7 @@ def compared(a, b):
         name: [trial(number, score, filters=filters) for number, (filters, score) in enumerate(points.items())]
         for name, points in (("a", a), ("b", b))
     }
-    return Comparison.of(searches, limits={PARAMETERS: (100, 1_000)})
+    return Comparison.of(searches, OBJECTIVES)
 
 
 def test_where_each_is_ahead():
@@ -40,9 +42,12 @@ def test_equal_searches_are_nowhere_ahead_and_share_no_point_twice():
     assert found.hypervolumes["a"] == found.hypervolumes["b"] > 0
 
 
-def test_hypervolumes_share_their_limits():
+def test_hypervolumes_are_over_the_same_objectives():
     found = compared({2: 0.5}, {2: 0.6})
-    assert found.hypervolumes["b"] / found.hypervolumes["a"] == pytest.approx(0.6 / 0.5)
+    assert found.objectives is OBJECTIVES
+    # Both begin at one size: what is left is what the scores are worth.
+    ratio = OBJECTIVES.worth(0.6) / OBJECTIVES.worth(0.5)
+    assert found.hypervolumes["b"] / found.hypervolumes["a"] == pytest.approx(ratio)
 
 
 def test_a_search_without_a_completed_trial_loses_everywhere():
@@ -53,4 +58,4 @@ def test_a_search_without_a_completed_trial_loses_everywhere():
 
 def test_one_search_is_no_comparison():
     with pytest.raises(NasError, match="a comparison takes at least two searches; received 1"):
-        Comparison.of({"a": []}, limits={PARAMETERS: (1, 2)})
+        Comparison.of({"a": []}, OBJECTIVES)

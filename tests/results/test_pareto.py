@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nas.errors import NasError
-from nas.objectives import MACS, PARAMETERS
-from nas.results.pareto import ParetoFront, hypervolume, pareto_rank
+from nas.objectives import MACS, PARAMETERS, Objectives
+from nas.results.pareto import ParetoFront, hypervolume, is_of_interest, pareto_rank
+from nas.tasks import DEFAULT_TASK
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,16 @@ class Trial:
 
 def trials(*pairs):
     return [Trial(number, parameters, score) for number, (parameters, score) in enumerate(pairs)]
+
+
+HALF = 10 / 11
+"""A score that is worth 1/2 here: its error with `finest` is a tenth of that of 0, and ten times that of 1."""
+
+
+def wanting(parameters, *, macs=None):
+    """Objectives over these ranges of interest; the error of 0 is a hundred times that of 1."""
+    interest = {PARAMETERS: parameters} | ({MACS: macs} if macs else {})
+    return Objectives(score=DEFAULT_TASK.score, interest=interest, finest=1 / 99)
 
 
 # Few different values, so that ties in one or both objectives are common.
@@ -104,39 +115,44 @@ def test_adding_one_by_one_is_the_front_of_all(records):
 
 
 def test_hypervolume_with_two_costs_by_hand():
-    limits = {PARAMETERS: (1, 100), MACS: (1, 100)}
-    small, fast = Trial(0, 1, 0.5, macs=10), Trial(1, 10, 0.8, macs=1)
-    # Shares of the box's sides: `small` from (0, 1/2) on, `fast` from (1/2, 0) on; they share a quarter.
-    assert hypervolume([small], limits) == pytest.approx(1 * 0.5 * 0.5)
-    assert hypervolume([small, fast], limits) == pytest.approx(0.5 * 1 * 0.8 + 0.5 * 0.5 * 0.5)
-    # A cost of which every network has the same is no axis.
-    assert hypervolume([small], limits | {MACS: (10, 10)}) == pytest.approx(0.5)
+    both = wanting((1, 100), macs=(1, 100))
+    small, fast = Trial(0, 1, HALF, macs=10), Trial(1, 10, 1.0, macs=1)
+    # Each side is 2.2 decades long. `small` fills the upper 1.2 of the MACs, `fast` those of the parameters.
+    assert hypervolume([small], both) == pytest.approx(2.2 * 1.2 * 0.5 / 2.2**2)
+    assert hypervolume([small, fast], both) == pytest.approx((1.2 * 2.2 * 1.0 + 1.0 * 1.2 * 0.5) / 2.2**2)
+    # What is too dear in one cost counts in none.
+    assert hypervolume([small, Trial(1, 10, 1.0, macs=101)], both) == hypervolume([small], both)
+    # A range without a width is no axis, and still a limit.
+    assert hypervolume([small], wanting((1, 100), macs=(10, 10))) == pytest.approx(0.5)
+    assert hypervolume([small], wanting((1, 100), macs=(9, 9))) == 0
 
 
 @given(random_trials)
 def test_hypervolume_with_a_constant_cost_is_the_one_without_it(records):
-    plain = {PARAMETERS: (10, 120)}
     same = [Trial(r.number, r.parameters, r.score, 1, r.completed) for r in records]
-    assert hypervolume(same, plain | {MACS: (1, 100)}) == pytest.approx(hypervolume(same, plain))
+    both = hypervolume(same, wanting((10, 120), macs=(1, 100)))
+    assert both == pytest.approx(hypervolume(same, wanting((10, 120))))
 
 
 @given(random_trials)
 def test_hypervolume_is_the_area_by_summing_thin_strips(records):
     smallest, largest = 20, 100
+    objectives = wanting((smallest, largest))
     done = [r for r in records if r.completed and not math.isnan(r.score)]
     # The best score changes only at multiples of 10 parameters: these strips are exact.
-    sizes = range(smallest, largest, 10)
+    widths = {size: math.log((size + 10) / size) for size in range(smallest, largest, 10)}
+    widths[largest] = 0.1 * math.log(largest / smallest)
     strips = sum(
-        math.log10((size + 10) / size) * max((r.score for r in done if r.parameters <= size), default=0.0)
-        for size in sizes
+        width * max((objectives.worth(r.score) for r in done if r.parameters <= size), default=0.0)
+        for size, width in widths.items()
     )
-    assert hypervolume(records, {PARAMETERS: (smallest, largest)}) == pytest.approx(strips / math.log10(5))
+    assert hypervolume(records, objectives) == pytest.approx(strips / sum(widths.values()))
 
 
 @given(random_trials, st.integers(1, 12), st.floats(0, 1))
 def test_hypervolume_never_falls_when_a_trial_is_added(records, size, score):
-    before = hypervolume(records, {PARAMETERS: (10, 120)})
-    after = hypervolume([*records, Trial(99, 10 * size, score)], {PARAMETERS: (10, 120)})
+    before = hypervolume(records, wanting((10, 100)))
+    after = hypervolume([*records, Trial(99, 10 * size, score)], wanting((10, 100)))
     assert 0 <= before <= after + 1e-12
     assert after <= 1 + 1e-12
 
@@ -166,17 +182,39 @@ def test_failed_trials_are_never_asked_for_a_score():
             raise KeyError("val_score")
 
     assert len(ParetoFront.of([Failed()])) == 0
-    assert hypervolume([Failed()], {PARAMETERS: (1, 100)}) == 0.0
+    assert hypervolume([Failed()], wanting((1, 100))) == 0.0
 
 
 def test_hypervolume_by_hand():
-    # 1k..100k is two decades. 0.5 from 1k to 10k, then 0.9 from 10k to 100k: (0.5 + 0.9) / 2.
-    assert hypervolume(trials((1_000, 0.5), (10_000, 0.9)), {PARAMETERS: (1_000, 100_000)}) == pytest.approx(0.7)
-    assert hypervolume(trials((1_000, 1.0)), {PARAMETERS: (1_000, 100_000)}) == pytest.approx(1.0)
-    # Below the smallest counts as the smallest; above the largest counts nothing.
-    assert hypervolume(trials((10, 0.6)), {PARAMETERS: (1_000, 100_000)}) == pytest.approx(0.6)
-    assert hypervolume(trials((100_001, 0.6)), {PARAMETERS: (1_000, 100_000)}) == 0.0
-    assert hypervolume(trials((500, 0.6)), {PARAMETERS: (500, 500)}) == 0.6
+    # 1k..100k is two decades, and a tenth of that counts for 100k itself: 2.2 in all.
+    two = wanting((1_000, 100_000))
+    assert hypervolume(trials((1_000, HALF), (10_000, 1.0)), two) == pytest.approx((1 * 0.5 + 1.2 * 1.0) / 2.2)
+    assert hypervolume(trials((1_000, 1.0)), two) == pytest.approx(1.0)
+    assert hypervolume(trials((100_000, 1.0)), two) == pytest.approx(0.2 / 2.2)
+    # Below the range counts as its lower end; above it counts nothing.
+    assert hypervolume(trials((10, HALF)), two) == pytest.approx(0.5)
+    assert hypervolume(trials((100_001, 1.0)), two) == 0.0
+    # A range without a width is a limit, within which the best score counts.
+    assert hypervolume(trials((400, HALF), (500, 1.0), (501, 1.0)), wanting((500, 500))) == 1.0
+
+
+def test_a_network_below_the_floor_is_worth_nothing():
+    objectives = Objectives(score=DEFAULT_TASK.score, interest={PARAMETERS: (1_000, 100_000)}, floor=0.5)
+    assert hypervolume(trials((1_000, 0.4), (10_000, 0.5)), objectives) == 0
+    # It hides no better one, and takes nothing away from it.
+    assert hypervolume(trials((1_000, 0.4), (10_000, 1.0)), objectives) == pytest.approx(1.2 / 2.2)
+
+
+def test_of_interest_is_what_lies_inside_all_ranges_and_above_the_floor():
+    interest = {PARAMETERS: (100, 200), MACS: (5, 10)}
+    objectives = Objectives(score=DEFAULT_TASK.score, interest=interest, floor=0.1)
+    inside = [Trial(0, 100, 0.2, macs=10), Trial(0, 200, 0.2, macs=5)]
+    outside = [
+        Trial(0, 99, 0.2, macs=5), Trial(0, 201, 0.2, macs=5), Trial(0, 100, 0.2, macs=4), Trial(0, 100, 0.2, macs=11),
+        Trial(0, 100, 0.1, macs=5),
+    ]  # fmt: skip
+    assert all(is_of_interest(each, objectives) for each in inside)
+    assert not any(is_of_interest(each, objectives) for each in outside)
 
 
 def test_best_is_the_most_accurate_that_fits():

@@ -6,10 +6,14 @@ import itertools
 import math
 import random
 
+from nas.architecture import Budget
 from nas.benchmark import Row, Table, TableSpace
+from nas.objectives import DEFAULT_COSTS
 from nas.results.trial import TrialRecord, TrialStatus
 from nas.space import SearchSpace, parse_definition
-from nas.strategies import History
+from nas.space.interest import objectives_of
+from nas.strategies import History, make_strategy
+from nas.tasks import DEFAULT_TASK
 
 SPACE = """
 input: 8x8x1
@@ -61,6 +65,16 @@ def make_table(genes: int = 4, values: int = 3, noise: float = 0.01) -> Table:
 
 def table_space() -> TableSpace:
     return TableSpace(make_table())
+
+
+def wanted(space, budget=None, costs=DEFAULT_COSTS, **options):
+    """What a search over the space is for."""
+    return objectives_of(space, budget or Budget(), score=DEFAULT_TASK.score, costs=costs, **options)
+
+
+def made(name, space, budget=None, costs=DEFAULT_COSTS):
+    """A strategy that searches the space for these costs."""
+    return make_strategy(name, space, budget or Budget(), wanted(space, budget, costs))
 
 
 def trial(number, architecture, score=None, status=None):

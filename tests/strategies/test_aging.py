@@ -2,16 +2,14 @@
 
 import random
 
-from nas.architecture import Budget
-from nas.strategies import make_strategy
 from nas.strategies.aging import POPULATION
-from tests.strategies.examples import Watched, propose, table_space, trial
+from tests.strategies.examples import Watched, made, propose, table_space, trial
 
 
 def parents(history, space):
     """Numbers of the trials that had a child, over many proposals."""
     watched = Watched(space)
-    strategy = make_strategy("aging", watched, Budget())
+    strategy = made("aging", watched)
     for seed in range(60):
         propose(strategy, history, seed)
     number = {each.architecture.id: each.number for each in history}

@@ -10,8 +10,8 @@ import pytest
 from nas.architecture import Budget, BudgetError
 from nas.objectives import ACTIVATION_BYTES, LATENCY, MACS
 from nas.results.trial import TrialStatus
-from nas.strategies import STRATEGIES, StrategyError, make_strategy
-from tests.strategies.examples import decisions_space, make_table, pretend, propose, table_space, trial
+from nas.strategies import STRATEGIES, StrategyError
+from tests.strategies.examples import decisions_space, made, make_table, pretend, propose, table_space, trial
 
 SPACES = {
     "decisions": (decisions_space(), Budget(max_parameters=150)),
@@ -45,7 +45,7 @@ def searched(strategy, trials, seed=0):
 @cache
 def known_history(name, place):
     """26 trials, made once for each strategy and space."""
-    return tuple(searched(make_strategy(name, *SPACES[place]), 26))
+    return tuple(searched(made(name, *SPACES[place]), 26))
 
 
 def several(strategy, history, count, seed=0):
@@ -71,19 +71,19 @@ def test_every_proposal_is_new_and_inside_the_budget(name, place):
 
 def test_proposals_can_be_repeated_by_another_instance(name, place):
     history = known_history(name, place)
-    used, again = make_strategy(name, *SPACES[place]), make_strategy(name, *SPACES[place])
+    used, again = made(name, *SPACES[place]), made(name, *SPACES[place])
     propose(used, history[:21], 9)
     assert propose(used, history, 1).id == propose(again, history, 1).id
 
 
 def test_other_random_numbers_give_other_proposals(name, place):
-    strategy = make_strategy(name, *SPACES[place])
+    strategy = made(name, *SPACES[place])
     assert len({frozenset(ids(several(strategy, [], 3, seed))) for seed in range(6)}) > 1
 
 
 def test_proposals_differ_from_running_trials(name, place):
     history = known_history(name, place)[:22]
-    running = several(make_strategy(name, *SPACES[place]), history, 8)
+    running = several(made(name, *SPACES[place]), history, 8)
     assert len(ids([*history, *running])) == 22 + 8
 
 
@@ -92,7 +92,7 @@ def test_a_history_of_failures_only_is_survived(name, place):
     rng = random.Random(0)
     tried = {found.id: found for found in (space.sample(rng, budget) for _ in range(200))}
     history = [trial(number, found) for number, found in enumerate(list(tried.values())[:24])]
-    assert len(ids(several(make_strategy(name, space, budget), history, 2)) - ids(history)) == 2
+    assert len(ids(several(made(name, space, budget), history, 2)) - ids(history)) == 2
 
 
 def test_equal_and_undefined_scores_are_survived(name, place):
@@ -101,7 +101,7 @@ def test_equal_and_undefined_scores_are_survived(name, place):
         trial(number, each.architecture, float("nan") if number % 5 == 0 else 0.5)
         for number, each in enumerate(known_history("random", place)[:24])
     ]
-    assert len(ids(several(make_strategy(name, space, budget), history, 2)) - ids(history)) == 2
+    assert len(ids(several(made(name, space, budget), history, 2)) - ids(history)) == 2
 
 
 def stopped_early(each):
@@ -118,26 +118,26 @@ def stopped_early(each):
 def test_trials_that_were_stopped_early_are_learned_from_and_not_repeated(name, place):
     space, budget = SPACES[place]
     history = [stopped_early(each) for each in known_history("random", place)[:24]]
-    assert len(ids(several(make_strategy(name, space, budget), history, 4)) - ids(history)) == 4
+    assert len(ids(several(made(name, space, budget), history, 4)) - ids(history)) == 4
 
 
 def test_an_exhausted_space_ends_the_search(name):
     space, budget = table_space(), Budget(max_parameters=390)
     inside = sum(budget.admits(row.count) for row in space.table.rows)
-    history = searched(make_strategy(name, space, budget), inside + 5)
+    history = searched(made(name, space, budget), inside + 5)
     assert len(history) == inside == 27
 
 
 def test_a_budget_that_nothing_meets_is_refused(name):
     with pytest.raises(BudgetError, match="no row of the table 'made up' is inside at most 1 parameters"):
-        make_strategy(name, table_space(), Budget(max_parameters=1))
+        made(name, table_space(), Budget(max_parameters=1))
 
 
 def test_an_unknown_name_is_refused():
     with pytest.raises(
         StrategyError, match=r"there is no strategy 'evhi' \(did you mean 'ehvi'\?\); use one of aging, "
     ):
-        make_strategy("evhi", table_space(), Budget())
+        made("evhi", table_space())
 
 
 def test_the_table_has_genes_that_not_every_row_has():
@@ -147,7 +147,7 @@ def test_the_table_has_genes_that_not_every_row_has():
 def test_several_costs_one_of_them_measured(name):
     """Proposals stay new, whatever is to be low; no model of a cost may be asked before it was measured."""
     space, budget = decisions_space(), Budget(max_parameters=150, max_latency_ms=3.0)
-    strategy = make_strategy(name, space, budget, (MACS, LATENCY, ACTIVATION_BYTES))
+    strategy = made(name, space, budget, (MACS, LATENCY, ACTIVATION_BYTES))
     history = []
     for number in range(26):
         found = propose(strategy, history, number)

@@ -4,10 +4,11 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from nas.objectives import MACS, PARAMETERS
+from nas.objectives import MACS, PARAMETERS, Objectives
 from nas.results.trial import TrialStatus
 from nas.strategies import History, StrategyError
 from nas.strategies.early_stopping import EARLY_STOPPING, make_early_stopping
+from nas.tasks import DEFAULT_TASK
 
 
 @dataclass(frozen=True)
@@ -33,16 +34,45 @@ class Some:
         return getattr(self, cost.name)
 
 
-def some(*sizes_and_scores, epochs=1):
-    return [
-        Some(number, parameters, (0.05,) * (epochs - 1) + (score,))
-        for number, (parameters, score) in enumerate(sizes_and_scores)
-    ]
+DONE, RUNNING = TrialStatus.COMPLETED, TrialStatus.RUNNING
+
+TINY = Some(99, 10, (0.99,) * 9, DONE)
+"""Cheaper and better than any other: nobody else may reach the front. It is of another size than they."""
+
+
+def early(name="pareto-asha", epochs=9, costs=(PARAMETERS,)):
+    """Rungs of `pareto-asha` are after 1, 3 and 9 epochs."""
+    return make_early_stopping(
+        name, epochs, Objectives(score=DEFAULT_TASK.score, interest=dict.fromkeys(costs, (1, 10_000)))
+    )
+
+
+def stopped(number, parameters, *curve):
+    return Some(number, parameters, curve)
+
+
+def full(number, parameters, *curve):
+    """Trained for nine epochs; the last score stays."""
+    return Some(number, parameters, (*curve, *curve[-1:] * (9 - len(curve))), DONE)
+
+
+def three(parameters, *curve):
+    """As many full trainings as it takes to stop others of that size."""
+    return [full(number, parameters, *curve) for number in (90, 91, 92)]
 
 
 def promoted(early_stopping, trials, more=True):
     """The number of the trial that goes on next."""
     return early_stopping.promote(History.of(trials), more=more)
+
+
+def all_that_go_on(trials, more=True, costs=(PARAMETERS,)):
+    """One after the other, until there is none."""
+    asha, trials, chosen = early(costs=costs), {trial.number: trial for trial in trials}, []
+    while (number := promoted(asha, trials.values(), more)) is not None:
+        chosen.append(number)
+        trials[number] = replace(trials[number], status=RUNNING)
+    return chosen
 
 
 @pytest.mark.parametrize(
@@ -58,119 +88,136 @@ def promoted(early_stopping, trials, more=True):
     ],
 )
 def test_rungs(name, epochs, rungs):
-    assert make_early_stopping(name, epochs).rungs == rungs
+    assert early(name, epochs).rungs == rungs
 
 
 def test_targets_follow_the_rungs():
-    asha = make_early_stopping("pareto-asha", 10)
-    assert [asha.target(trained) for trained in (0, 1, 3)] == [1, 3, 10]
+    assert [early(epochs=10).target(trained) for trained in (0, 1, 3)] == [1, 3, 10]
 
 
-def all_that_go_on(trials, more=True):
-    """One after the other, until there is none."""
-    asha, trials, chosen = make_early_stopping("pareto-asha", 9), {trial.number: trial for trial in trials}, []
-    while (number := promoted(asha, trials.values(), more)) is not None:
-        chosen.append(number)
-        trials[number] = replace(trials[number], status=TrialStatus.RUNNING)
-    return chosen
+def test_nobody_is_stopped_before_three_of_similar_size_were_trained_in_full():
+    bad = stopped(0, 200, 0.1)
+    two = [full(90, 101, 0.9), full(91, 399, 0.9)]
+    assert promoted(early(), [TINY, *two, bad]) == 0
+    # One that goes on will be a full training; one that has just begun may not, and one twice as large is another size.
+    assert promoted(early(), [TINY, *two, bad, replace(stopped(92, 200, 0.9), status=RUNNING)]) is None
+    assert promoted(early(), [TINY, *two, bad, replace(stopped(92, 200), status=RUNNING)]) == 0
+    assert promoted(early(), [TINY, *two, bad, full(92, 401, 0.9)]) == 0
+    assert promoted(early(), [TINY, *two, bad, full(92, 200, 0.9)]) is None
 
 
-def test_a_third_goes_on_and_a_small_network_is_not_ended_for_being_small():
-    # 0 beats the larger ones; 2 is the worst and the smallest.
-    trials = some((100, 0.9), (200, 0.4), (10, 0.2), (300, 0.45), (400, 0.46), (500, 0.47))
-    assert sorted(all_that_go_on(trials)) == [0, 2]
+def test_the_best_third_of_similar_size_goes_on_and_the_third_is_rounded_down():
+    trials = [TINY, *three(100, 0.3, 0.6), stopped(0, 110, 0.5), stopped(1, 110, 0.2)]
+    # Of five it is one, of six two.
+    assert all_that_go_on(trials) == [0]
+    assert all_that_go_on([*trials, stopped(2, 110, 0.4)]) == [0, 2]
+    assert all_that_go_on([*trials, stopped(2, 110, 0.55)]) == [0, 2]
+
+
+def test_a_network_is_compared_with_those_of_its_size_alone():
+    # At the first rung the small ones are far ahead; of the large ones, the one that waits is the best.
+    trials = [*three(1_000, 0.4, 0.6), *(full(80 + number, 100, 0.95) for number in range(3))]
+    assert all_that_go_on([*trials, stopped(0, 900, 0.5)]) == [0]
+    assert all_that_go_on([*trials, stopped(0, 180, 0.5)]) == []
 
 
 def test_the_highest_rung_comes_first():
-    asha = make_early_stopping("pareto-asha", 9)
-    trials = some((100, 0.5), (200, 0.4), (300, 0.3), (400, 0.2), (500, 0.2), (600, 0.2))
-    for number in range(3):
-        trials[number] = replace(trials[number], curve=(*trials[number].curve, 0.6, 0.7 - 0.1 * number))
-    # At epoch 3 one of three may go on, at epoch 1 two of six, both of which have gone on before.
-    assert promoted(asha, trials) == 0
-    # Now one waits at epoch 1, too: the smallest.
-    trials[3] = replace(trials[3], parameters=50, curve=(0.45,))
-    assert promoted(asha, trials) == 0
-    trials[0] = replace(trials[0], status=TrialStatus.RUNNING)
-    assert promoted(asha, trials) == 3
-
-
-def test_a_third_is_rounded_down():
-    # The full one is the best third of five, and no other may still exceed it.
-    full = Some(9, 1, (0.9,) * 9, TrialStatus.COMPLETED)
-    trials = [full, *some((10, 0.1), (20, 0.2), (30, 0.3), (40, 0.4))]
-    assert promoted(make_early_stopping("pareto-asha", 9), trials) is None
-    # Of six it is two: the next is the best of those that are behind it alone.
-    assert promoted(make_early_stopping("pareto-asha", 9), [*trials, Some(4, 5, (0.5,))]) == 4
+    trials = [
+        stopped(0, 100, 0.9),
+        stopped(1, 100, 0.5, 0.5, 0.5),
+        stopped(2, 100, 0.5, 0.5, 0.7),
+        stopped(3, 100, 0.9),
+    ]
+    assert all_that_go_on(trials)[:3] == [1, 2, 0]
 
 
 def test_who_waits_at_a_higher_rung_does_not_go_on_from_a_lower_one():
-    # 1 is in the best third at epoch 1, but waits at epoch 3, where only the full one is.
-    full = Some(9, 1, (0.9,) * 9, TrialStatus.COMPLETED)
-    trials = [full, *some((30, 0.1), (10, 0.5), (20, 0.2), (40, 0.1), (50, 0.1))]
-    for number in (1, 2):
-        trials[number] = replace(trials[number], curve=(*trials[number].curve, 0.5, 0.5))
-    assert promoted(make_early_stopping("pareto-asha", 9), trials) is None
+    # 0 was the best at epoch 1, and waits at epoch 3, where it is behind.
+    trials = [TINY, *three(100, 0.5, 0.5, 0.8), stopped(0, 100, 0.7, 0.7, 0.7)]
+    assert all_that_go_on(trials) == []
 
 
 def test_at_a_rung_the_best_epoch_so_far_counts():
-    trials = some((10, 0.5), (10, 0.5), (10, 0.5))
-    for number, curve in enumerate([(0.3, 0.3, 0.3), (0.6, 0.1, 0.1), (0.3, 0.4, 0.2)]):
-        trials[number] = replace(trials[number], curve=curve)
-    assert promoted(make_early_stopping("pareto-asha", 9), trials) == 1
+    trials = [TINY, *three(100, 0.5)]
+    curves = [(0.3, 0.3, 0.3), (0.6, 0.1, 0.1), (0.3, 0.4, 0.2)]
+    assert all_that_go_on([*trials, *(stopped(number, 100, *curve) for number, curve in enumerate(curves))]) == [1]
+
+
+def test_scores_are_compared_at_the_same_epoch():
+    # The others have reached 0.9 since, but at the first rung they were behind.
+    assert all_that_go_on([TINY, *three(100, 0.4, 0.8, 0.9), stopped(0, 100, 0.5)]) == [0]
 
 
 @pytest.mark.parametrize("more", [True, False])
 def test_whatever_may_be_on_the_front_goes_on(more):
-    # Nothing is known of how curves go on but for one: an error's logarithm has a standard deviation of about 0.3.
-    full = Some(9, 25, (0.8, 0.8, 0.8, 0.95), TrialStatus.COMPLETED)
-    # Smaller than the full one; larger and hardly worse; larger and much worse.
-    trials = [full, Some(0, 20, (0.8,)), Some(1, 30, (0.79,)), Some(2, 30, (0.5,))]
-    assert sorted(all_that_go_on(trials, more)) == [0, 1]
+    # Three curves tell how others go on: about from 0.2 to 0.05 of error, with a standard deviation of 6 % of that.
+    trials = [stopped(0, 20, 0.8), stopped(1, 30, 0.805), stopped(2, 30, 0.5)]
+    # None is among the best of its size at the rung. 0 is smaller than the full ones, 1 hardly worse, 2 much worse.
+    assert sorted(all_that_go_on([*three(25, 0.81, 0.95), *trials], more)) == [0, 1]
 
 
 def test_those_that_go_on_already_are_what_others_must_exceed():
-    stopped = Some(1, 30, (0.5,))
-    assert all_that_go_on([stopped]) == [1]
-    assert all_that_go_on([Some(0, 20, (0.8,), TrialStatus.RUNNING), stopped]) == []
+    larger, waiting = three(40, 0.9), stopped(1, 30, 0.5)
+    assert all_that_go_on([*larger, waiting]) == [1]
+    assert all_that_go_on([*larger, replace(stopped(0, 25, 0.8), status=RUNNING), waiting]) == []
 
 
-def test_with_two_costs_only_what_is_no_dearer_in_either_must_be_exceeded():
-    asha = make_early_stopping("pareto-asha", 9, (PARAMETERS, MACS))
-    full = Some(9, 10, (0.9,) * 9, TrialStatus.COMPLETED, macs=90)
-    # Larger with fewer multiply-adds, and larger with more.
-    assert promoted(asha, [full, Some(0, 20, (0.5,), macs=80)]) == 0
-    assert promoted(asha, [full, Some(0, 20, (0.5,), macs=100)]) is None
+def test_with_two_costs_only_what_is_similar_in_both_is_compared_and_what_is_no_dearer_in_either_exceeded():
+    others = [replace(each, macs=90) for each in three(100, 0.9)]
+
+    def goes_on(parameters, macs):
+        return all_that_go_on([*others, replace(stopped(0, parameters, 0.5), macs=macs)], costs=(PARAMETERS, MACS))
+
+    # Larger with fewer multiply-adds; larger with more; with so many more that it is of another size.
+    assert (goes_on(150, 80), goes_on(150, 100), goes_on(150, 181)) == ([0], [], [0])
 
 
-def test_scores_are_compared_at_the_same_epoch():
-    asha = make_early_stopping("pareto-asha", 9)
-    trials = some((100, 0.5), (100, 0.4), (100, 0.3))
-    # Trial 1 has reached 0.9, but at the first rung it was behind trial 0.
-    trials[1] = replace(trials[1], curve=(0.4, 0.8, 0.9), status=TrialStatus.COMPLETED)
-    assert promoted(asha, trials) == 0
+def uninformative(trainings):
+    """Larger networks learn sooner and end better; of two of one size, the one that is ahead at first ends behind."""
+    pairs = [(number, 100 * (1 + number // 2), number // 2 / 10, number % 2 / 50) for number in range(trainings)]
+    return [full(number, size, 0.3 + base + ahead, 0.5 + base - ahead) for number, size, base, ahead in pairs]
+
+
+def test_where_the_first_rung_says_nothing_all_go_on_and_it_is_said():
+    # Nobody else would let it go on: it is the last of its size, and others are better and smaller.
+    bad, few, enough = stopped(50, 500, 0.1), uninformative(9), uninformative(10)
+    assert all_that_go_on([TINY, *few[2:], bad]) == []
+    assert early().note(History.of(few)) == ""
+    assert all_that_go_on([*enough, bad]) == [50]
+    assert early().note(History.of(enough)) == (
+        "early stopping is off: among networks of one size, scores after 1 epoch hardly tell those after 9 (rank "
+        "correlation -1.00); all are trained in full"
+    )
+
+
+def test_where_the_first_rung_tells_the_end_some_are_stopped():
+    informative = [full(number, 100, 0.3 + number / 100, 0.5 + number / 100) for number in range(10)]
+    assert early().note(History.of(informative)) == ""
+    assert all_that_go_on([*informative, stopped(50, 110, 0.1)]) == []
+    assert early("none").note(History.of(informative)) == ""
 
 
 def test_top_k_waits_for_all_and_takes_a_third():
-    top = make_early_stopping("one-epoch-then-top-k", 9)
-    trials = some((10, 0.1), (20, 0.2), (30, 0.15), (40, 0.12), (50, 0.11))
+    top = early("one-epoch-then-top-k")
+    scores = [(10, 0.1), (20, 0.2), (30, 0.15), (40, 0.12), (50, 0.11)]
+    trials = [stopped(number, parameters, score) for number, (parameters, score) in enumerate(scores)]
     assert promoted(top, trials) is None
-    late = Some(5, 60, (), TrialStatus.RUNNING)
+    late = replace(stopped(5, 60), status=RUNNING)
     assert promoted(top, [*trials, late], more=False) is None
     chosen = set()
     while (number := promoted(top, trials, more=False)) is not None:
         chosen.add(number)
-        trials[number] = replace(trials[number], status=TrialStatus.COMPLETED, curve=(*trials[number].curve, 0.5))
+        trials[number] = replace(trials[number], status=DONE, curve=(*trials[number].curve, 0.5))
     assert chosen == {0, 1}
 
 
 @pytest.mark.parametrize("name", EARLY_STOPPING)
 def test_failed_trials_never_go_on(name):
-    trials = [replace(trial, status=TrialStatus.FAILED) for trial in some((10, 0.9), (20, 0.9), (30, 0.9))]
-    assert promoted(make_early_stopping(name, 9), trials, more=False) is None
+    trials = [replace(stopped(number, 10, 0.9), status=TrialStatus.FAILED) for number in range(3)]
+    assert promoted(early(name), trials, more=False) is None
 
 
 def test_an_unknown_name_is_refused():
     message = r"there is no early stopping 'pareto' \(did you mean 'pareto-asha'\?\); use one of none, one-epoch-"
     with pytest.raises(StrategyError, match=message):
-        make_early_stopping("pareto", 9)
+        early("pareto")

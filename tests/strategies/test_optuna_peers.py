@@ -4,10 +4,8 @@ import random
 
 import pytest
 
-from nas.architecture import Budget
 from nas.benchmark import TableSpace
-from nas.strategies import make_strategy
-from tests.strategies.examples import make_table, propose, trial
+from tests.strategies.examples import made, make_table, propose, trial
 
 
 @pytest.mark.parametrize("name", ["optuna-tpe", "optuna-nsga2"])
@@ -15,7 +13,7 @@ def test_they_propose_more_of_what_was_good(name):
     pytest.importorskip("optuna", reason="needs the extra `peers`")
     space = TableSpace(make_table(genes=5))
     rows = random.Random(0).sample(space.table.rows, 24)
-    strategy = make_strategy(name, space, Budget())
+    strategy = made(name, space)
 
     def proposed(good):
         """Of 20 proposals, how many have each value of the gene, if one value of it is good and the others are not."""

@@ -1,15 +1,27 @@
 """What sizes random search looks at."""
 
 from nas.architecture import Budget
-from nas.strategies import make_strategy
-from tests.strategies.examples import Watched, decisions_space, propose, trial
+from tests.strategies.examples import Watched, decisions_space, made, propose, table_space, trial
 
 
-def test_sizes_follow_the_van_der_corput_sequence():
+def test_sizes_begin_at_both_ends_and_follow_the_van_der_corput_sequence():
     watched = Watched(decisions_space())
-    strategy = make_strategy("random", watched, Budget())
+    strategy = made("random", watched)
     history = []
-    for number, quantile in enumerate((0.5, 0.25, 0.75, 0.125)):
+    for number, quantile in enumerate((1.0, 0.0, 0.5, 0.25, 0.75, 0.125)):
         watched.quantiles.clear()
         history.append(trial(number, propose(strategy, history), 0.5))
         assert watched.quantiles[0] == quantile
+
+
+def test_what_is_smaller_than_the_range_of_interest_is_tried_last():
+    space, budget = table_space(), Budget(interest=(400, 600))
+    strategy, history, sizes = made("random", space, budget), [], []
+    while (found := propose(strategy, history, len(history))) is not None:
+        history.append(trial(len(history), found, 0.5))
+        sizes.append(found.parameters)
+    assert len(sizes) == len(space.table.rows)
+    of_interest = sum(row.parameters >= 400 for row in space.table.rows)
+    # After 50 repeats in a row the rest is listed, whatever its size: that is when hardly any of interest is left.
+    assert min(sizes[: of_interest - 3]) >= 400
+    assert sizes[1] == min(size for size in sizes if size >= 400)

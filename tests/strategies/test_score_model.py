@@ -1,4 +1,4 @@
-"""The model of scores: distances, warping, what it learns."""
+"""The model of scores: distances, what it learns, in which units."""
 
 import random
 
@@ -7,7 +7,7 @@ import pytest
 
 from nas.space import SearchSpace, parse_definition
 from nas.strategies.process import NegativeLogDensity, Process, Settings, fit
-from nas.strategies.score_model import Encoder, ScoreModel, Warping
+from nas.strategies.score_model import Encoder, Fitted, ScoreModel, fit_model
 from tests.strategies.examples import decisions_space, make_table, table_space
 
 GENES = {"kind": ("conv", "pool"), "conv.kernel": ("", "1", "3"), "only": ("", "one")}
@@ -27,6 +27,34 @@ def test_genes_that_neither_has_make_no_distance():
     distances = -np.log(covariance([conv1, conv3, pool, other]))
     assert distances[0] == pytest.approx([0, 0.4, 0.7 + 0.2, 0.7 + 0.2])
     assert distances[2, 3] == pytest.approx(0)
+
+
+def test_numbers_are_ordered_steps_if_there_are_four_and_words_are_not():
+    encoder = Encoder(
+        {
+            "width": ("", "16", "32", "4", "8"),
+            "ratio": ("1", "1/2", "1/4", "2"),
+            "few": ("1", "2", "3"),
+            "words": ("1", "2", "3", "none"),
+        }
+    )
+    # Steps of the width, steps of the ratio, then one column per value.
+    assert encoder.gene_of == [0, 1, 2, 3, 4, 5, 6, 6, 6, 7, 7, 7, 7]
+    rows = encoder([{"width": width} for width in ("4", "8", "16", "32")])
+    assert rows[:, :3].tolist() == [[0, 0, 0], [1, 0, 0], [1, 1, 0], [1, 1, 1]]
+    rows = encoder([{"ratio": ratio} for ratio in ("1/4", "1/2", "1", "2")])
+    assert rows[:, 3:6].tolist() == [[0, 0, 0], [1, 0, 0], [1, 1, 0], [1, 1, 1]]
+    rows = encoder([{"few": "3", "words": "none"}, {"few": "1", "words": "2"}])
+    assert rows[:, 6:].tolist() == [[0, 0, 1, 0, 0, 0, 1], [1, 0, 0, 0, 1, 0, 0]]
+    assert not rows[:, :6].any()
+
+
+def test_values_are_the_farther_apart_the_more_steps_are_between():
+    features = Encoder({"width": ("4", "8", "16", "32")})([{"width": width} for width in ("4", "8", "32")])
+    settings = Settings(np.log(np.array([0.2, 0.4, 0.6])), 0.0, -50.0, -5.0)
+    process = Process(features, np.zeros(3), [0, 1, 2], settings, np.zeros(3))
+    distances = -np.log(process._covariance(features, features))
+    assert distances == pytest.approx(np.array([[0, 0.1, 0.6], [0.1, 0, 0.5], [0.6, 0.5, 0]]))
 
 
 def test_networks_that_differ_are_told_apart():
@@ -104,24 +132,6 @@ def test_the_gradient_is_that_of_the_value():
         )
 
 
-@pytest.mark.parametrize("power", [1.0, 1.5, 2.0, 3.0])
-def test_warping_increases_and_knows_its_slope(power):
-    scores = np.array([0.1, 0.3, 0.5, 0.55, 0.6, 0.62])
-    warping = Warping.of(scores, power)
-    assert warping(scores).mean() == pytest.approx(0, abs=1e-12)
-    assert (np.diff(warping(scores)) > 0).all()
-    step = 1e-6
-    slopes = (warping(scores + step) - warping(scores - step)) / (2 * step)
-    # The slope of the first standardization is the same for every power and left out.
-    assert warping.log_slopes(scores) == pytest.approx(np.log(slopes * scores.std()).sum(), abs=1e-4)
-
-
-def test_warping_keeps_how_uncertain_scores_are():
-    scores, deviations = np.array([0.1, 0.3, 0.5, 0.55, 0.6, 0.62]), np.array([0.0, 0.1, 0.02, 0.0, 0.05, 0.001])
-    linear = Warping.of(scores, 1.0)
-    assert linear.variances(scores, deviations) == pytest.approx((deviations / scores.std()) ** 2)
-
-
 def test_the_mean_follows_the_observations():
     encoder = Encoder(GENES)
     rows = [{"kind": "conv", "conv.kernel": "1"}, {"kind": "conv", "conv.kernel": "3"}, {"kind": "pool"}]
@@ -134,16 +144,30 @@ def test_the_mean_follows_the_observations():
     assert high.log_likelihood == pytest.approx(low.log_likelihood)
 
 
-def test_the_warping_is_chosen_from_the_data():
+def test_predictions_are_in_the_units_of_what_was_observed():
     space = table_space()
-    rows = [row for row in space.table.rows if len(row.genes) == 4]
-    even = np.array([0.3 + 0.05 * int("abc".index(row.genes["g0"])) for row in rows])
-    rng = np.random.default_rng(0)
-    noise = rng.normal(0, 0.01, len(rows))
-    model = ScoreModel(Encoder(space.genes()), [row.genes for row in rows], even + noise)
-    # As if seen through a root, so that bad results are far apart.
-    bent = ScoreModel(Encoder(space.genes()), [row.genes for row in rows], -((0.5 - even - noise) ** 3))
-    assert model.warping.power < bent.warping.power
+    encoder, rows = Encoder(space.genes()), space.table.rows[:20]
+    genes, worths = [row.genes for row in rows], np.array([row.score for row in rows])
+    deviations = np.linspace(0.0, 0.1, 20)
+    one = ScoreModel(encoder, genes, worths, deviations)
+    other = ScoreModel(encoder, genes, 7 + 3 * worths, 3 * deviations)
+    means, spread = one.predict(genes)
+    assert other.predict(genes) == (pytest.approx(7 + 3 * means, rel=1e-4), pytest.approx(3 * spread, rel=1e-3))
+    assert other.believed == pytest.approx(7 + 3 * one.believed, rel=1e-4)
+
+
+def test_what_was_fitted_before_is_used_as_it_is():
+    space = table_space()
+    encoder, rows = Encoder(space.genes()), space.table.rows[:20]
+    genes, worths = [row.genes for row in rows], np.array([row.score for row in rows])
+    fitted = fit_model(encoder, genes[:12], worths[:12], np.zeros(12))
+    assert (fitted.center, fitted.scale) == (pytest.approx(worths[:12].mean()), pytest.approx(worths[:12].std()))
+    # So noisy that nothing can be learned: all that is left is the mean.
+    noisy = Fitted(fitted.settings._replace(noise=20.0), fitted.center, fitted.scale)
+    believed = ScoreModel(encoder, genes, worths, fitted=noisy).believed
+    assert believed == pytest.approx(np.full(20, worths.mean()), abs=1e-3)
+    # Equal worths have no spread to measure by.
+    assert fit_model(encoder, genes, np.full(20, 0.5), np.zeros(20)).scale == 1
 
 
 def test_it_predicts_what_it_has_not_seen_and_is_less_sure_far_away():
@@ -155,8 +179,9 @@ def test_it_predicts_what_it_has_not_seen_and_is_less_sure_far_away():
         Encoder(space.genes()), [row.genes for row in seen], np.array([row.observations[0] for row in seen])
     )
     means, deviations = model.predict([row.genes for row in unseen])
-    truth = model.warping(np.array([row.score for row in unseen]))
+    truth = np.array([row.score for row in unseen])
     assert np.corrcoef(means, truth)[0, 1] > 0.9
+    assert np.abs(means - truth).mean() < 0.25 * truth.std()
     assert deviations.mean() > model.predict([row.genes for row in seen])[1].mean()
 
 

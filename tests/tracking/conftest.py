@@ -32,5 +32,5 @@ def search(store):
         experiment='a/b\'c "d" %',
         name="x'; -- `y`",
         search_id=uuid.uuid4().hex,
-        objectives=Objectives(score=SCORE, limits={PARAMETERS: (10, 10_000)}, budget=10_000),
+        objectives=Objectives(score=SCORE, interest={PARAMETERS: (10, 10_000)}, budget=10_000),
     )

@@ -11,7 +11,7 @@ from nas.results.trial import TrialRecord, TrialStatus
 from nas.tasks import DEFAULT_TASK
 
 SCORE = DEFAULT_TASK.score
-OBJECTIVES = Objectives(score=SCORE, limits={PARAMETERS: (10, 10_000)})
+OBJECTIVES = Objectives(score=SCORE, interest={PARAMETERS: (10, 10_000)})
 
 
 def architecture(filters):

@@ -105,7 +105,7 @@ before = root.level, list(root.handlers)
 from nas.objectives import PARAMETERS, Objectives
 from nas.tasks import DEFAULT_TASK
 from nas.tracking import SearchRun, Store, sync
-objectives = Objectives(score=DEFAULT_TASK.score, limits={PARAMETERS: (1, 2)})
+objectives = Objectives(score=DEFAULT_TASK.score, interest={PARAMETERS: (1, 2)})
 store = Store.resolve(Path("runs"))
 search = SearchRun(store=store, experiment="e", name="n", search_id=sys.argv[1], objectives=objectives)
 sync(search, [], description={}, status="RUNNING" if int(sys.argv[1]) else "FINISHED")

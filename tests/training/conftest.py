@@ -3,7 +3,7 @@
 import pytest
 
 from nas.architecture import Architecture
-from nas.architecture.blocks import Conv, GlobalPoolHead, Pool
+from nas.architecture.blocks import BLOCKS, Conv, GlobalPoolHead, Pool
 from nas.config import TrainingConfig
 from nas.training import train
 
@@ -16,6 +16,45 @@ def small_network(normalization="batch", filters=12):
         GlobalPoolHead(classes=10),
     )
     return Architecture(input_shape=(8, 8, 1), blocks=blocks)
+
+
+def dropped_before_normalized(filters=8):
+    """What dropout blanks in training changes what the batch normalization behind it sees."""
+    head = BLOCKS["fully_convolutional"](classes=10, units=(12, 16), dropout=0.3, normalization="batch")
+    return Architecture(input_shape=(8, 8, 1), blocks=(Conv(filters=filters), Pool(), head))
+
+
+def statistics_by_hand(architecture, weights, split, *, training_size):
+    """Means and variances that a chain of layers with these weights sees of the measured images, in Keras' order.
+
+    Layer after layer on each of the batches, without dropout, each normalization by NumPy.
+    """
+    import numpy as np
+
+    from nas.training import rebuild
+    from nas.training.statistics import measured_batches
+
+    seen = []
+    for batch in measured_batches(len(split), training_size):
+        x, values = split.images[batch].astype(np.float32) / 255, []
+        for layer in rebuild(architecture, weights).layers[1:]:
+            if not hasattr(layer, "moving_mean"):
+                x = np.asarray(layer(x, training=False))
+                continue
+            mean, variance = x.mean(axis=(0, 1, 2), dtype=np.float64), x.var(axis=(0, 1, 2), dtype=np.float64)
+            values += [mean, variance]
+            gamma, beta = np.asarray(layer.gamma), np.asarray(layer.beta)
+            x = (gamma * (x - mean) / np.sqrt(variance + layer.epsilon) + beta).astype(np.float32)
+        seen.append(values)
+    return [np.mean(each, axis=0) for each in zip(*seen, strict=True)]
+
+
+def kept_statistics(architecture, weights):
+    """The same as a training has left them in its weights."""
+    from nas.training import rebuild
+
+    layers = [layer for layer in rebuild(architecture, weights).layers if hasattr(layer, "moving_mean")]
+    return [variable.numpy() for layer in layers for variable in (layer.moving_mean, layer.moving_variance)]
 
 
 def digits_data(train_images=1_100):

@@ -14,7 +14,7 @@ from nas.datasets import DatasetError
 from nas.devices import Devices
 from nas.training import TrainingStoppedError, compiled, train
 from nas.training.compiled import Pace, fits
-from tests.training.conftest import digits_data, small_network
+from tests.training.conftest import digits_data, dropped_before_normalized, small_network
 
 
 def with_dropout():
@@ -38,6 +38,7 @@ CASES = {
             "augmentation": AugmentationConfig(shift=2, flip=True, cutout=3),
         },
     ),
+    "dropout before normalization": (dropped_before_normalized(), {"label_smoothing": 0.1}),
     "no statistics": (small_network(normalization="none"), {"optimizer": "sgd", "weight_decay": 0.1}),
 }
 
@@ -81,15 +82,16 @@ def test_half_precision_is_that_of_fit_within_its_rounding(monkeypatch):
 
 def test_a_long_training_traces_each_function_once(network, data, monkeypatch):
     traced = []
-    original = compiled.Network.__call__
+    original = compiled.Network._run
 
-    def counted(self, images, weights, *, training):
-        traced.append(training)
-        return original(self, images, weights, training=training)
+    def counted(self, *given, training, by_batch):
+        traced.append((training, by_batch))
+        return original(self, *given, training=training, by_batch=by_batch)
 
-    monkeypatch.setattr(compiled.Network, "__call__", counted)
+    monkeypatch.setattr(compiled.Network, "_run", counted)
     train(network, data, TrainingConfig(epochs=4), seed=0, loop="compiled")
-    assert sorted(traced) == [False, True]
+    # Validation, measurement, training.
+    assert sorted(traced) == [(False, False), (False, True), (True, True)]
 
 
 def test_every_validation_image_counts_once_whatever_the_batch(network, data):

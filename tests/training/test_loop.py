@@ -104,8 +104,8 @@ def test_divergence_is_an_outcome_with_its_epoch(network, data, loop):
 
         nodes, count, head = staticmethod(network.nodes), network.count, network.head
 
-        def build(self, *, batch_norm_momentum):
-            model = network.build(batch_norm_momentum=batch_norm_momentum)
+        def build(self):
+            model = network.build()
             kernel = model.trainable_variables[0]
             kernel.assign(kernel * float("nan"))
             return model

@@ -22,8 +22,8 @@ class Randomized:
         self.nodes = architecture.nodes
         self._architecture = architecture
 
-    def build(self, *, batch_norm_momentum):
-        self.model = self._architecture.build(batch_norm_momentum=batch_norm_momentum)
+    def build(self):
+        self.model = self._architecture.build(batch_norm_momentum=MOMENTUM)
         rng = np.random.default_rng(0)
         self.model.set_weights([rng.uniform(0.1, 1.0, w.shape) * rng.choice([1, 1, -1]) for w in self.model.weights])
         for variable in self.model.weights:
@@ -44,7 +44,7 @@ def test_a_layer_is_run_as_keras_runs_it(layer, shapes, training):
     arrays = [rng.normal(size=(6, *shape)).astype(np.float32) for shape in shapes]
     values, seen = {id(variable): variable.numpy() for variable in model.weights}, {}
     seeds = [(variable, variable.numpy()) for variable in model.non_trainable_variables if variable.dtype != "float32"]
-    received = layer.run(_Call(model.layers[-1], arrays, values, seen, training=training))
+    received = layer.run(_Call(model.layers[-1], arrays, values, seen, training=training, by_batch=training))
     for variable, value in seeds:
         variable.assign(value)
     np.testing.assert_allclose(received, model(arrays, training=training), atol=1e-5)
@@ -59,22 +59,46 @@ def test_a_layer_is_run_as_keras_runs_it(layer, shapes, training):
 def test_a_network_on_flat_weights_equals_keras(block):
     import_tensorflow()
     randomized = Randomized(with_head(block))
-    network = Network(randomized, momentum=MOMENTUM)
+    network = Network(randomized)
     model, flat = randomized.model, [weights.value for weights in network.weights]
     images = np.random.default_rng(1).random((6, 8, 8, 4), dtype=np.float32)
 
-    received, unchanged = network(images, flat, training=False)
+    received = network(images, flat, training=False)
     np.testing.assert_allclose(received, model(images, training=False), atol=1e-5)
-    np.testing.assert_array_equal(unchanged, network.statistics)
 
     seeds = [variable for variable in model.non_trainable_variables if variable.dtype != "float32"]
     before = [variable.numpy() for variable in seeds]
-    received, statistics = network(images, flat, training=True)
+    received = network(images, flat, training=True)
     for variable, value in zip(seeds, before, strict=True):
         assert (variable.numpy() != value).any()  # the next step drops others
         variable.assign(value)
     np.testing.assert_allclose(received, model(images, training=True), atol=1e-5)
-    network.statistics.assign(statistics)
+
+
+@pytest.mark.parametrize("block", ALL, ids=str)
+def test_statistics_are_those_that_keras_sees_of_a_batch_without_dropout(block):
+    import_tensorflow()
+    randomized = Randomized(with_head(block))
+    network = Network(randomized)
+    model, flat = randomized.model, [weights.value for weights in network.weights]
+    moving = [variable for layer in model.layers for variable in layer.non_trainable_weights]
+    assert network.is_normalized == bool(moving)
+    if not moving:
+        return
+    images = np.random.default_rng(1).random((6, 8, 8, 4), dtype=np.float32)
+    before = [variable.numpy() for variable in model.variables]
+    network.statistics.assign(network.batch_statistics(images, flat))
+    for variable, value in zip(model.variables, before, strict=True):
+        np.testing.assert_array_equal(variable, value)  # seeds, too: the next step drops what it would have dropped
+
+    for variable in moving:
+        variable.assign(np.zeros(variable.shape))
+    for layer in model.layers:
+        if hasattr(layer, "rate"):
+            layer.rate = 0
+    model(images, training=True)
+    for variable in moving:
+        variable.assign(variable / (1 - MOMENTUM))
     for ours, keras_own in zip(network.get_weights(), model.get_weights(), strict=True):
         np.testing.assert_allclose(ours, keras_own, atol=1e-5, rtol=1e-5)
 
@@ -82,14 +106,14 @@ def test_a_network_on_flat_weights_equals_keras(block):
 def test_weights_come_back_in_the_order_of_keras_in_one_group_or_two():
     for separate in (False, True):
         randomized = Randomized(small_network())
-        network = Network(randomized, momentum=MOMENTUM, separate=separate)
+        network = Network(randomized, separate=separate)
         assert len(network.weights) == 1 + separate
         for ours, keras_own in zip(network.get_weights(), randomized.model.get_weights(), strict=True):
             np.testing.assert_array_equal(ours, keras_own)
 
 
 def test_weights_that_were_read_do_not_change_when_training_goes_on():
-    network = Network(small_network(), momentum=MOMENTUM)
+    network = Network(small_network())
     before = network.get_weights()
     copies = [array.copy() for array in before]
     network.weights[0].assign(network.weights[0] + 1)
@@ -105,9 +129,9 @@ def test_reduced_precision_is_used_where_keras_uses_it(policy):
     with precision(policy):
         blocks = (Conv(filters=8), GlobalPoolHead(classes=10))
         randomized = Randomized(Architecture(input_shape=(8, 8, 1), blocks=blocks))
-        network = Network(randomized, momentum=MOMENTUM)
+        network = Network(randomized)
     images = np.random.default_rng(1).random((4, 8, 8, 1), dtype=np.float32)
-    received, _ = network(images, [weights.value for weights in network.weights], training=False)
+    received = network(images, [weights.value for weights in network.weights], training=False)
     assert received.dtype == "float32"
     np.testing.assert_allclose(received, randomized.model(images, training=False), atol=1e-6)
     assert {weights.dtype for weights in network.weights} == {"float32"}

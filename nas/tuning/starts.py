@@ -1,0 +1,102 @@
+"""The networks that a search begins with: named ones, and those that earlier searches recommend."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nas.architecture import Architecture
+from nas.errors import NasError
+from nas.space import load_space
+from nas.space.encoding import EncodingError
+from nas.strategies import Strategy
+from nas.strategies.starting import START, Known, recommended
+from nas.tuning.search import Search
+
+if TYPE_CHECKING:
+    from nas.datasets import DatasetInfo
+
+
+def named(names: Sequence[str], strategy: Strategy[Architecture], info: DatasetInfo) -> list[Architecture]:
+    """Networks by the name of a space with one network, such as `reference/lenet5`, or the path of a .json file.
+
+    Args:
+        names: of them.
+        strategy: whose budget they have to meet.
+        info: of the data, which a space of one network is adapted to.
+
+    Raises:
+        NasError: there is no such network, it takes other images, or it is outside the budget.
+    """
+    found = []
+    for name in names:
+        architecture = _read(name, info)
+        if architecture.input_shape != info.input_shape:
+            theirs, ours = ("x".join(map(str, shape)) for shape in (architecture.input_shape, info.input_shape))
+            raise NasError(f"start: {name} takes images of {theirs}, and the data have {ours}; give another network")
+        if excess := strategy.budget.excess(architecture.count):
+            raise NasError(f"start: {name} has {excess}; leave it out, or change the budget")
+        found.append(architecture)
+    return found
+
+
+def _read(name: str, info: DatasetInfo) -> Architecture:
+    if name.endswith(".json"):
+        try:
+            return Architecture.from_json(Path(name).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise NasError(f"start: cannot read {name}: {error}") from None
+        except NasError as error:
+            raise NasError(f"start: {name}: {error}") from None
+    try:
+        only = load_space(name, input_shape=info.input_shape, classes=len(info.labels) or None).only()
+    except NasError as error:
+        raise NasError(f"start: {error}") from None
+    if only is None:
+        raise NasError(f"start: {name} is a space of many networks; name one network, such as reference/lenet5")
+    return only
+
+
+def from_searches(
+    names: Sequence[str], strategy: Strategy[Architecture], space_text: str, *, runs_dir: Path, seed: int
+) -> list[Architecture]:
+    """What earlier searches recommend.
+
+    Args:
+        names: of searches in `runs_dir`.
+        strategy: whose space, budget and range of interest.
+        space_text: of the file of its space, which must be theirs, too.
+        runs_dir: where searches are kept.
+        seed: of the draw.
+
+    Raises:
+        NasError: there is no such search, it was over another space, or it has too few trials.
+    """
+    earlier = []
+    for name in names:
+        search = Search(name, runs_dir)
+        if search.folder.space_text() != space_text:
+            raise NasError(
+                f"start_from takes searches of the same space; {name!r} was over {search.experiment.space!r}, whose "
+                f"file is another one; leave it out"
+            )
+        known = _known(search)
+        if len(set(known.scores)) < 2:
+            raise NasError(f"start_from: {name!r} has no two trials that differ in their score; leave it out")
+        earlier.append(known)
+    return recommended(strategy, earlier, START, random.Random(f"{seed}/start")) if earlier else []
+
+
+def _known(search: Search) -> Known:
+    space = search.space()
+    genes, scores = [], []
+    for trial in search.trials:
+        if trial.completed:
+            try:
+                genes.append(space.encode(trial.architecture))
+            except EncodingError:
+                continue  # a network that the search was told to begin with
+            scores.append(trial.score)
+    return Known(search.objectives, genes, scores)

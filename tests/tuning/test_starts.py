@@ -1,0 +1,103 @@
+"""Searches that begin with given networks, and that end by themselves."""
+
+import json
+import logging
+import shutil
+
+import pytest
+
+from nas.architecture import Architecture
+from nas.architecture.blocks import Conv, GlobalPoolHead
+from nas.config import load_experiment
+from nas.errors import NasError
+from nas.files.shipped import find_experiment
+from nas.tuning import Plan, Search, run
+from tests.tuning.test_search import QUICK, Watcher, plan
+
+OWN = Architecture(input_shape=(8, 8, 1), blocks=(Conv(filters=4, kernel=5), GlobalPoolHead(classes=10)))
+"""Not in the space, which has no kernel of 5."""
+
+
+@pytest.fixture
+def own(tmp_path):
+    path = tmp_path / "own.json"
+    path.write_text(OWN.to_json())
+    return str(path)
+
+
+def start_from(names, runs_dir, **overrides):
+    settings = {"space": QUICK, "strategy": "random", "budget.max_parameters": 3000, "trials": 2, "training.epochs": 1}
+    settings |= {"workers": 0, "final.seeds": 0, "name": "next", "start_from": names} | overrides
+    return Plan.of(load_experiment(find_experiment("digits"), settings), runs_dir)
+
+
+def test_a_known_network_is_trained_first_and_may_be_of_another_space(own, tmp_path):
+    search = run(plan(start=[own], strategy="ehvi", trials=12), runs_dir=tmp_path)
+    assert search.trials[0].architecture == OWN
+    assert search.finished
+    assert len(search.trials) == 12  # the model was asked, and knows nothing of the network
+    # The file may go: the search has it.
+    again = Search(search.name, tmp_path)
+    assert json.loads(again.facts.start[0])["blocks"] == json.loads(OWN.to_json())["blocks"]
+
+
+def test_a_dry_run_shows_what_it_begins_with(own):
+    assert plan(start=[own]).first_proposals(2)[0] == OWN
+
+
+@pytest.mark.parametrize(
+    ("start", "sentence"),
+    [
+        ("reference/nothing", "start: there is no search space 'reference/nothing'"),
+        ("mixed", "start: mixed is a space of many networks; name one network, such as reference/lenet5"),
+        ("reference/lenet5", r"start: reference/lenet5 has [\d,]+ parameters over 3,000; leave it out, or change"),
+        ("none.json", r"start: cannot read none\.json: "),
+    ],
+)
+def test_a_network_that_cannot_be_started_with_is_refused(start, sentence):
+    with pytest.raises(NasError, match=sentence):
+        plan(start=[start])
+
+
+def test_a_network_for_other_images_is_refused(tmp_path):
+    path = tmp_path / "large.json"
+    path.write_text(Architecture(input_shape=(9, 9, 1), blocks=OWN.blocks).to_json())
+    with pytest.raises(NasError, match="takes images of 9x9x1, and the data have 8x8x1; give another network"):
+        plan(start=[str(path)])
+
+
+def test_an_earlier_search_chooses_the_first_trials_and_may_then_be_gone(tmp_path):
+    run(plan(trials=6), runs_dir=tmp_path)
+    begun = start_from(["digits"], tmp_path, trials=3)
+    assert len(begun.start) == 10
+    with pytest.raises(KeyboardInterrupt):
+        run(begun, runs_dir=tmp_path, observers=(Watcher(stop_at=1),))
+    # More is known by now, and the search keeps to what it began with.
+    run(plan(trials=9), runs_dir=tmp_path)
+    done = run(start_from(["digits"], tmp_path, trials=3), runs_dir=tmp_path)
+    assert [trial.architecture.id for trial in done.trials] == [found.id for found in begun.start[:3]]
+    shutil.rmtree(tmp_path / "digits")
+    assert Search("next", tmp_path).finished
+
+
+def test_searches_that_cannot_recommend_anything_are_refused(tmp_path):
+    with pytest.raises(NasError, match="there is no search 'digits'"):
+        start_from(["digits"], tmp_path)
+    run(plan(trials=1), runs_dir=tmp_path)
+    with pytest.raises(NasError, match="start_from: 'digits' has no two trials that differ in their score; leave it"):
+        start_from(["digits"], tmp_path)
+    with pytest.raises(NasError, match="start_from takes searches of the same space; 'digits' was over"):
+        start_from(["digits"], tmp_path, space="tiny")
+
+
+def test_patience_ends_a_search_which_is_then_finished(tmp_path, caplog):
+    impatient = plan(trials=60, patience=4, strategy="ehvi")
+    with caplog.at_level(logging.WARNING):
+        search = run(impatient, runs_dir=tmp_path)
+    assert 4 < len(search.trials) < 60
+    assert search.finished
+    assert f"ended after {len(search.trials)} trials: the last 4 gained less than 0.001 of hypervolume" in caplog.text
+    assert run(impatient, runs_dir=tmp_path).trials == search.trials
+    # Patience is free to change, and then it goes on.
+    more = plan(trials=len(search.trials) + 1, strategy="ehvi")
+    assert len(run(more, runs_dir=tmp_path).trials) == len(search.trials) + 1
