@@ -49,9 +49,10 @@ ALLOWED = {
     "tracking": CORE | {"command_line", "reports", "results"},
     "export": CORE | {"devices", "reports", "tasks", "training"},
     "hypermodel": CORE | {"space", "tasks"},
-    "benchmark": CORE | {"devices", "files", "results", "space", "strategies"},
+    "benchmark": CORE | {"devices", "files", "results", "space", "strategies", "tasks"},
     "tuning": CORE
     | {
+        "benchmark",
         "command_line",
         "config",
         "datasets",

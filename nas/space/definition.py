@@ -27,7 +27,7 @@ DOWNSAMPLE: dict[str, Block | None] = {
 INJECTED = ("filters", "classes")
 """Options that a block takes from its stage or from the data set if it does not give them itself."""
 
-TOP_KEYS = {"description", "input", "classes", "round_filters", "defaults", "stem", "stages", "head"}
+TOP_KEYS = {"description", "known", "input", "classes", "round_filters", "defaults", "stem", "stages", "head"}
 MOST_COMBINATIONS = 10_000
 """Of the values of one block's options."""
 
@@ -114,6 +114,8 @@ class Definition:
     stages: tuple[Stage, ...]
     task: str = "classification"
     """What its heads are for; a key of `nas.tasks.TASKS`."""
+    known: str = ""
+    """A table of measured networks of this space, from which a search learns where to begin; "" if there is none."""
 
     @property
     def is_one_network(self) -> bool:
@@ -167,8 +169,12 @@ class _Reader:
         description = data.get("description", "")
         if not isinstance(description, str):
             raise self.file.error(("description",), "must be text")
+        known = data.get("known", "")
+        if not isinstance(known, str):
+            raise self.file.error(("known",), "must be the name of a table (nas bench --help), or a .csv file")
         return Definition(
             name=self.name,
+            known=known,
             description=" ".join(description.split()),
             input_shape=self._input(data.get("input", "32x32x3")),
             classes=self._one(("classes",), data.get("classes", 10), Whole(2, 1_000_000)),

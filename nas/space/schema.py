@@ -29,6 +29,10 @@ def schema() -> Json:
         "required": ["head"],
         "properties": {
             "description": {"type": "string", "description": "What the space is for."},
+            "known": {
+                "type": "string",
+                "description": "A table of measured networks of this space, which choose where a search begins.",
+            },
             "input": {
                 "type": "string",
                 "pattern": "^[0-9]{1,5}x[0-9]{1,5}x[0-9]{1,5}$",

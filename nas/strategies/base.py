@@ -31,6 +31,8 @@ class Strategy(ABC, Generic[AnyCandidate]):
     """
 
     name: ClassVar[str]
+    learns: ClassVar[bool] = False
+    """Whether it begins where networks were good that are known of the space, if there are any."""
 
     def __init__(self, space: Space[AnyCandidate], budget: Budget, objectives: Objectives) -> None:
         space.check(budget)

@@ -53,6 +53,7 @@ class EhviStrategy(Strategy[AnyCandidate]):
     probably exceeds its limit is worth less.
     """
 
+    learns = True
     _fitted: tuple[object, Fitted] | None = None
     """What was fitted last, and to what."""
 

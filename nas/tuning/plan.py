@@ -26,7 +26,7 @@ from nas.strategies.early_stopping import EarlyStopping, make_early_stopping
 from nas.strategies.starting import StartingWith
 from nas.tasks import TASKS, Task
 from nas.tuning.folder import SearchFacts
-from nas.tuning.starts import from_searches, named
+from nas.tuning.starts import from_searches, from_table, named
 
 
 def random_numbers(seed: int, trial: int) -> random.Random:
@@ -85,9 +85,11 @@ class Plan:
         strategy = make_strategy(experiment.strategy, space, experiment.budget, objectives)
         space_text = find_space(experiment.space).read_text(encoding="utf-8")
         start = named(experiment.start, strategy, info)
-        start += from_searches(
-            experiment.start_from, strategy, space_text, runs_dir=Path(runs_dir), seed=experiment.seed
-        )
+        if experiment.start_from:
+            earlier = experiment.start_from
+            start += from_searches(earlier, strategy, space_text, runs_dir=Path(runs_dir), seed=experiment.seed)
+        elif strategy.learns and space.definition.known:
+            start += from_table(space.definition.known, strategy, seed=experiment.seed)
         return cls(
             experiment=experiment,
             info=info,

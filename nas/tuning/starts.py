@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas.architecture import Architecture
+from nas.benchmark import load_table
 from nas.errors import NasError
 from nas.space import load_space
 from nas.space.encoding import EncodingError
@@ -87,6 +89,29 @@ def from_searches(
             raise NasError(f"start_from: {name!r} has no two trials that differ in their score; leave it out")
         earlier.append(known)
     return recommended(strategy, earlier, START, random.Random(f"{seed}/start")) if earlier else []
+
+
+def from_table(name: str, strategy: Strategy[Architecture], *, seed: int) -> list[Architecture]:
+    """What a table of measured networks of the space recommends.
+
+    Args:
+        name: of a table of `nas bench`, or of its file.
+        strategy: whose space, budget and range of interest.
+        seed: of the draw.
+
+    Raises:
+        NasError: there is no such table, or its networks are of another space.
+    """
+    table = load_table(name)
+    theirs = {gene for row in table.rows for gene in row.genes}
+    if unknown := theirs - set(strategy.space.genes()):
+        raise NasError(
+            f"known: the table {name!r} is about other decisions than this space, such as {min(unknown)!r}; give a "
+            f"table of this space, or none"
+        )
+    objectives = replace(strategy.objectives, floor=table.floor, finest=table.finest)
+    known = Known(objectives, [row.genes for row in table.rows], [row.score for row in table.rows])
+    return recommended(strategy, [known], START, random.Random(f"{seed}/start"))
 
 
 def _known(search: Search) -> Known:

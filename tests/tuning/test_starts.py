@@ -3,6 +3,7 @@
 import json
 import logging
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -101,3 +102,36 @@ def test_patience_ends_a_search_which_is_then_finished(tmp_path, caplog):
     # Patience is free to change, and then it goes on.
     more = plan(trials=len(search.trials) + 1, strategy="ehvi")
     assert len(run(more, runs_dir=tmp_path).trials) == len(search.trials) + 1
+
+
+def known_space(tmp_path, name, rows):
+    """The quick space with a table of known networks beside it."""
+    path, table = tmp_path / f"{name}.yaml", tmp_path / f"{name}.csv"
+    table.write_text("\n".join(rows))
+    path.write_text(f"known: {table}\n" + Path(QUICK).read_text())
+    return str(path)
+
+
+POOL = "head.1.0.global_pool.pool"
+
+
+def test_a_space_may_know_networks_that_choose_where_ehvi_begins(tmp_path):
+    """In its table, networks that pool the maximum are better than others of their size."""
+    header = f"stem.1.0.conv.filters,stem.1.0.conv.kernel,head.1.0.kind,{POOL},parameters,accuracy"
+    rows = [
+        f"{filters},{kernel},global_pool,{pool},{filters * kernel**2 + 11 * filters},{0.3 + 0.02 * filters + bonus}"
+        for filters in range(2, 13)
+        for kernel in (1, 2, 3)
+        for pool, bonus in (("average", 0.0), ("max", 0.3))
+    ]
+    space = known_space(tmp_path, "good", [header, *rows])
+    begun = plan(space=space, strategy="ehvi", **{"budget.max_parameters": 400})
+    pools = [begun.space.encode(found).get(POOL) for found in begun.start]
+    assert len(pools) == 10
+    assert pools.count("max") >= 8
+    # The baseline is what it is, and other searches come before.
+    assert plan(space=space, strategy="random").start == ()
+
+    other = known_space(tmp_path, "other", ["depth,parameters,accuracy", "1,10,0.5", "2,20,0.6"])
+    with pytest.raises(NasError, match="is about other decisions than this space, such as 'depth'; give a table of"):
+        plan(space=other, strategy="ehvi")
