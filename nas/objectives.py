@@ -12,7 +12,7 @@ from nas.errors import NasError
 from nas.quantity import short_count
 from nas.registry import Registry
 
-_PREFIXES = r"(|val_|test_|best_val_|final_val_)"
+_PREFIXES = r"(|val_|test_|best_val_|expected_|final_val_)"
 
 _OTHERS = ("event", "loss", "reason", "seed", "seeds", "trial")
 """What else stands in the same place in files."""
@@ -239,6 +239,11 @@ class Objectives:
         """
         most = 1 - self.floor + self.finest
         return max(0.0, math.log(most / (1 - score + self.finest)) / math.log(most / self.finest))
+
+    def score_worth(self, worth: float) -> float:
+        """The score, from the floor to 1, that is worth so much: the inverse of `worth`."""
+        most = 1 - self.floor + self.finest
+        return min(1.0, max(self.floor, 1 + self.finest - most * math.pow(self.finest / most, worth)))
 
     def worth_deviation(self, score: float, deviation: float) -> float:
         """Standard deviation of what an uncertain score is worth, given that of the score."""

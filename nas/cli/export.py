@@ -41,8 +41,8 @@ def export(
     score = search.objectives.score
     again = f"; trained again, test {score.heading} {record.test_text(score)}" if record.is_tested else ""
     output.print(
-        f"Trial {record.number} of {name!r}: {record.parameters:,} parameters, validation {score.heading} "
-        f"{score.text(record.score)}{again}\n"
+        f"Trial {record.number} of {name!r}: {record.parameters:,} parameters, "
+        f"{record.score_text(score)}{again}\n"
         f"  {report.path}: {report.bytes:,} bytes; reloaded, and equal to the trained network on "
         f"{report.images_checked:,} images (largest difference {report.largest_difference:.1e})",
         markup=False,

@@ -140,6 +140,8 @@ def print_front(
     from rich.table import Table
 
     from nas.objectives import shown_costs
+    from nas.reports.front_tables import score_columns
+    from nas.results.pareto import is_of_interest
 
     front, score = search.front, search.objectives.score
     points = without_noise(front)
@@ -155,27 +157,32 @@ def print_front(
     )
     if not len(points) and not yours:
         return
-    tested = any(point.is_tested for point in points)
+    columns = score_columns(points, score, "val")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     shown = shown_costs(points.costs)
-    scores = [f"val {score.heading}", *[f"test {score.heading}"] * tested]
-    for heading in ("trial", *(cost.heading for cost in shown), *scores):
+    for heading in ("trial", *(cost.heading for cost in shown), *(name for name, _ in columns)):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("architecture", overflow="fold")
     lines = []
     for point in points:
-        test = [point.test_text(score)] if tested else []
         costs = [cost.text(point.cost(cost)) for cost in shown]
-        cells = (str(point.number), *costs, score.text(point.score), *test)
-        lines.append((point.cost(points.costs[0]), "", (*cells, point.architecture.describe())))
+        cells = (str(point.number), *costs, *(cell(point) for _, cell in columns))
+        style = "" if is_of_interest(point, search.objectives) else "dim"
+        lines.append((point.cost(points.costs[0]), style, (*cells, point.architecture.describe())))
     for model in yours:
-        unknown = ("",) if tested else ()
         unmeasured = [""] * (len(shown) - 1)
-        cells = ("yours", f"{model.parameters:,}", *unmeasured, score.text(model.score), *unknown)
+        scores = [score.text(model.score) if name.startswith("val ") else "" for name, _ in columns]
+        cells = ("yours", f"{model.parameters:,}", *unmeasured, *scores)
         lines.append((model.parameters, "bold", (*cells, escape(_verdict(model, points)))))
     for _, style, cells in sorted(lines, key=lambda line: line[0]):
         table.add_row(*cells, style=style)
     print_table(table)
+    if any(style == "dim" for _, style, _ in lines):
+        ranges = " and ".join(
+            f"{cost.text(low)} to {cost.words(high)}" for cost, (low, high) in search.objectives.interest.items()
+        )
+        floor = score.text(search.objectives.floor)
+        output.print(f"Dim: outside of {ranges}, or below {floor}: of no interest here.", style="dim", soft_wrap=True)
     if note := left_out(front):
         output.print(note, style="dim", soft_wrap=True)
     if not len(points):

@@ -46,6 +46,7 @@ def listing(
 
 
 def _searches(runs_dir: Path) -> list[tuple[str, str]]:
+    from nas.results.pareto import ParetoFront
     from nas.tuning import Search, searches
 
     rows = []
@@ -53,7 +54,9 @@ def _searches(runs_dir: Path) -> list[tuple[str, str]]:
         try:
             search = Search(name, runs_dir)
             state = "finished" if search.finished else "unfinished"
-            rows.append((name, f"{state}, {counted(search.ended_trials, 'trial')}, {len(search.front)} on the front"))
+            # By what was observed: what is expected takes a model of each search.
+            front = ParetoFront.of(search.observed_trials, search.objectives.costs)
+            rows.append((name, f"{state}, {counted(search.ended_trials, 'trial')}, {len(front)} on the front"))
         except NasError as error:
             # The others are listed all the same.
             rows.append((name, str(error)))

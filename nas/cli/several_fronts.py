@@ -86,7 +86,7 @@ def _print_tables(compared: Comparison, searches: list[Search]) -> None:
         markup=False,
     )
     best_at = f"with {costs[0].heading}"
-    headings = ("trials", "front", "hypervolume", f"best val {score.heading}", best_at, "on the joint front")
+    headings = ("trials", "front", "hypervolume", f"best {score.heading}", best_at, "on the joint front")
     table = Table("search", *(Column(text, justify="right") for text in headings), box=box.SIMPLE_HEAD, pad_edge=False)
     for search in searches:
         front = compared.fronts[search.name]
@@ -113,7 +113,7 @@ def _print_tables(compared: Comparison, searches: list[Search]) -> None:
     joint = Table(box=box.SIMPLE_HEAD, pad_edge=False, title="The joint front", title_justify="left")
     joint.add_column("search")
     shown = shown_costs(costs)
-    for heading in ("trial", *(cost.heading for cost in shown), f"val {score.heading}"):
+    for heading in ("trial", *(cost.heading for cost in shown), score.heading):
         joint.add_column(heading, justify="right", no_wrap=True)
     joint.add_column("architecture", overflow="fold")
     for name, point in compared.joint:

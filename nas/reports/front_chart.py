@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from nas.objectives import Objectives
 from nas.quantity import counted
-from nas.results.pareto import ParetoFront
+from nas.results.pareto import ParetoFront, is_of_interest
 from nas.results.trial import TrialRecord, incomplete
 
 
@@ -49,7 +49,8 @@ class FrontChart:
         if front.points:
             high = front.best().score
             usual = statistics.quantiles(scores, n=5)[0] if len(scores) > 4 else scores[0]
-            low = min(*(point.score for point in front), usual)
+            matter = [point.score for point in front if is_of_interest(point, objectives)]
+            low = min([*(matter or [point.score for point in front]), usual])
         margin = max(0.08 * (high - low), 0.005)
         y_range = (max(low - margin, -0.02), min(high + margin, 1.02))
         steps: list[tuple[float, float]] = []
@@ -70,6 +71,16 @@ class FrontChart:
             incomplete=incomplete(records),
             below=sum(each < y_range[0] for each in scores),
         )
+
+    @property
+    def inside(self) -> tuple[TrialRecord, ...]:
+        """The front's points that are of interest."""
+        return tuple(point for point in self.front if is_of_interest(point, self.objectives))
+
+    @property
+    def outside(self) -> tuple[TrialRecord, ...]:
+        """The front's other points, which are drawn in gray."""
+        return tuple(point for point in self.front if not is_of_interest(point, self.objectives))
 
     @property
     def subtitle(self) -> str:

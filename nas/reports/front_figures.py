@@ -18,8 +18,9 @@ FRONT_COLORS = (FRONT_COLOR, "#2a6fbb", "#2f8f6b", "#c98a1b", "#7a54b0", "#0f8b8
 """Of the searches of one experiment, in the order in which they began."""
 DOMINATED_COLOR = "#b8bec6"
 FAILED_COLOR = "#e4e6e9"
-_D3_TEXT, _D3_TICK = ".2%", "~%"
-"""What `Score.text` and `Score.tick` write, as plotly's own script is told to write it."""
+OUTSIDE, OUTSIDE_COLOR = "not of interest", "#8a949e"
+_D3_TICK = "~%"
+"""What `Score.tick` writes, as plotly's own script is told to write it."""
 _INK, _MUTED = "#22303c", "#6b7785"
 
 
@@ -47,11 +48,16 @@ def front_figure(records: Iterable[TrialRecord], *, title: str, objectives: Obje
             x=[r.cost(axis) for r in trials],
             y=[r.score for r in trials],
             customdata=[
-                [r.number, html.escape(r.architecture.describe()), costs_in_words(r, objectives), run_name(r)]
+                [
+                    html.escape(r.score_text(score)),
+                    html.escape(r.architecture.describe()),
+                    costs_in_words(r, objectives),
+                    run_name(r),
+                ]
                 for r in trials
             ],
             hovertemplate="<b>%{customdata[3]}</b><br>%{customdata[1]}<br>%{customdata[2]}<br>"
-            f"%{{y:{_D3_TEXT}}} validation {score.heading}<extra></extra>",
+            "%{customdata[0]}<extra></extra>",
             mode="markers",
             name=name,
             marker={"color": color, "size": size, "line": {"color": "white", "width": 1}},
@@ -69,7 +75,9 @@ def front_figure(records: Iterable[TrialRecord], *, title: str, objectives: Obje
             showlegend=False,
         )
     )
-    figure.add_trace(points(chart.front, "Pareto front", FRONT_COLOR, 11))
+    if chart.outside:
+        figure.add_trace(points(chart.outside, OUTSIDE, OUTSIDE_COLOR, 11))
+    figure.add_trace(points(chart.inside, "Pareto front", FRONT_COLOR, 11))
     if budget:
         figure.add_vline(
             x=budget,
@@ -159,7 +167,9 @@ def _drawn(records: Iterable[TrialRecord], title: str, objectives: Objectives, f
     if chart.dominated:
         scatter(chart.dominated, "dominated", color=DOMINATED_COLOR, s=30, zorder=2.5)
     if chart.front.points:
-        scatter(chart.front, "Pareto front", color=FRONT_COLOR, s=58, zorder=3)
+        if chart.outside:
+            scatter(chart.outside, OUTSIDE, color=OUTSIDE_COLOR, s=58, zorder=3)
+        scatter(chart.inside, "Pareto front", color=FRONT_COLOR, s=58, zorder=3)
         labels = {point.number: point for point in (chart.front.knee(), chart.front.best())}
         for point in labels.values():
             # Left of a point the front leaves room, but for the labels of its first points.
@@ -175,7 +185,16 @@ def _drawn(records: Iterable[TrialRecord], title: str, objectives: Objectives, f
                 color=FRONT_COLOR,
             )
         # Above the plot: each corner inside may have points.
-        axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, labelcolor=_INK, fontsize=9)
+        axes.legend(
+            frameon=False,
+            loc="lower right",
+            bbox_to_anchor=(1.0, 1.0),
+            ncols=3,
+            labelcolor=_INK,
+            fontsize=9,
+            handletextpad=0.1,
+            columnspacing=1.0,
+        )
     if budget:
         axes.axvline(budget, color=_MUTED, linestyle=(0, (4, 3)), linewidth=1)
         axes.annotate(

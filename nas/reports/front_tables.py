@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nas.objectives import COSTS, shown_costs
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def front_rows(front: ParetoFront[TrialRecord], score: Score) -> list[dict[str, Any]]:
     """One row a point, in the front's order; `None` where a number was not measured or is not finite."""
-    scores = ("val_score", "val_loss", "test_score", "test_score_std")
+    scores = ("expected_score", "val_score", "val_loss", "test_score", "test_score_std")
     noise = explained_by_noise(front)
     rows = (
         {
@@ -78,21 +78,47 @@ def front_markdown(
     """
     points = sorted(front, key=lambda point: -point.score)
     shown = shown_costs(front.costs)
-    tested = any(point.is_tested for point in points)
-    headings = "".join(f" {cost.heading} |" for cost in shown)
-    test_heading = f" test {score.heading} |" * tested
-    text = f"| trial |{headings} validation {score.heading} |{test_heading} architecture |\n"
-    text += f"|---|{'---:|' * len(shown)}---:|{'---:|' * tested}---|\n"
+    columns = score_columns(points, score, "validation")
+    names = (*(cost.heading for cost in shown), *(name for name, _ in columns))
+    headings = "".join(f" {name} |" for name in names)
+    text = f"| trial |{headings} architecture |\n"
+    text += f"|---|{'---:|' * (len(shown) + len(columns))}---|\n"
     for number, point in enumerate(points):
         trial = f"[{point.number}]({links[point.number]})" if point.number in links else f"{point.number}"
         architecture = point.architecture.describe().replace("|", "\\|")
-        test = f" {point.test_text(score)} |" if tested else ""
         costs = "".join(f" {cost.text(point.cost(cost))} |" for cost in shown)
-        row = f"| {trial} |{costs} {score.text(point.score)} |{test} {architecture} |\n"
+        scores = "".join(f" {cell(point)} |" for _, cell in columns)
+        row = f"| {trial} |{costs}{scores} {architecture} |\n"
         if len(text) + len(row) > limit - 60 or number == rows:
             return f"{text}\n{len(points) - number:,} more are in front.csv.\n"
         text += row
     return text
+
+
+def score_columns(
+    points: Iterable[TrialRecord], score: Score, validation: str
+) -> list[tuple[str, Callable[[TrialRecord], str]]]:
+    """The columns of scores that a table of trials has: heading, and what stands below it.
+
+    What is expected comes first where there is any, then what was observed, then the score on the test images.
+
+    Args:
+        points: of the table.
+        score: of the search.
+        validation: how the heading spells that word.
+    """
+    points = tuple(points)
+    expected: list[tuple[str, Callable[[TrialRecord], str]]] = [
+        (f"expected {score.heading}", lambda point: score.text(point.score))
+    ]
+    test: list[tuple[str, Callable[[TrialRecord], str]]] = [
+        (f"test {score.heading}", lambda point: point.test_text(score))
+    ]
+    return [
+        *expected * any(point.is_expected for point in points),
+        (f"{validation} {score.heading}", lambda point: score.text(point.observed)),
+        *test * any(point.is_tested for point in points),
+    ]
 
 
 def run_name(record: TrialRecord) -> str:

@@ -95,10 +95,11 @@ def scatter_svg(records: Sequence[TrialRecord], objectives: Objectives, size: tu
         line = " ".join(f"{frame.across(x):.1f},{frame.up(y):.1f}" for x, y in chart.steps)
         parts.append(f'<polyline class="front-line" points="{line}"/>')
     parts += [
-        f'<a href="#trial-{r.number}" aria-label="{said(r, objectives)}"><circle class="front" '
+        f'<a href="#trial-{r.number}" aria-label="{said(r, objectives)}"><circle class="{kind}" '
         f'cx="{frame.across(r.cost(axis)):.1f}" cy="{frame.up(r.score):.1f}" r="6">'
         f"<title>{said(r, objectives)}</title></circle></a>"
-        for r in chart.front
+        for kind, points in (("outside", chart.outside), ("front", chart.inside))
+        for r in points
     ]
     return _svg(parts, size, f"Validation {score.heading} against {axis.heading}: {chart.subtitle}", role="group")
 
@@ -131,7 +132,7 @@ def said(record: TrialRecord, objectives: Objectives) -> str:
     For example: trial 17: 7,466 parameters, 98.96% validation accuracy.
     """
     costs, score = costs_in_words(record, objectives), objectives.score
-    return html.escape(f"trial {record.number}: {costs}, {score.text(record.score)} validation {score.heading}")
+    return html.escape(f"trial {record.number}: {costs}, {record.score_text(score)}")
 
 
 def _svg(parts: Sequence[str], size: tuple[int, int], title: str, *, role: str) -> str:

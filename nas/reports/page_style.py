@@ -42,11 +42,12 @@ svg { display: block; max-width: 100%; height: auto; }
 .grid { stroke: var(--grid); }
 .tick, .label { fill: var(--muted); font-size: 12px; }
 .front { fill: var(--front); stroke: var(--page); }
+.outside { fill: var(--dominated); stroke: var(--page); }
 .front-line { fill: none; stroke: var(--front); stroke-width: 2; }
 .dominated { fill: var(--dominated); stroke: var(--page); }
 .budget { stroke: var(--muted); stroke-dasharray: 5 4; }
 svg a:focus-visible { outline: none; }
-svg a:focus-visible .front { stroke: var(--focus); stroke-width: 4; }
+svg a:focus-visible :is(.front, .outside) { stroke: var(--focus); stroke-width: 4; }
 .key { display: inline-block; width: .7em; height: .7em; border-radius: 50%; margin: 0 .35em 0 .9em; }
 .key:first-child { margin-left: 0; }
 .key.f { background: var(--front); } .key.d { background: var(--dominated); }

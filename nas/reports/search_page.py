@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from nas import __version__
 from nas.objectives import DEFAULT_COSTS, shown_costs
 from nas.quantity import counted, short_count
+from nas.reports.front_tables import score_columns
 from nas.reports.network_diagram import diagram
 from nas.reports.page_charts import NARROW, WIDE, line_svg, plain_tick, said, scatter_svg
 from nas.reports.page_style import STYLE
@@ -112,22 +113,20 @@ def _front(records: Sequence[TrialRecord], front: ParetoFront[TrialRecord], obje
     below = f" What is on the front below the line is there for its {others}." if others else ""
     cheaper = "smaller" if objectives.costs == DEFAULT_COSTS else "cheaper"
     caption = (
-        '<span class="key f"></span>Pareto front<span class="key d"></span>dominated. '
+        '<span class="key f"></span>Pareto front<span class="key d"></span>dominated, or not of interest. '
         f"No trial is both {cheaper} and higher in validation {score.heading} than one on the front.{below}{budget}"
     )
     tested = any(point.is_tested for point in front)
-    shown = shown_costs(objectives.costs)
-    scores = [f"validation {score.heading}", *[f"test {score.heading}"] * tested]
-    heads = ["trial", *(cost.heading for cost in shown), *scores, "architecture"]
+    shown, columns = shown_costs(objectives.costs), score_columns(front, score, "validation")
+    heads = ["trial", *(cost.heading for cost in shown), *(name for name, _ in columns), "architecture"]
     head = "".join(f'<th scope="col"{_right(h != "architecture")}>{h}</th>' for h in heads)
     rows = []
     for point in without_noise(front):
-        test = f'<td class="n">{html.escape(point.test_text(score))}</td>' if tested else ""
         rows.append(
             f'<tr><th scope="row" class="n"><a href="#trial-{point.number}">{point.number}</a></th>'
             + "".join(f'<td class="n">{cost.text(point.cost(cost))}</td>' for cost in shown)
-            + f'<td class="n">{score.text(point.score)}</td>{test}'
-            f'<td class="wide">{html.escape(point.architecture.describe())}</td></tr>'
+            + "".join(f'<td class="n">{html.escape(cell(point))}</td>' for _, cell in columns)
+            + f'<td class="wide">{html.escape(point.architecture.describe())}</td></tr>'
         )
     note = f"Test {score.heading}: mean ± standard deviation over training runs with different seeds. " * tested
     note += left_out(front)
@@ -200,7 +199,7 @@ def _trials(records: Sequence[TrialRecord], front: ParetoFront[TrialRecord], obj
     rows = []
     for record in sorted(records, key=lambda r: r.number)[:LISTED]:
         untrained = record.status in (TrialStatus.FAILED, TrialStatus.REFUSED)
-        outcome = record.status.value.lower() if untrained else score.text(record.score)
+        outcome = record.status.value.lower() if untrained else score.text(record.observed)
         if record.status is TrialStatus.STOPPED:
             outcome += f" after {counted(len(record.curve), 'epoch')}"
         remark = record.reason if untrained else record.architecture.describe()

@@ -50,7 +50,8 @@ class TrialRecord:
     Attributes:
         number: position in the search, from 0.
         metrics: final values; `val_score` in [0, 1] and `val_loss` of the best epoch; measured costs, such as
-            `latency_ms`, if they were asked for.
+            `latency_ms`, if they were asked for; perhaps `expected_score`, which no journal has: it follows from all
+            trials.
         curves: one value an epoch, by name (`score`, `loss`, `val_score`, `val_loss`).
         duration_seconds: build, training and evaluation.
         reason: why it failed or was refused, one line; "" if it was not.
@@ -122,12 +123,35 @@ class TrialRecord:
 
     @property
     def score(self) -> float:
-        """On the validation images, in [0, 1].
+        """On the validation images, in [0, 1]: what is expected of another training, or what was observed.
+
+        Raises:
+            KeyError: the trial has none.
+        """
+        return self.metrics.get("expected_score", self.metrics["val_score"])
+
+    @property
+    def observed(self) -> float:
+        """The score of its training.
 
         Raises:
             KeyError: the trial has none.
         """
         return self.metrics["val_score"]
+
+    @property
+    def is_expected(self) -> bool:
+        """Whether its score is what is expected, and not what was observed."""
+        return "expected_score" in self.metrics
+
+    def score_text(self, score: Score) -> str:
+        """The score in words; what was observed stands beside what is expected."""
+        text = f"{score.text(self.score)} validation {score.heading}"
+        return f"{text} expected, {score.text(self.observed)} observed" if self.is_expected else text
+
+    def as_observed(self) -> TrialRecord:
+        """Without an expectation."""
+        return replace(self, metrics={k: v for k, v in self.metrics.items() if k != "expected_score"})
 
     @property
     def is_tested(self) -> bool:

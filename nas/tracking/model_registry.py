@@ -89,7 +89,7 @@ def register_model(
     tags = {
         "nas.architecture_id": record.architecture.id,
         "nas.parameters": str(record.parameters),
-        f"nas.{score.objective}": f"{record.score:.6g}",
+        f"nas.{score.objective}": f"{record.observed:.6g}",
     }
     try:
         client = search.store.connect()
@@ -124,7 +124,7 @@ def register_model(
             tags=tags,
             model_id=logged.model_id,
             description=f"{record.architecture.describe()}: {PARAMETERS.words(record.parameters)}, "
-            f"validation {score.heading} {score.text(record.score)}",
+            f"validation {score.heading} {score.text(record.observed)}",
         ).version
         client.set_registered_model_alias(name, ALIAS, version)
     except NasError:

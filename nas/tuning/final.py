@@ -23,11 +23,19 @@ logger = logging.getLogger(__name__)
 
 
 def candidates(trials: Sequence[TrialRecord], final: FinalConfig, objectives: Objectives) -> list[TrialRecord]:
-    """The trials of the front that are trained again, in its order.
+    """The trials that are trained again, by cost: those on the front by their scores, and by what was observed.
 
-    Of a front with more than `final.top` points, its ends, the best first, and those that stand most alone.
+    Of more than `final.top` of them, the ends, the best first, and those that stand most alone.
+
+    Args:
+        trials: with the scores to expect before the final stage.
+        final: how many.
+        objectives: of the search.
     """
-    front = list(ParetoFront.of(trials, objectives.costs))
+    seen = {point.number for point in ParetoFront.of((trial.as_observed() for trial in trials), objectives.costs)}
+    seen |= {point.number for point in ParetoFront.of(trials, objectives.costs)}
+    by_cost = sorted(trials, key=lambda trial: trial.parameters)
+    front = [trial for trial in by_cost if trial.number in seen]
     if final.top == "all-front" or len(front) <= final.top:
         return front
     # Points that stand equally alone, as both ends do, stay in this order.
@@ -36,13 +44,11 @@ def candidates(trials: Sequence[TrialRecord], final: FinalConfig, objectives: Ob
     return [point for point in front if point.number in chosen]
 
 
-def missing(
-    trials: Sequence[TrialRecord], experiment: ExperimentConfig, objectives: Objectives
-) -> list[tuple[int, int]]:
-    """What is still to be trained: (trial, seed)."""
+def missing(chosen: Sequence[TrialRecord], experiment: ExperimentConfig) -> list[tuple[int, int]]:
+    """What is still to be trained of the `candidates`: (trial, seed)."""
     return [
         (record.number, seed)
-        for record in candidates(trials, experiment.final, objectives)
+        for record in chosen
         for seed in final_seeds(experiment.seed, record.number, experiment.final.seeds)
         if seed not in {*(training.seed for training in record.finals), *record.failed_finals}
     ]
@@ -55,7 +61,7 @@ def final_seeds(search_seed: int, trial: int, count: int) -> list[int]:
 
 def run_finals(
     experiment: ExperimentConfig,
-    objectives: Objectives,
+    chosen: Sequence[TrialRecord],
     folder: SearchFolder,
     executor: Executor,
     observers: Sequence[Observer],
@@ -64,10 +70,17 @@ def run_finals(
     """Train what is missing; each result is durable as soon as it is there.
 
     So is a failure. As in the search, a crash is tried once more; no later run tries again.
+
+    Args:
+        experiment: of the search.
+        chosen: the `candidates`.
+        folder: of the search.
+        executor: that trains.
+        observers: told of every epoch and training.
+        should_stop: whether time is over.
     """
     trials = {record.number: record for record in folder.trials()}
-    chosen = candidates(list(trials.values()), experiment.final, objectives)
-    waiting = [(number, seed, 1) for number, seed in missing(list(trials.values()), experiment, objectives)]
+    waiting = [(number, seed, 1) for number, seed in missing(chosen, experiment)]
     running: dict[int, tuple[int, int, int]] = {}
     free, started = list(range(executor.slots)), 0
     # Trainings of an earlier run of the search included.

@@ -115,8 +115,12 @@ class SearchFolder:
         """Folder of the data as workers map them, while the search runs."""
         return self.path / ".data"
 
+    def kept_weights(self) -> set[int]:
+        """Numbers of the trials whose weights are here."""
+        return {int(path.stem) for path in self.weights(0).parent.glob("*.npz") if path.stem.isdigit()}
+
     def weights(self, trial: int) -> Path:
-        """Where the weights of a trial on the front are."""
+        """Where the weights of a trial on the front, or near it, are."""
         return self.path / "weights" / f"{trial}.npz"
 
     def checkpoint(self, trial: int) -> Path:

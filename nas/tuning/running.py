@@ -91,7 +91,8 @@ def run(
                 search.refresh()
                 if not time_is_over():
                     search.check_succeeded()
-                run_finals(experiment, plan.objectives, folder, executor, told, time_is_over)
+                if experiment.final.seeds:
+                    run_finals(experiment, search.final_candidates(experiment), folder, executor, told, time_is_over)
                 search.refresh()
                 done = search.is_done(experiment)
                 if time_is_over() and not search.ended_trials:

@@ -18,9 +18,10 @@ from nas.space import SearchSpace
 from nas.space.definition import parse_definition
 from nas.strategies import History
 from nas.strategies.early_stopping import make_early_stopping
+from nas.strategies.expectation import with_expectations
 from nas.strategies.guard import is_out_of_patience
 from nas.tasks import TASKS, Task
-from nas.tuning.final import missing
+from nas.tuning.final import candidates, missing
 from nas.tuning.folder import SearchError, SearchFolder
 from nas.tuning.journal import Contents
 
@@ -58,16 +59,31 @@ class Search:
 
     def refresh(self) -> None:
         """Forget the trials that were read: the next use reads them anew."""
-        for name in ("_journal", "front", "hypervolume"):
+        for name in ("_journal", "trials", "front", "hypervolume"):
             self.__dict__.pop(name, None)
 
     @cached_property
     def _journal(self) -> Contents:
         return self.folder.journal.read()
 
-    @property
+    @cached_property
     def trials(self) -> tuple[TrialRecord, ...]:
-        """Every trial, in order."""
+        """Every trial, in order; the `score` of a completed one is what is expected of it after all that is known."""
+        return self._with_expectations()
+
+    def _with_expectations(self, *, finals: bool = True) -> tuple[TrialRecord, ...]:
+        return with_expectations(
+            self.observed_trials,
+            self.space(),
+            self.experiment.budget,
+            self.objectives,
+            kept=self.folder.kept_weights(),
+            finals=finals,
+        )
+
+    @property
+    def observed_trials(self) -> tuple[TrialRecord, ...]:
+        """Every trial, in order, with the score that was observed."""
         return self._journal.trials
 
     @property
@@ -120,14 +136,18 @@ class Search:
     def is_done(self, experiment: ExperimentConfig) -> bool:
         """Whether nothing is left to do if this is asked for, which may have more trials or another final stage."""
         early_stopping = make_early_stopping(experiment.early_stopping, experiment.training.epochs, self.objectives)
-        running = any(record.status is TrialStatus.RUNNING for record in self.trials)
-        history = History.of(self.trials)
+        history = History.of(self.observed_trials)
+        running = bool(history.running)
         no_more = self.exhausted or is_out_of_patience(history, self.objectives, experiment.patience)
         return (
             (self.ended_trials >= experiment.trials or (no_more and not running))
             and early_stopping.promote(history, more=False) is None
-            and not missing(self.trials, experiment, self.objectives)
+            and not (experiment.final.seeds and missing(self.final_candidates(experiment), experiment))
         )
+
+    def final_candidates(self, experiment: ExperimentConfig) -> list[TrialRecord]:
+        """The trials that the final stage trains, as they are: they do not depend on what it came to so far."""
+        return candidates(self._with_expectations(finals=False), experiment.final, self.objectives)
 
     def check_succeeded(self) -> None:
         """Refuse a search without a result.
@@ -135,16 +155,17 @@ class Search:
         Raises:
             SearchError: every trial failed.
         """
-        if self.trials and all(record.status is TrialStatus.FAILED for record in self.trials):
+        trials = self.observed_trials
+        if trials and all(record.status is TrialStatus.FAILED for record in trials):
             raise SearchError(
-                f"every trial failed, the last with: {self.trials[-1].reason.rstrip('.')}. Mend that and start over "
+                f"every trial failed, the last with: {trials[-1].reason.rstrip('.')}. Mend that and start over "
                 f"with --fresh."
             )
 
     @property
     def ended_trials(self) -> int:
         """How many trials have ended, failed ones and stopped ones included; not those that were refused."""
-        return sum(trial.status not in (TrialStatus.RUNNING, TrialStatus.REFUSED) for trial in self.trials)
+        return sum(trial.status not in (TrialStatus.RUNNING, TrialStatus.REFUSED) for trial in self.observed_trials)
 
     def best(self, max_parameters: int | str | None = None) -> TrialRecord:
         """The point of the front with the highest score, of those that noise does not explain.
@@ -181,10 +202,10 @@ class Search:
 
         path = self.folder.weights(record.number)
         if not path.is_file():
-            kept = ", ".join(str(point.number) for point in self.front)
+            kept = ", ".join(map(str, sorted(self.folder.kept_weights()))) or "none"
             raise NasError(
-                f"the weights of trial {record.number} were not kept: only trials on the front keep them; choose one "
-                f"of {kept}"
+                f"the weights of trial {record.number} were not kept: only trials on the front and near it keep "
+                f"theirs; choose one of {kept}"
             )
         return load_weights(path, record.architecture)
 

@@ -14,8 +14,9 @@ import keras_tuner
 from nas.config import ExperimentConfig
 from nas.errors import NasError
 from nas.files.durable import keeping, write_atomically
-from nas.results.pareto import ParetoFront
+from nas.results.pareto import pareto_rank
 from nas.results.trial import TrialRecord, TrialStatus, seven_figures
+from nas.strategies.expectation import KEPT_RANKS
 from nas.training import load_weights, save_weights
 from nas.training.checkpoint import Checkpoint
 from nas.tuning.execution import (
@@ -70,7 +71,6 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
         self.experiment, self.should_stop = experiment, should_stop
         self._outcomes: dict[str, Outcome] = {}
         self._running: dict[int, _Running] = {}
-        self._front = ParetoFront.of(oracle.records.values(), experiment.costs)
         super().__init__(oracle=oracle, directory=str(folder.runs_dir), project_name=folder.name)
 
     def _populate_initial_space(self) -> None:
@@ -114,18 +114,18 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
         outcome = self._outcomes.pop(trial.trial_id)
         oracle: StrategyOracle = self.oracle
         record = self._record_of(outcome)
-        self._front = self._front.adding(record)
-        on_front = {point.number for point in self._front}
+        ranks = pareto_rank([*oracle.records.values(), record], self.experiment.costs)
+        near_front = {number for number, rank in ranks.items() if rank < KEPT_RANKS}
         if isinstance(outcome, Trained):
             if outcome.result.checkpoint is not None:
                 write_atomically(self.folder.checkpoint(record.number), outcome.result.checkpoint)
-            if record.number in on_front:
+            if record.number in near_front:
                 save_weights(self.folder.weights(record.number), record.architecture, outcome.result.weights)
         oracle.finish(record)
         super().on_trial_end(trial)
         # A trial that is tried again, or goes on without its checkpoint, starts with its parent's weights once more.
         open_ones = (TrialStatus.RUNNING, TrialStatus.STOPPED)
-        wanted = on_front | {other.parent for other in oracle.records.values() if other.status in open_ones}
+        wanted = near_front | {other.parent for other in oracle.records.values() if other.status in open_ones}
         with keeping(self.folder.path):
             if record.status is not TrialStatus.STOPPED:
                 self.folder.checkpoint(record.number).unlink(missing_ok=True)
@@ -136,7 +136,7 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
             observer.on_trial_end(record)
 
     def load_model(self, trial: Any) -> Any:
-        """The trained model of a trial on the front."""
+        """The trained model of a trial on the front, or near it."""
         from nas.training import rebuild
 
         record = self.record(trial)
