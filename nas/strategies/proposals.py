@@ -9,6 +9,7 @@ from collections.abc import Callable, Set
 from nas.architecture import Budget, BudgetError
 from nas.objectives import PARAMETERS
 from nas.space.protocol import AnyCandidate
+from nas.space.sampling import BAND
 from nas.strategies.base import Strategy
 from nas.strategies.history import History
 
@@ -40,9 +41,19 @@ def between(
 
 
 def of_interest(strategy: Strategy[AnyCandidate]) -> Budget:
-    """The strategy's budget, without sizes below the range of interest."""
-    low, _ = strategy.objectives.interest.get(PARAMETERS, (0, 0))
-    return strategy.budget.at_least(math.floor(low))
+    """The strategy's budget, without sizes outside of the range of interest.
+
+    It begins a little below, because a network for the lower end has to fit in there.
+    """
+    if PARAMETERS not in strategy.objectives.interest:
+        return strategy.budget
+    low, high = strategy.objectives.interest[PARAMETERS]
+    found = strategy.budget.at_least(math.floor(low / BAND)).at_most(math.ceil(high))
+    try:
+        strategy.space.check(found)
+    except BudgetError:
+        return strategy.budget  # nothing there has such a size
+    return found
 
 
 def first_new(idea: Callable[[], AnyCandidate], known: Set[str], tries: int) -> AnyCandidate | None:
