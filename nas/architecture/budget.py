@@ -172,12 +172,28 @@ def _range(value: object) -> tuple[float, float]:
     """
     ends: Sequence[object] = value.split("..") if isinstance(value, str) else value if _is_pair(value) else ()
     try:
-        low, high = (float(whole_number(end)) if isinstance(end, str) else end for end in ends)
-        if isinstance(low, (int, float)) and isinstance(high, (int, float)) and 0 < low <= high < math.inf:
+        low, high = map(_end, ends)
+        if 0 < low <= high < math.inf:
             return low, high
     except ValueError:
         pass
     raise LimitError(_INTEREST, f"must be two numbers, the lower one first, such as 500..2k; received {value!r}")
+
+
+def _end(value: object) -> float:
+    """A number, or text such as 0.5 or 2k.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return whole_number(value)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return value
+    raise ValueError(value)
 
 
 def _is_pair(value: object) -> TypeGuard[Sequence[object]]:
