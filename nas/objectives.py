@@ -217,6 +217,8 @@ class Objectives:
                 )
         if not 0 <= self.floor < 1:
             raise NasError(f"floor must be at least 0 and less than 1; received {self.floor}")
+        if not 0 < self.finest < 1:
+            raise NasError(f"finest must be greater than 0 and less than 1; received {self.finest}")
 
     @property
     def costs(self) -> tuple[Cost, ...]:

@@ -101,6 +101,11 @@ def test_overrides_replace_values_at_any_depth(experiment):
             r"mine.yaml:3: budget.max_macs: must be a whole number, .*; received 1.5",
         ),
         (MINIMAL + "budget: {max_macs: 0}\n", r"mine.yaml:3: budget.max_macs: must be at least 1; received 0$"),
+        (
+            MINIMAL + "budget: {interest: 2k..500}\n",
+            r"mine.yaml:3: budget.interest: must be two numbers, the lower one first, .*; received '2k..500'$",
+        ),
+        (MINIMAL + "floor: 1\n", r"mine.yaml:3: floor: must be less than 1; received 1$"),
         (MINIMAL + "budget: 5\n", r"mine.yaml:3: budget: must be a mapping of keys to values; received 5$"),
         (MINIMAL + "training: 5\n", r"mine.yaml:3: training: must be a mapping of keys to values; received 5$"),
         (MINIMAL + "objectives: macs\n", r"mine.yaml:3: objectives: must be a list; received 'macs'$"),
@@ -237,12 +242,20 @@ def test_the_costs_are_the_objectives_without_the_score_in_their_order():
 
 
 def test_an_experiment_is_read_back_as_it_was_written():
-    loaded = load_experiment(find_experiment("digits"), {"budget.max_latency_ms": 0.5, "budget.min_parameters": "1k"})
+    settings = {
+        "budget.max_latency_ms": 0.5,
+        "budget.min_parameters": "1k",
+        "budget.interest": "1.5k..2k",
+        "floor": 0.25,
+    }
+    loaded = load_experiment(find_experiment("digits"), settings)
     assert ExperimentConfig.model_validate_json(loaded.model_dump_json()) == loaded
     assert loaded.model_dump(mode="json")["budget"] == {
         "max_parameters": 20_000,
         "min_parameters": 1_000,
         "max_macs": None,
         "max_activation_bytes": None,
+        "interest": "1500..2000",
         "max_latency_ms": 0.5,
     }
+    assert loaded.floor == 0.25

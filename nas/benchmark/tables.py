@@ -66,8 +66,9 @@ def load_table(name: str) -> Table:
     shipped = SHIPPED / f"{name}.csv.gz"
     if not shipped.is_file():
         return read_table(Path(name))
-    floor, finest = SCALES[name]
-    return replace(read_table(shipped), floor=floor, finest=finest)
+    table = read_table(shipped)
+    floor, finest = SCALES.get(name, (table.floor, table.finest))
+    return replace(table, floor=floor, finest=finest)
 
 
 def _nasbench201(data_set: str) -> Table:

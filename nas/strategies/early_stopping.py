@@ -154,7 +154,7 @@ class ParetoAsha(EarlyStopping):
 
     def _are_similar(self, trial: Scored, other: Scored) -> bool:
         return all(
-            abs(log_cost(trial.cost(cost)) - log_cost(other.cost(cost))) <= math.log(BAND)
+            abs(log_cost(trial.cost(cost)) - log_cost(other.cost(cost))) <= math.log(BAND) + 1e-9
             for cost in self.objectives.costs
         )
 

@@ -178,6 +178,7 @@ class Outlook(Generic[AnyCandidate]):
         interest = strategy.objectives.interest
         self.ranges = interest.values()
         self.least = np.array([log_cost(low) for low, _ in interest.values()])
+        self.most = np.array([log_cost(high) for _, high in interest.values()]) + 1e-9
         highest = costs.max(axis=0)
         largest = np.array(
             [_largest(cost, *ends, seen) for (cost, ends), seen in zip(interest.items(), highest, strict=True)]
@@ -187,7 +188,8 @@ class Outlook(Generic[AnyCandidate]):
             self.model.imagine([strategy.genes(found) for found in running])
             costs = np.concatenate([costs, self.cost_model(running)])
         means = self.model.believed
-        self.stairs = stairs(np.maximum(costs, self.least), means, largest=largest)
+        inside = (costs <= self.most).all(axis=1)
+        self.stairs = stairs(np.maximum(costs, self.least)[inside], means[inside], largest=largest)
         observed_front = [trial.architecture for trial in ParetoFront.of(trials, strategy.costs)]
         believed_front = [known[place] for place in non_dominated(costs, means)]
         self.front = list({found.id: found for found in [*observed_front, *believed_front]}.values())
@@ -199,8 +201,9 @@ class Outlook(Generic[AnyCandidate]):
         if not candidates:
             return []
         means, deviations = self.model.predict([self.genes(found) for found in candidates])
-        costs = np.maximum(self.cost_model(candidates), self.least)
-        values = expected_improvement(self.stairs, costs, means, deviations)
+        costs = self.cost_model(candidates)
+        values = expected_improvement(self.stairs, np.maximum(costs, self.least), means, deviations)
+        values[(costs > self.most).any(axis=1)] = 0.0  # of no interest
         for cost, most in self.budget.measured.items():
             values *= self.cost_model.is_within(cost, candidates, most)
         # As shares of the box, of which costs of one value are no axis.

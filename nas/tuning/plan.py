@@ -80,7 +80,7 @@ class Plan:
             score=experiment.score,
             costs=experiment.costs,
             floor=_floor(TASKS[task], info, experiment),
-            finest=1 / max(validation_images(info, experiment.dataset), 2),
+            **({"finest": 1 / max(images, 2)} if (images := validation_images(info, experiment.dataset)) else {}),
         )
         strategy = make_strategy(experiment.strategy, space, experiment.budget, objectives)
         space_text = find_space(experiment.space).read_text(encoding="utf-8")

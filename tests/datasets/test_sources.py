@@ -10,6 +10,7 @@ import pytest
 
 from nas.config import DatasetConfig
 from nas.datasets import DatasetError, load, peek, sources
+from nas.datasets.splits import validation_images
 
 EXAMPLES = {
     "digits": lambda request: {"name": "digits", "data_dir": str(request.getfixturevalue("tfds_dir"))},
@@ -45,6 +46,14 @@ def test_contract(example):
         assert set(split.targets.tolist()) == set(range(len(spec.info.labels)))
         # Levels are stretched over all of 0..255, not 0..1 or 0..16.
         assert split.images.max() > 200
+
+
+def test_validation_images_are_counted_before_anything_is_loaded(example):
+    for fractions in ({}, {"validation_fraction": 0.37, "test_fraction": 0.11}):
+        config = DatasetConfig(**example, **fractions)
+        spec = load(config)
+        count = validation_images(peek(config), config)
+        assert count == validation_images(spec.info, config) == len(spec.validation)
 
 
 def test_image_size_and_grayscale(example):

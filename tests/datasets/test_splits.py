@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from nas.config import DatasetConfig
 from nas.datasets import Arrays, DatasetError, DatasetInfo, Split
-from nas.datasets.splits import draw, split
+from nas.datasets.splits import draw, split, validation_images
 
 INFO = DatasetInfo(name="it", input_shape=(8, 6, 1), labels=("a", "b", "c"))
 
@@ -60,6 +61,20 @@ def test_own_splits_are_kept(arrays, numbered):
     assert len(spec.train) == 100
     spec = split(arrays(100, test=own), DatasetConfig(name="it"))
     assert (len(spec.train), len(spec.validation), len(spec.test)) == (80, 20, 10)
+
+
+@pytest.mark.parametrize("count", [4, 5, 7, 100, 601])
+@pytest.mark.parametrize("own", [(), ("test",), ("validation",), ("validation", "test")], ids=str)
+def test_validation_images_are_as_many_as_the_split_has(arrays, numbered, count, own):
+    images, labels = numbered(9)
+    given = {name: Split(images=images, targets=labels) for name in own}
+    config = DatasetConfig(name="it", validation_fraction=0.3)
+    info = replace(INFO, images={"train": count} | dict.fromkeys(own, 9))
+    assert validation_images(info, config) == len(split(arrays(count, **given), config).validation)
+
+
+def test_validation_images_are_none_where_the_source_tells_nothing():
+    assert validation_images(INFO, DatasetConfig(name="it")) == 0
 
 
 def test_train_limit_keeps_the_other_splits(arrays, indices):

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from nas.objectives import Score
+from nas.objectives import PARAMETERS, Score
 from nas.reports.front_figures import front_figure, front_html, front_png, front_svg
 from nas.results.pareto import ParetoFront
 from tests.tracking.examples import OBJECTIVES, failed, random_trials, trial
@@ -41,8 +41,8 @@ def test_interactive_figure_has_every_trial_once():
     records = [*random_trials(30), failed(99)]
     front = ParetoFront.of(records)
     dominated, _, members = front_figure(records, title="t", objectives=BUDGETED).data
-    shown = {row[0] for row in (*dominated.customdata, *members.customdata)}
-    assert [row[0] for row in members.customdata] == [p.number for p in front]
+    shown = {int(row[3].split()[0]) for row in (*dominated.customdata, *members.customdata)}
+    assert [int(row[3].split()[0]) for row in members.customdata] == [p.number for p in front]
     assert list(members.x) == [p.parameters for p in front]
     assert list(members.y) == [p.score for p in front]
     assert shown == {r.number for r in records if r.completed}
@@ -54,6 +54,17 @@ def test_the_front_is_drawn_as_steps():
     small, large = records[0].parameters, records[1].parameters
     assert list(steps.x) == [small, small, large, large, 1_000]
     assert list(steps.y[1:]) == [0.5, 0.5, 0.9, 0.9]
+
+
+def test_what_is_on_the_front_without_being_of_interest_is_drawn_apart():
+    records = [trial(n, score, filters=filters) for n, (score, filters) in enumerate([(0.3, 2), (0.5, 4), (0.9, 16)])]
+    small = records[1].parameters
+    objectives = replace(OBJECTIVES, interest={PARAMETERS: (small, 10_000)}, floor=0.4)
+    _, steps, outside, inside = front_figure(records, title="t", objectives=objectives).data
+    assert (list(outside.y), list(inside.y)) == ([0.3], [0.5, 0.9])
+    assert outside.name == "not of interest"
+    # The line is that of the whole front.
+    assert records[0].parameters in steps.x
 
 
 def test_networks_that_learned_nothing_do_not_flatten_the_picture():
@@ -86,5 +97,6 @@ def test_axes_and_hovers_name_the_score():
     objectives = replace(OBJECTIVES, score=Score(name="miou", heading="mIoU"))
     figure = front_figure([trial(0, 0.9)], title="t", objectives=objectives)
     assert figure.layout.yaxis.title.text == "validation mIoU"
-    assert "<br>%{y:.2%} validation mIoU<" in figure.data[0].hovertemplate
+    assert figure.data[-1].customdata[0][0] == "90.00% validation mIoU"
+    assert "<br>%{customdata[0]}<" in figure.data[-1].hovertemplate
     assert b">validation mIoU</text>" in front_svg([trial(0, 0.9)], title="t", objectives=objectives)

@@ -47,6 +47,7 @@ def test_targets_are_checked_told_and_divided(example):
         with pytest.raises(TargetError, match="these"):
             task.check_targets(refused, labels, "these", input_shape=SHAPE)
     assert task.described(labels)
+    assert 0 <= task.chance(labels) < 1
     strata = task.strata(targets)
     assert (strata.dtype, strata.shape) == (np.int64, (len(targets),))
     assert task.lacking(targets, labels) == ""

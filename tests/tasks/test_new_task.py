@@ -48,6 +48,9 @@ class Place(Task):
         if targets.dtype != "float32" or targets.shape[1:] != (2,):
             raise TargetError(f"places must be float32 (n, 2); {data} has {targets.dtype} {targets.shape}")
 
+    def chance(self, labels):
+        return 9 / SIDE**2
+
     def described(self, labels):
         return "one place"
 

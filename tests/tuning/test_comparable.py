@@ -20,7 +20,9 @@ class Searched:
     dataset: str = "digits"
     machine: str = "one"
     costs: tuple = (PARAMETERS,)
-    limits: tuple = (100, 9_000)
+    interest: tuple = (100, 9_000)
+    floor: float = 0.1
+    finest: float = 0.001
 
     @property
     def facts(self):
@@ -32,16 +34,18 @@ class Searched:
 
     @property
     def objectives(self):
-        return Objectives(score=DEFAULT_TASK.score, limits=dict.fromkeys(self.costs, self.limits))
+        interest = dict.fromkeys(self.costs, self.interest)
+        return Objectives(score=DEFAULT_TASK.score, interest=interest, floor=self.floor, finest=self.finest)
 
     @property
     def trials(self):
         return (trial(0, 0.9),)
 
 
-def test_limits_hold_the_networks_of_all():
-    compared = compare([Searched("a", limits=(100, 500)), Searched("b", limits=(50, 300))])
-    assert compared.limits == {PARAMETERS: (50, 500)}
+def test_ranges_hold_those_of_all():
+    compared = compare([Searched("a", interest=(100, 500), finest=0.01), Searched("b", interest=(50, 300), floor=0.0)])
+    shared = compared.objectives
+    assert (shared.interest, shared.floor, shared.finest) == ({PARAMETERS: (50, 500)}, 0.0, 0.001)
     assert list(compared.fronts) == ["a", "b"]
 
 

@@ -12,7 +12,6 @@ from nas.cli.front import print_front
 from nas.config import FinalConfig
 from nas.datasets import load
 from nas.errors import NasError
-from nas.objectives import DEFAULT_COSTS
 from nas.results.trial import FinalTraining
 from nas.tracking.views import quieted
 from nas.training import evaluate, train
@@ -115,16 +114,16 @@ def test_a_search_without_it_can_have_it_later(tmp_path):
 
 def test_some_of_a_front_are_its_ends_and_the_lonely_ones(tested):
     front = tested.front.points
-    assert candidates(tested.trials, FinalConfig(top="all-front"), DEFAULT_COSTS) == list(front)
-    assert candidates(tested.trials, FinalConfig(top=99), DEFAULT_COSTS) == list(front)
+    assert candidates(tested.trials, FinalConfig(top="all-front"), tested.objectives) == list(front)
+    assert candidates(tested.trials, FinalConfig(top=99), tested.objectives) == list(front)
     if len(front) > 2:
-        assert candidates(tested.trials, FinalConfig(top=2), DEFAULT_COSTS) == [front[0], front[-1]]
+        assert candidates(tested.trials, FinalConfig(top=2), tested.objectives) == [front[0], front[-1]]
 
 
 def test_one_of_a_front_is_the_most_accurate():
     front = [examples.trial(n, accuracy, filters=4 + n) for n, accuracy in enumerate((0.5, 0.7, 0.9))]
-    assert candidates(front, FinalConfig(top=1), DEFAULT_COSTS) == front[2:]
-    assert candidates(front, FinalConfig(top=2), DEFAULT_COSTS) == [front[0], front[2]]
+    assert candidates(front, FinalConfig(top=1), examples.OBJECTIVES) == front[2:]
+    assert candidates(front, FinalConfig(top=2), examples.OBJECTIVES) == [front[0], front[2]]
 
 
 def test_mlflow_and_the_front_show_it(tested):
@@ -155,7 +154,7 @@ def test_an_export_says_what_its_network_came_to_when_it_was_trained_again(teste
     assert main(["export", folder.name, "--to", str(tmp_path / "model"), "--runs-dir", str(folder.runs_dir)]) == 0
     best = tested.best()
     said = (
-        f"validation accuracy {best.score:.2%}; trained again, test accuracy "
+        f"{best.score:.2%} validation accuracy; trained again, test accuracy "
         f"{best.test_text(tested.objectives.score)}\n"
     )
     assert said in capsys.readouterr().out

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from nas.architecture import BudgetError
+from nas.datasets import load
 from nas.errors import NasError
 from nas.objectives import PARAMETERS, SCORES, Score
 from nas.space import load_space
@@ -65,3 +67,24 @@ def test_another_score_than_the_task_s_is_refused(other_data, other_heads):
     assert str(error.value) == (
         "objectives: the score of counting is val_hits; received val_accuracy; use val_hits, or leave objectives out"
     )
+
+
+def test_what_is_wanted_follows_from_the_data_and_the_budget():
+    made = plan(**{"budget.max_parameters": 3_000})
+    images = len(load(made.experiment.dataset).validation)
+    wanted = made.objectives
+    assert wanted.interest == {PARAMETERS: (150, 3_000)}
+    # Ten classes to guess among, and one image as the least error that can be told.
+    assert (wanted.floor, wanted.finest, wanted.budget) == (0.1, 1 / images, 3_000)
+    assert made.early_stopping.objectives is made.strategy.objectives is wanted
+    facts = made.facts()
+    assert (facts.interest, facts.floor, facts.finest) == ({"parameters": (150, 3_000)}, 0.1, 1 / images)
+
+
+def test_what_is_wanted_may_be_said():
+    made = plan(**{"budget.max_parameters": 3_000, "budget.interest": "500..2k", "floor": 0.6})
+    assert (made.objectives.interest, made.objectives.floor) == ({PARAMETERS: (500, 2_000)}, 0.6)
+    with pytest.raises(
+        BudgetError, match=r"^interest must overlap the networks that may be proposed, with .* to 3,000 "
+    ):
+        plan(**{"budget.max_parameters": 3_000, "budget.interest": "4k..5k"})

@@ -21,6 +21,7 @@ from nas.errors import NasError
 from nas.files import durable
 from nas.files.shipped import find_experiment
 from nas.files.yaml_file import FileError
+from nas.objectives import MACS, PARAMETERS
 from nas.results.pareto import ParetoFront
 from nas.results.trial import TrialStatus
 from nas.space import SpaceError
@@ -102,6 +103,25 @@ def test_facts_without_a_task_are_those_of_a_classification(finished_search, tmp
     search = Search("digits", tmp_path)
     assert search.task is DEFAULT_TASK
     assert search.facts.task == finished_search.facts.task
+
+
+@pytest.mark.parametrize(
+    ("old", "interest"),
+    [
+        ({"smallest": 50, "largest": 3_000}, {PARAMETERS: (50, 3_000)}),
+        ({"smallest": 50, "largest": 3_000, "limits": {"macs": [9, 70_000]}}, {MACS: (9, 70_000)}),
+    ],
+)
+def test_facts_of_older_versions_have_limits_and_no_floor(finished_search, tmp_path, old, interest):
+    shutil.copytree(finished_search.folder.path, tmp_path / "digits")
+    path = tmp_path / "digits" / "facts.json"
+    facts = json.loads(path.read_text())
+    assert [facts.pop(key) for key in ("interest", "floor", "finest")] != [{}, 0.0, 0.001]
+    path.write_text(json.dumps(facts | old))
+    search = Search("digits", tmp_path)
+    wanted = search.objectives
+    assert (wanted.interest, wanted.floor, wanted.finest) == (interest, 0.0, 0.001)
+    assert 0 < search.hypervolume < 1
 
 
 def test_the_most_parameters_may_be_text(finished_search, tmp_path):

@@ -219,7 +219,8 @@ def test_a_trial_whose_checkpoint_is_of_no_use_begins_anew(tmp_path, caplog, con
 
 def test_a_checkpoint_of_an_earlier_version_is_gone_on_from(tmp_path):
     """It has the curves by the names of the metric."""
-    plan, folder = planned(early_stopping="pareto-asha", **{"training.epochs": 9}), SearchFolder(tmp_path, "digits")
+    plan = planned(early_stopping="one-epoch-then-top-k", **{"training.epochs": 9})
+    folder = SearchFolder(tmp_path, "digits")
     searched(folder, plan, Leaving(), 9)
     stopped = next(trial for trial in folder.trials() if trial.status is TrialStatus.STOPPED)
     folder.journal.resume(stopped.number)
