@@ -26,7 +26,7 @@ RUNGS = 3
 BAND = 2.0
 """Trials whose costs differ by up to this factor are of similar size: only those are compared at a rung."""
 
-ENOUGH = 3
+ENOUGH = 2
 """Full trainings among the trials of similar size, before any of them is stopped."""
 
 INFORMATIVE, INFORMED = 0.3, 10
@@ -94,9 +94,8 @@ class ParetoAsha(EarlyStopping):
 
     A trial is compared only with trials of similar costs, never with much smaller or larger ones, and nobody in a band
     is stopped before `ENOUGH` of it were trained in full. Then the best third at a rung goes on, and so does every
-    trial that may still reach the front: one whose predicted score plus one standard deviation beats every full
-    training of equal or lower cost. Ranks at a rung are noisy, and a front consists of the few trials that they
-    misjudge. These trials do not wait until no new ones come, because a strategy learns most from full trainings.
+    trial that is expected to reach the front: one whose predicted score beats every full training of equal or lower
+    cost. Ranks at a rung are noisy, and a front consists of the few trials that they misjudge. These trials do not wait until no new ones come, because a strategy learns most from full trainings.
 
     Where scores at the first rung say little of those at the end, every trial goes on.
     """
@@ -190,7 +189,7 @@ def reached(history: History[Any], rung: int) -> list[Expected[Any]]:
 
 
 def _most_promising(history: History[Any], objectives: Objectives) -> int | None:
-    """The stopped trial that may exceed the front by most, or None."""
+    """The stopped trial that is expected to exceed the front by most, or None."""
     import numpy as np
 
     known, costs = expected(history), objectives.costs
@@ -207,7 +206,7 @@ def _most_promising(history: History[Any], objectives: Objectives) -> int | None
     is_cheaper = (front_costs <= own_costs.transpose(1, 0, 2)).all(axis=2)
     scores = np.array([trial.score for trial in front]).reshape(-1, 1)
     to_exceed = np.where(is_cheaper, scores, 0.0).max(axis=0, initial=0.0)
-    gains = np.array([trial.score + trial.deviation for trial in stopped]) - to_exceed
+    gains = np.array([trial.score for trial in stopped]) - to_exceed
     best = int(gains.argmax())
     return stopped[best].number if gains[best] > 0 else None
 
