@@ -95,7 +95,8 @@ class ParetoAsha(EarlyStopping):
     A trial is compared only with trials of similar costs, never with much smaller or larger ones, and nobody in a band
     is stopped before `ENOUGH` of it were trained in full. Then the best third at a rung goes on, and so does every
     trial that is expected to reach the front: one whose predicted score beats every full training of equal or lower
-    cost. Ranks at a rung are noisy, and a front consists of the few trials that they misjudge. These trials do not wait until no new ones come, because a strategy learns most from full trainings.
+    cost. Ranks at a rung are noisy, and a front consists of the few trials that they misjudge. These trials do not wait
+    until no new ones come, because a strategy learns most from full trainings.
 
     Where scores at the first rung say little of those at the end, every trial goes on.
     """

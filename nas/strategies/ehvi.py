@@ -61,8 +61,8 @@ class EhviStrategy(Strategy[AnyCandidate]):
         known = expected(history)
         found = None
         if len(known) >= START:
-            if (stretch := doubt(history, self.objectives)) is not None:
-                found = between(self, stretch.low, stretch.high, history, rng)
+            if (sizes := doubt(history, self.objectives)) is not None:
+                found = between(self, *sizes, history, rng)
             if found is None:
                 with one_thread():
                     found, _ = self._best(Outlook(self, known, history), history, rng)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 from nas.objectives import PARAMETERS, Objectives, log_cost
 from nas.results.pareto import ParetoFront, hypervolume
@@ -29,14 +29,6 @@ EVERY = 4
 """One trial in so many is spent on a doubt."""
 
 
-class Stretch(NamedTuple):
-    """A part of the range of sizes, between two numbers of parameters, and why it is looked at."""
-
-    low: float
-    high: float
-    reason: str
-
-
 def is_out_of_patience(history: History[Any], objectives: Objectives, patience: int | None) -> bool:
     """Whether so many trials that have ended, the last ones, gained nothing worth naming; never without patience."""
     if patience is None:
@@ -50,8 +42,8 @@ def is_out_of_patience(history: History[Any], objectives: Objectives, patience: 
     return hypervolume(history.completed, objectives) - hypervolume(before, objectives) < GAIN
 
 
-def doubt(history: History[Any], objectives: Objectives) -> Stretch | None:
-    """What is to be explored now; None: nothing, the model may choose.
+def doubt(history: History[Any], objectives: Objectives) -> tuple[float, float] | None:
+    """Between which numbers of parameters to look now; None: anywhere, the model may choose.
 
     * No network of some sizes was trained in full: nothing is known there.
     * The front ends far below the budget, and nothing larger was tried lately.
@@ -69,14 +61,14 @@ def doubt(history: History[Any], objectives: Objectives) -> Stretch | None:
     for below, above in pairwise(sorted([low, *sizes, high])):
         tried = sum(below < trial.cost(PARAMETERS) < above for trial in history.trials)
         if log_cost(above) - log_cost(below) > GAP * width and tried < ATTEMPTS:
-            return Stretch(below, above, "no network of this size was trained in full")
+            return below, above
     if len(history) % EVERY or len(full) <= LATELY:
         return None
     end = max((point.cost(PARAMETERS) for point in ParetoFront.of(full, objectives.costs)), default=low)
     if log_cost(high) - log_cost(end) > FAR * width:
         lately = [trial.cost(PARAMETERS) for trial in history.trials[-LATELY:]]
         if sum(size > end for size in lately) < LATELY // EVERY:
-            return Stretch(end, high, "the front ends far below the budget")
+            return end, high
     if hypervolume(full, objectives) - hypervolume(full[:-LATELY], objectives) < GAIN:
-        return Stretch(low, high, f"nothing was gained in {LATELY} trials")
+        return low, high
     return None

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 def candidates(trials: Sequence[TrialRecord], final: FinalConfig, objectives: Objectives) -> list[TrialRecord]:
-    """The trials that are trained again, by cost: those on the front by their scores, and by what was observed.
+    """The trials that are trained again, by size: those on the front by their scores, and by what was observed.
 
     Of more than `final.top` of them, the ends, the best first, and those that stand most alone.
 
@@ -34,8 +34,8 @@ def candidates(trials: Sequence[TrialRecord], final: FinalConfig, objectives: Ob
     """
     seen = {point.number for point in ParetoFront.of((trial.as_observed() for trial in trials), objectives.costs)}
     seen |= {point.number for point in ParetoFront.of(trials, objectives.costs)}
-    by_cost = sorted(trials, key=lambda trial: trial.parameters)
-    front = [trial for trial in by_cost if trial.number in seen]
+    by_size = sorted(trials, key=lambda trial: trial.parameters)
+    front = [trial for trial in by_size if trial.number in seen]
     if final.top == "all-front" or len(front) <= final.top:
         return front
     # Points that stand equally alone, as both ends do, stay in this order.
