@@ -56,7 +56,8 @@ class FrontChart:
         steps: list[tuple[float, float]] = []
         for point in ParetoFront.of(front, [axis]):
             steps += [(point.cost(axis), steps[-1][1] if steps else y_range[0])]
-            steps += [(point.cost(axis), point.score)]
+            # One that is not of interest may lie below the plot.
+            steps += [(point.cost(axis), max(point.score, y_range[0]))]
         if steps:
             end = x_range[1] if budget is None else max(budget, steps[-1][0])
             steps.append((end, steps[-1][1]))

@@ -100,6 +100,7 @@ def scatter_svg(records: Sequence[TrialRecord], objectives: Objectives, size: tu
         f"<title>{said(r, objectives)}</title></circle></a>"
         for kind, points in (("outside", chart.outside), ("front", chart.inside))
         for r in points
+        if r.score >= chart.y_range[0]
     ]
     return _svg(parts, size, f"Validation {score.heading} against {axis.heading}: {chart.subtitle}", role="group")
 

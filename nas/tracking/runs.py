@@ -64,6 +64,8 @@ def trial_content(record: TrialRecord, *, search_id: str, score: Score) -> RunCo
     channels = max((t.output_shape[-1] for t in architecture.traces[:-1]), default=0)
     costs = {cost: record.cost(cost) for cost in COSTS.values() if record.has_cost(cost)}
     metrics: dict[str, float] = {
+        # What is expected of it, once the search knows; the charts show it, so that a run has it from the start.
+        **score.spelled_keys({"expected_score": record.score} if "val_score" in record.metrics else {}),
         **score.spelled_keys(record.metrics),
         **{cost.name: value for cost, value in costs.items()},
         "train_seconds": record.duration_seconds,

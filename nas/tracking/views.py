@@ -99,7 +99,7 @@ def _tag(name: str) -> str:
 
 def _columns(score: Score) -> tuple[str, ...]:
     first, *others = (cost.name for cost in shown_costs(cost for cost in COSTS.values() if cost.measured))
-    scores = score.spelled("val_score"), score.spelled("test_score")
+    scores = (score.spelled(name) for name in ("expected_score", "val_score", "test_score"))
     return *map(_metric, (first, *scores, *others, "depth")), "params.`architecture`", "params.`head`"
 
 
@@ -109,7 +109,7 @@ _Section = tuple[str, int, int, tuple[_Card, ...]]
 
 
 def _scatter(x: str, x_title: str, score: Score) -> _Card:
-    y = score.spelled("val_score")
+    y = score.spelled("expected_score")
     axes = {"xaxis": {"key": x, "type": "METRIC"}, "yaxis": {"key": y, "type": "METRIC"}}
     return {"type": "SCATTER", "displayName": f"{y} against {x_title}", "runsCountToCompare": 1000, **axes}
 
@@ -185,7 +185,7 @@ def _capitalized(heading: str) -> str:
 
 def quieted(score: Score) -> tuple[str, ...]:
     """Metrics for which the page would make charts of its own below ours."""
-    trained = [score.spelled(name) for name in ("val_score", "val_loss", "score", "loss")]
+    trained = [score.spelled(name) for name in ("expected_score", "val_score", "val_loss", "score", "loss")]
     final = ("test_score", "test_score_std", "test_seeds", "final_val_score")
     return (
         *trained,

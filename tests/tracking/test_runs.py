@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from nas.objectives import Score
 from nas.tracking.runs import clipped, standing, tidied, trial_content
@@ -50,7 +51,12 @@ def test_scores_are_spelled_and_costs_have_logarithms():
     record = trial(0, 0.5, metrics={"val_score": 0.5, "val_loss": 0.7, "latency_ms": 0.1}, curves={"val_score": (0.5,)})
     content = trial_content(record, search_id="s", score=miou)
     numbers = {"parameters", "macs", "activation_bytes", "latency_ms"}
-    expected = {"val_miou", "val_loss", "train_seconds", "depth", "max_channels", "epochs", *numbers}
+    expected = {"expected_miou", "val_miou", "val_loss", "train_seconds", "depth", "max_channels", "epochs", *numbers}
     assert content.metrics.keys() == expected | {f"log10_{name}" for name in numbers}
+    # Until more is known, what was observed is expected.
+    assert content.metrics["expected_miou"] == content.metrics["val_miou"] == 0.5
+    believed = replace(record, metrics={**record.metrics, "expected_score": 0.4})
+    content = trial_content(believed, search_id="s", score=miou)
+    assert (content.metrics["expected_miou"], content.metrics["val_miou"]) == (0.4, 0.5)
     assert content.metrics["log10_latency_ms"] == -1
     assert content.curves == (("epoch/val_miou", 1, 0.5),)
