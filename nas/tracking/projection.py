@@ -204,7 +204,8 @@ class Projection:
         partial = (TrialStatus.STOPPED, TrialStatus.REFUSED)
         full = [record for record in records if record.status not in partial]
         for record in full[self._progress_steps :]:
-            self._progress = self._progress.adding(record)
+            # By what was observed, as it was known then: what is expected of a trial changes with later ones.
+            self._progress = self._progress.adding(record.as_observed())
             self._progress_steps += 1
             values: dict[str, float] = {"full_trials": self._progress_steps, "front_size": len(self._progress)}
             if self._progress.points:

@@ -90,7 +90,7 @@ REFUSED = {
     "uneven batch": (
         {"device": "gpu", "gpus_per_trial": 3},
         "training.batch_size must be a multiple of the 3 devices of a trial, which have equal shares of a batch; "
-        "received 64. Use 66.",
+        "received 32. Use 33.",
     ),
     "float16 on a TPU": (
         {"device": "tpu", "training.precision": "mixed_float16"},
