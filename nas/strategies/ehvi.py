@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
     Vector = np.ndarray[Any, np.dtype[np.float64]]
 
-SIZE, SIZES = "size", 12
-"""A gene that follows from the others: the logarithm of the parameters, in so many steps of the range of interest."""
+SIZE, SIZES = PARAMETERS.name, 12
+"""A gene that follows from the others: the logarithm of the parameters, in so many steps of the range of interest. No
+decision has its name, which tables keep for what was counted."""
 
 MUTANTS, CROSSED, FRESH = 100, 60, 40
 """Candidates: from one network of the front, from two, from anywhere."""
