@@ -71,5 +71,5 @@ def search(
     overrides = {key: value for key, value in given.items() if value is not None} | dict(settings or {})
     if space is not None:
         overrides = one_network_settings(space) | overrides
-    plan = Plan.of(load_experiment(find_experiment(str(experiment)), overrides), runs_dir)
+    plan = Plan.of(load_experiment(find_experiment(str(experiment)), overrides), runs_dir, fresh=fresh)
     return run(plan, runs_dir=runs_dir, tracking_uri=tracking_uri, fresh=fresh, observers=observers)

@@ -108,7 +108,7 @@ def search(
     overrides = {key: value for key, value in given.items() if value is not None} | _settings(set_ or [])
     if space is not None:
         overrides = one_network_settings(space) | overrides
-    plan = Plan.of(load_experiment(find_experiment(experiment), overrides), runs_dir)
+    plan = Plan.of(load_experiment(find_experiment(experiment), overrides), runs_dir, fresh=fresh)
     # Before anything runs: a mistake in it is not told after hours.
     other = None if baseline is None else baseline_plan(plan.experiment, baseline)
     if not fresh:

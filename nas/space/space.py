@@ -16,7 +16,7 @@ from nas.space import sampling
 from nas.space.counting import Size, count_architectures
 from nas.space.decisions import Decisions, Reach
 from nas.space.definition import Definition, load_definition
-from nas.space.encoding import Encoding
+from nas.space.encoding import Encoding, EncodingError
 from nas.space.protocol import Genes
 from nas.space.share import Share, share
 from nas.space.variation import Variation
@@ -175,6 +175,14 @@ class SearchSpace:
             EncodingError: the architecture is not of this space.
         """
         return self._encoding.genes(architecture)
+
+    def __contains__(self, architecture: Architecture) -> bool:
+        """Whether the space can produce it."""
+        try:
+            self.encode(architecture)
+        except EncodingError:
+            return False
+        return True
 
     def genes(self) -> dict[str, tuple[str, ...]]:
         """Every decision of the space and what it may be; "" stands for: not there."""

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from nas.objectives import Objectives
 from nas.results.trial import TrialRecord
-from nas.space.encoding import EncodingError
 from nas.strategies.ehvi import EhviStrategy, observed
 from nas.strategies.history import History
 from nas.strategies.learning_curve import Expected, expected
@@ -19,7 +18,7 @@ from nas.strategies.starting import START
 from nas.strategies.threads import one_thread
 
 if TYPE_CHECKING:
-    from nas.architecture import Architecture, Budget
+    from nas.architecture import Budget
     from nas.space import SearchSpace
 
 MOST = 1_000
@@ -70,7 +69,7 @@ def _expectations(
     kept: Collection[int],
     finals: bool,
 ) -> dict[int, float]:
-    known = [each for each in expected(History.of(records)) if _is_of(each.architecture, space)]
+    known = [each for each in expected(History.of(records)) if each.architecture in space]
     judged = [record for record in records if record.completed and math.isfinite(record.score)]
     own = {trial.number for trial in known}
     if len(known) < START:
@@ -109,11 +108,3 @@ def _without_strangers(
             ]
             found[record.number] = min([found[record.number], *sorted(cheaper)[-1:]])
     return found
-
-
-def _is_of(architecture: Architecture, space: SearchSpace) -> bool:
-    try:
-        space.encode(architecture)
-    except EncodingError:
-        return False
-    return True

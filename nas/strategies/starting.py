@@ -43,12 +43,13 @@ class StartingWith(Strategy[AnyCandidate]):
         for found in self.first:
             if found.id not in history.ids and self.budget.admits(found.count):
                 return found
-        if self.foreign:
-            history = History.of(trial for trial in history.trials if trial.architecture.id not in self.foreign)
-        return self.strategy.propose(history, rng)
+        return self.strategy.propose(self._own(history), rng)
 
     def expected_gain(self, history: History[AnyCandidate], rng: random.Random) -> float | None:
-        return self.strategy.expected_gain(history, rng)
+        return self.strategy.expected_gain(self._own(history), rng)
+
+    def _own(self, history: History[AnyCandidate]) -> History[AnyCandidate]:
+        return History.of(trial for trial in history.trials if trial.architecture.id not in self.foreign)
 
 
 class Known(NamedTuple):

@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 def baseline_plan(experiment: ExperimentConfig, strategy: str) -> Plan:
     """A search that differs from another one in its strategy; `at_cost_of` says how many trials it has.
 
-    Early stopping and inherited weights are left out: they are part of how the other one spends its epochs.
+    Early stopping, patience, inherited weights and what the other one begins with are left out: they are part of how it
+    spends its epochs.
 
     Raises:
         NasError: there is no such strategy, or its name makes that of the search invalid.
     """
     changed = {"strategy": strategy, "early_stopping": "none", "inherit": False, "time_limit": None}
+    changed |= {"patience": None, "start": (), "start_from": ()}
     plan = Plan.of(experiment.model_copy(update=changed))
     name = f"{experiment.name}-{strategy}"
     try:

@@ -141,8 +141,7 @@ class SearchFolder:
             raise self._unwritable(error) from None
         self.journal = Journal(self._trials, experiment.score)
         if self.exists:
-            known = self.facts()
-            facts = facts.model_copy(update={"labels_digest": known.labels_digest, "start": known.start})
+            facts = facts.model_copy(update={"labels_digest": self.facts().labels_digest})
         else:
             self.journal.create()
         write_atomically(self.path / "space.yaml", space_text)

@@ -17,12 +17,15 @@ def nearest(
 ) -> int | None:
     """The trial on the front, whose weights are kept, with the fewest decisions that differ; None on an empty front.
 
-    Of several, the one with the highest score.
+    Of several, the one with the highest score. A network that is not of the space has no decisions to compare.
     """
+    if architecture not in space:
+        return None
     genes = space.encode(architecture)
     distances = [
         (_differences(genes, space.encode(point.architecture)), -point.score, point.number)
         for point in ParetoFront.of(trials, costs)
+        if point.architecture in space
     ]
     return min(distances)[2] if distances else None
 

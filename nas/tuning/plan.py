@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
@@ -19,13 +18,12 @@ from nas.files.shipped import find_space
 from nas.objectives import Objectives
 from nas.results.trial import TrialRecord, TrialStatus
 from nas.space import SearchSpace, load_space
-from nas.space.encoding import EncodingError
 from nas.space.interest import objectives_of
 from nas.strategies import History, Strategy, make_strategy
 from nas.strategies.early_stopping import EarlyStopping, make_early_stopping
 from nas.strategies.starting import StartingWith
 from nas.tasks import TASKS, Task
-from nas.tuning.folder import SearchFacts
+from nas.tuning.folder import SearchFacts, SearchFolder
 from nas.tuning.starts import from_searches, from_table, named
 
 
@@ -52,12 +50,14 @@ class Plan:
     start: tuple[Architecture, ...] = ()
 
     @classmethod
-    def of(cls, experiment: ExperimentConfig, runs_dir: str | Path = "runs") -> Plan:
+    def of(cls, experiment: ExperimentConfig, runs_dir: str | Path = "runs", *, fresh: bool = False) -> Plan:
         """Resolve names, read the data set's shape, check that the budget can be met.
 
         Args:
             experiment: what to search.
-            runs_dir: where the searches are that it starts from.
+            runs_dir: where searches are: those that it starts from, and perhaps this one, which keeps to what it has
+                begun with.
+            fresh: whether it begins anew even so.
         """
         check(experiment, experiment.device)
         if experiment.engine == "ray":
@@ -84,12 +84,11 @@ class Plan:
         )
         strategy = make_strategy(experiment.strategy, space, experiment.budget, objectives)
         space_text = find_space(experiment.space).read_text(encoding="utf-8")
-        start = named(experiment.start, strategy, info)
-        if experiment.start_from:
-            earlier = experiment.start_from
-            start += from_searches(earlier, strategy, space_text, runs_dir=Path(runs_dir), seed=experiment.seed)
-        elif strategy.learns and space.definition.known:
-            start += from_table(space.definition.known, strategy, seed=experiment.seed)
+        folder = SearchFolder(Path(runs_dir), experiment.name)
+        if folder.exists and not fresh:
+            start = [Architecture.from_json(text) for text in folder.facts().start]
+        else:
+            start = _start(experiment, strategy, space, space_text, info, Path(runs_dir))
         return cls(
             experiment=experiment,
             info=info,
@@ -110,15 +109,16 @@ class Plan:
         """What the search wants, and where."""
         return self.strategy.objectives
 
-    def starting_with(self, start: Sequence[Architecture]) -> Strategy[Architecture]:
-        """The strategy, after some given networks."""
-        if not start:
+    def starting(self) -> Strategy[Architecture]:
+        """The strategy, after the networks that the search begins with."""
+        if not self.start:
             return self.strategy
-        return StartingWith(self.strategy, start, [found.id for found in start if not _is_of(found, self.space)])
+        foreign = [found.id for found in self.start if found not in self.space]
+        return StartingWith(self.strategy, self.start, foreign)
 
     def first_proposals(self, count: int) -> list[Architecture]:
         """What the search will try first, if no trial has ended before the last of them begins."""
-        strategy, records = self.starting_with(self.start), list[TrialRecord]()
+        strategy, records = self.starting(), list[TrialRecord]()
         for number in range(min(count, self.experiment.trials)):
             proposal = strategy.propose(History.of(records), random_numbers(self.experiment.seed, number))
             if proposal is None:
@@ -146,12 +146,21 @@ class Plan:
         )
 
 
-def _is_of(architecture: Architecture, space: SearchSpace) -> bool:
-    try:
-        space.encode(architecture)
-    except EncodingError:
-        return False
-    return True
+def _start(
+    experiment: ExperimentConfig,
+    strategy: Strategy[Architecture],
+    space: SearchSpace,
+    space_text: str,
+    info: DatasetInfo,
+    runs_dir: Path,
+) -> list[Architecture]:
+    """What a new search begins with."""
+    start = named(experiment.start, strategy, info)
+    if experiment.start_from:
+        start += from_searches(experiment.start_from, strategy, space_text, runs_dir=runs_dir, seed=experiment.seed)
+    elif strategy.learns and space.definition.known:
+        start += from_table(space.definition.known, strategy, seed=experiment.seed)
+    return start
 
 
 def _floor(task: Task, info: DatasetInfo, experiment: ExperimentConfig) -> float:

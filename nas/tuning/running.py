@@ -10,11 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
-from nas.architecture import Architecture
 from nas.command_line import command_line
 from nas.results.trial import TrialRecord, TrialStatus
 from nas.strategies.guard import GAIN, is_out_of_patience
-from nas.tuning.final import run_finals
+from nas.tuning.final import missing, run_finals
 from nas.tuning.folder import SearchError, SearchFolder
 from nas.tuning.observer import Observer
 from nas.tuning.plan import Plan, random_numbers
@@ -91,8 +90,12 @@ def run(
                 search.refresh()
                 if not time_is_over():
                     search.check_succeeded()
-                if experiment.final.seeds:
-                    run_finals(experiment, search.final_candidates(experiment), folder, executor, told, time_is_over)
+                while experiment.final.seeds and not time_is_over():
+                    chosen = search.final_candidates(experiment)
+                    if not missing(chosen, experiment):
+                        break
+                    run_finals(experiment, chosen, folder, executor, told, time_is_over)
+                    search.refresh()
                 search.refresh()
                 done = search.is_done(experiment)
                 if time_is_over() and not search.ended_trials:
@@ -133,7 +136,7 @@ def _run_trials(
 
     experiment = plan.experiment
     oracle = StrategyOracle(
-        strategy=plan.starting_with([Architecture.from_json(text) for text in folder.facts().start]),
+        strategy=plan.starting(),
         early_stopping=plan.early_stopping,
         journal=folder.journal,
         max_trials=experiment.trials,
@@ -153,7 +156,7 @@ def _run_trials(
     if oracle.failure:
         raise SearchError(oracle.failure)
     if is_out_of_patience(oracle.history, plan.objectives, experiment.patience):
-        gain = plan.strategy.expected_gain(oracle.history, random_numbers(experiment.seed, len(oracle.records)))
+        gain = oracle.strategy.expected_gain(oracle.history, random_numbers(experiment.seed, len(oracle.records)))
         logger.warning(
             "ended after %d trials: the last %d gained less than %g of hypervolume%s",
             len(oracle.records),

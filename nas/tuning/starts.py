@@ -12,7 +12,6 @@ from nas.architecture import Architecture
 from nas.benchmark import load_table
 from nas.errors import NasError
 from nas.space import load_space
-from nas.space.encoding import EncodingError
 from nas.strategies import Strategy
 from nas.strategies.starting import START, Known, recommended
 from nas.tuning.search import Search
@@ -118,10 +117,8 @@ def _known(search: Search) -> Known:
     space = search.space()
     genes, scores = [], []
     for trial in search.trials:
-        if trial.completed:
-            try:
-                genes.append(space.encode(trial.architecture))
-            except EncodingError:
-                continue  # a network that the search was told to begin with
+        # A network that the search was told to begin with may be of no space.
+        if trial.completed and trial.architecture in space:
+            genes.append(space.encode(trial.architecture))
             scores.append(trial.score)
     return Known(search.objectives, genes, scores)

@@ -53,6 +53,8 @@ def test_a_strategy_is_not_told_of_networks_that_are_not_of_its_space(space):
     own = [trial(number + 1, found, 0.4 + 0.01 * number) for number, found in enumerate(some(space, 12))]
     found = strategy.propose(History.of([trial(0, foreign, 0.9), *own]), random.Random(0))
     assert found == made("ehvi", space, BUDGET).propose(History.of(own), random.Random(0))
+    gain = strategy.expected_gain(History.of([trial(0, foreign, 0.9), *own]), random.Random(0))
+    assert gain == made("ehvi", space, BUDGET).expected_gain(History.of(own), random.Random(0)) > 0
 
 
 def test_earlier_searches_choose_of_each_size_what_was_good_there(space):

@@ -13,6 +13,7 @@ from nas.config import load_experiment
 from nas.errors import NasError
 from nas.files.shipped import find_experiment
 from nas.tuning import Plan, Search, run
+from nas.tuning.baseline import baseline_plan
 from tests.tuning.test_search import QUICK, Watcher, plan
 
 OWN = Architecture(input_shape=(8, 8, 1), blocks=(Conv(filters=4, kernel=5), GlobalPoolHead(classes=10)))
@@ -40,6 +41,21 @@ def test_a_known_network_is_trained_first_and_may_be_of_another_space(own, tmp_p
     # The file may go: the search has it.
     again = Search(search.name, tmp_path)
     assert json.loads(again.facts.start[0])["blocks"] == json.loads(OWN.to_json())["blocks"]
+
+
+def test_a_network_of_another_space_hinders_neither_inheritance_nor_patience(own, tmp_path):
+    settings = {"start": [own], "trials": 40, "patience": 2, "inherit": True, "strategy": "random"}
+    search = run(plan(**settings), runs_dir=tmp_path)
+    assert search.finished
+    assert search.trials[0].architecture == OWN
+    assert search.trials[0].parent is None
+    assert all(trial.parent != 0 for trial in search.trials)
+
+
+def test_a_baseline_begins_with_nothing_and_has_no_patience(own):
+    other = baseline_plan(plan(start=[own], patience=3).experiment, "random")
+    assert other.start == ()
+    assert other.experiment.patience is None
 
 
 def test_a_dry_run_shows_what_it_begins_with(own):
@@ -73,12 +89,11 @@ def test_an_earlier_search_chooses_the_first_trials_and_may_then_be_gone(tmp_pat
     assert len(begun.start) == 10
     with pytest.raises(KeyboardInterrupt):
         run(begun, runs_dir=tmp_path, observers=(Watcher(stop_at=1),))
-    # More is known by now, and the search keeps to what it began with.
-    run(plan(trials=9), runs_dir=tmp_path)
+    # The search keeps to what it began with, and does not need the other one for that.
+    shutil.rmtree(tmp_path / "digits")
     done = run(start_from(["digits"], tmp_path, trials=3), runs_dir=tmp_path)
     assert [trial.architecture.id for trial in done.trials] == [found.id for found in begun.start[:3]]
-    shutil.rmtree(tmp_path / "digits")
-    assert Search("next", tmp_path).finished
+    assert done.finished
 
 
 def test_searches_that_cannot_recommend_anything_are_refused(tmp_path):
