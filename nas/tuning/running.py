@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, final
 from nas.command_line import command_line
 from nas.results.trial import TrialRecord, TrialStatus
 from nas.strategies.guard import GAIN, is_out_of_patience
-from nas.tuning.final import missing, run_finals
+from nas.tuning.final import run_finals
 from nas.tuning.folder import SearchError, SearchFolder
 from nas.tuning.observer import Observer
 from nas.tuning.plan import Plan, random_numbers
@@ -90,12 +90,8 @@ def run(
                 search.refresh()
                 if not time_is_over():
                     search.check_succeeded()
-                while experiment.final.seeds and not time_is_over():
-                    chosen = search.final_candidates(experiment)
-                    if not missing(chosen, experiment):
-                        break
-                    run_finals(experiment, chosen, folder, executor, told, time_is_over)
-                    search.refresh()
+                if experiment.final.seeds:
+                    run_finals(experiment, search.final_candidates(experiment), folder, executor, told, time_is_over)
                 search.refresh()
                 done = search.is_done(experiment)
                 if time_is_over() and not search.ended_trials:

@@ -146,13 +146,8 @@ class Search:
         )
 
     def final_candidates(self, experiment: ExperimentConfig) -> list[TrialRecord]:
-        """The trials that the final stage trains.
-
-        Of the whole front that is everybody who comes onto it when others, trained again, fall behind; a limited number
-        is chosen before the first of them is trained.
-        """
-        finals = experiment.final.top == "all-front"
-        return candidates(self._with_expectations(finals=finals), experiment.final, self.objectives)
+        """The trials that the final stage trains, as they are: they do not depend on what it came to so far."""
+        return candidates(self._with_expectations(finals=False), experiment.final, self.objectives)
 
     def check_succeeded(self) -> None:
         """Refuse a search without a result.

@@ -184,9 +184,3 @@ def client_text(client, run, name):
     from pathlib import Path
 
     return Path(client.download_artifacts(run.info.run_id, name)).read_text()
-
-
-def test_everybody_on_the_front_that_is_believed_was_trained_again(tmp_path):
-    search = run(plan(trials=12, **{"final.seeds": 1}), runs_dir=tmp_path)
-    assert search.finished
-    assert all(point.is_expected and point.is_tested for point in search.front)
