@@ -35,7 +35,6 @@ def with_expectations(
     objectives: Objectives,
     *,
     kept: Collection[int],
-    finals: bool = True,
 ) -> tuple[TrialRecord, ...]:
     """The trials, each completed one with the score to expect of it, which then is its `score`.
 
@@ -49,9 +48,8 @@ def with_expectations(
         budget: of the search.
         objectives: of the search.
         kept: numbers of the trials whose weights were kept.
-        finals: whether the trainings of the final stage count.
     """
-    found = _expectations(records, space, budget, objectives, kept=kept, finals=finals)
+    found = _expectations(records, space, budget, objectives, kept=kept)
     return tuple(
         replace(record, metrics={**record.metrics, "expected_score": found[record.number]})
         if record.number in found
@@ -67,7 +65,6 @@ def _expectations(
     objectives: Objectives,
     *,
     kept: Collection[int],
-    finals: bool,
 ) -> dict[int, float]:
     known = [each for each in expected(History.of(records)) if each.architecture in space]
     judged = [record for record in records if record.completed and math.isfinite(record.score)]
@@ -75,10 +72,7 @@ def _expectations(
     if len(known) < START:
         return {}
     again = [
-        Expected(record, training.val_score)
-        for record in judged
-        if finals and record.number in own
-        for training in record.finals
+        Expected(record, training.val_score) for record in judged if record.number in own for training in record.finals
     ]
     strategy = EhviStrategy(space, budget, objectives)
     with one_thread():
@@ -90,7 +84,7 @@ def _expectations(
     found = {record.number: objectives.score_worth(float(mean)) for record, mean in zip(of_space, means, strict=True)}
     for record in judged:
         # A network that is not of the space has no neighbors.
-        trainings = [record.score, *(training.val_score for training in record.finals if finals)]
+        trainings = [record.score, *(training.val_score for training in record.finals)]
         found.setdefault(record.number, fmean(trainings))
     return _without_strangers(found, judged, objectives, kept)
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nas.config import ExperimentConfig
     from nas.tuning.folder import SearchFolder
     from nas.tuning.observer import Observer
+    from nas.tuning.search import Search
 
 logger = logging.getLogger(__name__)
 
@@ -61,24 +62,41 @@ def final_seeds(search_seed: int, trial: int, count: int) -> list[int]:
 
 def run_finals(
     experiment: ExperimentConfig,
+    search: Search,
+    executor: Executor,
+    observers: Sequence[Observer],
+    should_stop: Callable[[], bool],
+) -> None:
+    """Train what is missing of the search's `final_candidates`; each result is durable as soon as it is there.
+
+    So is a failure. As in the search, a crash is tried once more; no later run tries again.
+
+    Args:
+        experiment: that is asked for.
+        search: whose trials have ended.
+        executor: that trains.
+        observers: told of every epoch and training.
+        should_stop: whether time is over.
+    """
+    while True:
+        search.refresh()
+        chosen = search.final_candidates(experiment)
+        if should_stop() or not missing(chosen, experiment):
+            break
+        _run_round(experiment, chosen, search.folder, executor, observers, should_stop)
+    failed = [f"trial {record.number} ({reason})" for record in chosen for reason in record.failed_finals.values()]
+    if failed:
+        logger.warning("%s failed: %s", counted(len(failed), "final training"), "; ".join(failed))
+
+
+def _run_round(
+    experiment: ExperimentConfig,
     chosen: Sequence[TrialRecord],
     folder: SearchFolder,
     executor: Executor,
     observers: Sequence[Observer],
     should_stop: Callable[[], bool],
 ) -> None:
-    """Train what is missing; each result is durable as soon as it is there.
-
-    So is a failure. As in the search, a crash is tried once more; no later run tries again.
-
-    Args:
-        experiment: of the search.
-        chosen: the `candidates`.
-        folder: of the search.
-        executor: that trains.
-        observers: told of every epoch and training.
-        should_stop: whether time is over.
-    """
     trials = {record.number: record for record in folder.trials()}
     waiting = [(number, seed, 1) for number, seed in missing(chosen, experiment)]
     running: dict[int, tuple[int, int, int]] = {}
@@ -122,10 +140,3 @@ def run_finals(
         trials[number] = trials[number].with_final(training)
         for observer in observers:
             observer.on_final(trials[number], total - len(waiting) - len(running), total)
-    failed = [
-        f"trial {record.number} ({reason})"
-        for record in chosen
-        for reason in trials[record.number].failed_finals.values()
-    ]
-    if failed:
-        logger.warning("%s failed: %s", counted(len(failed), "final training"), "; ".join(failed))

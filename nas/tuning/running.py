@@ -91,7 +91,7 @@ def run(
                 if not time_is_over():
                     search.check_succeeded()
                 if experiment.final.seeds:
-                    run_finals(experiment, search.final_candidates(experiment), folder, executor, told, time_is_over)
+                    run_finals(experiment, search, executor, told, time_is_over)
                 search.refresh()
                 done = search.is_done(experiment)
                 if time_is_over() and not search.ended_trials:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, final
@@ -69,16 +71,11 @@ class Search:
     @cached_property
     def trials(self) -> tuple[TrialRecord, ...]:
         """Every trial, in order; the `score` of a completed one is what is expected of it after all that is known."""
-        return self._with_expectations()
+        return self._with_expectations(self.observed_trials)
 
-    def _with_expectations(self, *, finals: bool = True) -> tuple[TrialRecord, ...]:
+    def _with_expectations(self, records: Sequence[TrialRecord]) -> tuple[TrialRecord, ...]:
         return with_expectations(
-            self.observed_trials,
-            self.space(),
-            self.experiment.budget,
-            self.objectives,
-            kept=self.folder.kept_weights(),
-            finals=finals,
+            records, self.space, self.experiment.budget, self.objectives, kept=self.folder.kept_weights()
         )
 
     @property
@@ -116,6 +113,7 @@ class Search:
             budget=self.experiment.budget.most(next(iter(ranges))),
         )
 
+    @cached_property
     def space(self) -> SearchSpace:
         """What was searched."""
         definition = parse_definition(self.folder.space_text(), self.experiment.space)
@@ -146,8 +144,19 @@ class Search:
         )
 
     def final_candidates(self, experiment: ExperimentConfig) -> list[TrialRecord]:
-        """The trials that the final stage trains, as they are: they do not depend on what it came to so far."""
-        return candidates(self._with_expectations(finals=False), experiment.final, self.objectives)
+        """The trials that the final stage trains, in order.
+
+        What it comes to can bring others onto the front: with `all-front` they are trained too, in rounds. Each round
+        follows from the trainings of complete rounds alone, so that a kill changes nothing.
+        """
+        chosen: set[int] = set()
+        while True:
+            known = [trial if trial.number in chosen else replace(trial, finals=()) for trial in self.observed_trials]
+            found = {t.number for t in candidates(self._with_expectations(known), experiment.final, self.objectives)}
+            trials = [trial for trial in self.observed_trials if trial.number in chosen | found]
+            if found <= chosen or experiment.final.top != "all-front" or missing(trials, experiment):
+                return trials
+            chosen |= found
 
     def check_succeeded(self) -> None:
         """Refuse a search without a result.

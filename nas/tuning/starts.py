@@ -114,7 +114,7 @@ def from_table(name: str, strategy: Strategy[Architecture], *, seed: int) -> lis
 
 
 def _known(search: Search) -> Known:
-    space = search.space()
+    space = search.space
     genes, scores = [], []
     for trial in search.trials:
         # A network that the search was told to begin with may be of no space.

@@ -1,6 +1,8 @@
 """Killed at random moments, a search ends as the undisturbed one; told to end, it says how to go on."""
 
+import gc
 import json
+import math
 import os
 import random
 import re
@@ -10,6 +12,7 @@ import sys
 import time
 import traceback
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -29,7 +32,7 @@ from nas.training.checkpoint import Checkpoint
 from nas.training.result import TrainingResult
 from nas.tuning import Plan, Search, SearchFolder
 from nas.tuning.execution import Executor, Trained
-from nas.tuning.final import run_finals
+from nas.tuning.final import candidates, run_finals
 from nas.tuning.oracle import StrategyOracle
 from nas.tuning.tuner import ArchitectureTuner
 from tests.children import spawned_by
@@ -111,14 +114,14 @@ def search(plan, runs_dir):
             experiment=plan.experiment,
             should_stop=lambda: False,
         ).search()
-        chosen = Search(folder.name, runs_dir).final_candidates(plan.experiment)
-        run_finals(plan.experiment, chosen, folder, executor, (), lambda: False)
+        run_finals(plan.experiment, Search(folder.name, runs_dir), executor, (), lambda: False)
 
 
 def killed_after(seconds, work):
     """Work in a process of its own and kill it; whether it ended before that, by itself."""
     child = os.fork()
     if child == 0:
+        gc.disable()  # a collection would copy all memory of pytest, which takes longer than the search
         try:
             work()
         except BaseException:  # noqa: BLE001 - a forked child must never return into pytest
@@ -142,21 +145,26 @@ def killed_after(seconds, work):
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork.*")
 def test_kills_at_random_moments_change_nothing(tmp_path):
     settings = {"space": "tiny", "strategy": "random", "budget.max_parameters": 3000, "trials": TRIALS}
-    settings |= {"early_stopping": "pareto-asha", "training.epochs": EPOCHS, "final.seeds": 2}
+    settings |= {"early_stopping": "pareto-asha", "training.epochs": EPOCHS, "final.seeds": 2, "seed": 12}
     plan = Plan.of(load_experiment(find_experiment("digits"), settings))
+    search(plan, tmp_path / "undisturbed")  # imports what every child then has
     started = time.monotonic()
-    search(plan, tmp_path / "undisturbed")
+    assert killed_after(math.inf, partial(search, plan, tmp_path / "measured"))
     usual_seconds = time.monotonic() - started
-    expected = Search("digits", tmp_path / "undisturbed").observed_trials
+    undisturbed = Search("digits", tmp_path / "undisturbed")
+    expected = undisturbed.observed_trials
     assert {trial.status for trial in expected} <= {TrialStatus.STOPPED, TrialStatus.COMPLETED}
     assert '"event":"continue"' in (tmp_path / "undisturbed" / "digits" / "trials.jsonl").read_text()
-    assert all(len(point.finals) == 2 for point in ParetoFront.of(expected))
+    assert all(len(point.finals) == 2 for point in (*ParetoFront.of(expected), *undisturbed.front))
+    untested = [replace(trial, finals=()) for trial in expected]
+    first = candidates(untested, plan.experiment.final, undisturbed.objectives)
+    assert sum(bool(trial.finals) for trial in expected) > len(first)  # the final stage took several rounds
     rng = random.Random(0)
     kills = rounds = 0
     while kills < KILLS:
         rounds += 1
         runs_dir = tmp_path / str(rounds)
-        while not killed_after(rng.uniform(0, usual_seconds / 2), partial(search, plan, runs_dir)):
+        while not killed_after(rng.uniform(0, usual_seconds), partial(search, plan, runs_dir)):
             kills += 1
             assert kills < 10 * KILLS, "no round ever ends"
         done = Search("digits", runs_dir)
