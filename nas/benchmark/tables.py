@@ -22,6 +22,7 @@ SCALES = {
     "nasbench201/imagenet": (1 / 120, 1 / 3_000),
     "naap440": (0.1, 1 / 10_000),
     "digits-mixed": (0.1, 1 / 288),
+    "fashion-tiny": (0.1, 1 / 3_000),
 }
 """Of tables by name: the accuracy of guessing, and one validation image."""
 

@@ -23,7 +23,8 @@ def bench(
     table: Annotated[
         list[str] | None,
         typer.Option(
-            "--table", help="naap440 (the default), digits-mixed, nasbench201 or a .csv file; may be repeated."
+            "--table",
+            help="naap440 (the default), fashion-tiny, digits-mixed, nasbench201 or a .csv file; may be repeated.",
         ),
     ] = None,
     strategies: Annotated[str, typer.Option(help="Names with commas between them (nas list strategies).")] = OURS,

@@ -150,3 +150,14 @@ def test_a_space_may_know_networks_that_choose_where_ehvi_begins(tmp_path):
     other = known_space(tmp_path, "other", ["depth,parameters,accuracy", "1,10,0.5", "2,20,0.6"])
     with pytest.raises(NasError, match="is about other decisions than this space, such as 'depth'; give a table of"):
         plan(space=other, strategy="ehvi")
+
+
+def test_a_space_with_a_table_begins_with_what_was_good_there():
+    settings = {"dataset": "digits", "budget.max_parameters": 2_000}
+    learned = Plan.of(load_experiment(find_experiment("mnist"), settings))
+    sizes = sorted(found.count.parameters for found in learned.start)
+    assert len(set(sizes)) == len(sizes) == 10
+    assert sizes[0] < 110  # a twentieth of the limit, and what is hardly larger
+    assert sizes[-1] > 1_800
+    # A strategy that does not learn begins as it always does.
+    assert not Plan.of(load_experiment(find_experiment("mnist"), settings | {"strategy": "random"})).start
