@@ -1,15 +1,19 @@
-"""nas datasets: make data ready."""
+"""nas datasets: make data ready, and look at them before they are trained on."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from nas.cli.terminal import output
+from nas.cli.terminal import Format, output
 
-app = typer.Typer(help="Make data sets ready.", no_args_is_help=True)
+SHOWN = 5
+"""Names under a finding."""
+
+app = typer.Typer(help="Make data sets ready, and look at them.", no_args_is_help=True)
 
 
 @app.callback()
@@ -32,3 +36,47 @@ def prepare(
 
     where = prepare_tfds(name, data_dir, manual_dir) if source is None else from_files(name, source, data_dir)
     output.print(f"{name} is ready in {where}", markup=False, soft_wrap=True)
+
+
+@app.command("check")
+def check(
+    name: Annotated[str, typer.Argument(help="A folder of class folders, an .npz file, or a TFDS name.")],
+    image_size: Annotated[int | None, typer.Option(min=1, help="Side that images are resized to, in pixels.")] = None,
+    grayscale: Annotated[bool, typer.Option("--grayscale", help="One channel.")] = False,
+    data_dir: Annotated[str | None, typer.Option(help="Where TFDS keeps prepared data sets.")] = None,
+    format: Annotated[Format, typer.Option(help="table or json.")] = Format.table,
+) -> None:
+    """Say how images are divided, what is left out, and what looks wrong, with names; read all, train nothing."""
+    from nas.config import DatasetConfig
+    from nas.devices import import_tensorflow
+
+    import_tensorflow()
+    from nas.datasets import load
+    from nas.datasets.findings import described
+    from nas.tasks import TASKS
+
+    spec = load(DatasetConfig(name=name, image_size=image_size, grayscale=grayscale, data_dir=data_dir))
+    if format is Format.json:
+        document = {
+            "name": spec.info.name,
+            "input_shape": list(spec.info.input_shape),
+            "labels": list(spec.info.labels),
+            "splits": {
+                split: {"images": len(part), "drawn": split in spec.drawn, "digest": part.digest}
+                for split, part in spec.splits.items()
+            },
+            "findings": [{"text": each.text, "names": list(each.names)} for each in spec.findings],
+        }
+        output.file.write(json.dumps(document, indent=2) + "\n")
+        return
+    size = "x".join(map(str, spec.info.input_shape))
+    task = TASKS[spec.info.task].described(spec.info.labels)
+    output.print(f"{spec.info.name}: {size}, {task}; {described(spec)}", markup=False, soft_wrap=True)
+    for finding in spec.findings:
+        output.print(f"* {finding.text}", markup=False, soft_wrap=True)
+        for each in finding.names[:SHOWN]:
+            output.print(f"    {each}", markup=False, soft_wrap=True)
+        if len(finding.names) > SHOWN:
+            output.print(f"    and {len(finding.names) - SHOWN:,} more (--format json has all)")
+    if not spec.findings:
+        output.print("Nothing stands out.")

@@ -241,10 +241,23 @@ def _settings(pairs: list[str]) -> dict[str, Any]:
 
 
 def _print_plan(plan: Plan, baseline: Plan | None) -> None:
+    from nas.devices import import_tensorflow
+
+    import_tensorflow()
+    from nas.datasets import load
+    from nas.datasets.findings import described
+
     experiment, space = plan.experiment, plan.space
     size = "x".join(map(str, plan.info.input_shape))
     output.print(f"search    {experiment.name}")
-    output.print(f"data      {plan.info.name}: {size}, {plan.task.described(plan.info.labels)}", markup=False)
+    data = load(experiment.dataset)
+    output.print(
+        f"data      {plan.info.name}: {size}, {plan.task.described(plan.info.labels)}; {described(data)}",
+        markup=False,
+        soft_wrap=True,
+    )
+    for finding in data.findings:
+        output.print(f"          {finding.text}", markup=False, soft_wrap=True)
     output.print(
         f"space     {space.name}: {space.size()} architectures, "
         f"{space.fewest_parameters:,} to {space.most_parameters:,} parameters",

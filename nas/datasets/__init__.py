@@ -1,8 +1,9 @@
 """Labelled images, whatever they come from: TFDS, the embedded digits, folders, numpy archives."""
 
+from nas.datasets.findings import tell
 from nas.datasets.idx import prepare
 from nas.datasets.sources import load, peek
-from nas.datasets.spec import Arrays, DatasetError, DatasetInfo, DatasetSpec, Split
+from nas.datasets.spec import Arrays, DatasetError, DatasetInfo, DatasetSpec, Finding, Split
 from nas.datasets.tfds_catalog import data_dir_of, known_datasets
 from nas.datasets.tfds_prepare import prepare_tfds
 
@@ -11,6 +12,7 @@ __all__ = [
     "DatasetError",
     "DatasetInfo",
     "DatasetSpec",
+    "Finding",
     "Split",
     "data_dir_of",
     "known_datasets",
@@ -18,4 +20,5 @@ __all__ = [
     "peek",
     "prepare",
     "prepare_tfds",
+    "tell",
 ]

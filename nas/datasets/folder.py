@@ -3,24 +3,60 @@
 from __future__ import annotations
 
 import logging
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nas.datasets.spec import Arrays, DatasetError, DatasetInfo, Split, expanded
+from nas.datasets.spec import Arrays, DatasetError, DatasetInfo, Finding, Split, expanded
+from nas.quantity import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from PIL import Image
 
     from nas.config import DatasetConfig
 
 logger = logging.getLogger(__name__)
 
-_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
-_SPLITS = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}
+_SUFFIXES = {
+    *(".apng", ".avif", ".bmp", ".dib", ".gif", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".mpo", ".pbm"),
+    *(".pgm", ".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp"),
+}
+_SPLITS = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "dev": "validation",
+    "test": "test",
+    "testing": "test",
+}
+"""How folders of splits are called, in any case."""
 
-_Files = dict[str, list[tuple[Path, int]]]
+GROUND = (255, 255, 255, 255)
+"""White: what shows through where a picture is transparent, as on a page."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Tree:
+    """A folder as it is taken, without a picture opened.
+
+    Attributes:
+        labels: names of the classes.
+        files: (path, label) of each image by split.
+        findings: what was left out.
+    """
+
+    labels: tuple[str, ...]
+    files: dict[str, list[tuple[Path, int]]]
+    findings: tuple[Finding, ...]
 
 
 def accepts(config: DatasetConfig) -> bool:
@@ -34,9 +70,9 @@ def peek(config: DatasetConfig) -> DatasetInfo:
     Raises:
         DatasetError: no such folder, an empty class, a single class, or an unreadable image.
     """
-    labels, files = _files(config)
-    images = (image for path, _ in files["train"] if (image := _read(path, config)) is not None)
-    return _info(config, labels, images, {split: len(some) for split, some in files.items()})
+    tree = _tree(config)
+    images = (found[0] for path, _ in tree.files["train"] if (found := _read(path, config)) is not None)
+    return _info(config, tree.labels, images, {split: len(some) for split, some in tree.files.items()})
 
 
 def load_arrays(config: DatasetConfig) -> Arrays:
@@ -45,16 +81,27 @@ def load_arrays(config: DatasetConfig) -> Arrays:
     Raises:
         DatasetError: as `peek`, or images of several sizes without `image_size`.
     """
-    labels, files = _files(config)
-    read = {
-        split: [(path, image, label) for path, label in some if (image := _read(path, config)) is not None]
-        for split, some in files.items()
-    }
-    skipped = sum(map(len, files.values())) - sum(map(len, read.values()))
-    if skipped:
-        logger.warning("%s: %d unreadable image(s) left out, because skip_corrupt is set", config.name, skipped)
+    tree = _tree(config)
+    skipped, several = list[Path](), list[Path]()
+    read: dict[str, list[tuple[Path, np.ndarray, int]]] = {}
+    for split, files in tree.files.items():
+        read[split] = []
+        for path, label in files:
+            found = _read(path, config)
+            if found is None:
+                skipped.append(path)
+                continue
+            image, pages = found
+            if pages > 1:
+                several.append(path)
+            read[split].append((path, image, label))
+    findings = [
+        *tree.findings,
+        *_finding("{} cannot be read: left out, because skip_corrupt is set", skipped, "file"),
+        *_finding("{} with several pages: the first of each is taken", several, "image"),
+    ]
     counts = {split: len(rows) for split, rows in read.items()}
-    info = _info(config, labels, (image for _, image, _ in read["train"]), counts)
+    info = _info(config, tree.labels, (image for _, image, _ in read["train"]), counts)
     splits = {}
     for split, rows in read.items():
         for path, image, _ in rows:
@@ -65,66 +112,145 @@ def load_arrays(config: DatasetConfig) -> Arrays:
                 )
         empty = set(range(len(info.labels))) - {label for _, _, label in rows} if split == "train" else set()
         if empty or not rows:
-            name = labels[min(empty)] if empty else split
+            name = tree.labels[min(empty)] if empty else split
             raise DatasetError(f"no image of {name!r} in {config.name!r} can be read; mend or remove that folder")
         splits[split] = Split(
             images=np.stack([image for _, image, _ in rows]),
             targets=np.array([label for _, _, label in rows], dtype=np.int64),
+            names=np.array([str(path) for path, _, _ in rows]),
         )
-    return Arrays(info=info, **splits)
+    return Arrays(
+        info=info,
+        train=splits["train"],
+        validation=splits.get("validation"),
+        test=splits.get("test"),
+        findings=tuple(findings),
+    )
 
 
-def _files(config: DatasetConfig) -> tuple[tuple[str, ...], _Files]:
-    """Class names, and (path, label) of each image by split, without opening one."""
+def _finding(text: str, paths: Sequence[Path], noun: str) -> list[Finding]:
+    """What is to say about some files; nothing without one."""
+    return [Finding(text=text.format(counted(len(paths), noun)), names=tuple(map(str, paths)))] if paths else []
+
+
+def _tree(config: DatasetConfig) -> _Tree:
     root = expanded(config.name)
     if not root.is_dir():
         raise DatasetError(f"an existing folder of class folders is needed; {str(root.absolute())!r} is not there")
-    tops = _folders(root)
-    # Only when nothing else is there: `train` beside `plane` and `car` is a class.
-    divided = {folder.name for folder in tops} <= set(_SPLITS) and (root / "train").is_dir()
-    parts = {_SPLITS[top.name]: top for top in tops} if divided else {"train": root}
+    parts, findings = _parts(root)
     labels = tuple(folder.name for folder in _folders(parts["train"]))
     if len(labels) < 2:
         raise DatasetError(
             f"{str(parts['train'])!r} must hold a folder of images for each of at least two classes; "
             f"found {sorted(labels)}"
         )
-    files: _Files = {}
+    files: dict[str, list[tuple[Path, int]]] = {}
+    others, loose = list[Path](), list[Path]()
     for split, part in parts.items():
         files[split] = []
+        loose += [path for path in _visible(part) if path.is_file() and path.suffix.lower() in _SUFFIXES]
         for folder in _folders(part):
             if folder.name not in labels:
                 raise DatasetError(f"class {folder.name!r} of {str(part)!r} is not among those of train: {labels}")
-            paths = _images(folder)
+            paths, rest = _images(folder)
             if not paths and split == "train":
                 raise DatasetError(f"each class needs an image; there is none in {str(folder)!r}")
             files[split] += [(path, labels.index(folder.name)) for path in paths]
-    return labels, files
-
-
-def _images(folder: Path) -> list[Path]:
-    """Hidden files, and what is in hidden folders, are some program's own: copies would be in two splits at once."""
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in _SUFFIXES and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+            others += rest
+    kinds = ", ".join(
+        f"{count:,} {suffix or 'without a suffix'}"
+        for suffix, count in Counter(path.suffix.lower() for path in others).most_common(5)
     )
+    findings += [
+        *_finding("{} in no class folder: left out", loose, "image"),
+        *_finding(f"{{}} in class folders not taken for images ({kinds})", others, "file"),
+    ]
+    return _Tree(labels=labels, files=files, findings=tuple(findings))
+
+
+def _parts(root: Path) -> tuple[dict[str, Path], list[Finding]]:
+    """The folder of each split, and what is beside them, which is left out.
+
+    A folder that is called as a split is one if it holds folders of images. Beside pictures of its own, `train` is a
+    class, as `plane` is.
+    """
+    tops = _folders(root)
+    named = [top for top in tops if top.name.casefold() in _SPLITS]
+    splits = [top for top in named if any(_images(folder)[0] for folder in _folders(top))]
+    if not splits:
+        return {"train": root}, []
+    parts: dict[str, Path] = {}
+    for top in splits:
+        split = _SPLITS[top.name.casefold()]
+        if split in parts:
+            raise DatasetError(
+                f"{str(root)!r} has two folders for the {split} images, {parts[split].name!r} and {top.name!r}; put "
+                f"them into one, or move one away"
+            )
+        parts[split] = top
+    beside = [top for top in tops if top not in splits]
+    classes = [top.name for top in beside if top not in named and _images(top)[0]]
+    if "train" not in parts or (classes and len(parts) == 1):
+        found = ", ".join(repr(top.name) for top in tops[:8])
+        raise DatasetError(
+            f"{str(root)!r} must hold a folder for each class, or train, validation and test with a folder for each "
+            f"class in them; found {found}; move or rename what is neither"
+        )
+    unlabeled = [path for top in beside if top in named for path in _images(top)[0]]
+    others = [top for top in beside if top not in named]
+    return parts, [
+        *_finding("{} without a class folder beside the splits: left out", unlabeled, "image"),
+        *_finding("{} beside the splits: left out", others, "folder"),
+    ]
+
+
+def _images(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Image files and other files at any depth, sorted; links are followed.
+
+    Hidden files, and what is in hidden folders, are some program's own: copies would be in two splits at once.
+    """
+    images, others, seen = list[Path](), list[Path](), set[str]()
+    for where, folders, names in os.walk(folder, followlinks=True):
+        # A link to a folder above would go round for ever.
+        real = os.path.realpath(where)
+        folders[:] = [] if real in seen else [name for name in folders if not name.startswith(".")]
+        for name in names if real not in seen else ():
+            path = Path(where, name)
+            if not name.startswith("."):
+                (images if path.suffix.lower() in _SUFFIXES and path.is_file() else others).append(path)
+        seen.add(real)
+    return sorted(images), sorted(others)
 
 
 def _folders(root: Path) -> list[Path]:
-    return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    folders = [path for path in _visible(root) if path.is_dir()]
+    for folder in folders:
+        try:
+            folder.name.encode()
+        except UnicodeEncodeError:
+            raise DatasetError(
+                f"folders of classes need names in UTF-8; received {os.fsencode(folder.name)!r} in {str(root)!r}; "
+                f"rename it"
+            ) from None
+    return folders
 
 
-def _read(path: Path, config: DatasetConfig) -> np.ndarray | None:
-    """uint8 `(height, width, 1 or 3)`; None for an unreadable image that is to be skipped."""
-    from PIL import Image
+def _visible(root: Path) -> list[Path]:
+    return sorted(path for path in root.iterdir() if not path.name.startswith("."))
+
+
+def _read(path: Path, config: DatasetConfig) -> tuple[np.ndarray, int] | None:
+    """uint8 `(height, width, 1 or 3)` as people see the picture, and its number of pages.
+
+    None for an unreadable image that is to be skipped.
+    """
+    from PIL import Image, ImageOps
 
     try:
         with Image.open(path) as image:
-            if image.mode[0] in "IF":
-                # Pillow would clip 16 bits to white instead of scaling them.
-                raise DatasetError(f"images must have 8 bits a channel; {path} has mode {image.mode}")
-            pixels = image.convert("L" if config.grayscale else "RGB")
+            pages = getattr(image, "n_frames", 1)
+            upright = ImageOps.exif_transpose(image)
+            pixels = _flat(upright).convert("L" if config.grayscale else "RGB")
             if config.image_size is not None:
                 side = (config.image_size, config.image_size)
                 pixels = pixels.resize(side, Image.Resampling.BILINEAR)
@@ -136,7 +262,26 @@ def _read(path: Path, config: DatasetConfig) -> np.ndarray | None:
         raise DatasetError(
             f"every image must be readable; {path} is not ({error}); remove it or set dataset.skip_corrupt"
         ) from error
-    return array[..., None] if array.ndim == 2 else array
+    return array[..., None] if array.ndim == 2 else array, pages
+
+
+def _flat(image: Image.Image) -> Image.Image:
+    """Eight bits a channel, on `GROUND` where the picture is transparent.
+
+    Raises:
+        ValueError: numbers without a scale.
+    """
+    from PIL import Image
+
+    if image.mode[0] in "IF":
+        # Pillow would clip 16 bits to white instead of scaling them.
+        levels = np.asarray(image)
+        if image.mode == "F" or levels.min() < 0 or levels.max() > 65_535:
+            raise ValueError(f"mode {image.mode} has levels without a scale; save it with 8 or 16 bits a channel")
+        return Image.fromarray(((levels.astype(np.uint32) + 128) // 257).astype(np.uint8))
+    if not image.has_transparency_data:
+        return image
+    return Image.alpha_composite(Image.new("RGBA", image.size, GROUND), image.convert("RGBA"))
 
 
 def _info(

@@ -1,4 +1,4 @@
-"""Images in a numpy archive: Keras' `mnist.npz` convention, or plain `images` and `labels`."""
+"""Images in a numpy archive: the keys of Keras' `mnist.npz`, those of MedMNIST, or plain `images` and `labels`."""
 
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     from nas.config import DatasetConfig
 
 _READ_BATCH = 1024
+_CHANNELS = (1, 3, 4)
+"""Numbers of channels that pictures have."""
+
 _PAIRS = {
-    "train": (("x_train", "y_train"), ("images", "labels")),
-    "validation": (("x_val", "y_val"),),
-    "test": (("x_test", "y_test"),),
+    "train": (("x_train", "y_train"), ("train_images", "train_labels"), ("images", "labels")),
+    "validation": (("x_val", "y_val"), ("val_images", "val_labels")),
+    "test": (("x_test", "y_test"), ("test_images", "test_labels")),
 }
 
 
@@ -39,7 +42,7 @@ def peek(config: DatasetConfig) -> DatasetInfo:
         shapes = {split: _header_shape(config, images) for split, (images, _) in pairs.items()}
         shape = shape_of(shapes["train"][1:], config)
         labels = {split: _labels(config, archive, pair, shapes[split][0]) for split, pair in pairs.items()}
-        return _info(config, archive, shape, labels)
+        return _info(config, archive, shape, *_numbered(config, labels))
 
 
 def load_arrays(config: DatasetConfig) -> Arrays:
@@ -49,17 +52,16 @@ def load_arrays(config: DatasetConfig) -> Arrays:
         DatasetError: no such file, not the expected arrays, or values out of range.
     """
     with _open(config) as archive:
-        splits = {}
-        for split, pair in _pairs(config, archive).items():
-            images = _images(config, archive, pair[0])
-            splits[split] = images, _labels(config, archive, pair, len(images))
-        shape = splits["train"][0].shape[1:]
-        info = _info(config, archive, shape, {split: labels for split, (_, labels) in splits.items()})
+        pairs = _pairs(config, archive)
+        images = {split: _images(config, archive, key) for split, (key, _) in pairs.items()}
+        given = {split: _labels(config, archive, pair, len(images[split])) for split, pair in pairs.items()}
+        labels, names = _numbered(config, given)
+        info = _info(config, archive, images["train"].shape[1:], labels, names)
     try:
-        made = {name: Split(images=images, targets=labels) for name, (images, labels) in splits.items()}
+        made = {split: Split(images=images[split], targets=labels[split]) for split in pairs}
     except DatasetError as error:
         raise DatasetError(f"{config.name}: {error}") from error
-    return Arrays(info=info, **made)
+    return Arrays(info=info, train=made["train"], validation=made.get("validation"), test=made.get("test"))
 
 
 def _open(config: DatasetConfig) -> Any:
@@ -88,7 +90,12 @@ def _pairs(config: DatasetConfig, archive: Any) -> dict[str, tuple[str, str]]:
         for pair in choices:
             missing = set(pair) - found
             if not missing:
-                pairs.setdefault(split, pair)
+                if split in pairs:
+                    raise DatasetError(
+                        f"{config.name!r} has the {split} images twice, as {pairs[split][0]!r} and {pair[0]!r}; leave "
+                        f"one out"
+                    )
+                pairs[split] = pair
             elif len(missing) == 1:
                 raise DatasetError(
                     f"{config.name!r} has {(found & set(pair)).pop()!r} but not {missing.pop()!r}; "
@@ -96,8 +103,8 @@ def _pairs(config: DatasetConfig, archive: Any) -> dict[str, tuple[str, str]]:
                 )
     if "train" not in pairs:
         raise DatasetError(
-            f"{config.name!r} must hold x_train and y_train (x_test, y_test, x_val, y_val if there are), "
-            f"or images and labels; found {sorted(found)}"
+            f"{config.name!r} must hold x_train and y_train (x_test, y_test, x_val, y_val if there are), train_images "
+            f"and train_labels, or images and labels; found {sorted(found)}"
         )
     return pairs
 
@@ -121,6 +128,13 @@ def _check_images(config: DatasetConfig, key: str, shape: tuple[int, ...], dtype
         raise DatasetError(
             f"{config.name}: {key} must be (n, height, width) or (n, height, width, channels); received {shape}"
         )
+    if not shape[0]:
+        raise DatasetError(f"{config.name}: a split needs at least one image; {key} has none; fill it or leave it out")
+    if len(shape) == 4 and shape[1] in _CHANNELS and min(shape[2:]) > max(_CHANNELS):
+        raise DatasetError(
+            f"{config.name}: channels come last, as in (n, height, width, channels); {key} has {shape}; save "
+            f"{key}.transpose(0, 2, 3, 1)"
+        )
 
 
 def _read(config: DatasetConfig, archive: Any, key: str) -> np.ndarray:
@@ -132,8 +146,15 @@ def _read(config: DatasetConfig, archive: Any, key: str) -> np.ndarray:
 def _reading(config: DatasetConfig, key: str) -> Iterator[None]:
     try:
         yield
-    # RuntimeError: a password, or a compression that Python does not know.
-    except (ValueError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+    except ValueError as error:
+        if "pickle" not in str(error):
+            raise DatasetError(f"{config.name}: {key} cannot be read as plain numbers: {error}") from error
+        raise DatasetError(
+            f"{config.name}: {key} holds Python objects, which are never loaded, as they can run code; save "
+            f"{key}.astype(str), or .astype('int64') for numbers"
+        ) from error
+    # RuntimeError: a password, or a compression that Python does not know. MemoryError, KeyError: a broken header.
+    except (OSError, EOFError, RuntimeError, MemoryError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise DatasetError(f"{config.name}: {key} cannot be read as plain numbers: {error}") from error
 
 
@@ -142,16 +163,25 @@ def _images(config: DatasetConfig, archive: Any, key: str) -> np.ndarray:
     images = _read(config, archive, key)
     _check_images(config, key, images.shape, images.dtype)
     if images.dtype.kind == "f":
-        low, high = (images.min(), images.max()) if images.size else (0, 0)
+        low, high = images.min(), images.max()
         # NaN fails this comparison too.
         if not (low >= 0 and high <= 1):
             found = "NaN; replace it"
             if not np.isnan(low):
                 found = f"{low:g} to {high:g}; divide levels of 0 to 255 by 255, or save them as uint8"
             raise DatasetError(f"{config.name}: float images must lie in [0, 1], and {key} has {found}")
+        if 0 < high <= 1 / 255:
+            raise DatasetError(
+                f"{config.name}: float images must lie in [0, 1], and {key} ends at {high:g}, as if it was divided by "
+                f"255 twice; divide once"
+            )
         images = np.rint(images * 255).astype(np.uint8)
+    elif images.max() == 1:
+        raise DatasetError(
+            f"{config.name}: uint8 images have levels of 0 to 255, and {key} has only 0 and 1; save 255 * {key}"
+        )
     images = images[..., None] if images.ndim == 3 else images
-    if not len(images) or shape_of(images.shape[1:], config) == images.shape[1:]:
+    if shape_of(images.shape[1:], config) == images.shape[1:]:
         return images
     import tensorflow as tf
 
@@ -161,28 +191,68 @@ def _images(config: DatasetConfig, archive: Any, key: str) -> np.ndarray:
 
 
 def _labels(config: DatasetConfig, archive: Any, pair: tuple[str, str], count: int) -> np.ndarray:
-    """int64 `(n,)`, one for each of `count` images."""
+    """One of each of `count` images: int64 `(n,)`, or str `(n,)` where classes are named."""
     images, key = pair
     labels = _read(config, archive, key)
-    if labels.dtype.kind not in "iu" or labels.ndim not in (1, 2) or labels.size != len(labels):
-        one_hot = labels.ndim == 2 and labels.size != len(labels)
+    if len(labels.shape) == 2 and labels.shape[1] > 1 and labels.dtype.kind in "biuf":
+        labels = _from_one_hot(config, key, labels)
+    if labels.ndim not in (1, 2) or labels.size != len(labels) or labels.dtype.kind not in "iuSU":
         raise DatasetError(
-            f"{config.name}: {key} must be integers of shape (n,) or (n, 1); received {labels.dtype} {labels.shape}; "
-            f"save {f'{key}.argmax(axis=1)' if one_hot else 'class numbers as int64'}"
+            f"{config.name}: {key} must be whole numbers or names of shape (n,) or (n, 1), or one-hot (n, classes); "
+            f"received {labels.dtype} {labels.shape}; save class numbers as int64"
         )
     if len(labels) != count:
         raise DatasetError(
             f"{config.name}: each image needs one label; {images} has {count:,} images, {key} has {len(labels):,} "
             f"labels; save as many of both"
         )
-    labels = labels.reshape(-1).astype(np.int64)
+    labels = labels.reshape(-1)
+    if labels.dtype.kind in "SU":
+        return labels.astype(np.str_)
+    labels = labels.astype(np.int64)
     if labels.size and labels.min() < 0:
         raise DatasetError(f"{config.name}: labels start at 0; {key} has {labels.min()}")
     return labels
 
 
-def _info(config: DatasetConfig, archive: Any, shape: tuple[int, ...], labels: dict[str, np.ndarray]) -> DatasetInfo:
-    if "class_names" in archive.files:
+def _from_one_hot(config: DatasetConfig, key: str, rows: np.ndarray) -> np.ndarray:
+    if not (((rows == 0) | (rows == 1)).all() and (rows.sum(axis=1) == 1).all()):
+        raise DatasetError(
+            f"{config.name}: a row of one-hot labels has a single 1, and {key} of shape {rows.shape} has others; an "
+            f"image can be of one class only"
+        )
+    numbers: np.ndarray = rows.argmax(axis=1)
+    return numbers
+
+
+def _numbered(config: DatasetConfig, labels: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    """Labels as numbers, and the names of the classes if the labels have them, in alphabetical order."""
+    kinds = {each.dtype.kind for each in labels.values()}
+    if kinds == {"i"}:
+        return labels, ()
+    if "i" in kinds:
+        raise DatasetError(f"{config.name}: labels are numbers in one split and names in another; save one kind")
+    names = np.unique(labels["train"])
+    for split, each in labels.items():
+        if not set(each) <= set(names):
+            unknown = str(min(set(each) - set(names)))
+            raise DatasetError(f"{config.name}: class {unknown!r} of the {split} labels is not among those of train")
+    return {split: np.searchsorted(names, each).astype(np.int64) for split, each in labels.items()}, tuple(
+        names.tolist()
+    )
+
+
+def _info(
+    config: DatasetConfig,
+    archive: Any,
+    shape: tuple[int, ...],
+    labels: dict[str, np.ndarray],
+    names: tuple[str, ...],
+) -> DatasetInfo:
+    """What is known of the archive; `names` of the classes are those of labels that are names."""
+    if names:
+        pass
+    elif "class_names" in archive.files:
         given = _read(config, archive, "class_names")
         if given.ndim != 1:
             raise DatasetError(f"{config.name}: class_names must be names of shape (n,); received shape {given.shape}")

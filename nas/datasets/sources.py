@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from nas.datasets import digits, folder, npz, splits, tfds_source
+from nas.datasets import digits, folder, npz, splits, tfds_catalog, tfds_source
+from nas.datasets.embedded import DIGITS
+from nas.datasets.spec import DatasetError
 from nas.registry import Registry
 
 if TYPE_CHECKING:
@@ -53,4 +56,16 @@ def peek(config: DatasetConfig) -> DatasetInfo:
 
 
 def _source(config: DatasetConfig) -> Source:
+    _check_unambiguous(config)
     return next(source for source in reversed([*SOURCES.values()]) if source.accepts(config))
+
+
+def _check_unambiguous(config: DatasetConfig) -> None:
+    """Refuse a bare name that a folder in the current directory and a data set both have."""
+    name = config.name
+    is_folder = Path(name).name == name and name not in ("", "..") and Path(name).is_dir()
+    if is_folder and (name == DIGITS.name or tfds_catalog.is_ready(name, config.data_dir)):
+        raise DatasetError(
+            f"dataset {name!r} is a folder here and a data set too; write {f'./{name}'!r} for the folder, or start "
+            f"from another directory for the data set"
+        )

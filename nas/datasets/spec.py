@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,6 +77,7 @@ class Split:
     Attributes:
         images: uint8 `(n, height, width, channels)`, 0..255.
         targets: of the task, `(n, ...)`; class labels are int64 `(n,)`.
+        names: of the images, str `(n,)`, for people; None where a source has no better ones than their positions.
 
     Raises:
         DatasetError: another dtype or rank of images, no images, or not one target an image.
@@ -82,6 +85,7 @@ class Split:
 
     images: np.ndarray
     targets: np.ndarray
+    names: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         images, targets = self.images, self.targets
@@ -104,14 +108,40 @@ class Split:
         """Of images and targets."""
         return self.images.nbytes + self.targets.nbytes
 
+    @cached_property
+    def digest(self) -> str:
+        """Equal for the same images with the same targets in the same order, 32 hexadecimal digits."""
+        digest = hashlib.blake2b(digest_size=16)
+        for array in (self.images, self.targets):
+            digest.update(f"{array.dtype} {array.shape}:".encode())
+            digest.update(array.tobytes())
+        return digest.hexdigest()
+
     def take(self, indices: np.ndarray) -> Split:
         """The images at `indices`, int `(m,)`, in that order."""
-        return Split(images=self.images[indices], targets=self.targets[indices])
+        names = None if self.names is None else self.names[indices]
+        return Split(images=self.images[indices], targets=self.targets[indices], names=names)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """Something about the data that their owner should know.
+
+    Attributes:
+        text: one line, with numbers.
+        names: of the images or files, for `nas datasets check`.
+    """
+
+    text: str
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Arrays:
     """What a source brings: images for training, and the other splits where the data set has its own.
+
+    Attributes:
+        findings: what was left out, and what a source saw.
 
     Raises:
         DatasetError: a split whose images or targets contradict `info`.
@@ -121,6 +151,7 @@ class Arrays:
     train: Split
     validation: Split | None = None
     test: Split | None = None
+    findings: tuple[Finding, ...] = ()
 
     def __post_init__(self) -> None:
         _check(self.info, {"train": self.train, "validation": self.validation, "test": self.test})
@@ -130,6 +161,10 @@ class Arrays:
 class DatasetSpec:
     """Three disjoint splits. The search sees `train` and `validation`; `test` is for the final score only.
 
+    Attributes:
+        drawn: the splits that were drawn from the training images, because the data set has none of its own.
+        findings: about the data, for their owner.
+
     Raises:
         DatasetError: a split whose images or targets contradict `info`.
     """
@@ -138,12 +173,19 @@ class DatasetSpec:
     train: Split
     validation: Split
     test: Split
+    drawn: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     def __post_init__(self) -> None:
-        _check(self.info, {"train": self.train, "validation": self.validation, "test": self.test})
+        _check(self.info, self.splits)
+
+    @property
+    def splits(self) -> dict[str, Split]:
+        """By name."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
 
 
-def _check(info: DatasetInfo, splits: dict[str, Split | None]) -> None:
+def _check(info: DatasetInfo, splits: Mapping[str, Split | None]) -> None:
     for name, split in splits.items():
         if split is None:
             continue

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nas.datasets.spec import Arrays, DatasetError, DatasetInfo, DatasetSpec
+from nas.datasets.findings import findings
+from nas.datasets.spec import Arrays, DatasetError, DatasetInfo, DatasetSpec, Finding
 from nas.tasks import TASKS
 
 if TYPE_CHECKING:
     from nas.config import DatasetConfig
-
-logger = logging.getLogger(__name__)
 
 # One random stream a question, so that another validation_fraction does not move the test split.
 _TEST, _VALIDATION, _LIMIT = range(3)
@@ -38,12 +36,20 @@ def split(arrays: Arrays, config: DatasetConfig) -> DatasetSpec:
         train, validation = train.take(rest), train.take(drawn)
     if config.train_limit is not None and config.train_limit < len(train):
         train = train.take(draw(task.strata(train.targets), config.train_limit, (config.split_seed, _LIMIT))[1])
-    for name, part in (("train", train), ("validation", validation), ("test", test)):
-        if lacking := task.lacking(part.targets, arrays.info.labels):
-            logger.warning(
-                "%s: the %s images lack %s; add images of each, or take it out", arrays.info.name, name, lacking
-            )
-    return DatasetSpec(info=arrays.info, train=train, validation=validation, test=test)
+    splits = {"train": train, "validation": validation, "test": test}
+    lacking = [
+        Finding(text=f"the {name} images lack {absent}; add images of each, or take it out")
+        for name, part in splits.items()
+        if (absent := task.lacking(part.targets, arrays.info.labels))
+    ]
+    return DatasetSpec(
+        info=arrays.info,
+        train=train,
+        validation=validation,
+        test=test,
+        drawn=tuple(name for name in ("validation", "test") if getattr(arrays, name) is None),
+        findings=(*arrays.findings, *lacking, *findings(splits)),
+    )
 
 
 def validation_images(info: DatasetInfo, config: DatasetConfig) -> int:

@@ -81,6 +81,11 @@ def known_datasets(data_dir: str | Path | None = None) -> list[DatasetInfo]:
     return known
 
 
+def is_ready(name: str, data_dir: str | Path | None) -> bool:
+    """Whether TFDS has prepared a data set of that name, of any configuration and version."""
+    return any((data_dir_of(data_dir) / name).rglob("dataset_info.json"))
+
+
 def is_prepared(path: Path) -> bool:
     # TFDS writes this file last, then renames the folder.
     return (path / "dataset_info.json").is_file()

@@ -47,7 +47,9 @@ def load_arrays(config: DatasetConfig) -> Arrays:
         # TensorFlow puts the name of a graph node, in double braces, before what happened.
         reason = getattr(error, "message", str(error)).partition("\n")[0].rpartition("}} ")[2]
         raise DatasetError(f"{prepared.path} cannot be read ({reason}); delete it and prepare it again") from error
-    return Arrays(info=prepared.info, **splits)
+    return Arrays(
+        info=prepared.info, train=splits["train"], validation=splits.get("validation"), test=splits.get("test")
+    )
 
 
 def _read(builder: Any, split: str, prepared: tfds_catalog.Prepared, config: DatasetConfig) -> Split:

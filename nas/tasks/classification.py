@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, final
 
@@ -34,6 +35,10 @@ class Classification(Task):
             raise TargetError(
                 f"at least two classes are needed to learn anything; {data} has {len(labels)}: {tuple(labels)}"
             )
+        # As files with one name a line have them.
+        ((name, count),) = Counter(" ".join(label.split()) for label in labels).most_common(1)
+        if count > 1:
+            raise TargetError(f"each class needs a name of its own; {data} has {count} classes called {name!r}")
 
     def check_targets(
         self, targets: Array, labels: Sequence[str], data: str, *, input_shape: tuple[int, int, int]

@@ -9,13 +9,14 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar, final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from nas.config import ExperimentConfig
-from nas.datasets import DatasetInfo
+from nas.datasets import DatasetInfo, DatasetSpec
 from nas.errors import NasError
 from nas.files.durable import write_atomically
 from nas.results.trial import TrialRecord
@@ -63,7 +64,8 @@ class SearchFacts(BaseModel):
         command: the command line that asked for it last, or "".
         machine: what it ran on, in one line.
         versions: of the packages that shape the numbers.
-        labels_digest: of the targets of all images, or "" before they were read.
+        data: digest of each split, by its name; none before the data were read.
+        labels_digest: what searches before version 0.2 have in place of `data`: of the targets alone.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -81,7 +83,15 @@ class SearchFacts(BaseModel):
     command: str = ""
     machine: str = ""
     versions: dict[str, str] = {}
+    data: dict[str, str] = {}
     labels_digest: str = ""
+
+
+def _labels_digest(data: DatasetSpec) -> str:
+    digest = sha256()
+    for split in data.splits.values():
+        digest.update(b"%d labels:" % len(split.targets) + split.targets.tobytes())
+    return digest.hexdigest()
 
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -257,23 +267,25 @@ class SearchFolder:
                 f"--fresh to start over"
             )
 
-    def check_targets(self, digest: str) -> None:
-        """Refuse to go on if the images or their targets have changed since the search began.
-
-        Args:
-            digest: of the targets of all images.
+    def check_data(self, data: DatasetSpec) -> None:
+        """Refuse to go on if an image or a target of a split has changed since the search began, or its place.
 
         Raises:
-            SearchError: they are not the same.
+            SearchError: which splits are not the same.
         """
         facts = self.facts()
-        if not facts.labels_digest:
-            self._write_facts(facts.model_copy(update={"labels_digest": digest}))
-        elif facts.labels_digest != digest:
+        now = {name: split.digest for name, split in data.splits.items()}
+        changed = [name for name, digest in facts.data.items() if now.get(name) != digest]
+        if not facts.data and facts.labels_digest not in ("", _labels_digest(data)):
+            changed = ["train, validation or test"]
+        if changed:
             raise SearchError(
-                f"the search {self.name!r} was started with other images of {facts.dataset}: some were added, removed "
-                f"or given other targets; restore them, give another --name, or --fresh to start over"
+                f"the search {self.name!r} was started with other {' and '.join(changed)} images of {facts.dataset}: "
+                f"some were changed, added, removed, renamed or given other targets; restore them, give another "
+                f"--name, or --fresh to start over"
             )
+        if not facts.data:
+            self._write_facts(facts.model_copy(update={"data": now}))
 
     def set_aside(self) -> Path:
         """Move the search out of the way; its new place."""

@@ -20,7 +20,7 @@ def write_shared(data: DatasetSpec, folder: Path) -> None:
     """
     import numpy as np
 
-    splits: dict[str, Split] = {name: getattr(data, name) for name in _SPLITS}
+    splits = data.splits
     info = {
         "name": data.info.name,
         "input_shape": data.info.input_shape,
@@ -60,5 +60,7 @@ def read_shared(folder: Path) -> DatasetSpec:
         info=DatasetInfo(
             name=info["name"], input_shape=(height, width, channels), labels=tuple(info["labels"]), task=info["task"]
         ),
-        **splits,
+        train=splits["train"],
+        validation=splits["validation"],
+        test=splits["test"],
     )

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -62,13 +64,15 @@ def test_train_beside_other_folders_is_a_class(image_folder):
 
 
 @pytest.mark.parametrize("content", [b"", b"no image", b"\x89PNG\r\n\x1a\n cut off"])
-def test_corrupt_image_is_named_and_skipped_only_on_request(image_folder, content, caplog):
+def test_corrupt_image_is_named_and_skipped_only_on_request(image_folder, content):
     (image_folder / "dog" / "bad.png").write_bytes(content)
     with pytest.raises(DatasetError, match=r"bad\.png is not .*remove it or set dataset\.skip_corrupt"):
         load(config(image_folder))
     spec = load(config(image_folder, skip_corrupt=True))
     assert len(spec.train) + len(spec.validation) + len(spec.test) == 36
-    assert "1 unreadable image(s) left out" in caplog.text
+    (finding,) = spec.findings
+    assert finding.text == "1 file cannot be read: left out, because skip_corrupt is set"
+    assert finding.names == (str(image_folder / "dog" / "bad.png"),)
 
 
 def test_truncated_image(image_folder):
@@ -85,10 +89,138 @@ def test_class_without_a_readable_image(image_folder):
         load(config(image_folder, skip_corrupt=True))
 
 
-def test_sixteen_bits(image_folder):
-    Image.fromarray(np.full((8, 6), 40_000, np.uint16)).save(image_folder / "cat" / "deep.png")
-    with pytest.raises(DatasetError, match=r"8 bits a channel; .*deep\.png has mode I"):
+def pictures(folder):
+    """All images that are loaded, by the file's name."""
+    spec = load(config(folder))
+    return {Path(name).name: image for split in spec.splits.values() for name, image in zip(split.names, split.images)}
+
+
+def test_sixteen_bits_are_scaled(image_folder):
+    levels = np.linspace(0, 65_535, 48).astype(np.uint16).reshape(8, 6)
+    Image.fromarray(levels).save(image_folder / "cat" / "deep.png")
+    assert (pictures(image_folder)["deep.png"][..., 0] == np.rint(levels / 257)).all()
+
+
+def test_levels_without_a_scale_are_skipped_only_on_request(image_folder):
+    Image.fromarray(np.full((8, 6), 0.5, np.float32)).save(image_folder / "cat" / "float.tif")
+    with pytest.raises(
+        DatasetError, match=r"float\.tif is not \(mode F has levels without a scale; save it with 8 or 16"
+    ):
         load(config(image_folder))
+    assert sum(map(len, load(config(image_folder, skip_corrupt=True)).splits.values())) == 36
+
+
+def test_a_picture_is_upright_as_people_see_it(image_folder):
+    seen = np.zeros((8, 6, 3), np.uint8)
+    seen[:4] = 240  # bright above
+    exif = Image.Exif()
+    exif[0x112] = 6  # as a phone stores it that is held upright: turned, with a note
+    turned = Image.fromarray(seen).transpose(Image.Transpose.ROTATE_90)
+    turned.save(image_folder / "cat" / "phone.png", exif=exif)
+    assert (pictures(image_folder)["phone.png"] == seen).all()
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_what_is_transparent_is_white(image_folder, mode):
+    shape = np.zeros((8, 6, 4), np.uint8)
+    shape[:4, :, 3] = 255  # black above, nothing below
+    image = Image.fromarray(shape)
+    if mode == "P":
+        image = Image.fromarray(shape[..., 3]).convert("P", palette=Image.Palette.ADAPTIVE)
+        image = Image.fromarray((shape[..., 3] == 0).astype(np.uint8), mode="P")
+        image.putpalette([0, 0, 0, 10, 20, 30])
+        image.save(image_folder / "cat" / "alpha.png", transparency=1)
+    else:
+        image.convert(mode).save(image_folder / "cat" / "alpha.png")
+    found = pictures(image_folder)["alpha.png"]
+    assert (found[:4] == 0).all()
+    assert (found[4:] == 255).all()
+
+
+def test_what_is_not_taken_is_told(image_folder):
+    pages = [Image.fromarray(np.full((8, 6, 3), level, np.uint8)) for level in (10, 200)]
+    pages[0].save(image_folder / "cat" / "pages.tif", save_all=True, append_images=pages[1:])
+    (image_folder / "dog" / "notes.txt").write_text("mine")
+    (image_folder / "dog" / "photo.heic").write_bytes(b"")
+    os.mkfifo(image_folder / "eel" / "pipe.png")
+    pages[1].save(image_folder / "loose.png")
+    told = [finding.text for finding in load(config(image_folder)).findings]
+    assert told == [
+        "1 image in no class folder: left out",
+        "3 files in class folders not taken for images (1 .txt, 1 .heic, 1 .png)",
+        "1 image with several pages: the first of each is taken",
+        "1 image of a single color",
+    ]
+
+
+def test_links_are_followed_and_not_for_ever(image_folder):
+    aside = image_folder.parent / "aside"
+    (image_folder / "eel").rename(aside)
+    (image_folder / "eel").mkdir()
+    (image_folder / "eel" / "more").symlink_to(aside)
+    (image_folder / "eel" / "round").symlink_to(image_folder / "eel")
+    spec = load(config(image_folder))
+    assert sum(map(len, spec.splits.values())) == 36
+    assert not spec.findings
+
+
+def test_folders_in_class_folders_may_be_called_as_images(image_folder):
+    (image_folder / "cat" / "album.png").mkdir()
+    shutil.copy(image_folder / "cat" / "000.png", image_folder / "cat" / "album.png" / "copy.png")
+    assert sum(map(len, load(config(image_folder)).splits.values())) == 37
+
+
+@pytest.mark.parametrize("spelled", ["Train/Valid/Test", "training/val/testing", "TRAIN/dev/test"])
+def test_splits_in_every_spelling(image_folder, spelled):
+    root = divide(image_folder)
+    for usual, name in zip(("train", "val", "test"), spelled.split("/"), strict=True):
+        (root / usual).rename(root / f"{name}.new")
+        (root / f"{name}.new").rename(root / name)
+    spec = load(config(root))
+    assert (spec.info.labels, spec.drawn) == (("cat", "dog", "eel"), ())
+    assert (len(spec.train), len(spec.validation), len(spec.test)) == (24, 6, 6)
+
+
+def test_two_folders_for_one_split(image_folder):
+    root = divide(image_folder)
+    shutil.copytree(root / "val", root / "validation")
+    with pytest.raises(DatasetError) as told:
+        peek(config(root))
+    assert str(told.value) == (
+        f"{str(root)!r} has two folders for the validation images, 'val' and 'validation'; put them into one, or move "
+        f"one away"
+    )
+
+
+def test_what_is_beside_splits_is_left_out_and_told(image_folder):
+    root = divide(image_folder)
+    (root / "plots").mkdir()
+    shutil.rmtree(root / "test")
+    (root / "test").mkdir()
+    for folder in ("plots", "test"):
+        shutil.copy(root / "train" / "cat" / "000.png", root / folder / "7.png")
+    spec = load(config(root))
+    assert [(each.text, each.names) for each in spec.findings] == [
+        ("1 image without a class folder beside the splits: left out", (str(root / "test" / "7.png"),)),
+        ("1 folder beside the splits: left out", (str(root / "plots"),)),
+    ]
+    assert spec.drawn == ("test",)
+
+
+@pytest.mark.parametrize("gone", ["train", "val, test"])
+def test_what_is_neither_splits_nor_classes_is_refused(image_folder, gone):
+    root = divide(image_folder)
+    for name in gone.split(", "):
+        shutil.rmtree(root / name)
+    shutil.copytree(image_folder / "cat", root / "plane")
+    with pytest.raises(DatasetError, match=r"must hold a folder for each class, or train, validation and test with .*"):
+        peek(config(root))
+
+
+def test_a_name_that_is_no_text(image_folder):
+    os.mkdir(os.fsencode(image_folder) + b"/\xff")
+    with pytest.raises(DatasetError, match=r"folders of classes need names in UTF-8; received b'\\xff' in "):
+        peek(config(image_folder))
 
 
 def test_hidden_files_and_folders_are_no_images(image_folder):

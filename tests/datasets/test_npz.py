@@ -19,6 +19,7 @@ def save(tmp_path):
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (12, 4, 5), np.uint8)
 LABELS = np.arange(12) % 2
+THREE = np.arange(12) % 3
 
 
 def test_keras_convention_keeps_its_test_split(npz_file, numbers):
@@ -108,8 +109,8 @@ BAD = {
     ),
     "rank": ({"images": IMAGES[0], "labels": LABELS}, r"must be \(n, height, width\) or .* received \(4, 5\)"),
     "one-hot": (
-        {"images": IMAGES, "labels": np.eye(12)},
-        r"integers .* float64 \(12, 12\); save labels.argmax\(axis=1\)$",
+        {"images": IMAGES, "labels": np.eye(12)[:, :3] + 0.5},
+        r"a row of one-hot labels has a single 1, and labels of shape \(12, 3\) has others; an image can be of one class",
     ),
     "labels of floats": (
         {"images": IMAGES, "labels": LABELS * 1.0},
@@ -125,9 +126,52 @@ BAD = {
         {"images": IMAGES, "labels": LABELS + 1, "class_names": np.array(["a", "b"])},
         r"must lie in 0\.\.1; the train split of .* has 1\.\.2",
     ),
-    "pickles": ({"images": IMAGES.astype(object), "labels": LABELS}, "images cannot be read as plain numbers"),
-    "no images, of floats": ({"images": IMAGES[:0] / 255, "labels": LABELS[:0]}, "at least two classes"),
-    "no images": ({"images": IMAGES[:0], "labels": LABELS[:0]}, "at least two classes"),
+    "pickles": (
+        {"images": IMAGES.astype(object), "labels": LABELS},
+        "images holds Python objects, which are never loaded",
+    ),
+    "no images, of floats": (
+        {"images": IMAGES[:0] / 255, "labels": LABELS[:0]},
+        "images has none; fill it or leave it",
+    ),
+    "no images": ({"images": IMAGES[:0], "labels": LABELS[:0]}, "a split needs at least one image; images has none; "),
+    "an empty split": (
+        {"x_train": IMAGES, "y_train": LABELS, "x_val": IMAGES[:0], "y_val": LABELS[:0]},
+        "a split needs at least one image; x_val has none; fill it or leave it out",
+    ),
+    "channels first": (
+        {"images": np.zeros((12, 3, 8, 9), np.uint8), "labels": LABELS},
+        r"channels come last, .* images has \(12, 3, 8, 9\); save images.transpose\(0, 2, 3, 1\)$",
+    ),
+    "zeros and ones": (
+        {"images": (IMAGES > 100).astype(np.uint8), "labels": LABELS},
+        r"uint8 images have levels of 0 to 255, and images has only 0 and 1; save 255 \* images$",
+    ),
+    "divided twice": (
+        {"images": IMAGES / 255 / 255, "labels": LABELS},
+        r"float images must lie in \[0, 1\], and images ends at 0\.00\d+, as if it was divided by 255 twice; divide once",
+    ),
+    "two pairs": (
+        {"x_train": IMAGES, "y_train": LABELS, "images": IMAGES, "labels": LABELS},
+        "has the train images twice, as 'x_train' and 'images'; leave one out",
+    ),
+    "classes of one name": (
+        {"images": IMAGES, "labels": LABELS, "class_names": np.array(["cat", "dog", " cat "])},
+        "each class needs a name of its own; .* has 2 classes called 'cat'",
+    ),
+    "a class that train lacks": (
+        {
+            "x_train": IMAGES,
+            "y_train": np.array(["cat", "dog"])[LABELS % 2],
+            "x_test": IMAGES,
+            "y_test": np.array(["cat", "eel"])[LABELS % 2],
+        },
+        "class 'eel' of the test labels is not among those of train",
+    ),
+    "names and numbers": (
+        {"x_train": IMAGES, "y_train": np.array(["cat", "dog"])[LABELS % 2], "x_test": IMAGES, "y_test": LABELS},
+        "labels are numbers in one split and names in another",
+    ),
     "test shape": (
         {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES[:, :3], "y_test": LABELS},
         r"must be \(4, 5, 1\); its test split has \(3, 5, 1\)",
@@ -217,3 +261,25 @@ def test_a_label_too_few_is_known_from_the_header(read, save):
     assert str(told.value) == (
         f"{config.name}: each image needs one label; x_test has 12 images, y_test has 11 labels; save as many of both"
     )
+
+
+def test_labels_may_be_names_or_one_hot_or_columns(save):
+    names = np.array(["dog", "cat", "eel"])[THREE]
+    for read in (peek, load):
+        found = read(save(images=IMAGES, labels=names))
+        assert getattr(found, "info", found).labels == ("cat", "dog", "eel")
+    numbered = np.array([1, 0, 2])[THREE]  # in alphabetical order
+    plain = load(save(images=IMAGES, labels=numbered))
+    for labels in (names, np.eye(3)[numbered], np.eye(3, dtype=bool)[numbered], names[:, None]):
+        other = load(save(images=IMAGES, labels=labels))
+        for split, same in zip(plain.splits.values(), other.splits.values(), strict=True):
+            assert split.digest == same.digest
+
+
+def test_the_keys_of_medmnist(save):
+    parts = {"train": slice(0, 6), "val": slice(6, 9), "test": slice(9, 12)}
+    arrays = {f"{part}_images": IMAGES[where] for part, where in parts.items()}
+    arrays |= {f"{part}_labels": LABELS[where, None] for part, where in parts.items()}
+    spec = load(save(**arrays))
+    assert spec.drawn == ()
+    assert [len(split) for split in spec.splits.values()] == [6, 3, 3]

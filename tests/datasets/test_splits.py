@@ -106,19 +106,20 @@ def test_one_image_cannot_be_divided(arrays):
         split(arrays(2), DatasetConfig(name="it"))
 
 
-def test_classes_that_a_split_lacks_are_named(caplog):
+def test_classes_that_a_split_lacks_are_named():
     labels = np.repeat([0, 1, 2, 3, 4, 5], [40, 1, 1, 1, 1, 2])
     images = np.zeros((len(labels), 4, 4, 1), np.uint8)
     info = DatasetInfo(name="it", input_shape=(4, 4, 1), labels=tuple("abcdef"))
-    split(Arrays(info=info, train=Split(images=images, targets=labels)), DatasetConfig(name="it"))
-    assert caplog.messages
+    images[:, 0, 0, 0], images[:, 0, 1, 0] = np.arange(len(labels)), 255
+    spec = split(Arrays(info=info, train=Split(images=images, targets=labels)), DatasetConfig(name="it"))
+    assert spec.findings
     assert all(
         re.fullmatch(
-            r"it: the (train|validation|test) images lack \d of the 6 classes \(('\w', ){0,2}('\w')?(, \.\.\.)?\); "
+            r"the (train|validation|test) images lack \d of the 6 classes \(('\w', ){0,2}('\w')?(, \.\.\.)?\); "
             r"add images of each, or take it out",
-            message,
+            finding.text,
         )
-        for message in caplog.messages
+        for finding in spec.findings
     )
 
 

@@ -127,11 +127,35 @@ def test_a_disk_that_is_full_of_data_stops_a_search_that_can_go_on(finished_sear
     assert not left.exists()
 
 
-def test_a_search_goes_on_with_the_same_targets_alone(data, tmp_path):
-    """By the digest that searches of earlier versions have written."""
+def test_a_search_goes_on_with_the_same_data_alone(data, tmp_path):
     experiment = load_experiment(find_experiment("digits"))
     folder = SearchFolder(tmp_path, "digits")
     plan = Plan.of(experiment)
     folder.create(experiment, plan.space_text, plan.facts())
     _load(experiment, folder)
-    assert folder.facts().labels_digest == "b666d9641425a2409885f51f41285ee88ea51bf6a0aeafaa1ed67fc5e10f57a2"
+    assert folder.facts().data == {name: split.digest for name, split in data.splits.items()}
+    pixels = data.train.images.copy()
+    pixels[700, 3, 3] ^= 255
+    turned = data.test.take(np.arange(len(data.test))[::-1])
+    other = replace(data, train=Split(images=pixels, targets=data.train.targets), test=turned)
+    with pytest.raises(NasError) as told:
+        folder.check_data(other)
+    assert str(told.value) == (
+        "the search 'digits' was started with other train and test images of digits: some were changed, added, removed, "
+        "renamed or given other targets; restore them, give another --name, or --fresh to start over"
+    )
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_a_search_of_an_earlier_version_knows_its_targets(data, tmp_path, same):
+    experiment = load_experiment(find_experiment("digits"))
+    folder = SearchFolder(tmp_path, "digits")
+    plan = Plan.of(experiment)
+    digest = "b666d9641425a2409885f51f41285ee88ea51bf6a0aeafaa1ed67fc5e10f57a2" if same else "0" * 64
+    folder.create(experiment, plan.space_text, plan.facts().model_copy(update={"labels_digest": digest}))
+    if same:
+        _load(experiment, folder)
+        assert folder.facts().data.keys() == data.splits.keys()
+    else:
+        with pytest.raises(NasError, match="was started with other train, validation or test images of digits"):
+            _load(experiment, folder)
