@@ -54,9 +54,14 @@ def test_empty_pictures_and_faint_ones(splits):
 
 
 def test_a_start_says_what_was_taken(npz_file, caplog):
+    """Its test images are training images, too."""
     with caplog.at_level(logging.INFO):
         tell(load(DatasetConfig(name=str(npz_file))))
-    assert caplog.messages == ["data: 48 train, 12 validation (drawn from train), 30 test images"]
+    assert caplog.messages == [
+        "data: 48 train, 12 validation (drawn from train), 30 test images",
+        "data: 23 of 30 test images are also in train: the test score is too good",
+        "data: 7 of 30 test images are also in validation: the test score is too good",
+    ]
 
 
 def test_the_command_names_the_files(image_folder, capsys):

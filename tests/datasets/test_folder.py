@@ -92,7 +92,8 @@ def test_class_without_a_readable_image(image_folder):
 def pictures(folder):
     """All images that are loaded, by the file's name."""
     spec = load(config(folder))
-    return {Path(name).name: image for split in spec.splits.values() for name, image in zip(split.names, split.images)}
+    pairs = (pair for split in spec.splits.values() for pair in zip(split.names, split.images, strict=True))
+    return {Path(name).name: image for name, image in pairs}
 
 
 def test_sixteen_bits_are_scaled(image_folder):
@@ -103,9 +104,7 @@ def test_sixteen_bits_are_scaled(image_folder):
 
 def test_levels_without_a_scale_are_skipped_only_on_request(image_folder):
     Image.fromarray(np.full((8, 6), 0.5, np.float32)).save(image_folder / "cat" / "float.tif")
-    with pytest.raises(
-        DatasetError, match=r"float\.tif is not \(mode F has levels without a scale; save it with 8 or 16"
-    ):
+    with pytest.raises(DatasetError, match=r"float\.tif is not \(mode F has levels without a scale; save it with 8 "):
         load(config(image_folder))
     assert sum(map(len, load(config(image_folder, skip_corrupt=True)).splits.values())) == 36
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nas.config import DatasetConfig, load_experiment
-from nas.datasets import load
+from nas.datasets import Split, load
 from nas.devices.visible import VisibleDevices
 from nas.errors import NasError
 from nas.files.shipped import find_experiment
@@ -141,8 +141,8 @@ def test_a_search_goes_on_with_the_same_data_alone(data, tmp_path):
     with pytest.raises(NasError) as told:
         folder.check_data(other)
     assert str(told.value) == (
-        "the search 'digits' was started with other train and test images of digits: some were changed, added, removed, "
-        "renamed or given other targets; restore them, give another --name, or --fresh to start over"
+        "the search 'digits' was started with other train and test images of digits: some were changed, added, "
+        "removed, renamed or given other targets; restore them, give another --name, or --fresh to start over"
     )
 
 
