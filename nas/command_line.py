@@ -27,10 +27,16 @@ def command_line(*words: str, runs_dir: Path, tracking_uri: str | None = None) -
     return shlex.join([name, *words, *there, *where])
 
 
-def without_password(uri: str) -> str:
-    """An address as people may read it.
+def without_password(text: str) -> str:
+    """An address, or a text that holds some, as people may read it.
+
+    All that stands before the last @ of an address may be secret: a password may hold a / or an @, and a user without
+    a password is a token. So are the values of a query whose names say it.
 
     >>> without_password("https://me:secret@host:5000/mlflow")
     'https://me:***@host:5000/mlflow'
+    >>> without_password("postgresql://me:a/b@c@host/db?sslpassword=x&port=1, https://token@host")
+    'postgresql://me:***@host/db?sslpassword=***&port=1, https://***@host'
     """
-    return re.sub(r"(://[^/:@]*):[^@/]*@", r"\1:***@", uri)
+    text = re.sub(r"""(://)(?:([^\s/:@'"]*):)?[^\s'",]*@""", lambda m: f"://{m[2] + ':' if m[2] else ''}***@", text)
+    return re.sub(r"""(?i)([?&][^\s=&#]*(?:passw|pwd|token|secret|key)[^\s=&#]*=)[^\s&#'",)]*""", r"\1***", text)

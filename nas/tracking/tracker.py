@@ -7,6 +7,7 @@ import re
 import threading
 from collections.abc import Iterable, Mapping
 
+from nas.command_line import without_password
 from nas.errors import NasError
 from nas.results.trial import TrialRecord, TrialStatus
 from nas.tracking.projection import Projection, RunStatus, SearchRun
@@ -204,7 +205,8 @@ def sync(
 
 def one_line(error: Exception, store: Store, *, what: str = "written") -> str:
     """Which store, and what is wrong with it: the innermost cause, which names neither classes nor retries."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    # MLflow's texts name the address as it was given.
+    text = without_password(" ".join(str(error).split()).replace(store.uri, store.label)) or type(error).__name__
     if "Failed to establish a new connection" in text or "ConnectTimeout" in text or "Read timed out" in text:
         reason = re.search(r"\[Errno -?\d+\] ([\w ,.-]+)", text)
         return f"MLflow at {store.label} does not answer{f' ({reason[1]})' if reason else ''}"

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, final
 from urllib.error import URLError
 
+from nas.command_line import without_password
 from nas.errors import NasError
 from nas.tracking import mlflow_page, runs, views
 from nas.tracking.projection import SearchRun
@@ -71,11 +72,17 @@ def serve(runs_dir: Path, uri: str | None = None, *, port: int | None = None, ho
         raise NasError("Databricks has a UI of its own; open its workspace in a browser")
     _ask(store)
     port = _free_port(host) if port is None else _usable_port(host, port)
-    arguments = ["--backend-store-uri", store.uri, "--host", host, "--port", str(port), "--workers", "1"]
+    arguments = ["--host", host, "--port", str(port), "--workers", "1"]
     if store.artifact_root is not None:
         arguments += ["--artifacts-destination", store.artifact_root.as_uri()]
     # One process of the web server and none for jobs: 0.4 GB instead of 1.9 GB.
-    environment = {"MLFLOW_DISABLE_TELEMETRY": "true", **os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    environment = {
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        **os.environ,
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        # Not an argument: every user of the machine can list those, and the address may hold a password.
+        "MLFLOW_BACKEND_STORE_URI": store.uri,
+    }
     url = f"http://{_reachable(host)}:{port}"
     # A file, because a pipe that is not read fills up and stops the server.
     with tempfile.TemporaryFile() as log:
@@ -219,13 +226,17 @@ def _listens(process: subprocess.Popen[bytes]) -> bool:
 
 def _wait_until_ready(process: subprocess.Popen[bytes], url: str, log: IO[bytes]) -> None:
     deadline = time.monotonic() + START_SECONDS
+    # A proxy of the environment would ask its own machine for 127.0.0.1.
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     while time.monotonic() < deadline:
         if process.poll() is not None:
             log.seek(0)
             lines = log.read().decode(errors="replace").strip().splitlines()
-            raise NasError(f"the MLflow UI did not start: {lines[-1] if lines else 'no reason given'}")
+            raise NasError(
+                f"the MLflow UI did not start: {without_password(lines[-1]) if lines else 'no reason given'}"
+            )
         try:
-            with urllib.request.urlopen(f"{url}/health", timeout=2):
+            with direct.open(f"{url}/health", timeout=2):
                 if _listens(process):
                     return
         except (URLError, OSError):

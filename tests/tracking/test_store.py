@@ -3,13 +3,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 from mlflow.exceptions import MlflowException
 
 from nas.errors import NasError
-from nas.tracking import Store, search_id
+from nas.tracking import Store, search_id, ui
+from nas.tracking.tracker import one_line
 
 
 def test_default_is_a_database_in_the_runs_directory(tmp_path, monkeypatch):
@@ -132,3 +134,30 @@ def test_processes_that_create_one_store_at_once_are_quiet_and_leave_nothing_els
     assert os.listdir(tmp_path) == ["runs"]
     left = set(os.listdir(tmp_path / "runs")) - {"mlflow.db-shm", "mlflow.db-wal"}
     assert left == {"mlflow.db", "mlartifacts"}
+
+
+def test_a_password_in_a_text_of_mlflow_is_not_shown(tmp_path):
+    store = Store.resolve(tmp_path, "https://me:a@b/c@host/x")
+    error = RuntimeError(f"API request to {store.uri}/api failed")
+    assert one_line(error, store) == (
+        "MLflow at https://me:***@host/x cannot be written: API request to https://me:***@host/x/api failed"
+    )
+
+
+def test_the_ui_is_asked_without_a_proxy(monkeypatch, tmp_path):
+    # Nothing listens on port 9, so a request that took the proxy would never be answered.
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setattr(ui, "START_SECONDS", 10.0)
+    program = (
+        "import http.server as h\n"
+        "class A(h.BaseHTTPRequestHandler):\n"
+        "    def do_GET(s): s.send_response(200); s.end_headers()\n"
+        "s = h.HTTPServer(('127.0.0.1', 0), A); print(s.server_port, flush=True); s.serve_forever()"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as server:
+        try:
+            port = int(server.stdout.readline())
+            ui._wait_until_ready(server, f"http://127.0.0.1:{port}", tempfile.TemporaryFile())
+        finally:
+            server.kill()
