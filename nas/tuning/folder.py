@@ -118,7 +118,9 @@ class SearchFolder:
     @property
     def exists(self) -> bool:
         """Whether there is a search: also one that has lost its experiment, not yet one that is half made."""
-        return (self.path / "experiment.json").is_file() or has_trials(self._trials)
+        # A name with a slash, such as ../runs/x, would be another folder's.
+        is_name = Path(self.name).name == self.name != ".."
+        return is_name and ((self.path / "experiment.json").is_file() or has_trials(self._trials))
 
     @property
     def data(self) -> Path:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, final
@@ -17,6 +18,9 @@ from nas.results.trial import FinalTraining, TrialRecord, TrialStatus
 
 FORMAT = 1
 """Version of the journal's lines."""
+
+_DAMAGE = (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError, ArchitectureError)
+"""What reading a damaged line raises; RecursionError if it is nested too deeply, ArithmeticError for 400 digits."""
 
 _RESTORE = "restore the file from a backup, or start over with --fresh"
 
@@ -89,9 +93,12 @@ class Journal:
                     exhausted = True
                 elif event["event"] == "continue":
                     trials[event["trial"]] = replace(trials[event["trial"]], status=TrialStatus.RUNNING)
-                else:
+                elif event["event"] == "end":
                     trials[event["trial"]] = self._ended(trials[event["trial"]], event)
-            except (ValueError, KeyError, TypeError, AttributeError, ArchitectureError) as error:
+                else:
+                    received = repr(event["event"])[:40]
+                    raise ValueError(f"an event is start, continue, end, final or exhausted; received {received}")
+            except _DAMAGE as error:
                 raise _damaged(self.path, number, error) from None
         return Contents(trials=tuple(trials.values()), exhausted=exhausted)
 
@@ -161,11 +168,11 @@ class Journal:
         if "reason" in event:
             return record.with_failed_final(event["seed"], event["reason"])
         values = self.score.inner_keys(event)
-        return record.with_final(
-            FinalTraining(
-                seed=event["seed"], val_score=float(values["val_score"]), test_score=float(values["test_score"])
-            )
+        found = FinalTraining(
+            seed=event["seed"], val_score=float(values["val_score"]), test_score=float(values["test_score"])
         )
+        _check_scores("a final training", (found.val_score, found.test_score))
+        return record.with_final(found)
 
     def _ended(self, running: TrialRecord, event: Mapping[str, Any]) -> TrialRecord:
         metrics, curves = self.score.inner_keys(event["metrics"]), self.score.inner_keys(event["curves"])
@@ -182,6 +189,9 @@ class Journal:
         )
         if record.completed and "val_score" not in record.metrics:
             raise ValueError(f"a trial was completed without a {self.score.objective}")
+        if record.completed:
+            _check_scores(self.score.objective, (record.metrics["val_score"],))
+            _check_scores(f"a curve of {self.score.objective}", record.curves.get("val_score", ()))
         return record
 
 
@@ -220,13 +230,20 @@ def _check_header(path: Path, line: bytes) -> None:
         if header.get("kind") != "nas trials":
             raise ValueError("this is no journal of nas")
         newer = header["format"] > FORMAT
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except _DAMAGE as error:
         raise _damaged(path, 1, error) from None
     if newer:
         raise JournalError(
             f"{path} was written by a newer version (format {header['format']}, this one reads {FORMAT}); "
             f"upgrade keras-nas"
         )
+
+
+def _check_scores(what: str, scores: Iterable[float]) -> None:
+    """Raises a ValueError for a score that none can be: it would be believed on the front."""
+    for score in scores:
+        if not (math.isfinite(score) and 0 <= score <= 1):
+            raise ValueError(f"{what} must be in [0, 1]; received {score:g}")
 
 
 def _damaged(path: Path, number: int, error: Exception) -> JournalError:

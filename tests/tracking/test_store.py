@@ -158,6 +158,7 @@ def test_the_ui_is_asked_without_a_proxy(monkeypatch, tmp_path):
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as server:
         try:
             port = int(server.stdout.readline())
-            ui._wait_until_ready(server, f"http://127.0.0.1:{port}", tempfile.TemporaryFile())
+            with tempfile.TemporaryFile() as log:
+                ui._wait_until_ready(server, f"http://127.0.0.1:{port}", log)
         finally:
             server.kill()

@@ -186,3 +186,22 @@ def test_a_full_disk_is_one_line_and_loses_nothing(journal, full_disk, room):
     assert journal.path.read_bytes() == before
     journal.end(trial(2, 0.5, filters=8))
     assert len(journal.read().trials) == 3
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('"val_accuracy":0.75', '"val_accuracy":2.0', r"val_accuracy must be in \[0, 1\]; received 2"),
+        ('"val_accuracy":0.75', '"val_accuracy":-5', r"must be in \[0, 1\]; received -5"),
+        ('"val_accuracy":0.75', '"val_accuracy":NaN', r"must be in \[0, 1\]; received nan"),
+        ('"val_accuracy":0.75', '"val_accuracy":1e308', r"must be in \[0, 1\]; received 1e\+308"),
+        ('"val_accuracy":0.75', f'"val_accuracy":{"9" * 400}', "OverflowError"),
+        ('"val_accuracy":0.75', f'"val_accuracy":{"[" * 100_000}', "RecursionError"),
+        ('"event":"end"', '"event":"banana"', "start, continue, end, final or exhausted; received 'banana'"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_its_line(journal, old, new, says):
+    fill(journal)
+    journal.path.write_text(journal.path.read_text().replace(old, new, 1))
+    with pytest.raises(JournalError, match=f"line 3 of .*{says}.*restore the file from a backup"):
+        journal.read()

@@ -473,6 +473,12 @@ def test_a_read_only_runs_directory(tmp_path):
         run(plan(), runs_dir=file)
 
 
+def test_a_name_does_not_leave_the_runs_folder(finished_search):
+    inside = finished_search.folder.path
+    with pytest.raises(SearchError, match=r"there is no search '\.\./.*/digits' in .*; there are: digits"):
+        Search(f"../{inside.parent.name}/{inside.name}", inside.parent)
+
+
 def test_an_unknown_search_names_those_that_exist(finished_search):
     with pytest.raises(SearchError, match=r"there is no search 'nope' in .*; there are: digits"):
         Search("nope", finished_search.folder.runs_dir)
