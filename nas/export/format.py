@@ -26,11 +26,12 @@ class ExportFormat(ABC):
 
     Attributes:
         name: as in `--format`.
-        tolerance: largest difference of an answer from the trained network's that passes.
+        tolerance: largest difference of an answer from the trained network's that passes, relative to the size of the
+            numbers.
     """
 
     name: ClassVar[str]
-    tolerance: ClassVar[float] = 1e-5
+    tolerance: ClassVar[float] = 1e-4
 
     @abstractmethod
     def write(self, architecture: Architecture, model: KerasModel, folder: Path) -> None:

@@ -145,7 +145,7 @@ class Task(ABC):
         Args:
             expected: of the trained network.
             received: of its export.
-            tolerance: largest difference that passes.
+            tolerance: largest difference that passes, relative to the size of the numbers.
         """
 
     @abstractmethod

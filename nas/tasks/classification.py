@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
     Array = npt.NDArray[Any]
 
-TIED = 2e-5
-"""Difference of two probabilities of one image below which rounding may exchange their order."""
-
 
 @final
 @register
@@ -93,17 +90,26 @@ class Classification(Task):
         return f"must return {len(labels)} numbers, one a class; its output is {shape}"
 
     def compare(self, expected: Array, received: Array, *, tolerance: float) -> Agreement:
+        """Rounding of a logit grows with the logits, and moves a probability by at most as much as the logit.
+
+        How large they are is seen from how far the logarithms of an image's probabilities lie apart.
+        """
         import numpy as np
 
-        difference = float(np.abs(received - expected).max())
+        logarithms = np.log(np.maximum(expected, np.finfo(np.float32).tiny))
+        allowed = tolerance * np.maximum(1, np.ptp(logarithms, axis=1))
+        differences = np.abs(received - expected).max(axis=1)
+        difference = float(differences.max())
         first, second = np.sort(expected, axis=1)[:, :-3:-1].T
-        changed = (received.argmax(axis=1) != expected.argmax(axis=1)) & (first - second > TIED)
+        # Where two probabilities are as near, rounding may exchange their order.
+        changed = (received.argmax(axis=1) != expected.argmax(axis=1)) & (first - second > 2 * allowed)
         # Written so that a difference that is not a number fails too.
-        if difference <= tolerance and not changed.any():
+        if (differences <= allowed).all() and not changed.any():
             return Agreement(largest_difference=difference)
+        worst = int(np.argmax(differences / allowed))
         problem = (
-            f"probabilities differ by up to {difference:.2g} (allowed: {tolerance:g}), and {int(changed.sum()):,} of "
-            f"{len(expected):,} images change their class"
+            f"probabilities differ by up to {differences[worst]:.2g} (allowed for that image: {allowed[worst]:.2g}), "
+            f"and {int(changed.sum()):,} of {len(expected):,} images change their class"
         )
         return Agreement(largest_difference=difference, problem=problem)
 

@@ -91,11 +91,16 @@ def test_classification_by_hand():
     assert evidence.tolist() == [1, 0, 1, 0]
     assert task.score_of(evidence) == 0.5
     assert task.lacking(np.array([1]), ("a", "b", "c")) == "2 of the 3 classes ('a', 'c')"
-    swapped = task.compare(answers[:2], answers[:2, ::-1], tolerance=1.0)
+    swapped = task.compare(answers[:2], answers[:2, ::-1], tolerance=0.1)
     assert (swapped.largest_difference, swapped.problem) == (
         pytest.approx(0.8),
-        "probabilities differ by up to 0.8 (allowed: 1), and 2 of 2 images change their class",
+        "probabilities differ by up to 0.8 (allowed for that image: 0.22), and 2 of 2 images change their class",
     )
+    # An image whose probabilities are e^-20 apart has logits 20 apart, and may differ by 20 times the tolerance.
+    sure, unsure = np.array([[1.0, np.exp(-20)]], np.float32), np.array([[0.6, 0.4]], np.float32)
+    moved = np.array([[-1.5e-3, 1.5e-3]], np.float32)
+    assert task.compare(sure, sure + moved, tolerance=1e-4).problem == ""
+    assert "allowed for that image: 0.0001" in task.compare(unsure, unsure + moved, tolerance=1e-4).problem
     tied = np.array([[0.500001, 0.499999]], np.float32)
     assert task.compare(tied, tied[:, ::-1], tolerance=1e-5).problem == ""
 
