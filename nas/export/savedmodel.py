@@ -1,4 +1,4 @@
-"""TensorFlow's SavedModel: uint8 images in, the task's answers out."""
+"""TensorFlow's SavedModel: images in, the task's answers out."""
 
 from __future__ import annotations
 
@@ -20,9 +20,12 @@ if TYPE_CHECKING:
 @final
 @register
 class SavedModel(ExportFormat):
-    """Endpoint `serve`, also signature `serving_default`: `image` uint8 `(n, h, w, c)` to the task's answers.
+    """Two signatures, which are endpoints too: images `(n, height, width, channels)` to the task's answers.
 
-    The answers have the task's name for them, such as `probabilities`.
+    `serving_default`, endpoint `serve`, takes `image`, uint8. `float_0_to_1` takes `image_0_to_1`, float32 in [0, 1].
+    TensorFlow Serving does not enforce a signature's shape, so the graph itself does, as it does the range of floats:
+    whoever feeds pixels from 0 to 255 there is told. The answers have the task's name for them, such as
+    `probabilities`.
     """
 
     name = "savedmodel"
@@ -32,15 +35,37 @@ class SavedModel(ExportFormat):
         import tensorflow as tf
 
         head = architecture.head
+        shape = architecture.input_shape
+
+        def answers(images: Tensor) -> dict[str, Tensor]:
+            return {TASKS[head.task].answer: head.answers(model(images, training=False))}
+
+        def checked(images: Tensor) -> Tensor:
+            expected = "x".join(map(str, shape))
+            rule = f"images must be (n, height, width, channels) of {expected}; received the shape"
+            # The dynamic shape: the static one is what the signature says, and TensorFlow would leave the check out.
+            seen = tf.shape(tf.raw_ops.PlaceholderWithDefault(input=images, shape=(None,) * (1 + len(shape))))
+            right = tf.reduce_all(tf.equal(seen[1:], shape))
+            with tf.control_dependencies([tf.debugging.Assert(right, [rule, seen], summarize=8)]):
+                return tf.identity(images)
 
         def serve(image: Tensor) -> dict[str, Tensor]:
-            outputs = model(tf.cast(image, tf.float32) / 255.0, training=False)
-            return {TASKS[head.task].answer: head.answers(outputs)}
+            return answers(tf.cast(checked(image), tf.float32) / 255.0)
+
+        def float_0_to_1(image_0_to_1: Tensor) -> dict[str, Tensor]:
+            images = checked(image_0_to_1)
+            inside = tf.reduce_all((images >= 0) & (images <= 1))  # false for what is not a number
+            rule = "image_0_to_1 must lie in [0, 1]; pass uint8 images to serving_default; received from, to"
+            told = [rule, tf.reduce_min(images), tf.reduce_max(images)]
+            with tf.control_dependencies([tf.debugging.Assert(inside, told)]):
+                return answers(tf.identity(images))
 
         archive = keras.export.ExportArchive()
         archive.track(model)
-        signature = tf.TensorSpec((None, *model.input_shape[1:]), tf.uint8, name="image")
-        archive.add_endpoint("serve", serve, input_signature=[signature])
+        batch = (None, *shape)
+        archive.add_endpoint("serve", serve, input_signature=[tf.TensorSpec(batch, tf.uint8, name="image")])
+        floats = tf.TensorSpec(batch, tf.float32, name="image_0_to_1")
+        archive.add_endpoint("float_0_to_1", float_0_to_1, input_signature=[floats])
         archive.write_out(str(folder), verbose=False)
 
     def predict(

@@ -44,6 +44,48 @@ def test_both_endpoints_take_uint8_images_and_name_their_output(exported):
         np.testing.assert_allclose(answer["probabilities"], expected, atol=1e-6)
 
 
+def test_floats_have_a_signature_of_their_own(exported):
+    import tensorflow as tf
+
+    report, expected = exported
+    floats = tf.saved_model.load(str(report.path))
+    signature = floats.signatures["float_0_to_1"]
+    scaled = (IMAGES / 255).astype("float32")
+    np.testing.assert_allclose(signature(image_0_to_1=tf.constant(scaled))["probabilities"], expected, atol=1e-6)
+    for wrong in (IMAGES.astype("float32"), scaled * np.float32("nan"), scaled - 1):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=r"must lie in \[0, 1\]; pass uint8 images"):
+            signature(image_0_to_1=tf.constant(wrong))
+
+
+@pytest.mark.parametrize(("name", "argument"), [("serving_default", "image"), ("float_0_to_1", "image_0_to_1")])
+def test_images_of_another_shape_or_type_are_refused(name, argument, exported):
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(exported[0].path))
+    right, other = (tf.uint8, tf.float32) if name == "serving_default" else (tf.float32, tf.uint8)
+    call = loaded.signatures[name]
+    for shape in ((1, 10, 10, 1), (2, 6, 8, 1), (1, 8, 6, 3)):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=r"must be .* of 8x6x1; received the shape"):
+            call(**{argument: tf.zeros(shape, right)})
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        call(**{argument: tf.zeros((8, 6, 1), right)})
+    with pytest.raises(tf.errors.InvalidArgumentError, match="was expected to be a"):
+        call(**{argument: tf.zeros((1, 8, 6, 1), other)})
+
+
+def test_a_session_loads_it_as_tensorflow_serving_does(exported):
+    import tensorflow as tf
+
+    report, expected = exported
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        graph = tf.compat.v1.saved_model.load(session, ["serve"], str(report.path))
+        for name, images in (("serving_default", IMAGES), ("float_0_to_1", IMAGES / 255)):
+            signature = graph.signature_def[name]
+            (placeholder,), output = signature.inputs.values(), signature.outputs["probabilities"]
+            answers = session.run(output.name, {placeholder.name: images})
+            np.testing.assert_allclose(answers, expected, atol=1e-6)
+
+
 def test_a_program_without_nas_can_use_it(exported, tmp_path):
     report, expected = exported
     np.save(tmp_path / "images.npy", IMAGES)
