@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import glob
-import json
-import os
-import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,15 +13,13 @@ import numpy.typing as npt
 from nas import __version__
 from nas.architecture.keras_types import KerasModel
 from nas.export.format import FORMATS, ExportError, ExportFormat
+from nas.export.place import foreign, put_in_place, recover, staging, write_card
 from nas.reports.network_diagram import diagram
 from nas.tasks import TASKS, Task
 from nas.training.model import Weights, answers_of, rebuild
 
 if TYPE_CHECKING:
     from nas.architecture import Architecture
-
-CARD = "export.json"
-"""The file that marks a folder as an export of ours, which a later export may replace."""
 
 PICTURED = 18
 """Images in the picture of predictions."""
@@ -70,8 +62,9 @@ def export(
         architecture: the specification.
         weights: as trained, in the order of `keras.Model.get_weights()`.
         labels: names of the classes, as the data set has them.
-        to: a folder that is absent, empty, or an earlier export, which is replaced. An export that is killed while it
-            replaces one may leave it in `.NAME.old-*` beside the folder; the next export puts it back first.
+        to: a folder that is absent, empty, or an earlier export and nothing else, which is replaced. An export that
+            is killed may leave `.NAME.export-*` beside the folder, with the earlier export in it; the next export
+            puts that back first and removes the rest.
         check_images: uint8 `(n, height, width, channels)`, n > 0, on which the export must predict what the trained
             model predicts.
         check_targets: of these images, for a picture of some predictions; None: they are not known.
@@ -87,48 +80,43 @@ def export(
     writer = FORMATS.find(format)
     _check_images(architecture, check_images)
     to = to.resolve()
-    _recover(to)
+    recover(to)
     _check_destination(to)
     task = TASKS[architecture.head.task]
     model = rebuild(architecture, weights)
     expected = answers_of(architecture, model, check_images)
     if problem := task.check_answers(expected.shape[1:], labels):
         raise ExportError(f"the network {problem}; pass the labels of the data set it was trained on")
-    stage: Path | None = None
     try:
-        to.parent.mkdir(parents=True, exist_ok=True)
-        stage = Path(tempfile.mkdtemp(dir=to.parent, prefix=f".{to.name}.export-"))
-        stage.chmod(0o755)  # mkdtemp's 0700 would keep a model server of another user out
-        _write(writer, architecture, model, stage)
-        difference = _compare(writer, task, expected, writer.predict(architecture, stage, check_images))
-        if labels:
-            (stage / "labels.txt").write_text("".join(f"{' '.join(label.split())}\n" for label in labels), "utf-8")
-        if check_targets is not None:
-            # Spread, as a folder's images are in the order of their classes.
-            some = np.linspace(0, len(check_images) - 1, min(PICTURED, len(check_images))).astype(int)
-            picture = task.picture(check_images[some], check_targets[some], expected[some], labels)
-            (stage / "predictions.svg").write_text(picture, "utf-8")
-        (stage / "architecture.json").write_text(architecture.to_json() + "\n", "utf-8")
-        (stage / "architecture.svg").write_text(diagram(architecture).svg(), "utf-8")
-        card = {
-            "created_by": f"nas {__version__}",
-            "format": format,
-            "architecture": architecture.id,
-            "input_shape": list(architecture.input_shape),
-            "images_checked": len(check_images),
-            "largest_difference": difference,
-            "inherited_from": inherited_from,
-        }
-        (stage / CARD).write_text(json.dumps(card, indent=2) + "\n", "utf-8")
-        size = sum(file.stat().st_size for file in stage.rglob("*") if file.is_file())
-        _put_in_place(stage, to)
+        with staging(to) as stage:
+            _write(writer, architecture, model, stage)
+            difference = _compare(writer, task, expected, writer.predict(architecture, stage, check_images))
+            if labels:
+                (stage / "labels.txt").write_text("".join(f"{' '.join(label.split())}\n" for label in labels), "utf-8")
+            if check_targets is not None:
+                # Spread, as a folder's images are in the order of their classes.
+                some = np.linspace(0, len(check_images) - 1, min(PICTURED, len(check_images))).astype(int)
+                picture = task.picture(check_images[some], check_targets[some], expected[some], labels)
+                (stage / "predictions.svg").write_text(picture, "utf-8")
+            (stage / "architecture.json").write_text(architecture.to_json() + "\n", "utf-8")
+            (stage / "architecture.svg").write_text(diagram(architecture).svg(), "utf-8")
+            card = {
+                "created_by": f"nas {__version__}",
+                "format": format,
+                "architecture": architecture.id,
+                "input_shape": list(architecture.input_shape),
+                "images_checked": len(check_images),
+                "largest_difference": difference,
+                "inherited_from": inherited_from,
+            }
+            write_card(stage, card)
+            size = sum(file.stat().st_size for file in stage.rglob("*") if file.is_file())
+            _check_destination(to)  # somebody may have put a file there meanwhile
+            put_in_place(stage, to)
     except OSError as error:
         raise ExportError(
             f"Could not write the export to {to}: {error.strerror or error}. Free space or choose another folder."
         ) from error
-    finally:
-        if stage is not None:
-            shutil.rmtree(stage, ignore_errors=True)
     return ExportReport(
         path=to, format=format, bytes=size, largest_difference=difference, images_checked=len(check_images)
     )
@@ -144,16 +132,6 @@ def _check_images(architecture: Architecture, check_images: npt.NDArray[np.uint8
         raise ExportError("There must be at least one image to check; received none. Pass validation images.")
 
 
-def _recover(to: Path) -> None:
-    """Put back what an export that was killed between its two renames had moved aside."""
-    for aside in to.parent.glob(f".{glob.escape(to.name)}.old-*"):
-        with contextlib.suppress(OSError):
-            if not to.exists():
-                (aside / "export").rename(to)
-        if to.exists():
-            shutil.rmtree(aside, ignore_errors=True)
-
-
 def _check_destination(to: Path) -> None:
     if {"[", "\\"} & set(str(to)):
         raise ExportError(
@@ -161,13 +139,13 @@ def _check_destination(to: Path) -> None:
             f"Choose another folder."
         )
     try:
-        unsafe = to.exists() and (not to.is_dir() or (any(to.iterdir()) and not (to / CARD).is_file()))
+        other = foreign(to) if to.is_dir() else to.name if to.exists() else ""
     except OSError as error:
         raise ExportError(f"Could not read {to}: {error.strerror}. Choose another folder.") from error
-    if unsafe:
+    if other:
         raise ExportError(
-            f"An export must go to a new or empty folder, or replace an earlier export of nas; received {to}, which is "
-            f"left as it is. Choose another folder."
+            f"An export must go to a new or empty folder, or replace an earlier export of nas; received {to}, where "
+            f"{other!r} is not as nas wrote it. All is left as it is. Choose another folder."
         )
 
 
@@ -200,23 +178,3 @@ def _compare(
             f"was written"
         )
     return agreement.largest_difference
-
-
-def _put_in_place(stage: Path, to: Path) -> None:
-    """Renames; an earlier export is moved aside first and comes back if the new one cannot take its place."""
-    if not to.exists():
-        stage.rename(to)
-        return
-    aside = Path(tempfile.mkdtemp(dir=to.parent, prefix=f".{to.name}.old-")) / "export"
-    try:
-        to.rename(aside)
-        try:
-            stage.rename(to)
-        except OSError:
-            aside.rename(to)
-            raise
-    finally:
-        with contextlib.suppress(OSError):
-            os.rmdir(aside.parent)  # only if it is empty
-        if to.exists():
-            shutil.rmtree(aside.parent, ignore_errors=True)
