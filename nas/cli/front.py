@@ -94,6 +94,7 @@ def _scored(search: Search, paths: list[Path]) -> list[UserModel]:
     from nas.datasets import load
 
     data = load(search.experiment.dataset)
+    search.folder.check_data(data)
     found = [score_user_model(path, data.validation, data.info) for path in paths]
     for model in found:
         scale = "0 to 255, as its Rescaling layer or its whole-number input asks" if model.takes_bytes else "0 to 1"

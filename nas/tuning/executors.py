@@ -199,6 +199,7 @@ def _load(experiment: ExperimentConfig, folder: SearchFolder) -> DatasetSpec:
 
     data = load(experiment.dataset)
     folder.check_data(data)
+    folder.keep_data(data)
     tell(data)
     return data
 

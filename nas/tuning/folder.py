@@ -153,7 +153,7 @@ class SearchFolder:
             raise self._unwritable(error) from None
         self.journal = Journal(self._trials, experiment.score)
         if self.exists:
-            facts = facts.model_copy(update={"labels_digest": self.facts().labels_digest})
+            facts = self._with_data(facts)
         else:
             self.journal.create()
         write_atomically(self.path / "space.yaml", space_text)
@@ -239,7 +239,8 @@ class SearchFolder:
         Raises:
             SearchError: naming the settings that differ.
         """
-        if not self.facts().labels_digest and not self.trials():
+        facts = self.facts()
+        if not facts.data and not facts.labels_digest and not self.trials():
             return  # The data were never read, perhaps because of a mistake that is mended now.
         free = FREE_TO_CHANGE - (WHERE if experiment.measured else set())
         old = json.loads(self.experiment().model_dump_json())
@@ -252,7 +253,6 @@ class SearchFolder:
         if not changed and self.space_text() != space_text:
             changed = [f"the file of the space {experiment.space!r} has changed"]
         if not changed:
-            facts = self.facts()
             pairs = {
                 "the data set": (facts.dataset, data.name),
                 "the task": (facts.task, data.task),
@@ -276,18 +276,28 @@ class SearchFolder:
             SearchError: which splits are not the same.
         """
         facts = self.facts()
-        now = {name: split.digest for name, split in data.splits.items()}
-        changed = [name for name, digest in facts.data.items() if now.get(name) != digest]
+        changed = [name for name, split in data.splits.items() if facts.data.get(name, split.digest) != split.digest]
         if not facts.data and facts.labels_digest not in ("", _labels_digest(data)):
             changed = ["train, validation or test"]
         if changed:
+            which = " and ".join(filter(None, (", ".join(changed[:-1]), changed[-1])))
             raise SearchError(
-                f"the search {self.name!r} was started with other {' and '.join(changed)} images of {facts.dataset}: "
+                f"the search {self.name!r} was started with other {which} images of {facts.dataset}: "
                 f"some were changed, added, removed, renamed or given other targets; restore them, give another "
                 f"--name, or --fresh to start over"
             )
+
+    def keep_data(self, data: DatasetSpec) -> None:
+        """Keep what the data are, if it is not known yet."""
+        facts = self.facts()
         if not facts.data:
+            now = {name: split.digest for name, split in data.splits.items()}
             self._write_facts(facts.model_copy(update={"data": now}))
+
+    def _with_data(self, facts: SearchFacts) -> SearchFacts:
+        """New facts with what is known of the data since the search began."""
+        old = self.facts()
+        return facts.model_copy(update={"data": old.data, "labels_digest": old.labels_digest})
 
     def set_aside(self) -> Path:
         """Move the search out of the way; its new place."""

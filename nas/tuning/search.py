@@ -293,9 +293,11 @@ class Search:
         from nas.datasets import DatasetError, load
 
         try:
-            split = load(self.experiment.dataset).validation
-        except DatasetError as error:
-            logger.warning("checked on %d random images, as the data cannot be read: %s", RANDOM_IMAGES, error)
+            data = load(self.experiment.dataset)
+            self.folder.check_data(data)
+            split = data.validation
+        except (DatasetError, SearchError) as error:
+            logger.warning("checked on %d random images, as the data are not at hand: %s", RANDOM_IMAGES, error)
             shape = (RANDOM_IMAGES, *self.facts.input_shape)
             return np.random.default_rng(0).integers(0, 256, shape, np.uint8), None
         return split.images, split.targets

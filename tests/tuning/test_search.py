@@ -210,7 +210,7 @@ def test_an_export_does_not_need_the_data(tmp_path, finished_search, monkeypatch
     moved = Search("digits", tmp_path / "runs")
     report = moved.export(tmp_path / "model")
     assert report.images_checked == 64
-    assert "checked on 64 random images, as the data cannot be read: an existing folder" in caplog.text
+    assert "checked on 64 random images, as the data are not at hand: an existing folder" in caplog.text
     there = finished_search.export(tmp_path / "there")
     images = finished_search._examples()[0]
     assert there.images_checked == len(images) != 64
@@ -379,8 +379,9 @@ def test_the_last_trials_are_in_mlflow_while_the_final_stage_runs(tmp_path, monk
 def test_a_search_does_not_go_on_with_other_data(tmp_path):
     data = tmp_path / "mine.npz"
 
-    def go_on(labels, names="abcd"):
-        images = np.zeros((len(labels), 8, 8, 1), np.uint8)
+    def go_on(labels, names="abcd", bright=200):
+        images = np.full((len(labels), 8, 8, 1), bright, np.uint8)
+        images[:, 0, 0, 0] = np.arange(len(labels))
         np.savez(data, x_train=images, y_train=labels, class_names=list(names[: labels.max() + 1]))
         return run(plan(**{"dataset.name": str(data), "trials": 1}), runs_dir=tmp_path)
 
@@ -392,11 +393,12 @@ def test_a_search_does_not_go_on_with_other_data(tmp_path):
         go_on(np.arange(30) % 4)
     with pytest.raises(SearchError, match=r"other settings \(a class was 'b', is 'x'\); give another --name"):
         go_on(three, "axcd")
-    for others in (three[:-3], three[::-1].copy()):
+    for changed in ({"labels": three[:-3]}, {"labels": three[::-1].copy()}, {"labels": three, "bright": 201}):
         with pytest.raises(
-            SearchError, match=r"was started with other images of .*mine.npz: some were added, removed or given"
+            SearchError,
+            match=r"was started with other train, validation and test images of .*mine.npz: some were chang",
         ):
-            go_on(others)
+            go_on(**changed)
     go_on(three)
     assert (tmp_path / "digits" / "facts.json").read_text() == before
 
