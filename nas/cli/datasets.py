@@ -48,14 +48,13 @@ def check(
 ) -> None:
     """Say how images are divided, what is left out, and what looks wrong, with names; read all, train nothing."""
     from nas.config import DatasetConfig
-    from nas.devices import import_tensorflow
-
-    import_tensorflow()
     from nas.datasets import load
     from nas.datasets.findings import described
+    from nas.devices import without_noise
     from nas.tasks import TASKS
 
-    spec = load(DatasetConfig(name=name, image_size=image_size, grayscale=grayscale, data_dir=data_dir))
+    with without_noise():
+        spec = load(DatasetConfig(name=name, image_size=image_size, grayscale=grayscale, data_dir=data_dir))
     if format is Format.json:
         document = {
             "name": spec.info.name,

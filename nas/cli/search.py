@@ -241,22 +241,25 @@ def _settings(pairs: list[str]) -> dict[str, Any]:
 
 
 def _print_plan(plan: Plan, baseline: Plan | None) -> None:
-    from nas.devices import import_tensorflow
-
-    import_tensorflow()
-    from nas.datasets import load
+    from nas.datasets import Finding, is_users_own, load
     from nas.datasets.findings import described
+    from nas.devices import without_noise
 
     experiment, space = plan.experiment, plan.space
     size = "x".join(map(str, plan.info.input_shape))
     output.print(f"search    {experiment.name}")
-    data = load(experiment.dataset)
+    images = ", ".join(f"{count:,} {split}" for split, count in plan.info.images.items()) + " images"
+    found: tuple[Finding, ...] = ()
+    if is_users_own(experiment.dataset):
+        with without_noise():
+            data = load(experiment.dataset)
+        images, found = described(data), data.findings
     output.print(
-        f"data      {plan.info.name}: {size}, {plan.task.described(plan.info.labels)}; {described(data)}",
+        f"data      {plan.info.name}: {size}, {plan.task.described(plan.info.labels)}; {images}",
         markup=False,
         soft_wrap=True,
     )
-    for finding in data.findings:
+    for finding in found:
         output.print(f"          {finding.text}", markup=False, soft_wrap=True)
     output.print(
         f"space     {space.name}: {space.size()} architectures, "

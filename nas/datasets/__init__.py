@@ -2,7 +2,7 @@
 
 from nas.datasets.findings import tell
 from nas.datasets.idx import prepare
-from nas.datasets.sources import load, peek
+from nas.datasets.sources import is_users_own, load, peek
 from nas.datasets.spec import Arrays, DatasetError, DatasetInfo, DatasetSpec, Finding, Split
 from nas.datasets.tfds_catalog import data_dir_of, known_datasets
 from nas.datasets.tfds_prepare import prepare_tfds
@@ -15,6 +15,7 @@ __all__ = [
     "Finding",
     "Split",
     "data_dir_of",
+    "is_users_own",
     "known_datasets",
     "load",
     "peek",

@@ -55,6 +55,11 @@ def peek(config: DatasetConfig) -> DatasetInfo:
     return _source(config).peek(config)
 
 
+def is_users_own(config: DatasetConfig) -> bool:
+    """Whether the images are files of the user's, which may have any fault, and not those of a data set."""
+    return _source(config) in (folder, npz)
+
+
 def _source(config: DatasetConfig) -> Source:
     _check_unambiguous(config)
     return next(source for source in reversed([*SOURCES.values()]) if source.accepts(config))

@@ -39,7 +39,7 @@ def import_tensorflow(backend: str = "tensorflow", *others: str) -> None:
         if loud:
             _import()
         else:
-            with _without_noise():
+            with without_noise():
                 _import()
     import keras
 
@@ -68,8 +68,11 @@ def _import() -> None:
 
 
 @contextmanager
-def _without_noise() -> Iterator[None]:
-    """Collects what is written to file descriptor 2 and hands on all that is not TensorFlow's start-up log."""
+def without_noise() -> Iterator[None]:
+    """Collects what is written to file descriptor 2 and hands on all that is not TensorFlow's start-up log.
+
+    For what may import TensorFlow, and often does not: data sets that need it, among others that do not.
+    """
     try:
         sys.stderr.flush()
         real = os.dup(2)
