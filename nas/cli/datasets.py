@@ -49,12 +49,13 @@ def check(
     """Say how images are divided, what is left out, and what looks wrong, with names; read all, train nothing."""
     from nas.config import DatasetConfig
     from nas.datasets import load
-    from nas.datasets.findings import described
+    from nas.datasets.findings import described, findings
     from nas.devices import without_noise
     from nas.tasks import TASKS
 
     with without_noise():
         spec = load(DatasetConfig(name=name, image_size=image_size, grayscale=grayscale, data_dir=data_dir))
+    found = findings(spec)
     if format is Format.json:
         document = {
             "name": spec.info.name,
@@ -64,18 +65,18 @@ def check(
                 split: {"images": len(part), "drawn": split in spec.drawn, "digest": part.digest}
                 for split, part in spec.splits.items()
             },
-            "findings": [{"text": each.text, "names": list(each.names)} for each in spec.findings],
+            "findings": [{"text": each.text, "names": list(each.names)} for each in found],
         }
         output.file.write(json.dumps(document, indent=2) + "\n")
         return
     size = "x".join(map(str, spec.info.input_shape))
     task = TASKS[spec.info.task].described(spec.info.labels)
     output.print(f"{spec.info.name}: {size}, {task}; {described(spec)}", markup=False, soft_wrap=True)
-    for finding in spec.findings:
+    for finding in found:
         output.print(f"* {finding.text}", markup=False, soft_wrap=True)
         for each in finding.names[:SHOWN]:
             output.print(f"    {each}", markup=False, soft_wrap=True)
         if len(finding.names) > SHOWN:
             output.print(f"    and {len(finding.names) - SHOWN:,} more (--format json has all)")
-    if not spec.findings:
+    if not found:
         output.print("Nothing stands out.")

@@ -242,18 +242,18 @@ def _settings(pairs: list[str]) -> dict[str, Any]:
 
 def _print_plan(plan: Plan, baseline: Plan | None) -> None:
     from nas.datasets import Finding, is_users_own, load
-    from nas.datasets.findings import described
+    from nas.datasets.findings import described, findings
     from nas.devices import without_noise
 
     experiment, space = plan.experiment, plan.space
     size = "x".join(map(str, plan.info.input_shape))
     output.print(f"search    {experiment.name}")
     images = ", ".join(f"{count:,} {split}" for split, count in plan.info.images.items()) + " images"
-    found: tuple[Finding, ...] = ()
+    found: list[Finding] = []
     if is_users_own(experiment.dataset):
         with without_noise():
             data = load(experiment.dataset)
-        images, found = described(data), data.findings
+        images, found = described(data), findings(data)
     output.print(
         f"data      {plan.info.name}: {size}, {plan.task.described(plan.info.labels)}; {images}",
         markup=False,

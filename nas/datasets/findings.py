@@ -18,14 +18,15 @@ FAINT = 8
 """Levels of 255; images that differ by no more hold next to nothing for a network, and nothing for an eye."""
 
 
-def findings(splits: Mapping[str, Split]) -> list[Finding]:
-    """What the owner of the images should know; [] if nothing stands out.
-
-    Args:
-        splits: by name, in order: `train`, `validation`, `test`.
-    """
-    pictures = {name: _pictures(split) for name, split in splits.items()}
-    return [*_twice(splits, pictures), *_two_targets(splits, pictures), *_looks(splits)]
+def findings(spec: DatasetSpec) -> list[Finding]:
+    """What the owner of the data should know: what reading them showed, then what their images show."""
+    pictures = {name: _pictures(split) for name, split in spec.splits.items()}
+    return [
+        *spec.findings,
+        *_twice(spec.splits, pictures),
+        *_two_targets(spec.splits, pictures),
+        *_looks(spec.splits),
+    ]
 
 
 def described(spec: DatasetSpec) -> str:
@@ -40,7 +41,7 @@ def described(spec: DatasetSpec) -> str:
 def tell(spec: DatasetSpec) -> None:
     """Log what was taken, and each finding."""
     logger.info("data: %s", described(spec))
-    for finding in spec.findings:
+    for finding in findings(spec):
         logger.warning("data: %s", finding.text)
 
 

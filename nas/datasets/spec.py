@@ -111,10 +111,12 @@ class Split:
     @cached_property
     def digest(self) -> str:
         """Equal for the same images with the same targets in the same order, 32 hexadecimal digits."""
+        import numpy as np
+
         digest = hashlib.blake2b(digest_size=16)
         for array in (self.images, self.targets):
             digest.update(f"{array.dtype} {array.shape}:".encode())
-            digest.update(array.tobytes())
+            digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
     def take(self, indices: np.ndarray) -> Split:
@@ -163,7 +165,7 @@ class DatasetSpec:
 
     Attributes:
         drawn: the splits that were drawn from the training images, because the data set has none of its own.
-        findings: about the data, for their owner.
+        findings: what was left out, and what splits lack; `nas.datasets.findings` looks at the images, too.
 
     Raises:
         DatasetError: a split whose images or targets contradict `info`.

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nas.datasets.findings import findings
 from nas.datasets.spec import Arrays, DatasetError, DatasetInfo, DatasetSpec, Finding
 from nas.tasks import TASKS
 
@@ -48,7 +47,7 @@ def split(arrays: Arrays, config: DatasetConfig) -> DatasetSpec:
         validation=validation,
         test=test,
         drawn=tuple(name for name in ("validation", "test") if getattr(arrays, name) is None),
-        findings=(*arrays.findings, *lacking, *findings(splits)),
+        findings=(*arrays.findings, *lacking),
     )
 
 

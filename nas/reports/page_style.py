@@ -54,7 +54,7 @@ svg a:focus-visible :is(.front, .outside) { stroke: var(--focus); stroke-width: 
 .charts { display: grid; gap: 1.5rem; grid-template-columns: repeat(auto-fit, minmax(17rem, 1fr)); }
 .scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: 8px; }
 table { border-collapse: collapse; width: 100%; font-size: .92rem; }
-caption { text-align: left; color: var(--muted); padding: .6rem .8rem; font-size: .9rem; }
+.caption { color: var(--muted); font-size: .9rem; }
 th, td { padding: .45rem .8rem; text-align: left; vertical-align: top; border-top: 1px solid var(--line); }
 thead th { background: var(--panel); white-space: nowrap; border-top: 0; }
 .n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }

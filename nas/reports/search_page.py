@@ -244,8 +244,9 @@ def _section(identity: str, title: str, content: str) -> str:
 def _table(caption: str, head: str, rows: Sequence[str]) -> str:
     """A table that scrolls by itself where the page is narrower, with the keyboard too."""
     label = html.escape(caption)
+    # A caption inside would be as wide as the table, and end outside of what is seen.
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{label}"><table><caption>{label}</caption>'
+        f'<p class="caption">{label}</p><div class="scroll" tabindex="0" role="region" aria-label="{label}"><table>'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 

@@ -13,14 +13,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar, final
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from nas.config import ExperimentConfig
 from nas.datasets import DatasetInfo, DatasetSpec
 from nas.errors import NasError
 from nas.files.durable import write_atomically
 from nas.results.trial import TrialRecord
-from nas.tasks import DEFAULT_TASK
+from nas.tuning.facts import SearchFacts
 from nas.tuning.journal import Journal, JournalError, check_version, has_trials
 
 FREE_TO_CHANGE = {
@@ -47,44 +47,6 @@ compare."""
 
 class SearchError(NasError):
     """A search that cannot be started, continued or found."""
-
-
-class SearchFacts(BaseModel):
-    """What a search found out when it started, so that looking at it needs neither data nor TensorFlow.
-
-    Attributes:
-        dataset: as the data set calls itself.
-        input_shape: `(height, width, channels)`.
-        labels: names of the classes; none if the task has none.
-        task: what the data set's targets are for; a key of `nas.tasks.TASKS`.
-        interest: by name of the cost, in the order of the objectives: the range of interest.
-        floor, finest: as in `nas.objectives.Objectives`.
-        smallest, largest, limits: what searches before version 0.2 have in place of a range of interest.
-        start: the networks to begin with, as JSON.
-        command: the command line that asked for it last, or "".
-        machine: what it ran on, in one line.
-        versions: of the packages that shape the numbers.
-        data: digest of each split, by its name; none before the data were read.
-        labels_digest: what searches before version 0.2 have in place of `data`: of the targets alone.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    dataset: str
-    input_shape: tuple[int, int, int]
-    labels: tuple[str, ...]
-    task: str = DEFAULT_TASK.name
-    interest: dict[str, tuple[float, float]] = {}
-    floor: float = 0.0
-    finest: float = 0.001
-    smallest: int = 0
-    largest: int = 0
-    limits: dict[str, tuple[float, float]] = {}
-    start: tuple[str, ...] = ()
-    command: str = ""
-    machine: str = ""
-    versions: dict[str, str] = {}
-    data: dict[str, str] = {}
-    labels_digest: str = ""
 
 
 def _labels_digest(data: DatasetSpec) -> str:

@@ -23,7 +23,8 @@ from nas.strategies import History, Strategy, make_strategy
 from nas.strategies.early_stopping import EarlyStopping, make_early_stopping
 from nas.strategies.starting import StartingWith
 from nas.tasks import TASKS, Task
-from nas.tuning.folder import SearchFacts, SearchFolder
+from nas.tuning.facts import SearchFacts
+from nas.tuning.folder import SearchFolder
 from nas.tuning.starts import from_searches, from_table, named
 
 

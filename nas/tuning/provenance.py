@@ -14,7 +14,7 @@ from nas.tasks import TASKS
 if TYPE_CHECKING:
     from nas.config import ExperimentConfig
     from nas.reports import Story
-    from nas.tuning.folder import SearchFacts
+    from nas.tuning.facts import SearchFacts
 
 _PACKAGES = ("tensorflow", "keras", "keras-tuner", "mlflow", "numpy")
 

@@ -9,7 +9,7 @@ import pytest
 
 from nas.cli import main
 from nas.config import DatasetConfig
-from nas.datasets import Split, load, tell
+from nas.datasets import DatasetInfo, DatasetSpec, Split, load, tell
 from nas.datasets.findings import findings
 
 
@@ -22,7 +22,8 @@ def splits(numbered):
 
 def found(splits):
     made = {name: Split(images=images, targets=targets) for name, (images, targets) in splits.items()}
-    return [(each.text, each.names) for each in findings(made)]
+    info = DatasetInfo(name="it", input_shape=(8, 6, 1), labels=("cat", "dog", "eel"))
+    return [(each.text, each.names) for each in findings(DatasetSpec(info=info, **made))]
 
 
 def test_nothing_is_said_of_good_images(splits):

@@ -148,7 +148,6 @@ def test_what_is_not_taken_is_told(image_folder):
         "1 image in no class folder: left out",
         "3 files in class folders not taken for images (1 .txt, 1 .heic, 1 .png)",
         "1 image with several pages: the first of each is taken",
-        "1 image of a single color",
     ]
 
 
