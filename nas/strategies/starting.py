@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, final
 
 from nas.space.protocol import AnyCandidate, Genes
@@ -20,7 +20,10 @@ START = 10
 """Trials of all sizes before a model is asked."""
 
 DRAWN = 40
-"""Networks of a size, of which the one that earlier searches expect most of is taken."""
+"""Networks of a size, where the climb to the one that earlier searches expect most of begins."""
+
+ROUNDS, CLIMBERS, CHILDREN = 6, 5, 20
+"""Of the climb: in each round so many of the best have so many mutations each."""
 
 
 @final
@@ -79,15 +82,24 @@ def recommended(
     for known in earlier:
         worths = np.array([known.objectives.worth(score) for score in known.scores])
         standard.append((worths - worths.mean()) / (worths.std() or 1.0))
-    budget, chosen = of_interest(strategy), dict[str, AnyCandidate]()
+    space, budget, chosen = strategy.space, of_interest(strategy), dict[str, AnyCandidate]()
     with one_thread():
         genes = [each for known in earlier for each in known.genes]
-        model = ScoreModel(Encoder(strategy.space.genes()), genes, np.concatenate(standard))
+        model = ScoreModel(Encoder(space.genes()), genes, np.concatenate(standard))
+
+        def best_first(networks: Iterable[AnyCandidate]) -> list[AnyCandidate]:
+            new = list({found.id: found for found in networks if found.id not in chosen}.values())
+            means, _ = model.predict([space.encode(found) for found in new]) if new else (np.empty(0), None)
+            return [new[index] for index in np.argsort(-means, kind="stable")]
+
         for number in range(count):
-            drawn = [strategy.space.sample(rng, budget, quantile=place(number)) for _ in range(DRAWN)]
-            new = [found for found in drawn if found.id not in chosen]
-            if new:
-                means, _ = model.predict([strategy.space.encode(found) for found in new])
-                best = new[int(means.argmax())]
-                chosen[best.id] = best
+            drawn = [space.sample(rng, budget, quantile=place(number)) for _ in range(DRAWN)]
+            # Drawn alone, the best of a size is far from the best that there is: spaces are large.
+            within = budget.at_most(max(found.count.parameters for found in drawn))
+            best = best_first(drawn)[:CLIMBERS]
+            for _ in range(ROUNDS):
+                children = [space.mutate(parent, rng, within) for parent in best for _ in range(CHILDREN)]
+                best = best_first([*best, *children])[:CLIMBERS]
+            if best:
+                chosen[best[0].id] = best[0]
     return list(chosen.values())

@@ -6,6 +6,7 @@ import pytest
 
 from nas.architecture import Budget
 from nas.objectives import PARAMETERS
+from nas.space import load_space
 from nas.strategies import History
 from nas.strategies.starting import Known, StartingWith, recommended
 from tests.strategies.examples import decisions_space, made, trial, wanted
@@ -77,3 +78,22 @@ def test_earlier_searches_choose_of_each_size_what_was_good_there(space):
     other = Known(wanted(space), genes, [0.99 if each[gene] == "average" else 0.98 for each in genes])
     mixed = recommended(strategy, [earlier, earlier, other], 8, random.Random(0))
     assert [space.encode(found)[gene] for found in mixed].count("max") >= 7
+
+
+def test_it_climbs_to_networks_that_a_draw_hardly_finds(monkeypatch):
+    """Every gene that agrees with those of one network counts; of 40 draws none has many."""
+    space, budget = load_space("tiny"), Budget(max_parameters=2_000)
+    networks = some(space, 150, budget=budget)
+    best = space.encode(max(networks, key=lambda found: found.count.parameters))
+
+    def score(found):
+        genes = space.encode(found)
+        return sum(genes.get(name, "") == value for name, value in best.items()) / len(best)
+
+    known = Known(wanted(space), [space.encode(found) for found in networks], [score(found) for found in networks])
+    strategy = made("random", space, budget)
+    climbed = recommended(strategy, [known], 4, random.Random(0))
+    assert all(budget.admits(found.count) for found in climbed)
+    monkeypatch.setattr("nas.strategies.starting.ROUNDS", 0)
+    drawn = recommended(strategy, [known], 4, random.Random(0))
+    assert sum(map(score, climbed)) > sum(map(score, drawn)) + 0.3
