@@ -42,12 +42,18 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class _Running:
-    """A trial in a slot."""
+    """A trial in a slot: as it was when it began, and the curves so far, which a failure keeps."""
 
     trial: Any
     record: TrialRecord
     started: float
+    curves: dict[str, tuple[float, ...]]
     tries: int = 1
+
+    def add_epoch(self, event: Epoch) -> None:
+        """The values of an epoch; those of a try that begins anew take the place of the one before."""
+        for name, value in event.metrics.items():
+            self.curves[name] = (*self.curves.get(name, ())[: event.epoch - 1], seven_figures(value))
 
 
 class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
@@ -148,8 +154,10 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
         return oracle.records[int(trial.trial_id)]
 
     def _on_epoch(self, event: Epoch) -> None:
+        running = self._running[event.number]
+        running.add_epoch(event)
         for observer in self.observers:
-            observer.on_epoch(self._running[event.number].record, event.epoch, event.metrics)
+            observer.on_epoch(running.record, event.epoch, event.metrics)
 
     def _begin(self, slot: int) -> bool:
         """Start the next trial in a free slot; False: there is none."""
@@ -157,7 +165,7 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
         if trial.status != "RUNNING":
             return False
         record = self.record(trial)
-        running = self._running[record.number] = _Running(trial, record, time.monotonic())
+        running = self._running[record.number] = _Running(trial, record, time.monotonic(), dict(record.curves))
         self.on_trial_begin(trial)
         self.executor.submit(slot, self._job(running))
         return True
@@ -238,7 +246,7 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
         ended = partial(
             replace,
             before,
-            curves={},
+            curves=dict(running.curves),
             duration_seconds=round(before.duration_seconds + time.monotonic() - running.started, 3),
         )
         match outcome:
@@ -253,7 +261,7 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
             case Refused(reason=reason, measured=measured):
                 return ended(status=TrialStatus.REFUSED, metrics=_rounded(measured), reason=reason)
             case Failed(reason=reason, log=log) | Crashed(reason=reason, log=log):
-                return ended(status=TrialStatus.FAILED, metrics={}, reason=reason, log=log)
+                return ended(status=TrialStatus.FAILED, reason=reason, log=log)
 
 
 def _rounded(values: Mapping[str, float]) -> dict[str, float]:

@@ -16,8 +16,9 @@ from nas.files.shipped import find_experiment
 from nas.results.trial import FinalTraining, TrialStatus
 from nas.training import TrainingResult
 from nas.training.checkpoint import Checkpoint
-from nas.tuning import Plan, SearchFolder
-from nas.tuning.execution import Crashed, Executor, Failed, Trained
+from nas.tuning import Plan, Search, SearchFolder
+from nas.tuning.baseline import at_cost_of
+from nas.tuning.execution import Crashed, Epoch, Executor, Failed, Trained
 from nas.tuning.oracle import StrategyOracle
 from nas.tuning.parents import nearest
 from nas.tuning.tuner import ArchitectureTuner
@@ -95,6 +96,22 @@ class Leaving(Counting):
         curves = {"val_score": outcome.result.curves["val_score"][:1] * epochs}
         left = Checkpoint(loop="compiled", state=(), curves=curves, weights=[], best_epoch=1).to_bytes()
         return replace(outcome, result=replace(outcome.result, curves=curves, checkpoint=None if epochs == 9 else left))
+
+
+class Breaking(Leaving):
+    """Whatever goes on from a rung has one more epoch, and breaks: the first time as told, then with a reason."""
+
+    def __init__(self, first=Failed):
+        super().__init__()
+        self.first = first
+
+    def next_outcome(self, timeout_seconds, on_epoch):
+        if self.job.checkpoint is None:
+            return super().next_outcome(timeout_seconds, on_epoch)
+        done = len(Checkpoint.from_bytes(self.job.checkpoint).curves["val_score"])
+        on_epoch(Epoch(number=self.job.number, epoch=done + 1, metrics={"val_score": 0.123456789}))
+        outcome, self.first = self.first, Failed
+        return outcome(slot=0, number=self.job.number, reason="it broke", log="")
 
 
 class Slow(Counting):
@@ -270,3 +287,22 @@ def test_a_crash_is_tried_once_more_and_a_failure_is_not(tmp_path, times, outcom
     assert [trial.status for trial in ended] == [TrialStatus.COMPLETED, status, TrialStatus.COMPLETED]
     failed = status is TrialStatus.FAILED
     assert (ended[1].reason, ended[1].log) == (("it went wrong", "how") if failed else ("", ""))
+
+
+@pytest.mark.parametrize("first", [Failed, Crashed])
+def test_a_failure_keeps_the_epochs_that_it_had_and_costs_what_it_cost(tmp_path, first):
+    plan = planned(early_stopping="pareto-asha", **{"training.epochs": 9})
+    folder = SearchFolder(tmp_path, "digits")
+    searched(folder, plan, Breaking(first), 12)
+    trials = folder.trials()
+    broken = [trial for trial in trials if trial.status is TrialStatus.FAILED]
+    assert broken
+    # A rung's epoch, and the one after it: once, however often it was tried.
+    assert {len(trial.curve) for trial in broken} == {2}
+    assert all(trial.curve[0] >= 250 / 288 - 1e-6 and trial.curve[1] == 0.1234568 for trial in broken)
+    # What it came to at the rung stays.
+    assert all(trial.metrics["val_score"] == pytest.approx(trial.curve[0], abs=0.03) for trial in broken)
+    epochs = sum(len(trial.curve) for trial in trials)
+    assert epochs == len(trials) + len(broken)
+    baseline = at_cost_of(Search("digits", tmp_path), replace(plan, experiment=plan.experiment))
+    assert baseline.experiment.trials == -(-epochs // 9)
