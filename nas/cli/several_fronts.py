@@ -10,7 +10,7 @@ from nas.cli.terminal import TableFormat, errors, output, print_table
 from nas.command_line import command_line
 
 if TYPE_CHECKING:
-    from nas.objectives import Cost, Score
+    from nas.objectives import Cost, Objectives, Score
     from nas.results.front_comparison import Comparison, Stretch
     from nas.tuning import Search
 
@@ -46,15 +46,21 @@ def _rows(compared: Comparison, name: str, score: Score) -> list[dict[str, Any]]
 
 
 def _document(compared: Comparison, searches: list[Search]) -> dict[str, Any]:
+    from nas.tuning.comparable import differences
+
     objectives = searches[0].objectives
     return {
         "objectives": objectives.directions(),
+        "differences": {
+            key: dict(zip(compared.fronts, values, strict=True)) for key, values in differences(searches).items()
+        },
         "interest": {cost.name: list(ends) for cost, ends in compared.objectives.interest.items()},
         "searches": [
             {
                 "search": search.name,
                 "trials": len(search.trials),
                 "hypervolume": round(compared.hypervolumes[search.name], 6),
+                "hypervolume_alone": round(search.hypervolume, 6),
                 "points": _rows(compared, search.name, objectives.score),
             }
             for search in searches
@@ -73,20 +79,28 @@ def _document(compared: Comparison, searches: list[Search]) -> dict[str, Any]:
 
 def _print_tables(compared: Comparison, searches: list[Search]) -> None:
     from rich import box
+    from rich.markup import escape
     from rich.table import Column, Table
 
     from nas.objectives import shown_costs
+    from nas.tuning.comparable import differences
 
     costs, score = compared.objectives.costs, searches[0].objectives.score
-    ranges = compared.objectives.interest.items()
-    between = ", ".join(f"{cost.text(low)} to {cost.words(high)}" for cost, (low, high) in ranges)
     output.print(
-        f"{len(searches)} searches on {searches[0].facts.dataset}; hypervolume from {between}",
+        f"{len(searches)} searches on {searches[0].facts.dataset}; hypervolume over {_range(compared.objectives)}",
         style="bold",
         markup=False,
     )
+    if rows := differences(searches):
+        differing = Table("they differ in", *compared.fronts, box=box.SIMPLE_HEAD, pad_edge=False)
+        for key, values in rows.items():
+            differing.add_row(key, *map(escape, values))
+        print_table(differing)
+    # One number a search, or both with what they are taken over.
+    alone = [search for search in searches if search.objectives != compared.objectives]
     best_at = f"with {costs[0].heading}"
-    headings = ("trials", "front", "hypervolume", f"best {score.heading}", best_at, "on the joint front")
+    volumes = ("hypervolume", "alone") if alone else ("hypervolume",)
+    headings = ("trials", "front", *volumes, f"best {score.heading}", best_at, "on the joint front")
     table = Table("search", *(Column(text, justify="right") for text in headings), box=box.SIMPLE_HEAD, pad_edge=False)
     for search in searches:
         front = compared.fronts[search.name]
@@ -98,10 +112,18 @@ def _print_tables(compared: Comparison, searches: list[Search]) -> None:
             str(len(search.trials)),
             str(len(front)),
             f"{compared.hypervolumes[search.name]:.3f}",
+            *((f"{search.hypervolume:.3f}",) if alone else ()),
             *best,
             str(compared.on_joint_front(search.name)),
         )
     output.print(table)
+    for search in alone:
+        output.print(
+            f"alone, as in `nas front {search.name}`: {search.name} over {_range(search.objectives)}",
+            style="dim",
+            markup=False,
+            soft_wrap=True,
+        )
     if compared.stretches:
         ahead = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         ahead.add_column(f"up to ({costs[0].heading})", justify="right")
@@ -120,6 +142,13 @@ def _print_tables(compared: Comparison, searches: list[Search]) -> None:
         numbers = (cost.text(point.cost(cost)) for cost in shown)
         joint.add_row(name, str(point.number), *numbers, score.text(point.score), point.architecture.describe())
     print_table(joint)
+
+
+def _range(objectives: Objectives) -> str:
+    """Over what a hypervolume is taken, in words."""
+    between = ", ".join(f"{cost.text(low)} to {cost.words(high)}" for cost, (low, high) in objectives.interest.items())
+    score, images = objectives.score, round(1 / objectives.finest)
+    return f"{between}, {score.heading} from {score.text(objectives.floor)} to all but one of {images:,}"
 
 
 def _cells(stretch: Stretch, cost: Cost, score: Score) -> tuple[str, str, str]:

@@ -1,13 +1,20 @@
-"""Which searches can be compared, and over which ranges of interest."""
+"""Which searches can be compared, over which ranges of interest, and in what else they differ."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from nas.errors import NasError
 from nas.results.front_comparison import Comparison
 from nas.tuning.search import Search
+
+ALIKE = {
+    *("name", "description", "dataset.data_dir"),
+    *("engine", "ray_address", "workers", "device", "gpus_per_trial", "trials_per_gpu", "tpu_runtime", "trial_timeout"),
+}
+"""Settings that leave the numbers as they are."""
 
 
 def compare(searches: Sequence[Search]) -> Comparison:
@@ -39,3 +46,25 @@ def compare(searches: Sequence[Search]) -> Comparison:
         first.objectives, interest=ranges, floor=min(of.floor for of in each), finest=min(of.finest for of in each)
     )
     return Comparison.of({search.name: search.trials for search in searches}, shared)
+
+
+def differences(searches: Sequence[Search]) -> dict[str, tuple[str, ...]]:
+    """In what searches differ that shapes their numbers: by setting, what each has, in words.
+
+    Data that go by the same name and are not the same count, too, as the first figures of a split's digest.
+    """
+    told = [dict(_settings(search.experiment.model_dump(mode="json"))) for search in searches]
+    for search, settings in zip(searches, told, strict=True):
+        settings |= {f"{split} images": f"digest {digest[:8]}" for split, digest in search.facts.data.items()}
+    keys = [key for key in dict.fromkeys(key for settings in told for key in settings) if key not in ALIKE]
+    rows = {key: tuple(settings.get(key, "-") for settings in told) for key in keys}
+    return {key: values for key, values in rows.items() if len(set(values)) > 1}
+
+
+def _settings(nested: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in nested.items():
+        if isinstance(value, Mapping):
+            yield from _settings(value, f"{prefix}{key}.")
+        else:
+            words = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            yield f"{prefix}{key}", "-" if value in (None, []) else words

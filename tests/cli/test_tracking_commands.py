@@ -61,11 +61,41 @@ def test_front_draws_a_picture(run, finished_search, tmp_path, suffix, start):
 def test_several_fronts_side_by_side(run, two_searches):
     code, out, err = run("front", "digits", "other", "--runs-dir", two_searches)
     assert code == 0
-    assert "2 searches on digits; hypervolume from " in out
+    assert "2 searches on digits; hypervolume over " in out
     assert re.search(r"up to \(parameters\) +is ahead", out)
     assert "none: equal" in out
+    assert "they differ in" not in out
+    assert "alone" not in out
     assert "The joint front" in out
     assert "ui digits other" in err
+
+
+def test_what_differs_between_searches_is_said_first(run, two_searches, tmp_path):
+    shutil.copytree(two_searches, tmp_path / "runs")
+    folder = tmp_path / "runs" / "other"
+    experiment, facts = (json.loads((folder / f"{name}.json").read_text()) for name in ("experiment", "facts"))
+    experiment["training"]["epochs"] = 7
+    experiment["budget"]["max_parameters"] = 1_500
+    facts["data"]["train"] = "0123456789abcdef"
+    facts["interest"] = {"parameters": [75, 1_500]}
+    (folder / "experiment.json").write_text(json.dumps(experiment))
+    (folder / "facts.json").write_text(json.dumps(facts))
+    _, out, _ = run("front", "digits", "other", "--runs-dir", tmp_path / "runs")
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert "they differ in digits other" in lines
+    assert "budget.max_parameters 3000 1500" in lines
+    assert "training.epochs 2 7" in lines
+    assert any(line.startswith("train images digest ") and line.endswith("digest 01234567") for line in lines)
+    rest = "accuracy from 10.00% to all but one of 288"
+    assert out.index("they differ in") < out.index("joint front")
+    assert f"alone, as in `nas front digits`: digits over 150 to 3,000 parameters, {rest}" in lines
+    assert f"alone, as in `nas front other`: other over 75 to 1,500 parameters, {rest}" in lines
+    document = json.loads(run("front", "digits", "other", "--format", "json", "--runs-dir", tmp_path / "runs")[1])
+    assert document["differences"]["training.epochs"] == {"digits": "2", "other": "7"}
+    assert "name" not in document["differences"]
+    for search in document["searches"]:
+        alone = json.loads(run("front", search["search"], "--format", "json", "--runs-dir", tmp_path / "runs")[1])
+        assert search["hypervolume_alone"] == alone["hypervolume"] != search["hypervolume"]
 
 
 def test_several_fronts_for_programs(run, two_searches, finished_search):

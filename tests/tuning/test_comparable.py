@@ -5,10 +5,13 @@ from types import SimpleNamespace
 
 import pytest
 
+from nas.config import load_experiment
 from nas.errors import NasError
+from nas.files.shipped import find_experiment
 from nas.objectives import LATENCY, MACS, PARAMETERS, Objectives
 from nas.tasks import DEFAULT_TASK
 from nas.tuning import compare
+from nas.tuning.comparable import ALIKE, differences
 from tests.tracking.examples import trial
 
 
@@ -77,3 +80,24 @@ def test_what_cannot_be_compared_is_refused(searches, sentence):
     with pytest.raises(NasError) as error:
         compare(searches)
     assert str(error.value) == sentence
+
+
+def told(overrides, **data):
+    experiment = load_experiment(find_experiment("digits"), overrides)
+    return SimpleNamespace(experiment=experiment, facts=SimpleNamespace(data=data))
+
+
+def test_what_shapes_the_numbers_differs():
+    one = told({"name": "one", "workers": 1, "training.epochs": 3}, train="aaaaaaaa11", test="b")
+    two = told({"name": "two", "workers": 2, "start": ["reference/lenet5"]}, train="aaaaaaaa11", test="c")
+    assert differences([one, two]) == {
+        "start": ("-", "reference/lenet5"),
+        "training.epochs": ("3", str(two.experiment.training.epochs)),
+        "test images": ("digest b", "digest c"),
+    }
+    assert differences([one, one]) == {}
+
+
+def test_what_leaves_the_numbers_is_a_setting():
+    settings = told({}).experiment.model_dump()
+    assert {*settings, *(f"dataset.{key}" for key in settings["dataset"])} >= ALIKE
