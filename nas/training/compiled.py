@@ -100,9 +100,10 @@ def train_compiled(
     # On a CPU, XLA compiles longer than it brings.
     other = functools.partial(chunk, xla=True) if devices.kind == "gpu" else None
     train_chunk = XlaChoice(chunk(xla=False), other, failure=tf.errors.OpError)
-    measure = _make_measurement(network, data.train, training_size=batch_size)
+    delivered = network if training.precision == "float32" else network.in_float32()
+    measure = _make_measurement(delivered, data.train, training_size=batch_size)
     validate = _make_validation(
-        network, head, data.validation, batch_size=validation_batch_size(len(data.validation), training.batch_size)
+        delivered, head, data.validation, batch_size=validation_batch_size(len(data.validation), training.batch_size)
     )
     epochs = order(len(data.train), batch_size=batch_size, shuffle_seed=seed, drop_remainder=True).batch(steps)
     stream = iter(epochs.repeat())

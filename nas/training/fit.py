@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nas.architecture.keras_types import KerasMetric, KerasModel, Tensor
+from nas.architecture.keras_types import KerasMetric, KerasModel, KerasOptimizer, Tensor
 from nas.config import TrainingConfig
 from nas.devices.selection import Devices
 from nas.tasks import TASKS, Task
 from nas.training.batch_size import training_batch_size, validation_batch_size
 from nas.training.checkpoint import State
 from nas.training.evidence import make_evidence_metric
-from nas.training.model import Weights, set_weights
+from nas.training.model import Weights, precision, set_weights
 from nas.training.result import EpochHistory
 from nas.training.schedule import make_optimizer
 from nas.training.statistics import make_measurement
@@ -22,7 +22,7 @@ from nas.training.statistics import make_measurement
 if TYPE_CHECKING:
     from nas.architecture import Architecture
     from nas.architecture.blocks import Head
-    from nas.datasets.spec import DatasetSpec
+    from nas.datasets.spec import DatasetSpec, Split
 
 MOST_STEPS = 16
 """That JAX takes between two looks of Keras' at what else is to do."""
@@ -47,30 +47,47 @@ def train_with_fit(
     """
     from nas.datasets.pipeline import batches, padded_batches
 
-    head = architecture.head
-    task = TASKS[head.task]
+    task = TASKS[architecture.head.task]
     batch_size = training_batch_size(len(data.train), training.batch_size, devices.replicas)
     validation_size = validation_batch_size(len(data.validation), training.batch_size, devices.replicas)
     steps_an_epoch = len(data.train) // batch_size
-    steps = training.epochs * steps_an_epoch
     model = architecture.build()
     if initial_weights is not None:
         set_weights(model, architecture, initial_weights)
-    padded = -(-len(data.validation) // validation_size) * validation_size
-    rows = max(steps_an_epoch * batch_size, padded)
-    metric = make_evidence_metric(model, head, data.train.targets, rows=rows, replicas=devices.tensorflow_replicas)
-    _compile(model, head, training, devices, steps=steps, steps_an_epoch=steps_an_epoch, metric=metric)
+    metric = _compile(
+        model,
+        architecture.head,
+        data.train,
+        training,
+        devices,
+        rows=steps_an_epoch * batch_size,
+        optimizer=make_optimizer(training, steps=training.epochs * steps_an_epoch, replicas=devices.replicas),
+        steps_per_execution=_largest_divisor(steps_an_epoch, MOST_STEPS) if devices.runtime == "jax" else 1,
+    )
     model.optimizer.build(model.trainable_variables)
     variables = [*model.variables, *model.optimizer.variables]
     for variable, value in zip(variables, state or (), strict=state is not None):
         variable.assign(value)
-    measure = make_measurement(model, data.train, training_size=batch_size)
     # Padded, so that every batch has one shape and equal shares; the padding has weight 0.
     validation = padded_batches(data.validation, batch_size=validation_size)
     if devices.runtime == "jax":
         # On JAX, Keras takes a batch from the stream to see what metrics get, unless they have seen one; the orders of
         # the epochs would then be others behind a checkpoint.
         model.test_on_batch(*next(validation.as_numpy_iterator()))
+    with precision("float32"):
+        delivered = architecture.build()
+    padded = -(-len(data.validation) // validation_size) * validation_size
+    delivered_metric = _compile(delivered, architecture.head, data.train, training, devices, rows=padded)
+    measure = make_measurement(delivered, data.train, training_size=batch_size)
+
+    def judge() -> tuple[dict[str, float], Callable[[], Weights]]:
+        """Validates the network as it will be delivered: in float32, with statistics that belong to its weights."""
+        delivered.set_weights(model.get_weights())
+        measure()
+        told = delivered.evaluate(validation, verbose=0, return_dict=True)
+        values = {"val_score": task.score_of(delivered_metric.seen()), "val_loss": float(told["plain_loss"])}
+        return values, delivered.get_weights
+
     model.fit(
         # Without the remainder: each step has the same shape, replicas have equal shares, and no batch
         # normalization sees a single image. The order is new in each epoch, so no image is left out for good.
@@ -85,12 +102,11 @@ def train_with_fit(
             endless_after=history.epochs,
         ),
         steps_per_epoch=steps_an_epoch,
-        validation_data=validation,
         initial_epoch=history.epochs,
         epochs=until,
         shuffle=False,
         verbose=0,
-        callbacks=[_make_callback(history, task, metric, measure)],
+        callbacks=[_make_callback(history, task, metric, judge)],
     )
     return [] if until == training.epochs else [np.asarray(variable.numpy()) for variable in variables]
 
@@ -98,21 +114,35 @@ def train_with_fit(
 def _compile(
     model: KerasModel,
     head: Head,
+    split: Split,
     training: TrainingConfig,
     devices: Devices,
     *,
-    steps: int,
-    steps_an_epoch: int,
-    metric: KerasMetric,
-) -> None:
+    rows: int,
+    optimizer: KerasOptimizer | None = None,
+    steps_per_execution: int = 1,
+) -> KerasMetric:
+    """Compiles a model with the loss that is reported, and with a metric that keeps the evidence, which it returns.
+
+    Args:
+        model: to be compiled.
+        head: of the model.
+        split: whose targets are like those that it will be given.
+        training: how.
+        devices: where.
+        rows: the most images of an epoch or a validation, padding included.
+        optimizer: None for a model that is only validated.
+        steps_per_execution: more than one fails under a MirroredStrategy, and a remainder would be trained in the next
+            epoch's place.
+    """
     import keras
 
     def plain_loss(targets: Tensor, outputs: Tensor) -> Tensor:
         return head.loss(targets, outputs, label_smoothing=0.0)
 
-    jax = devices.runtime == "jax"
+    metric = make_evidence_metric(model, head, split.targets, rows=rows, replicas=devices.tensorflow_replicas)
     model.compile(
-        optimizer=make_optimizer(training, steps=steps, replicas=devices.replicas),
+        optimizer=optimizer or "sgd",
         loss=head.keras_loss(label_smoothing=training.label_smoothing),
         # Keras' own loss counts padding as images. And with label smoothing the recorded losses stay the plain ones,
         # comparable between settings.
@@ -120,26 +150,26 @@ def _compile(
         # JAX needs XLA. TensorFlow does not, where it compiles each new network for 7-20 s on a CPU, longer than a
         # short training takes, and fails under a MirroredStrategy; on one GPU it does not pay back within a few
         # hundred steps either.
-        jit_compile=jax,
-        # More than one fails under a MirroredStrategy, and a remainder would be trained in the next epoch's place.
-        steps_per_execution=_largest_divisor(steps_an_epoch, MOST_STEPS) if jax else 1,
+        jit_compile=devices.runtime == "jax",
+        steps_per_execution=steps_per_execution,
     )
+    return metric
 
 
 def _largest_divisor(number: int, most: int) -> int:
     return max(divisor for divisor in range(1, most + 1) if number % divisor == 0)
 
 
-def _make_callback(history: EpochHistory, task: Task, metric: KerasMetric, measure: Callable[[], None]) -> Any:
+def _make_callback(
+    history: EpochHistory,
+    task: Task,
+    metric: KerasMetric,
+    judge: Callable[[], tuple[dict[str, float], Callable[[], Weights]]],
+) -> Any:
     import keras
 
     class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         """Hands epochs to the history."""
-
-        scores: dict[str, float]
-
-        def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-            self.scores = {}
 
         def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
             # Reading the loss waits for the device: not at each step.
@@ -147,17 +177,10 @@ def _make_callback(history: EpochHistory, task: Task, metric: KerasMetric, measu
                 history.check_loss(float((logs or {}).get("loss", 0.0)))
             history.check_stop()
 
-        def on_test_begin(self, logs: Mapping[str, Any] | None = None) -> None:
-            # Validation begins with empty metrics: those of training are read now.
-            self.scores["score"] = task.score_of(metric.seen())
-            measure()
-
-        def on_test_end(self, logs: Mapping[str, Any] | None = None) -> None:
-            self.scores["val_score"] = task.score_of(metric.seen())
-
         def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-            told = logs or {}
-            losses = {f"{prefix}loss": float(told[f"{prefix}plain_loss"]) for prefix in ("", "val_")}
-            history.end_epoch({**losses, **self.scores}, self.model.get_weights)
+            values = {"loss": float((logs or {})["plain_loss"]), "score": task.score_of(metric.seen())}
+            history.check_loss(values["loss"])
+            validated, weights = judge()
+            history.end_epoch(values | validated, weights)
 
     return Recorder()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nas.architecture.keras_types import KerasLayer, Tensor
-from nas.training.model import Weights, set_weights
+from nas.training.model import Weights, precision, set_weights
 from nas.training.schedule import decays
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ class Network:
         import keras
         import tensorflow as tf
 
+        self._architecture, self._separate = architecture, separate
         self._model = architecture.build()
         if weights is not None:
             set_weights(self._model, architecture, weights)
@@ -107,6 +108,13 @@ class Network:
             inputs = [tensors[index + 1] for index in node.inputs]
             tensors.append(node.layer.run(_Call(layer, inputs, values, seen, training=training, by_batch=by_batch)))
         return tensors[-1]
+
+    def in_float32(self) -> Network:
+        """The same weights and statistics, run in the precision in which a network is delivered."""
+        with precision("float32"):
+            twin = Network(self._architecture, separate=self._separate)
+        twin.weights, twin.statistics = self.weights, self.statistics
+        return twin
 
     def get_weights(self) -> Weights:
         """As `keras.Model.get_weights()`, in host memory."""

@@ -161,6 +161,16 @@ def test_precision_is_local_and_weights_stay_float32(network, data, precision, l
 
 
 @LOOPS
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_the_score_is_that_of_the_network_as_it_is_delivered(network, data, precision, loop):
+    """In float32. In half precision, with logits of two or three digits, some classes tie and losses are others."""
+    result = train(network, data, TrainingConfig(epochs=2, precision=precision), seed=0, loop=loop)
+    delivered = evaluate(network, result.weights, data.validation)
+    assert result.metrics["val_score"] == delivered["score"]
+    assert result.metrics["val_loss"] == pytest.approx(delivered["loss"], rel=1e-5)
+
+
+@LOOPS
 def test_fewer_images_than_a_batch_still_train(network, loop):
     config = TrainingConfig(epochs=1, batch_size=64)
     result = train(network, digits_data(train_images=20), config, seed=0, loop=loop)
