@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from nas.results.pareto import ParetoFront
     from nas.training.user_model import UserModel
     from nas.tuning import Search
+
+COARSE = 0.001
+"""A share of the validation images; where one image is more, the table says so."""
 
 Name = Annotated[str, typer.Argument(help="Name of a search (nas list searches).", autocompletion=complete_searches)]
 
@@ -132,6 +135,20 @@ def _verdict(model: UserModel, front: ParetoFront[TrialRecord]) -> str:
     return f"{model.name} (yours): on the front" + (f", dominates trial {', '.join(beaten)}" if beaten else "")
 
 
+def _resolution(search: Search, points: ParetoFront[TrialRecord]) -> Iterator[str]:
+    """What a reader of the scores should know: networks that only guess, and how much one validation image is."""
+    from nas.results.noise import not_above_guessing
+    from nas.tuning.provenance import resolution
+
+    objectives = search.objectives
+    chance, finest = search.task.chance(search.facts.labels), objectives.finest
+    if guessing := not_above_guessing(points, chance=chance, finest=finest):
+        plural = "s" * (len(guessing) > 1)
+        yield f"No better than guessing, as far as can be told: trial{plural} {', '.join(map(str, guessing))}."
+    if finest > COARSE or guessing:
+        yield f"{resolution(objectives.score, chance=chance, finest=finest)}."
+
+
 def print_front(
     search: Search, runs_dir: Path, yours: Sequence[UserModel] = (), *, tracking_uri: str | None = None
 ) -> None:
@@ -185,6 +202,8 @@ def print_front(
         floor = score.text(search.objectives.floor)
         output.print(f"Dim: outside of {ranges}, or below {floor}: of no interest here.", style="dim", soft_wrap=True)
     if note := left_out(front):
+        output.print(note, style="dim", soft_wrap=True)
+    for note in _resolution(search, points):
         output.print(note, style="dim", soft_wrap=True)
     if not len(points):
         return

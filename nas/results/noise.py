@@ -30,6 +30,18 @@ def left_out(front: ParetoFront[TrialRecord]) -> str:
     )
 
 
+def not_above_guessing(front: ParetoFront[TrialRecord], *, chance: float, finest: float) -> tuple[int, ...]:
+    """Numbers of the points that guessing could explain: within two standard errors of it, or below.
+
+    Args:
+        front: of the search.
+        chance: the score of guessing, in [0, 1].
+        finest: one validation image, as a share of them.
+    """
+    most = chance + 2 * math.sqrt(chance * (1 - chance) * finest)
+    return tuple(point.number for point in front if point.observed <= most)
+
+
 def explained_by_noise(front: ParetoFront[TrialRecord]) -> frozenset[int]:
     """Numbers of the points that are no better than a cheaper one, given how far trainings of one network differ.
 

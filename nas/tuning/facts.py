@@ -43,3 +43,8 @@ class SearchFacts(BaseModel):
     versions: dict[str, str] = {}
     data: dict[str, str] = {}
     labels_digest: str = ""
+
+    @property
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """The range of interest of each cost, whatever version wrote it."""
+        return self.interest or self.limits or {"parameters": (self.smallest, self.largest)}

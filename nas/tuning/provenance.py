@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from nas import __version__
 from nas.devices.machine import usable_cpus
-from nas.quantity import counted, short_count
+from nas.objectives import COSTS
+from nas.quantity import counted
 from nas.tasks import TASKS
 
 if TYPE_CHECKING:
     from nas.config import ExperimentConfig
+    from nas.objectives import Score
     from nas.reports import Story
     from nas.tuning.facts import SearchFacts
 
@@ -32,15 +34,21 @@ def story_of(experiment: ExperimentConfig, facts: SearchFacts, space_text: str) 
     from nas.reports import Story
 
     size = "x".join(map(str, facts.input_shape))
+    task, score = TASKS.find(facts.task), experiment.score
+    sizes = (
+        f"{COSTS.find(name).text(low)} to {COSTS.find(name).words(high)}" for name, (low, high) in facts.ranges.items()
+    )
     training = experiment.training
     limit = "" if experiment.time_limit is None else f", at most {experiment.time_limit:g} seconds"
     early = "" if experiment.early_stopping == "none" else f", stopped early by {experiment.early_stopping}"
     origin = ", starting with the weights of similar networks" if experiment.inherit else ""
     told = {
-        "Data": f"{facts.dataset}, {size}, {TASKS.find(facts.task).described(facts.labels)}",
-        "Space": f"{experiment.space}, {short_count(facts.smallest)} to {short_count(facts.largest)} parameters",
+        "Data": f"{facts.dataset}, {size}, {task.described(facts.labels)}",
+        "Space": experiment.space,
         "Objectives": f"{', '.join(cost.heading for cost in experiment.costs)} low, validation "
-        f"{experiment.score.heading} high{''.join(f', {cost.measured}' for cost in experiment.measured)}",
+        f"{score.heading} high{''.join(f', {cost.measured}' for cost in experiment.measured)}",
+        "Of interest": f"{', '.join(sizes)}; {score.heading} above {score.text(facts.floor)}",
+        "Scores": resolution(score, chance=task.chance(facts.labels), finest=facts.finest),
         "Budget": str(experiment.budget),
         "Strategy": f"{experiment.strategy}, {counted(experiment.trials, 'trial')}{early}, "
         f"seed {experiment.seed}{limit}",
@@ -56,6 +64,19 @@ def story_of(experiment: ExperimentConfig, facts: SearchFacts, space_text: str) 
         facts={"About": experiment.description, **told},
         command=facts.command,
         files={"experiment.yaml": text, "space.yaml": space_text},
+    )
+
+
+def resolution(score: Score, *, chance: float, finest: float) -> str:
+    """What the least and the smallest difference of scores are, in words.
+
+    >>> from nas.tasks import DEFAULT_TASK
+    >>> resolution(DEFAULT_TASK.score, chance=0.5, finest=1 / 96)
+    'Guessing comes to 50.00%; one of 96 validation images is 1.04 points'
+    """
+    return (
+        f"Guessing comes to {score.text(chance)}; one of {round(1 / finest):,} validation images is "
+        f"{score.points(finest)} points"
     )
 
 

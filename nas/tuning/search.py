@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, final
 
 from nas.config import ExperimentConfig
 from nas.errors import NasError
-from nas.objectives import COSTS, PARAMETERS, Objectives
+from nas.objectives import COSTS, Objectives
 from nas.quantity import whole_number
 from nas.results.noise import without_noise
 from nas.results.pareto import ParetoFront, hypervolume
@@ -102,9 +102,7 @@ class Search:
     def objectives(self) -> Objectives:
         """What the search maximizes and what it keeps low."""
         facts = self.facts
-        named = facts.interest or facts.limits
-        ranges = {COSTS.find(name): ends for name, ends in named.items()}
-        ranges = ranges or {PARAMETERS: (facts.smallest, facts.largest)}
+        ranges = {COSTS.find(name): ends for name, ends in facts.ranges.items()}
         return Objectives(
             score=self.experiment.score,
             interest=ranges,

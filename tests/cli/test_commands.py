@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +97,24 @@ def test_a_narrow_terminal_leaves_the_architectures_legible(run, runs_dir, finis
     for point in finished_search.front:
         for block in point.architecture.describe().split(", "):
             assert block in out
+
+
+def test_a_front_says_what_guessing_and_one_image_come_to(run, runs_dir, finished_search, monkeypatch):
+    told = "Guessing comes to 10.00%; one of 288 validation images is 0.35 points."
+    out = run("front", "digits", "--runs-dir", runs_dir)[1]
+    assert told in out
+    assert "No better than guessing" not in out
+    assert finished_search.story().facts["Scores"] == told[:-1]
+    assert finished_search.story().facts["Of interest"] == "150 to 3,000 parameters; accuracy above 10.00%"
+    # 10 % and two standard errors of 288 images are 13.5 %.
+    smallest = min(finished_search.trials, key=lambda trial: trial.parameters)
+    trials = [
+        replace(trial, metrics={"val_score": 0.13 if trial is smallest else 0.14, "val_loss": 2.3})
+        for trial in finished_search.trials
+    ]
+    monkeypatch.setattr("nas.tuning.Search.trials", trials)
+    out = run("front", "digits", "--runs-dir", runs_dir)[1]
+    assert f"No better than guessing, as far as can be told: trial {smallest.number}." in out
 
 
 def test_front_as_json_is_the_contract(run, runs_dir, finished_search):

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from nas.results.noise import explained_by_noise, left_out, without_noise
+from nas.results.noise import explained_by_noise, left_out, not_above_guessing, without_noise
 from nas.results.pareto import ParetoFront
 from nas.results.trial import FinalTraining, TrialRecord, TrialStatus
 
@@ -79,3 +79,11 @@ def test_the_summary_is_mean_and_sample_deviation():
     assert record.metrics == pytest.approx(
         {"test_score": 0.92, "test_score_std": 0.04 / 2**0.5, "test_seeds": 2, "final_val_score": 0.8}
     )
+
+
+def test_what_guessing_explains_is_told_from_what_it_does_not():
+    scores = (0.48, 0.602, 0.603, 0.9)
+    records = [replace(point(n, 100 * n), metrics={"val_score": score}) for n, score in enumerate(scores)]
+    # sqrt(0.5 * 0.5 / 96) = 0.0510: two of them above a half are 0.6021.
+    assert not_above_guessing(front_of(*records), chance=0.5, finest=1 / 96) == (0, 1)
+    assert not_above_guessing(front_of(*records), chance=0.5, finest=1 / 100_000) == (0,)
