@@ -135,7 +135,7 @@ def main() -> None:
     tables = given.table or list(TABLES)
     for name in tables:
         report(name)
-    options: dict[str, Any] = {"trials": [15, 25, 50, 100], "repeats": given.repeats, "processes": 1}
+    options: dict[str, Any] = {"trials": [15, 25, 50, 100], "repeats": given.repeats, "processes": 0}
     results = run_bench(tables, ["ehvi"], **options)
     with patch.object(EhviStrategy, "encoder", property(encoder)), patch.object(EhviStrategy, "genes", genes):
         results += [replace(each, strategy="ehvi, jacov") for each in run_bench(tables, ["ehvi"], **options)]

@@ -1,9 +1,9 @@
-"""nas export: a point of the front as a checked SavedModel."""
+"""nas export: a point of the front as checked files for other programs and devices."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,11 @@ from nas.cli.front import Name
 from nas.cli.terminal import MaxParams, RunsDir, TrackingUri, count_option, output
 from nas.command_line import RUNS_DIR
 from nas.errors import NasError
+from nas.export import FORMATS
+
+if TYPE_CHECKING:
+    from nas.export import Written
+    from nas.objectives import Score
 
 
 def export(
@@ -19,35 +24,51 @@ def export(
     max_params: MaxParams = None,
     trial: Annotated[int | None, typer.Option(help="Number of a trial on the front.")] = None,
     best: Annotated[bool, typer.Option("--best", help="The point with the highest score; the default.")] = False,
-    format: Annotated[str, typer.Option(help="savedmodel.")] = "savedmodel",
+    format: Annotated[
+        str,
+        typer.Option(help="savedmodel, keras, litert, litert-int8, onnx, c; several with commas between them."),
+    ] = "savedmodel",
+    input: Annotated[str, typer.Option(help="Pixels that a quantized network takes: int8 or uint8.")] = "int8",
+    allow_loss: Annotated[
+        float, typer.Option(help="Points of validation score that quantization may cost.", min=0)
+    ] = 1.0,
     register: Annotated[
         str | None, typer.Option(help="Also put it into MLflow's model registry under this name, as champion.")
     ] = None,
     tracking_uri: TrackingUri = None,
     runs_dir: RunsDir = RUNS_DIR,
 ) -> None:
-    """Write a trained network: uint8 images in, the task's answers out, such as class probabilities.
+    """Write a trained network for TensorFlow, Keras, LiteRT, ONNX, or as C++ source for a microcontroller.
 
-    What was written is loaded again and must predict what the trained network predicts.
+    What was written is loaded again, in its own runtime, and must answer what the trained network answers; a
+    quantized network must have its score.
     """
     from nas.tuning import Search
 
     if sum((max_params is not None, trial is not None, best)) > 1:
         raise NasError("--max-params, --trial and --best each choose the network; give one of them")
+    if input not in ("int8", "uint8"):
+        raise NasError(f"--input is int8 or uint8; received {input!r}")
     search = Search(name, runs_dir)
     limit = count_option("--max-params", max_params)
     record = search.best(limit) if trial is None else search.trial(trial)
-    report = search.export(to, trial=record.number, format=format)
+    report = search.export(
+        to,
+        trial=record.number,
+        format=format,
+        pixels="int8" if input == "int8" else "uint8",
+        allowed_loss=allow_loss / 100,
+    )
     score = search.objectives.score
     again = f"; trained again, test {score.heading} {record.test_text(score)}" if record.is_tested else ""
     output.print(
         f"Trial {record.number} of {name!r}: {record.parameters:,} parameters, "
-        f"{record.score_text(score)}{again}\n"
-        f"  {report.path}: {report.bytes:,} bytes; reloaded, and equal to the trained network on "
-        f"{report.images_checked:,} images (largest difference {report.largest_difference:.1e})",
+        f"{record.score_text(score)}{again}\n  {report.path}: {report.bytes:,} bytes",
         markup=False,
         soft_wrap=True,
     )
+    for written in report.written:
+        output.print(f"  {written.format}: {_compared(written, score)}", markup=False, soft_wrap=True)
     if register is not None:
         registered = search.register(register, trial=record.number, tracking_uri=tracking_uri)
         output.print(
@@ -55,3 +76,21 @@ def export(
             markup=False,
             soft_wrap=True,
         )
+
+
+def _compared(written: Written, score: Score) -> str:
+    """What was written and how it compares with the trained network, in words."""
+    parts = [f"{written.bytes:,} bytes"]
+    if "arena_bytes" in written.facts:
+        parts.append(f"{written.facts['arena_bytes']:,} bytes of memory (TFLM's arena)")
+    if not FORMATS[written.format].is_quantized:
+        return (
+            f"{parts[0]}; reloaded, and equal to the trained network on {written.images_checked:,} images (largest "
+            f"difference {written.largest_difference:.1e})"
+        )
+    names = {"val": "validation", "test": "test"}
+    parts += [
+        f"{names[split]} {score.heading} {score.text(exported)}, trained {score.text(trained)}"
+        for split, (trained, exported) in written.scores.items()
+    ]
+    return f"{'; '.join(parts)}; reloaded and run on {written.images_checked:,} images"

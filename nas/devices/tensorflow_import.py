@@ -73,20 +73,32 @@ def without_noise() -> Iterator[None]:
 
     For what may import TensorFlow, and often does not: data sets that need it, among others that do not.
     """
+    lines: list[bytes] = []
+    try:
+        with captured(lines):
+            yield
+    finally:
+        rest = b"".join(line for line in lines if not _NOISE.match(line))
+        if rest:
+            os.write(2, rest)
+
+
+@contextmanager
+def captured(lines: list[bytes]) -> Iterator[None]:
+    """Collects what is written to file descriptor 2, by C++ code, too; `lines` has it at the end."""
     try:
         sys.stderr.flush()
         real = os.dup(2)
-    except (OSError, ValueError, AttributeError):  # no standard error: nothing can be noisy
+    except (OSError, ValueError, AttributeError):  # no standard error: nothing is written
         yield
         return
-    with tempfile.TemporaryFile() as captured:
-        os.dup2(captured.fileno(), 2)
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 2)
         try:
             yield
         finally:
+            sys.stderr.flush()
             os.dup2(real, 2)
             os.close(real)
-            captured.seek(0)
-            rest = b"".join(line for line in captured if not _NOISE.match(line))
-            if rest:
-                os.write(2, rest)
+            file.seek(0)
+            lines += file

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from nas.export import savedmodel  # noqa: F401 - registers its format
-from nas.export.exporter import ExportReport, export
-from nas.export.format import FORMATS, ExportError, ExportFormat
+from nas.export import c_source, keras_file, litert, onnx_file, savedmodel  # noqa: F401 - each registers its formats
+from nas.export.exporter import ExportReport, Written, export
+from nas.export.format import FORMATS, ExportError, ExportFormat, PixelType, Source
 from nas.export.measure import measure
 
-__all__ = ["FORMATS", "ExportError", "ExportFormat", "ExportReport", "export", "measure"]
+__all__ = [
+    "FORMATS",
+    "ExportError",
+    "ExportFormat",
+    "ExportReport",
+    "PixelType",
+    "Source",
+    "Written",
+    "export",
+    "measure",
+]

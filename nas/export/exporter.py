@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 import numpy.typing as npt
 
 from nas import __version__
-from nas.architecture.keras_types import KerasModel
-from nas.export.format import FORMATS, ExportError, ExportFormat
+from nas.export.format import FORMATS, ExportError, ExportFormat, PixelType, Source
 from nas.export.place import foreign, put_in_place, recover, staging, write_card
 from nas.reports.network_diagram import diagram
 from nas.tasks import TASKS, Task
@@ -24,22 +23,69 @@ if TYPE_CHECKING:
 PICTURED = 18
 """Images in the picture of predictions."""
 
+CALIBRATED = 256
+"""Training images that show a quantized format the ranges of its maps; more change the ranges little."""
 
+QUANTIZED_MACS, LEAST_CHECKED = 10**10, 256
+"""Multiply-adds that checking a quantized format may take, about a minute, and the images that are checked at least."""
+
+ALLOWED_LOSS = 0.01
+"""Of the score, by quantization."""
+
+
+@final
 @dataclass(frozen=True, kw_only=True)
-class ExportReport:
-    """What was written, and how it compares with the trained model.
+class Examples:
+    """Images of one split with their targets.
 
     Attributes:
-        bytes: of all files together.
-        largest_difference: of an answer, over all images.
-        images_checked: how many images were compared.
+        name: of the split, as scores have it: `val` or `test`.
+        images: uint8 `(n, height, width, channels)`, n > 0.
+        targets: a row an image; None: they are not known.
     """
 
-    path: Path
+    name: str
+    images: npt.NDArray[np.uint8]
+    targets: npt.NDArray[Any] | None = None
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """One format of an export, and how it compares with the trained model.
+
+    Attributes:
+        format: a key of `FORMATS`.
+        bytes: of its files.
+        largest_difference: of an answer, over all images of the first split.
+        images_checked: how many that were.
+        scores: by split: the trained model's score and the export's, in [0, 1], on the same images; none without
+            targets.
+        facts: of the format, such as input, output, operators, and the arena of a microcontroller.
+    """
+
     format: str
     bytes: int
     largest_difference: float
     images_checked: int
+    scores: Mapping[str, tuple[float, float]]
+    facts: Mapping[str, Any]
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class ExportReport:
+    """What was written.
+
+    Attributes:
+        path: the folder.
+        bytes: of all files together.
+        written: a format after the other.
+    """
+
+    path: Path
+    bytes: int
+    written: tuple[Written, ...]
 
 
 def export(
@@ -48,9 +94,11 @@ def export(
     *,
     labels: Sequence[str],
     to: Path,
-    check_images: npt.NDArray[np.uint8],
-    check_targets: npt.NDArray[Any] | None = None,
-    format: str = "savedmodel",
+    check: Sequence[Examples],
+    formats: Sequence[str] = ("savedmodel",),
+    calibration: npt.NDArray[np.uint8] | None = None,
+    pixels: PixelType = "int8",
+    allowed_loss: float = ALLOWED_LOSS,
     inherited_from: int | None = None,
 ) -> ExportReport:
     """Writes a trained network into the folder `to`, with `architecture.json`, `export.json`, the drawing
@@ -65,61 +113,153 @@ def export(
         to: a folder that is absent, empty, or an earlier export and nothing else, which is replaced. An export that
             is killed may leave `.NAME.export-*` beside the folder, with the earlier export in it; the next export
             puts that back first and removes the rest.
-        check_images: uint8 `(n, height, width, channels)`, n > 0, on which the export must predict what the trained
-            model predicts.
-        check_targets: of these images, for a picture of some predictions; None: they are not known.
-        format: a key of `FORMATS`.
+        check: on the images of the first split the export must answer what the trained model answers; the others are
+            scored only.
+        formats: keys of `FORMATS`.
+        calibration: training images, uint8 `(n, height, width, channels)`, of which some show a quantized format its
+            ranges; needed for these formats only.
+        pixels: what a quantized network takes.
+        allowed_loss: most that the score of the first split may fall in a quantized format, in [0, 1]. One image is
+            always allowed.
         inherited_from: the trial with whose weights the training began, for `export.json`; None: it began from random
             ones.
 
     Raises:
-        ExportError: the destination is in use or cannot be written, or the export predicts something else; then
-            the destination is as it was.
+        ExportError: the destination is in use or cannot be written, a package is missing, or the export predicts
+            something else; then the destination is as it was.
         NasError: the weights are not this architecture's.
     """
-    writer = FORMATS.find(format)
-    _check_images(architecture, check_images)
+    writers = [FORMATS.find(format) for format in dict.fromkeys(formats)]
+    for writer in writers:
+        writer.check_installed()
+    for examples in check:
+        _check_images(architecture, examples.images)
+    if calibration is None and any(writer.is_quantized for writer in writers):
+        raise ExportError("a quantized network is calibrated on training images; received none")
     to = to.resolve()
     recover(to)
     _check_destination(to)
     task = TASKS[architecture.head.task]
     model = rebuild(architecture, weights)
-    expected = answers_of(architecture, model, check_images)
-    if problem := task.check_answers(expected.shape[1:], labels):
+    expected = [answers_of(architecture, model, examples.images) for examples in check]
+    if problem := task.check_answers(expected[0].shape[1:], labels):
         raise ExportError(f"the network {problem}; pass the labels of the data set it was trained on")
+    source = Source(
+        architecture=architecture,
+        model=model,
+        labels=labels,
+        calibration=None if calibration is None else _spread(calibration, CALIBRATED),
+        pixels=pixels,
+    )
     try:
         with staging(to) as stage:
-            _write(writer, architecture, model, stage)
-            difference = _compare(writer, task, expected, writer.predict(architecture, stage, check_images))
+            written = [
+                _written(writer, source, task, stage, list(zip(check, expected, strict=True)), allowed_loss)
+                for writer in writers
+            ]
             if labels:
                 (stage / "labels.txt").write_text("".join(f"{' '.join(label.split())}\n" for label in labels), "utf-8")
-            if check_targets is not None:
+            if (targets := check[0].targets) is not None:
                 # Spread, as a folder's images are in the order of their classes.
-                some = np.linspace(0, len(check_images) - 1, min(PICTURED, len(check_images))).astype(int)
-                picture = task.picture(check_images[some], check_targets[some], expected[some], labels)
-                (stage / "predictions.svg").write_text(picture, "utf-8")
+                images, wanted, answered = (_spread(each, PICTURED) for each in (check[0].images, targets, expected[0]))
+                (stage / "predictions.svg").write_text(task.picture(images, wanted, answered, labels), "utf-8")
             (stage / "architecture.json").write_text(architecture.to_json() + "\n", "utf-8")
             (stage / "architecture.svg").write_text(diagram(architecture).svg(), "utf-8")
             card = {
                 "created_by": f"nas {__version__}",
-                "format": format,
                 "architecture": architecture.id,
                 "input_shape": list(architecture.input_shape),
-                "images_checked": len(check_images),
-                "largest_difference": difference,
                 "inherited_from": inherited_from,
+                "formats": {each.format: _on_card(each, task) for each in written},
             }
             write_card(stage, card)
-            size = sum(file.stat().st_size for file in stage.rglob("*") if file.is_file())
+            size = _bytes(stage)
             _check_destination(to)  # somebody may have put a file there meanwhile
             put_in_place(stage, to)
     except OSError as error:
         raise ExportError(
             f"Could not write the export to {to}: {error.strerror or error}. Free space or choose another folder."
         ) from error
-    return ExportReport(
-        path=to, format=format, bytes=size, largest_difference=difference, images_checked=len(check_images)
+    return ExportReport(path=to, bytes=size, written=tuple(written))
+
+
+def _written(
+    writer: ExportFormat,
+    source: Source,
+    task: Task,
+    folder: Path,
+    check: Sequence[tuple[Examples, npt.NDArray[np.float32]]],
+    allowed_loss: float,
+) -> Written:
+    """Write one format and compare it; each split comes with what the trained model answers.
+
+    Raises:
+        ExportError: the export answers something else.
+    """
+    before = _bytes(folder)
+    _write(writer, source, folder)
+    size = _bytes(folder) - before
+    most = max(LEAST_CHECKED, QUANTIZED_MACS // max(source.architecture.count.macs, 1)) if writer.is_quantized else None
+    differences, scores, counts = [], {}, []
+    for examples, expected in check:
+        images, wanted = _spread(examples.images, most), _spread(expected, most)
+        received = writer.predict(source.architecture, folder, images)
+        differences.append(_compare(writer, task, wanted, received))
+        counts.append(len(images))
+        if examples.targets is not None:
+            targets = _spread(examples.targets, most)
+            scores[examples.name] = (_score(task, targets, wanted), _score(task, targets, received))
+    if writer.is_quantized:
+        _check_loss(writer, task, scores[check[0][0].name], max(allowed_loss, 1 / counts[0]))
+    return Written(
+        format=writer.name,
+        bytes=size,
+        largest_difference=differences[0],
+        images_checked=counts[0],
+        scores=scores,
+        facts=writer.facts(folder),
     )
+
+
+def _check_loss(writer: ExportFormat, task: Task, scores: tuple[float, float], allowed: float) -> None:
+    trained, exported = scores
+    if trained - exported > allowed + 1e-9:
+        score = task.score
+        raise ExportError(
+            f"the {writer.name} export loses {score.points(trained - exported)} points of validation {score.heading} "
+            f"({score.text(trained)} trained, {score.text(exported)} exported); {score.points(allowed)} are allowed; "
+            f"nothing was written; choose another network, or allow more with --allow-loss"
+        )
+
+
+def _score(task: Task, targets: npt.NDArray[Any], answers: npt.NDArray[np.float32]) -> float:
+    return task.score_of(np.asarray(task.evidence(targets, answers)))
+
+
+def _on_card(written: Written, task: Task) -> dict[str, Any]:
+    scores = {
+        f"{split}_{task.score.name}": {"trained": round(trained, 6), "exported": round(exported, 6)}
+        for split, (trained, exported) in written.scores.items()
+    }
+    return {
+        "bytes": written.bytes,
+        "images_checked": written.images_checked,
+        "largest_difference": written.largest_difference,
+        **scores,
+        **written.facts,
+    }
+
+
+def _spread(rows: npt.NDArray[Any], most: int | None) -> npt.NDArray[Any]:
+    """At most so many rows, from all over."""
+    if most is None or len(rows) <= most:
+        return rows
+    some: npt.NDArray[Any] = rows[np.linspace(0, len(rows) - 1, most).astype(int)]
+    return some
+
+
+def _bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 def _check_images(architecture: Architecture, check_images: npt.NDArray[np.uint8]) -> None:
@@ -149,11 +289,11 @@ def _check_destination(to: Path) -> None:
         )
 
 
-def _write(writer: ExportFormat, architecture: Architecture, model: KerasModel, folder: Path) -> None:
+def _write(writer: ExportFormat, source: Source, folder: Path) -> None:
     import tensorflow as tf
 
     try:
-        writer.write(architecture, model, folder)
+        writer.write(source, folder)
     except tf.errors.OpError as error:  # TensorFlow's own file errors: a full disk, a missing permission
         raise OSError(error.message.splitlines()[0]) from error
 
@@ -171,6 +311,9 @@ def _compare(
             f"the {writer.name} export answers with shape {received.shape} instead of {expected.shape}; nothing was "
             f"written"
         )
+    if writer.is_quantized:
+        # Its numbers are its own: whether they are right, the score tells.
+        return float(np.abs(received - expected).max())
     agreement = task.compare(expected, received, tolerance=writer.tolerance)
     if agreement.problem:
         raise ExportError(

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nas.export.format import Source
 from nas.export.savedmodel import SavedModel
 from nas.objectives import LATENCY, Cost
 
@@ -36,7 +37,7 @@ def latency_ms(architecture: Architecture) -> float:
     import tensorflow as tf
 
     with tempfile.TemporaryDirectory(prefix="nas-latency-") as folder, tf.device("/CPU:0"):
-        SavedModel().write(architecture, architecture.build(), Path(folder))
+        SavedModel().write(Source(architecture=architecture, model=architecture.build()), Path(folder))
         loaded = tf.saved_model.load(folder)
         serve = loaded.signatures["serving_default"]
         image = tf.zeros((1, *architecture.input_shape), tf.uint8)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 import numpy.typing as npt
 
-from nas.architecture.keras_types import KerasModel, Tensor
-from nas.export.format import ExportFormat, register
+from nas.architecture.keras_types import Tensor
+from nas.export.format import ExportFormat, Source, register
 from nas.tasks import TASKS
 from nas.training.model import BATCH
 
@@ -30,12 +30,12 @@ class SavedModel(ExportFormat):
 
     name = "savedmodel"
 
-    def write(self, architecture: Architecture, model: KerasModel, folder: Path) -> None:
+    def write(self, source: Source, folder: Path) -> None:
         import keras
         import tensorflow as tf
 
-        head = architecture.head
-        shape = architecture.input_shape
+        head, model = source.architecture.head, source.model
+        shape = source.architecture.input_shape
 
         def answers(images: Tensor) -> dict[str, Tensor]:
             return {TASKS[head.task].answer: head.answers(model(images, training=False))}

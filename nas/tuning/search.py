@@ -30,7 +30,8 @@ from nas.tuning.journal import Contents
 if TYPE_CHECKING:
     import numpy as np
 
-    from nas.export import ExportReport
+    from nas.datasets.spec import DatasetSpec
+    from nas.export import ExportReport, PixelType
     from nas.reports import Story
     from nas.tracking import RunStatus, SearchRun
     from nas.tracking.model_registry import RegisteredModel
@@ -223,35 +224,51 @@ class Search:
         max_parameters: int | str | None = None,
         trial: int | None = None,
         format: str = "savedmodel",
+        pixels: PixelType = "int8",
+        allowed_loss: float | None = None,
     ) -> ExportReport:
         """Write a trained network of the front, checked against the trained one on the validation images.
 
-        If the data are no longer there, it is checked on random images instead, of which a warning tells.
+        If the data are no longer there, it is checked on random images instead, of which a warning tells; quantized
+        formats need them. Once the final stage has run, the export is scored on the test images too.
 
         Args:
             to: folder that is made.
             max_parameters: the best point with at most so many; a number, or text such as "20k".
             trial: number of the trial instead; the one with the highest score if neither is given.
-            format: key of `nas.export.FORMATS`.
+            format: keys of `nas.export.FORMATS`, with commas between them.
+            pixels: what a quantized network takes.
+            allowed_loss: most that its validation score may lose by rounding, in [0, 1]; 0.01 if left out.
 
         Raises:
-            NasError: nothing fits, the weights were not kept, or the export predicts something else.
+            NasError: nothing fits, the weights were not kept, a package is missing, or the export predicts something
+                else.
         """
         from nas.devices import import_tensorflow
 
         import_tensorflow()
-        from nas.export import export
+        from nas.export import FORMATS, export
+        from nas.export.exporter import ALLOWED_LOSS, Examples
 
         record = self.best(max_parameters) if trial is None else self.trial(trial)
-        images, targets = self._examples()
+        formats = format.split(",")
+        weights = self.weights_of(record)
+        data = self._data(needed=any(FORMATS.find(name).is_quantized for name in formats))
+        if data is None:
+            check = [Examples(name="val", images=self._random_images())]
+        else:
+            splits = {"val": data.validation} | ({"test": data.test} if record.is_tested else {})
+            check = [Examples(name=name, images=each.images, targets=each.targets) for name, each in splits.items()]
         return export(
             record.architecture,
-            self.weights_of(record),
+            weights,
             labels=self.facts.labels,
             to=Path(to),
-            check_images=images,
-            check_targets=targets,
-            format=format,
+            check=check,
+            formats=formats,
+            calibration=None if data is None else data.train.images,
+            pixels=pixels,
+            allowed_loss=ALLOWED_LOSS if allowed_loss is None else allowed_loss,
             inherited_from=record.parent,
         )
 
@@ -275,30 +292,38 @@ class Search:
         from nas.tracking.model_registry import register_model
 
         record = self.best() if trial is None else self.trial(trial)
+        data = self._data()
         return register_model(
             self.tracking_run(tracking_uri),
             record,
             rebuild(record.architecture, self.weights_of(record)),
             name=model_name,
             labels=self.facts.labels,
-            example=self._examples()[0][:2],
+            example=(self._random_images() if data is None else data.validation.images)[:2],
         )
 
-    def _examples(self) -> tuple[np.ndarray, np.ndarray | None]:
-        """The validation images, uint8 `(n, height, width, channels)`, with their targets; random ones without data."""
-        import numpy as np
+    def _data(self, *, needed: bool = False) -> DatasetSpec | None:
+        """The images of the search; None: they are not at hand, of which a warning tells.
 
+        Raises:
+            NasError: they are not at hand, and needed.
+        """
         from nas.datasets import DatasetError, load
 
         try:
             data = load(self.experiment.dataset)
             self.folder.check_data(data)
-            split = data.validation
         except (DatasetError, SearchError) as error:
+            if needed:
+                raise SearchError(f"a quantized network is calibrated on the training images: {error}") from None
             logger.warning("checked on %d random images, as the data are not at hand: %s", RANDOM_IMAGES, error)
-            shape = (RANDOM_IMAGES, *self.facts.input_shape)
-            return np.random.default_rng(0).integers(0, 256, shape, np.uint8), None
-        return split.images, split.targets
+            return None
+        return data
+
+    def _random_images(self) -> np.ndarray:
+        import numpy as np
+
+        return np.random.default_rng(0).integers(0, 256, (RANDOM_IMAGES, *self.facts.input_shape), np.uint8)
 
     def tracking_run(self, tracking_uri: str | None = None) -> SearchRun:
         """The search as MLflow shows it."""
