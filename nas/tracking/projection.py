@@ -64,7 +64,7 @@ class Projection:
         self._search = search
         client = search.store.connect()
         self._experiment_id = search.store.experiment_id(client, search.experiment)
-        self._writer = RunWriter(client, self._experiment_id)
+        self._writer = RunWriter(search.store, client, self._experiment_id)
         self._trials: dict[int, KnownRun] = {}
         self._shown: dict[int, TrialRecord] = {}
         self._progress: ParetoFront[TrialRecord] = ParetoFront(costs=search.objectives.costs)

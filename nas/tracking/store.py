@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from nas.command_line import without_password
 from nas.errors import NasError
+from nas.tracking.addresses import artifact_root, move_addresses, new_address, relative_place
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -64,7 +65,7 @@ class Store:
                     f"MLflow cannot keep a database where a ? or a % with two digits is in the path; received "
                     f"{database}; give another folder as --runs-dir, or a server as --tracking-uri"
                 )
-            return cls(uri=f"sqlite:///{database}", artifact_root=database.parent / "mlartifacts")
+            return cls(uri=f"sqlite:///{database}", artifact_root=artifact_root(database))
         raise NasError(
             "An MLflow tracking URI starts with http://, https:// or sqlite:/// (folders of files are no longer "
             f"supported by MLflow); received {without_password(uri)!r}. Try sqlite:///{runs_dir / 'mlflow.db'}"
@@ -75,13 +76,28 @@ class Store:
         """The address without a password, for people."""
         return without_password(self.uri)
 
+    @property
+    def _database(self) -> Path | None:
+        """The file of a SQLite store."""
+        return Path(self.uri.removeprefix("sqlite:///")) if self.uri.startswith("sqlite:///") else None
+
+    def folder_of(self, artifact_uri: str) -> Path | None:
+        """Where the files of a run are that a SQLite store keeps beside itself; None: wherever MLflow puts them.
+
+        Found by the store's place instead of the address in it, which says where another process last saw the same
+        folder: in a container, or on another machine.
+        """
+        place = relative_place(artifact_uri)
+        return None if place is None or self._database is None else artifact_root(self._database) / place
+
     def connect(self) -> MlflowClient:
-        """A client; a SQLite store is created if it is not there."""
+        """A client; a SQLite store is created if it is not there, and learns of it if its folder has moved."""
         import_mlflow()
         from mlflow import MlflowClient
 
-        if self.uri.startswith("sqlite:///"):
-            _create_sqlite(Path(self.uri.removeprefix("sqlite:///")))
+        if (database := self._database) is not None:
+            _create_sqlite(database)
+            move_addresses(database)
         # Named, because MLflow would take the registry that was set last in this process.
         return MlflowClient(tracking_uri=self.uri, registry_uri=os.environ.get("MLFLOW_REGISTRY_URI") or self.uri)
 
@@ -93,7 +109,7 @@ class Store:
         if experiment is None:
             # A folder of its own: without one, MLflow writes into the current directory.
             root = self.artifact_root
-            location = None if root is None else (root / uuid.uuid4().hex).as_uri()
+            location = None if root is None else new_address(root)
             try:
                 return str(client.create_experiment(name, artifact_location=location))
             except MlflowException as error:
@@ -170,6 +186,9 @@ def _create_sqlite(path: Path) -> None:
         connection = sqlite3.connect(draft)
         try:
             connection.execute("PRAGMA journal_mode=WAL")
+            # The experiment that every store has would otherwise keep its files in the current directory.
+            with connection:
+                connection.execute("UPDATE experiments SET artifact_location = ?", (new_address(artifact_root(path)),))
         finally:
             connection.close()
         _put_in_place(draft, path)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
+    from nas.tracking.store import Store
+
 logger = logging.getLogger(__name__)
 
 FILES_MISSING = "nas.files_missing"
@@ -27,6 +29,7 @@ class KnownRun:
     """A run as the store has it."""
 
     run_id: str
+    artifact_uri: str
     status: str
     start_ms: int
     tags: dict[str, str]
@@ -37,6 +40,7 @@ class KnownRun:
     def of(cls, run: Run) -> KnownRun:
         return cls(
             run_id=run.info.run_id,
+            artifact_uri=run.info.artifact_uri,
             status=run.info.status,
             start_ms=run.info.start_time,
             tags=dict(run.data.tags),
@@ -48,7 +52,8 @@ class KnownRun:
 class RunWriter:
     """Finds, creates, completes and ends runs, with a request only where the store lacks something."""
 
-    def __init__(self, client: MlflowClient, experiment_id: str) -> None:
+    def __init__(self, store: Store, client: MlflowClient, experiment_id: str) -> None:
+        self._store = store
         self._client = client
         self._experiment_id = experiment_id
 
@@ -125,10 +130,14 @@ class RunWriter:
         the tag fails too, and everything is tried again.
         """
         try:
-            with TemporaryDirectory() as folder:
-                for name, content in files.items():
-                    (Path(folder) / name).write_bytes(content)
-                self._client.log_artifacts(known.run_id, folder)
+            folder = self._store.folder_of(known.artifact_uri)
+            if folder is not None:
+                folder.mkdir(parents=True, exist_ok=True)
+                _write(files, folder)
+            else:
+                with TemporaryDirectory() as temporary:
+                    _write(files, Path(temporary))
+                    self._client.log_artifacts(known.run_id, temporary)
         except Exception as error:  # file stores raise whatever their libraries raise
             logger.debug("files of run %s", known.run_id, exc_info=True)
             self.write(known, tags={FILES_MISSING: f"{', '.join(files)}: {error}"[:500]})
@@ -136,3 +145,8 @@ class RunWriter:
         if FILES_MISSING in known.tags:
             self._client.delete_tag(known.run_id, FILES_MISSING)
             del known.tags[FILES_MISSING]
+
+
+def _write(files: Mapping[str, bytes], folder: Path) -> None:
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
