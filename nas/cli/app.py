@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from nas import __version__
-from nas.cli import bench, datasets, doctor, export, front, listing, report, search, show, space, sync, ui
+from nas.cli import bench, datasets, doctor, export, front, listing, pack, report, search, show, space, sync, ui, unpack
 from nas.cli.terminal import output
 
 app = typer.Typer(
@@ -24,6 +24,8 @@ app.command("export")(export.export)
 app.command("report")(report.report)
 app.command("ui")(ui.ui)
 app.command("sync")(sync.sync)
+app.command("pack")(pack.pack)
+app.command("unpack")(unpack.unpack)
 app.command("bench")(bench.bench)
 app.command("doctor")(doctor.doctor)
 app.command("list")(listing.listing)
