@@ -29,12 +29,14 @@ def ui(
     """Open the MLflow UI on a search's Pareto chart, until Ctrl-C."""
     from nas.tracking.ui import comparison_url_of, serve, url_of
     from nas.tuning import Search
+    from nas.tuning.killed import sync_killed
 
     runs = [Search(name, runs_dir).tracking_run(tracking_uri) for name in names or ()]
     errors.print("Starting the MLflow UI ...", style="dim")
     previous = signal.signal(signal.SIGTERM, _as_interrupt)
     try:
         with serve(runs_dir, tracking_uri, port=port, host=host) as server:
+            sync_killed(runs_dir, tracking_uri)
             url = comparison_url_of(server, runs) if len(runs) > 1 else url_of(server, runs[0] if runs else None)
             output.print(url, markup=False, soft_wrap=True)
             if open_browser:

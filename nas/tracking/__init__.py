@@ -2,6 +2,6 @@
 
 from nas.tracking.projection import RunStatus, SearchRun
 from nas.tracking.store import Store, search_id
-from nas.tracking.tracker import Tracker, sync
+from nas.tracking.tracker import Tracker, running_searches, sync
 
-__all__ = ["RunStatus", "SearchRun", "Store", "Tracker", "search_id", "sync"]
+__all__ = ["RunStatus", "SearchRun", "Store", "Tracker", "running_searches", "search_id", "sync"]

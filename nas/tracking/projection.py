@@ -95,7 +95,7 @@ class Projection:
     @property
     def written(self) -> frozenset[int]:
         """Numbers of the trials that are in the store whole."""
-        return frozenset(n for n, known in self._trials.items() if known.status != "RUNNING")
+        return frozenset(n for n, known in self._trials.items() if known.status in ("FINISHED", "FAILED"))
 
     @property
     def parent_run_id(self) -> str:
@@ -134,6 +134,10 @@ class Projection:
                 self._write_standing(known, record, rank)
         self._write_progress(records, status)
         if ending:
+            # One whose write was cut short, and that then went on: it is in the journal, and not among the records.
+            for known in self._trials.values():
+                if known.status == "RUNNING":
+                    self._writer.set_status(known, "KILLED")
             self._write_front(records, status)
             self._writer.set_status(self._parent, status)
 

@@ -11,6 +11,7 @@ from nas.command_line import without_password
 from nas.errors import NasError
 from nas.results.trial import TrialRecord, TrialStatus
 from nas.tracking.projection import Projection, RunStatus, SearchRun
+from nas.tracking.runs import SEARCH_ID
 from nas.tracking.store import Store, import_mlflow
 
 logger = logging.getLogger(__name__)
@@ -201,6 +202,22 @@ def sync(
         logger.debug("MLflow", exc_info=True)
         raise NasError(one_line(error, search.store)) from error
     return len(projection.written - before)
+
+
+def running_searches(store: Store) -> frozenset[str]:
+    """Ids of the searches of which the store says that they, or one of their trials, are running.
+
+    Raises:
+        NasError: the store cannot be read.
+    """
+    try:
+        client = store.connect()
+        experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+        found = client.search_runs(experiments, "attributes.status = 'RUNNING'", max_results=1_000)
+    except Exception as error:  # see Tracker
+        logger.debug("MLflow", exc_info=True)
+        raise NasError(one_line(error, store, what="read")) from error
+    return frozenset(run.data.tags.get(SEARCH_ID, "") for run in found)
 
 
 def one_line(error: Exception, store: Store, *, what: str = "written") -> str:

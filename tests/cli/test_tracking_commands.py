@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import urllib.request
@@ -18,6 +19,7 @@ import pytest
 
 import nas
 from nas.cli import main
+from nas.tracking import running_searches
 
 ROOT = Path(nas.__file__).parent.parent
 
@@ -195,6 +197,10 @@ def test_ui_prints_the_address_when_it_is_ready_and_ctrl_c_ends_the_server_too(f
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
+    connection = sqlite3.connect(finished_search.folder.runs_dir / "mlflow.db")
+    with connection:  # as after kill -9
+        connection.execute("UPDATE runs SET status = 'RUNNING' WHERE name = 'digits'")
+    connection.close()
     command = [sys.executable, "-c", "from nas.cli import run; run()", "ui", "digits", "--no-open", "--port", str(port)]
     command += ["--runs-dir", str(finished_search.folder.runs_dir)]
     process = subprocess.Popen(
@@ -209,6 +215,7 @@ def test_ui_prints_the_address_when_it_is_ready_and_ctrl_c_ends_the_server_too(f
         )
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=30) as answer:
             assert answer.status == 200
+        assert running_searches(finished_search.tracking_run().store) == frozenset()
     finally:
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)

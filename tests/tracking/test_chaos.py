@@ -215,3 +215,23 @@ def test_a_trial_that_went_on_shows_its_last_numbers_though_the_write_before_was
         "val_loss": 0.4,
     }
     assert "Stopped early" not in run.data.tags["mlflow.note.content"]
+
+
+def test_a_trial_that_went_on_after_its_write_was_cut_short_is_not_running_any_more(search, monkeypatch):
+    """Killed twice: while a stopped trial was written, and while it was trained further."""
+    stopped = trial(0, 0.5, status=TrialStatus.STOPPED)
+
+    def die(self, known, status, **when):
+        if status != "RUNNING":
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunWriter, "set_status", die)
+        with pytest.raises(KeyboardInterrupt):
+            Projection(search, {}).bring_up([stopped])
+    training = trial(0, 0.5, status=TrialStatus.RUNNING)
+    assert sync(search, [training], description={}, status="KILLED") == 0
+    parent, children = read_runs(search)
+    assert (parent.info.status, children[0].info.status) == ("KILLED", "KILLED")
+    assert sync(search, [trial(0, 0.9)], description={}) == 1
+    assert read_runs(search)[1][0].info.status == "FINISHED"
