@@ -25,7 +25,7 @@ from nas.architecture import Budget
 from nas.architecture.budget import LimitError
 from nas.files.yaml_file import FileError, YamlFile, dotted, load_yaml
 from nas.objectives import COSTS, DEFAULT_COSTS, SCORES, Cost, Score
-from nas.quantity import parse_count, parse_duration
+from nas.quantity import parse_count, parse_duration, parse_size
 from nas.registry import did_you_mean
 from nas.tasks import DEFAULT_TASK
 
@@ -80,7 +80,12 @@ class DatasetConfig(_Strict):
     )
     data_dir: str | None = Field(None, description="where TFDS keeps prepared data sets")
     manual_dir: str | None = Field(None, description="where TFDS finds files that you downloaded yourself")
-    image_size: int | None = Field(None, ge=4, le=1024, description="side in pixels to which images are resized")
+    image_size: Annotated[int | str | None, BeforeValidator(parse_size)] = Field(
+        None, description="pixels to which images are resized: a side such as 32, or HEIGHTxWIDTH such as 24x32"
+    )
+    fit: Literal["stretch", "crop", "pad"] = Field(
+        "stretch", description="how images of another shape become that size: stretched, cut, or on white ground"
+    )
     grayscale: bool = Field(False, description="read images with one channel")
     skip_corrupt: bool = Field(False, description="leave out a folder's unreadable images instead of stopping")
     validation_fraction: float = Field(0.2, gt=0, lt=1, description="share of the training images that scores trials")
@@ -92,6 +97,20 @@ class DatasetConfig(_Strict):
     )
     train_limit: Count | None = Field(None, ge=1, description="train on at most this many images")
     split_seed: int = Field(0, ge=0, description="fixes which image is in which split")
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """`(height, width)` to which images are resized."""
+        if self.image_size is None:
+            return None
+        height, _, width = str(self.image_size).partition("x")
+        return int(height), int(width or height)
+
+    @model_validator(mode="after")
+    def _fit_has_a_size(self) -> DatasetConfig:
+        if self.fit != "stretch" and self.image_size is None:
+            raise ValueError(f"fit: {self.fit} needs an image_size to which images are resized; received none")
+        return self
 
 
 class AugmentationConfig(_Strict):
@@ -272,6 +291,18 @@ def load_experiment(path: Path, overrides: Mapping[str, Any] | None = None) -> E
         raise _first_mistake(error, file, overrides or {}) from None
 
 
+def dataset_config(**settings: Any) -> DatasetConfig:
+    """A data set as the command line names it.
+
+    Raises:
+        FileError: the key of the first mistake, and what to change.
+    """
+    try:
+        return DatasetConfig(**settings)
+    except ValidationError as error:
+        raise _first_mistake(error, YamlFile("dataset", {}, {}), settings) from None
+
+
 def _open_sections(data: dict[str, Any]) -> None:
     """A data set by its name alone, and a section whose keys are all commented out, as mappings."""
     if isinstance(data.get("dataset"), str):
@@ -303,7 +334,7 @@ def _first_mistake(error: ValidationError, file: YamlFile, overrides: Mapping[st
             path, word = path[:-1], error.errors()[1]["ctx"]["expected"]
             message = f"{message}, or {word}"
         message = f"{message}; received {mistake['input']!r}"
-    if path == ("name",) and file.data.get("name") is None:
+    if path == ("name",) and file.data.get("name") is None and "name" not in overrides:
         message += ". It is the file's: add a `name`, or give --name"
     # A whole section may have been given, such as --set 'training={epochs: 3}'.
     if any(dotted(path[:length]) in overrides for length in range(1, len(path) + 1)):

@@ -7,6 +7,9 @@ from decimal import Decimal
 
 _SCALE = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
 _MOST = 10**18
+SIDES = (4, 1024)
+"""Pixels of a side of images, at least and at most."""
+
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -55,6 +58,26 @@ def parse_duration(value: object) -> object:
     if re.fullmatch(r"([0-9]+(\.[0-9]+)?[smhd])+", text):
         return sum(float(n) * _SECONDS[unit] for n, unit in re.findall(r"([0-9.]+)([smhd])", text))
     raise ValueError(f"must be a duration such as 90s, 30m or 1h30m; received {value!r}")
+
+
+def parse_size(value: object) -> object:
+    """A side in pixels, or text `HEIGHTxWIDTH`, which is a single number where both are equal; None is passed on.
+
+    >>> parse_size("24x32"), parse_size("32 x 32"), parse_size("32"), parse_size(32)
+    ('24x32', 32, 32, 32)
+
+    Raises:
+        ValueError: anything else, or a side that is no size of images.
+    """
+    match = re.fullmatch(r"\s*([0-9]{1,9})(?:\s*[xX]\s*([0-9]{1,9}))?\s*", str(value))
+    height = int(match[1]) if match else 0
+    width = int(match[2] or height) if match else 0
+    if value is None or (SIDES[0] <= min(height, width) and max(height, width) <= SIDES[1]):
+        return value if value is None else height if height == width else f"{height}x{width}"
+    raise ValueError(
+        f"must be a side such as 32, or HEIGHTxWIDTH such as 24x32, of {SIDES[0]} to {SIDES[1]:,} pixels; "
+        f"received {value!r}"
+    )
 
 
 def counted(number: int, noun: str) -> str:

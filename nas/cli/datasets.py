@@ -41,20 +41,21 @@ def prepare(
 @app.command("check")
 def check(
     name: Annotated[str, typer.Argument(help="A folder of class folders, an .npz file, or a TFDS name.")],
-    image_size: Annotated[int | None, typer.Option(min=1, help="Side that images are resized to, in pixels.")] = None,
+    image_size: Annotated[str | None, typer.Option(help="Pixels that images are resized to: 32, or 24x32.")] = None,
+    fit: Annotated[str, typer.Option(help="How they become that size: stretch, crop or pad.")] = "stretch",
     grayscale: Annotated[bool, typer.Option("--grayscale", help="One channel.")] = False,
     data_dir: Annotated[str | None, typer.Option(help="Where TFDS keeps prepared data sets.")] = None,
     format: Annotated[Format, typer.Option(help="table or json.")] = Format.table,
 ) -> None:
     """Say how images are divided, what is left out, and what looks wrong, with names; read all, train nothing."""
-    from nas.config import DatasetConfig
+    from nas.config import dataset_config
     from nas.datasets import load
     from nas.datasets.findings import described, findings
     from nas.devices import without_noise
     from nas.tasks import TASKS
 
     with without_noise():
-        spec = load(DatasetConfig(name=name, image_size=image_size, grayscale=grayscale, data_dir=data_dir))
+        spec = load(dataset_config(name=name, image_size=image_size, fit=fit, grayscale=grayscale, data_dir=data_dir))
     found = findings(spec)
     if format is Format.json:
         document = {

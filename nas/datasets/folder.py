@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nas.datasets.images import GROUND, fitted
 from nas.datasets.spec import Arrays, DatasetError, DatasetInfo, Finding, Split, expanded
 from nas.quantity import counted
 
@@ -39,9 +40,6 @@ _SPLITS = {
     "testing": "test",
 }
 """How folders of splits are called, in any case."""
-
-GROUND = (255, 255, 255, 255)
-"""White: what shows through where a picture is transparent, as on a page."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -251,10 +249,7 @@ def _read(path: Path, config: DatasetConfig) -> tuple[np.ndarray, int] | None:
             pages = getattr(image, "n_frames", 1)
             upright = ImageOps.exif_transpose(image)
             pixels = _flat(upright).convert("L" if config.grayscale else "RGB")
-            if config.image_size is not None:
-                side = (config.image_size, config.image_size)
-                pixels = pixels.resize(side, Image.Resampling.BILINEAR)
-            array = np.asarray(pixels)
+            array = np.asarray(fitted(pixels, config))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         if config.skip_corrupt:
             logger.debug("%s cannot be read: %s", path, error)

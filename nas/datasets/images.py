@@ -1,13 +1,20 @@
-"""What `dataset.image_size` and `dataset.grayscale` make of images that are arrays already."""
+"""What `dataset.image_size`, `dataset.fit` and `dataset.grayscale` make of images."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from nas.datasets.spec import DatasetError, ImageShape
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from nas.config import DatasetConfig
+
+GROUND = "white"
+"""What shows through where a picture is transparent, and beside one that is padded: as on a page."""
 
 
 def shape_of(shape: tuple[int, ...], config: DatasetConfig) -> ImageShape:
@@ -21,17 +28,52 @@ def shape_of(shape: tuple[int, ...], config: DatasetConfig) -> ImageShape:
         raise DatasetError(
             f"dataset.grayscale needs images of 1 or 3 channels; {config.name!r} has {channels}; leave it out"
         )
-    side = config.image_size
-    return side or height, side or width, 1 if config.grayscale else channels
+    height, width = config.size or (height, width)
+    return height, width, 1 if config.grayscale else channels
+
+
+def fitted(picture: Image.Image, config: DatasetConfig) -> Image.Image:
+    """A picture of mode L or RGB in the size that the user wants."""
+    from PIL import Image, ImageOps
+
+    if config.size is None:
+        return picture
+    height, width = config.size
+    if config.fit == "crop":
+        return ImageOps.fit(picture, (width, height), Image.Resampling.BILINEAR)
+    if config.fit == "pad":
+        # Of a picture that is very long, a line is left.
+        scale = min(width / picture.width, height / picture.height)
+        scaled = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+        page = Image.new(picture.mode, (width, height), GROUND)
+        corner = ((width - scaled[0]) // 2, (height - scaled[1]) // 2)
+        page.paste(picture.resize(scaled, Image.Resampling.BILINEAR), corner)
+        return page
+    return picture.resize((width, height), Image.Resampling.BILINEAR)
+
+
+def fitted_arrays(images: np.ndarray, config: DatasetConfig) -> np.ndarray:
+    """The uint8 images `(n, height, width, channels)`, cut or padded if that is what the user wants.
+
+    Stretching them is left to `adapt`, which has always done it, on several images at once.
+    """
+    from PIL import Image
+
+    if config.fit == "stretch" or images.shape[1:3] == config.size:
+        return images
+    made = np.empty((len(images), *shape_of(images.shape[1:], config)), np.uint8)
+    for number, channel in np.ndindex(len(images), images.shape[-1]):
+        made[number, ..., channel] = np.asarray(fitted(Image.fromarray(images[number, ..., channel]), config))
+    return made
 
 
 def adapt(images: Any, config: DatasetConfig) -> Any:
-    """The uint8 images `(..., height, width, channels)`, one or a batch, as the user wants them."""
+    """The uint8 images `(..., height, width, channels)`, one or a batch, gray or stretched if the user wants that."""
     import tensorflow as tf
 
     if config.grayscale and images.shape[-1] == 3:
         images = tf.image.rgb_to_grayscale(images)
-    side = config.image_size
-    if side is not None and tuple(images.shape[-3:-1]) != (side, side):
-        images = tf.cast(tf.round(tf.image.resize(images, (side, side), antialias=True)), tf.uint8)
+    size = config.size
+    if size is not None and config.fit == "stretch" and tuple(images.shape[-3:-1]) != size:
+        images = tf.cast(tf.round(tf.image.resize(images, size, antialias=True)), tf.uint8)
     return images

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nas.datasets.images import adapt, shape_of
+from nas.datasets.images import adapt, fitted_arrays, shape_of
 from nas.datasets.spec import Arrays, DatasetError, DatasetInfo, Split, expanded
 
 if TYPE_CHECKING:
@@ -187,7 +187,8 @@ def _images(config: DatasetConfig, archive: Any, key: str) -> np.ndarray:
 
     with tf.device("CPU"):
         starts = range(0, len(images), _READ_BATCH)
-        return np.concatenate([adapt(images[at : at + _READ_BATCH], config).numpy() for at in starts])
+        parts = (adapt(images[at : at + _READ_BATCH], config) for at in starts)
+        return np.concatenate([fitted_arrays(np.asarray(part), config) for part in parts])
 
 
 def _labels(config: DatasetConfig, archive: Any, pair: tuple[str, str], count: int) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nas.datasets import tfds_catalog
-from nas.datasets.images import adapt
+from nas.datasets.images import adapt, fitted_arrays
 from nas.datasets.spec import Arrays, DatasetError, DatasetInfo, Split
 
 if TYPE_CHECKING:
@@ -63,13 +63,17 @@ def _read(builder: Any, split: str, prepared: tfds_catalog.Prepared, config: Dat
 
     # One file after the other, so that the order, and with it every split, is the same everywhere.
     order = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
+    # Only images of one size are a batch before they are cut or padded.
+    several = config.fit != "stretch" and None in builder.info.features[prepared.image_key].shape
     with tf.device("CPU"):
         examples = builder.as_dataset(split=split, shuffle_files=False, read_config=order)
-        batches = examples.map(prepare, tf.data.AUTOTUNE, deterministic=True).batch(_READ_BATCH).prefetch(2)
+        prepared_examples = examples.map(prepare, tf.data.AUTOTUNE, deterministic=True)
+        batches = prepared_examples.batch(1 if several else _READ_BATCH).prefetch(2)
         images = np.empty((prepared.splits[split], height, width, channels), np.uint8)
         labels = np.empty(len(images), np.int64)
         done = 0
         for some, theirs in batches.as_numpy_iterator():
-            images[done : done + len(some)], labels[done : done + len(some)] = some, theirs
+            images[done : done + len(some)] = fitted_arrays(some, config)
+            labels[done : done + len(some)] = theirs
             done += len(some)
     return Split(images=images, targets=labels)

@@ -5,6 +5,7 @@ import locale
 import shutil
 import time
 
+import numpy as np
 import pytest
 
 from nas.config import DatasetConfig
@@ -20,6 +21,55 @@ def test_own_test_split_is_kept(tiny_tfds, numbers):
 def test_resized(tiny_tfds):
     config = DatasetConfig(name="tiny_emnist/three", data_dir=str(tiny_tfds), image_size=14)
     assert load(config).train.images.shape[1:] == peek(config).input_shape == (14, 14, 1)
+
+
+def test_resized_to_height_and_width(tiny_tfds):
+    config = DatasetConfig(name="tiny_emnist/three", data_dir=str(tiny_tfds), image_size="14x20", fit="pad")
+    images = load(config).train.images
+    assert images.shape[1:] == peek(config).input_shape == (14, 20, 1)
+    assert (images[:, :, [0, 1, 2, 17, 18, 19]] == 255).all()
+    assert (images[:, :, 3:17] < 255).any()
+
+
+@pytest.fixture(scope="module")
+def several_sizes(tmp_path_factory):
+    """A TFDS folder with `shapes`: images of 4x12 and 12x4, whose middle 4x4 is 60 and the rest 30."""
+    import tensorflow_datasets as tfds
+
+    class Shapes(tfds.core.GeneratorBasedBuilder):
+        """Two shapes."""
+
+        VERSION = tfds.core.Version("1.0.0")
+
+        def _info(self):
+            features = {
+                "image": tfds.features.Image(shape=(None, None, 1)),
+                "label": tfds.features.ClassLabel(num_classes=2),
+            }
+            return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
+
+        def _split_generators(self, dl_manager):
+            return {"train": self._generate_examples()}
+
+        def _generate_examples(self):
+            for number in range(8):
+                image = np.full((4, 12, 1), 30, np.uint8)
+                image[:, 4:8] = 60
+                yield number, {"image": image if number % 2 else image.transpose(1, 0, 2), "label": number % 2}
+
+    folder = tmp_path_factory.mktemp("shapes")
+    Shapes(data_dir=folder).download_and_prepare()
+    return folder
+
+
+@pytest.mark.parametrize(("fit", "edge"), [("crop", 60), ("pad", 255)])
+def test_images_of_several_sizes(several_sizes, fit, edge):
+    config = DatasetConfig(name="shapes", data_dir=str(several_sizes), image_size=4, fit=fit)
+    images = np.concatenate([split.images for split in load(config).splits.values()])
+    assert images.shape == (8, 4, 4, 1)
+    assert (images[:, 0, 0] == edge).all()
+    if fit == "crop":
+        assert (images == 60).all()
 
 
 @pytest.mark.parametrize("action", [load, peek])

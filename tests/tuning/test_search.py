@@ -199,6 +199,29 @@ def test_a_search_whose_data_could_not_be_read_may_be_mended(tmp_path):
         run(plan(**settings | {"dataset.image_size": 9}), runs_dir=tmp_path)
 
 
+def test_images_need_not_be_square(tmp_path):
+    """From 10x14 pictures cut to 8x12: counts, trained weights, the signature and the card are of that shape."""
+    import tensorflow as tf
+
+    images = np.random.default_rng(0).integers(0, 256, (40, 10, 14, 1), np.uint8)
+    np.savez(tmp_path / "it.npz", images=images, labels=np.arange(40) % 2)
+    data = {"dataset.name": str(tmp_path / "it.npz"), "dataset.image_size": "8x12", "dataset.fit": "crop"}
+    done = run(plan(**data, trials=1), runs_dir=tmp_path)
+    (trial,) = done.trials
+    assert trial.completed
+    assert trial.architecture.input_shape == done.facts.input_shape == (8, 12, 1)
+    assert trial.architecture.build().count_params() == trial.parameters
+    report = done.export(tmp_path / "model")
+    assert report.images_checked == 6
+    assert json.loads((report.path / "export.json").read_text())["input_shape"] == [8, 12, 1]
+    signature = tf.saved_model.load(str(report.path)).signatures["serving_default"]
+    assert signature.structured_input_signature[1]["image"].shape.as_list() == [None, 8, 12, 1]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="of 8x12x1; received the shape"):
+        signature(image=tf.zeros((1, 12, 8, 1), tf.uint8))
+    with pytest.raises(SearchError, match=r'dataset\.image_size was "8x12", is 8'):
+        run(plan(**data | {"dataset.image_size": 8}, trials=1), runs_dir=tmp_path)
+
+
 def test_an_export_does_not_need_the_data(tmp_path, finished_search, monkeypatch, caplog):
     import tensorflow as tf
 
