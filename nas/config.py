@@ -260,21 +260,23 @@ class ExperimentConfig(_Strict):
         return self
 
 
-def load_experiment(path: Path, overrides: Mapping[str, Any] | None = None) -> ExperimentConfig:
+def load_experiment(path: Path | None, overrides: Mapping[str, Any] | None = None) -> ExperimentConfig:
     """Read an experiment file.
 
     Args:
-        path: of the file; its name is the experiment's if the file gives none.
+        path: of the file; its name is the experiment's if the file gives none. None: there is none, and `overrides`
+            say it all.
         overrides: values by dotted key, such as `training.batch_size`, which replace those of the file.
 
     Raises:
         FileError: the file, line and key of the first mistake, and what to change.
     """
-    file = load_yaml(path)
+    file = YamlFile("without an experiment", {}, {}) if path is None else load_yaml(path)
     if not isinstance(file.data, dict):
         raise file.error((), "an experiment is a mapping of keys to values; see docs/experiments.md")
     data = json.loads(json.dumps(file.data, default=str))
-    data.setdefault("name", path.stem)
+    if path is not None:
+        data.setdefault("name", path.stem)
     _open_sections(data)
     for key, value in (overrides or {}).items():
         *parents, last = key.split(".")
@@ -334,7 +336,7 @@ def _first_mistake(error: ValidationError, file: YamlFile, overrides: Mapping[st
             path, word = path[:-1], error.errors()[1]["ctx"]["expected"]
             message = f"{message}, or {word}"
         message = f"{message}; received {mistake['input']!r}"
-    if path == ("name",) and file.data.get("name") is None and "name" not in overrides:
+    if path == ("name",) and mistake["type"] != "missing" and not {"name"} & (file.data.keys() | overrides.keys()):
         message += ". It is the file's: add a `name`, or give --name"
     # A whole section may have been given, such as --set 'training={epochs: 3}'.
     if any(dotted(path[:length]) in overrides for length in range(1, len(path) + 1)):

@@ -2,17 +2,21 @@
 
 from nas.datasets.findings import tell
 from nas.datasets.idx import prepare
+from nas.datasets.in_memory import NAME as ARRAYS
+from nas.datasets.in_memory import InMemory
 from nas.datasets.sources import is_users_own, load, peek
 from nas.datasets.spec import Arrays, DatasetError, DatasetInfo, DatasetSpec, Finding, Split
 from nas.datasets.tfds_catalog import data_dir_of, known_datasets
 from nas.datasets.tfds_prepare import prepare_tfds
 
 __all__ = [
+    "ARRAYS",
     "Arrays",
     "DatasetError",
     "DatasetInfo",
     "DatasetSpec",
     "Finding",
+    "InMemory",
     "Split",
     "data_dir_of",
     "is_users_own",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nas.datasets.images import GROUND, fitted
-from nas.datasets.spec import Arrays, DatasetError, DatasetInfo, Finding, Split, expanded
+from nas.datasets.spec import SPLIT_NAMES, Arrays, DatasetError, DatasetInfo, Finding, Split, expanded
 from nas.quantity import counted
 
 if TYPE_CHECKING:
@@ -29,17 +29,6 @@ _SUFFIXES = {
     *(".apng", ".avif", ".bmp", ".dib", ".gif", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".mpo", ".pbm"),
     *(".pgm", ".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp"),
 }
-_SPLITS = {
-    "train": "train",
-    "training": "train",
-    "validation": "validation",
-    "valid": "validation",
-    "val": "validation",
-    "dev": "validation",
-    "test": "test",
-    "testing": "test",
-}
-"""How folders of splits are called, in any case."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,13 +162,13 @@ def _parts(root: Path) -> tuple[dict[str, Path], list[Finding]]:
     class, as `plane` is.
     """
     tops = _folders(root)
-    named = [top for top in tops if top.name.casefold() in _SPLITS]
+    named = [top for top in tops if top.name.casefold() in SPLIT_NAMES]
     splits = [top for top in named if any(_images(folder)[0] for folder in _folders(top))]
     if not splits:
         return {"train": root}, []
     parts: dict[str, Path] = {}
     for top in splits:
-        split = _SPLITS[top.name.casefold()]
+        split = SPLIT_NAMES[top.name.casefold()]
         if split in parts:
             raise DatasetError(
                 f"{str(root)!r} has two folders for the {split} images, {parts[split].name!r} and {top.name!r}; put "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from nas.datasets import digits, folder, npz, splits, tfds_catalog, tfds_source
+from nas.datasets import digits, folder, in_memory, npz, splits, tfds_catalog, tfds_source
 from nas.datasets.embedded import DIGITS
 from nas.datasets.spec import DatasetError
 from nas.registry import Registry
@@ -61,6 +61,11 @@ def is_users_own(config: DatasetConfig) -> bool:
 
 
 def _source(config: DatasetConfig) -> Source:
+    if config.name == in_memory.NAME:
+        raise DatasetError(
+            f"{in_memory.NAME!r} are images that a Python program has given, as in nas.search(dataset=(images, "
+            f"labels)); give them again, or write './{in_memory.NAME}' for a folder of that name"
+        )
     _check_unambiguous(config)
     return next(source for source in reversed([*SOURCES.values()]) if source.accepts(config))
 

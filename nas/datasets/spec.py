@@ -19,6 +19,19 @@ ImageShape = tuple[int, int, int]
 """`(height, width, channels)` of one image, channels last, no batch axis."""
 
 
+SPLIT_NAMES = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "dev": "validation",
+    "test": "test",
+    "testing": "test",
+}
+"""What splits are called, in any case, and the name of each here."""
+
+
 class DatasetError(NasError):
     """A data set that is missing, unreadable or does not fit."""
 

@@ -19,7 +19,7 @@ from nas.tuning.shared_data import write_shared
 from nas.tuning.workers import Workers
 
 if TYPE_CHECKING:
-    from nas.datasets import DatasetSpec
+    from nas.datasets import DatasetSpec, InMemory
 
 WORKER_BYTES = 2**30
 """Memory that a worker on the CPU is given, beside its copy of the data."""
@@ -94,8 +94,15 @@ def make_executor(
     folder: SearchFolder,
     *,
     should_stop: Callable[[], bool],
+    data: InMemory | None = None,
 ) -> Iterator[Executor]:
     """The executor of a search, with its data; both are removed afterwards.
+
+    Args:
+        experiment: of the search.
+        folder: of the search.
+        should_stop: asked while a trial runs in this process.
+        data: the images, if the program has them.
 
     Raises:
         NasError: the data or the device is not there.
@@ -103,15 +110,15 @@ def make_executor(
     from nas.devices import select_devices
 
     if experiment.engine == "ray":
-        with _ray_tasks(experiment, folder) as executor:
+        with _ray_tasks(experiment, folder, data) as executor:
             yield executor
         return
     if experiment.workers == 0:
         # Devices first: reading the data starts TensorFlow, and then they are fixed.
         devices = select_devices(experiment.device, most=experiment.gpus_per_trial)
-        data = _load(experiment, folder)
+        loaded = _load(experiment, folder, data)
         yield InProcess(
-            data=data,
+            data=loaded,
             training=experiment.training,
             devices=devices,
             should_stop=should_stop,
@@ -122,21 +129,21 @@ def make_executor(
     check(experiment, found.kind)
     dealt = deal(found, per_trial=experiment.gpus_per_trial, trials_per_gpu=experiment.trials_per_gpu)
     check_workers(experiment.workers, dealt)
-    data = _load(experiment, folder)
+    loaded = _load(experiment, folder, data)
     allocation = allocate(
         experiment.workers,
         dealt=dealt,
         cores=_cores(),
         free_bytes=free_bytes(),
-        data_bytes=_copied_bytes(data, dealt[0]),
+        data_bytes=_copied_bytes(loaded, dealt[0]),
         trials=experiment.trials,
         measures=bool(experiment.measured),
     )
     # Always the same, under the search's lock: a killed search leaves one copy of the data at most.
     shared = folder.data
     try:
-        write_shared(data, shared)
-        del data  # the workers have them
+        write_shared(loaded, shared)
+        del loaded  # the workers have them
         executor = Workers(
             data=shared,
             training=experiment.training,
@@ -154,7 +161,7 @@ def make_executor(
 
 
 @contextmanager
-def _ray_tasks(experiment: ExperimentConfig, folder: SearchFolder) -> Iterator[Executor]:
+def _ray_tasks(experiment: ExperimentConfig, folder: SearchFolder, data: InMemory | None) -> Iterator[Executor]:
     """On a Ray cluster; whether it can run a trial at all is known before the data are read."""
     from nas.devices import select_devices
     from nas.tuning.ray_cluster import connected, nodes, share
@@ -179,7 +186,7 @@ def _ray_tasks(experiment: ExperimentConfig, folder: SearchFolder) -> Iterator[E
             devices = VisibleDevices(kind="gpu")
         check(experiment, devices.kind)
         executor = RayTasks(
-            data=_load(experiment, folder),
+            data=_load(experiment, folder, data),
             training=experiment.training,
             need=need,
             slots=slots,
@@ -193,11 +200,11 @@ def _ray_tasks(experiment: ExperimentConfig, folder: SearchFolder) -> Iterator[E
             executor.close()
 
 
-def _load(experiment: ExperimentConfig, folder: SearchFolder) -> DatasetSpec:
+def _load(experiment: ExperimentConfig, folder: SearchFolder, given: InMemory | None) -> DatasetSpec:
     """The data, if they are those that the search was started with; what stands out in them is told."""
     from nas.datasets import load, tell
 
-    data = load(experiment.dataset)
+    data = load(experiment.dataset) if given is None else given.load()
     folder.check_data(data)
     folder.keep_data(data)
     tell(data)

@@ -9,7 +9,7 @@ from typing import final
 
 from nas.architecture import Architecture
 from nas.config import ExperimentConfig
-from nas.datasets import DatasetInfo, peek
+from nas.datasets import DatasetInfo, InMemory, peek
 from nas.datasets.pipeline import check_augmentation
 from nas.datasets.splits import validation_images
 from nas.devices.accelerators import check
@@ -49,9 +49,17 @@ class Plan:
     early_stopping: EarlyStopping
     space_text: str
     start: tuple[Architecture, ...] = ()
+    data: InMemory | None = None
 
     @classmethod
-    def of(cls, experiment: ExperimentConfig, runs_dir: str | Path = "runs", *, fresh: bool = False) -> Plan:
+    def of(
+        cls,
+        experiment: ExperimentConfig,
+        runs_dir: str | Path = "runs",
+        *,
+        fresh: bool = False,
+        data: InMemory | None = None,
+    ) -> Plan:
         """Resolve names, read the data set's shape, check that the budget can be met.
 
         Args:
@@ -59,13 +67,14 @@ class Plan:
             runs_dir: where searches are: those that it starts from, and perhaps this one, which keeps to what it has
                 begun with.
             fresh: whether it begins anew even so.
+            data: the images, if the program has them; else `experiment.dataset` says where they are.
         """
         check(experiment, experiment.device)
         if experiment.engine == "ray":
             from nas.tuning.ray_cluster import require_ray
 
             require_ray()
-        info = peek(experiment.dataset)
+        info = peek(experiment.dataset) if data is None else data.info
         check_augmentation(info.input_shape, experiment.training.augmentation)
         space = load_space(experiment.space, input_shape=info.input_shape, classes=len(info.labels) or None)
         task = space.definition.task
@@ -98,6 +107,7 @@ class Plan:
             early_stopping=make_early_stopping(experiment.early_stopping, experiment.training.epochs, objectives),
             space_text=space_text,
             start=tuple({found.id: found for found in start}.values()),
+            data=data,
         )
 
     @property

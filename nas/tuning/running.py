@@ -73,14 +73,14 @@ def run(
         folder.create(experiment, plan.space_text, plan.facts(command))
         folder.journal.repair()
         folder.check_whole()
-        search = Search(experiment.name, runs_dir)
+        search = Search(experiment.name, runs_dir, data=plan.data)
         limit = experiment.time_limit
 
         def time_is_over() -> bool:
             return limit is not None and time.monotonic() - started >= limit
 
         import_tensorflow()
-        with make_executor(experiment, folder, should_stop=time_is_over) as executor:
+        with make_executor(experiment, folder, data=plan.data, should_stop=time_is_over) as executor:
             # The data have been read: see `Tracker.start` for why it comes after.
             tracker = _start_tracker(search, tracking_uri)
             done = False

@@ -30,6 +30,7 @@ from nas.tuning.journal import Contents
 if TYPE_CHECKING:
     import numpy as np
 
+    from nas.datasets import InMemory
     from nas.datasets.spec import DatasetSpec
     from nas.export import ExportReport, PixelType
     from nas.reports import Story
@@ -47,14 +48,20 @@ RANDOM_IMAGES = 64
 class Search:
     """A search on disk, running or finished, as it was when its trials were first asked for.
 
+    Args:
+        name: of the search.
+        runs_dir: where searches are kept.
+        data: its images, if a program has them and no file.
+
     Attributes:
         folder: where everything of it is.
     """
 
-    def __init__(self, name: str, runs_dir: str | Path = "runs") -> None:
+    def __init__(self, name: str, runs_dir: str | Path = "runs", *, data: InMemory | None = None) -> None:
         self.folder = SearchFolder(Path(runs_dir), name)
         self.experiment = self.folder.experiment()
         self.facts = self.folder.facts()
+        self._data = data
 
     @property
     def name(self) -> str:
@@ -253,7 +260,7 @@ class Search:
         record = self.best(max_parameters) if trial is None else self.trial(trial)
         formats = format.split(",")
         weights = self.weights_of(record)
-        data = self._data(needed=any(FORMATS.find(name).is_quantized for name in formats))
+        data = self._images(needed=any(FORMATS.find(name).is_quantized for name in formats))
         if data is None:
             check = [Examples(name="val", images=self._random_images())]
         else:
@@ -292,7 +299,7 @@ class Search:
         from nas.tracking.model_registry import register_model
 
         record = self.best() if trial is None else self.trial(trial)
-        data = self._data()
+        data = self._images()
         return register_model(
             self.tracking_run(tracking_uri),
             record,
@@ -302,7 +309,7 @@ class Search:
             example=(self._random_images() if data is None else data.validation.images)[:2],
         )
 
-    def _data(self, *, needed: bool = False) -> DatasetSpec | None:
+    def _images(self, *, needed: bool = False) -> DatasetSpec | None:
         """The images of the search; None: they are not at hand, of which a warning tells.
 
         Raises:
@@ -311,7 +318,7 @@ class Search:
         from nas.datasets import DatasetError, load
 
         try:
-            data = load(self.experiment.dataset)
+            data = load(self.experiment.dataset) if self._data is None else self._data.load()
             self.folder.check_data(data)
         except (DatasetError, SearchError) as error:
             if needed:

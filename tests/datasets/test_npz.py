@@ -101,11 +101,11 @@ BAD = {
     ),
     "floats up to 255": (
         {"images": IMAGES.astype(float), "labels": LABELS},
-        r"images has [0-9]+ to 25[0-9]; divide .* by 255, or save",
+        r"images has [0-9]+ to 25[0-9]; divide .* by 255, or make",
     ),
     "wide integers": (
         {"images": IMAGES.astype(int), "labels": LABELS},
-        "must be uint8, .* received int64; save it as uint8",
+        "must be uint8, .* received int64; make it uint8",
     ),
     "rank": ({"images": IMAGES[0], "labels": LABELS}, r"must be \(n, height, width\) or .* received \(4, 5\)"),
     "one-hot": (
@@ -114,7 +114,7 @@ BAD = {
     ),
     "labels of floats": (
         {"images": IMAGES, "labels": LABELS * 1.0},
-        r"received float64 \(12,\); save class numbers as int64$",
+        r"received float64 \(12,\); make class numbers int64$",
     ),
     "negative": ({"images": IMAGES, "labels": LABELS - 1}, "labels start at 0; labels has -1"),
     "labels from 1": (
@@ -141,11 +141,11 @@ BAD = {
     ),
     "channels first": (
         {"images": np.zeros((12, 3, 8, 9), np.uint8), "labels": LABELS},
-        r"channels come last, .* images has \(12, 3, 8, 9\); save images.transpose\(0, 2, 3, 1\)$",
+        r"channels come last, .* images has \(12, 3, 8, 9\); use images.transpose\(0, 2, 3, 1\)$",
     ),
     "zeros and ones": (
         {"images": (IMAGES > 100).astype(np.uint8), "labels": LABELS},
-        r"uint8 images have levels of 0 to 255, and images has only 0 and 1; save 255 \* images$",
+        r"uint8 images have levels of 0 to 255, and images has only 0 and 1; use 255 \* images$",
     ),
     "divided twice": (
         {"images": IMAGES / 255 / 255, "labels": LABELS},
@@ -209,7 +209,7 @@ def test_dtypes_that_cannot_be_loaded_are_known_from_the_header(key, read, save)
         read(config)
     assert (
         str(told.value)
-        == f"{config.name}: {key} must be uint8, or float in [0, 1]; received uint16; save it as uint8 from 0 to 255"
+        == f"{config.name}: {key} must be uint8, or float in [0, 1]; received uint16; make it uint8 from 0 to 255"
     )
 
 
@@ -259,7 +259,7 @@ def test_a_label_too_few_is_known_from_the_header(read, save):
     with pytest.raises(DatasetError) as told:
         read(config)
     assert str(told.value) == (
-        f"{config.name}: each image needs one label; x_test has 12 images, y_test has 11 labels; save as many of both"
+        f"{config.name}: each image needs one label; x_test has 12 images, y_test has 11 labels; give as many of both"
     )
 
 
@@ -270,6 +270,8 @@ def test_labels_may_be_names_or_one_hot_or_columns(save):
         assert getattr(found, "info", found).labels == ("cat", "dog", "eel")
     numbered = np.array([1, 0, 2])[THREE]  # in alphabetical order
     plain = load(save(images=IMAGES, labels=numbered))
+    french = load(save(images=IMAGES, labels=np.array([name.replace("e", "é").encode() for name in names])))
+    assert french.info.labels == ("cat", "dog", "éél")
     for labels in (names, np.eye(3)[numbered], np.eye(3, dtype=bool)[numbered], names[:, None]):
         other = load(save(images=IMAGES, labels=labels))
         for split, same in zip(plain.splits.values(), other.splits.values(), strict=True):

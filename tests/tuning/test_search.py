@@ -222,6 +222,37 @@ def test_images_need_not_be_square(tmp_path):
         run(plan(**data | {"dataset.image_size": 8}, trials=1), runs_dir=tmp_path)
 
 
+def test_arrays_in_python_are_data(tmp_path, caplog):
+    images, labels = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 1), np.uint8), np.arange(40) % 2
+    images[39] = images[38]
+    settings = {"space": QUICK, "epochs": 1, "runs_dir": tmp_path, "settings": {"workers": 0}}
+    with pytest.raises(KeyboardInterrupt):
+        nas.search(dataset=(images, labels), trials=3, observers=[Watcher(stop_at=1)], **settings)
+    assert "data: 1 picture under more than one label" in caplog.messages
+    with pytest.raises(SearchError, match=r"the data set was arrays:\w+, is arrays:\w+\); give another --name"):
+        nas.search(dataset=(images[1:], labels[1:]), trials=3, **settings)
+    done = nas.search(dataset={"train": (images / 255, labels.tolist())}, trials=3, **settings)
+    assert [trial.completed for trial in done.trials] == [True] * 3
+    assert done.export(tmp_path / "model").images_checked == len(done._examples()[0]) == 6
+    # In another program they may be gone.
+    assert Search("arrays", tmp_path).export(tmp_path / "model").images_checked == 64
+    assert "the data are not at hand: 'arrays' are images that a Python program has given" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({}, "^without an experiment: name: is missing$"),
+        ({"name": "it"}, "^without an experiment: space: is missing$"),
+        ({"name": "it", "space": "tiny"}, "^without an experiment: dataset: is missing$"),
+        ({"space": "tiny", "dataset": 7}, r"dataset must be a pair \(images, labels\) .*; received int"),
+    ],
+)
+def test_a_search_without_an_experiment_says_what_is_missing(given, told, tmp_path):
+    with pytest.raises(NasError, match=told):
+        nas.search(**given, runs_dir=tmp_path)
+
+
 def test_an_export_does_not_need_the_data(tmp_path, finished_search, monkeypatch, caplog):
     import tensorflow as tf
 
