@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from nas.export import c_source, keras_file, litert, onnx_file, savedmodel  # noqa: F401 - each registers its formats
 from nas.export.exporter import ExportReport, Written, export
-from nas.export.format import FORMATS, ExportError, ExportFormat, PixelType, Source
+from nas.export.format import FORMATS, ExportError, ExportFormat, Source
+from nas.export.litert_file import PixelType
 from nas.export.measure import measure
 
 __all__ = [

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nas.export.format import ExportFormat, Source, register
-from nas.export.litert import describe
+from nas.export.litert_file import describe
 from nas.export.micro import EXTRA, PACKAGES, arena_bytes, micro_answers
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nas import __version__
-from nas.export.format import FORMATS, ExportError, ExportFormat, PixelType, Source
+from nas.export.format import FORMATS, ExportError, ExportFormat, Source
+from nas.export.litert_file import PixelType
 from nas.export.place import foreign, put_in_place, recover, staging, write_card
 from nas.reports.network_diagram import diagram
 from nas.tasks import TASKS, Task

@@ -8,20 +8,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
 import numpy.typing as npt
 
 from nas.architecture.keras_types import KerasModel
 from nas.errors import NasError
+from nas.export.litert_file import PixelType, convert
 from nas.registry import Registry
 
 if TYPE_CHECKING:
     from nas.architecture import Architecture
-
-PixelType = Literal["int8", "uint8"]
-"""What a quantized network takes as a pixel: -128 to 127, which is the value less 128, or 0 to 255."""
 
 
 class ExportError(NasError):
@@ -51,8 +49,6 @@ class Source:
     @cached_property
     def int8(self) -> bytes:
         """The quantized network, as a LiteRT file: made once for all formats that hold it."""
-        from nas.export.litert import convert
-
         return convert(self.architecture, self.model, calibration=self.calibration, pixels=self.pixels)
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from nas.devices import captured
 from nas.export.format import ExportError
-from nas.export.litert import describe, pixels_for
+from nas.export.litert_file import describe, pixels_for
 
 PACKAGES, EXTRA = ("tflite_micro",), "tflm"
 

@@ -7,7 +7,7 @@ import pytest
 
 from nas.architecture import Budget
 from nas.devices import import_tensorflow
-from nas.export.litert import ALIGNMENT, answers, convert, describe, pixels_for
+from nas.export.litert_file import ALIGNMENT, answers, convert, describe, pixels_for
 from nas.export.micro import arena_bytes, micro_answers
 from nas.space import load_space
 
