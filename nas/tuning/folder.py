@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -17,9 +18,10 @@ from pydantic import BaseModel, ValidationError
 
 from nas.config import ExperimentConfig
 from nas.datasets import DatasetInfo, DatasetSpec
-from nas.errors import NasError
+from nas.errors import ECHOED, NasError, printable
+from nas.files import outside
 from nas.files.durable import write_atomically
-from nas.results.trial import TrialRecord
+from nas.results.trial import TrialRecord, TrialStatus
 from nas.tuning.facts import SearchFacts
 from nas.tuning.journal import Journal, JournalError, check_version, has_trials
 
@@ -56,6 +58,37 @@ def _labels_digest(data: DatasetSpec) -> str:
     return digest.hexdigest()
 
 
+@final
+@dataclass(frozen=True)
+class _Admitted:
+    """Raises a ValueError for a trial that a search cannot have: a journal may be another's, or be edited."""
+
+    experiment: ExperimentConfig
+    facts: SearchFacts
+
+    def __call__(self, record: TrialRecord) -> None:
+        architecture, facts, budget = record.architecture, self.facts, self.experiment.budget
+        if architecture.input_shape != facts.input_shape:
+            theirs, ours = ("x".join(map(str, shape)) for shape in (architecture.input_shape, facts.input_shape))
+            raise ValueError(f"trial {record.number} takes images of {theirs}, and the search has {ours}")
+        classes = getattr(architecture.head, "classes", None)
+        if facts.labels and classes not in (None, len(facts.labels)):
+            raise ValueError(f"trial {record.number} has {classes:,} classes, and the search has {len(facts.labels):,}")
+        if excess := budget.excess(architecture.count):
+            raise ValueError(f"trial {record.number} has {excess}")
+        epochs = self.experiment.training.epochs
+        longest = max(map(len, record.curves.values()), default=0)
+        if longest > epochs or (record.status is TrialStatus.STOPPED and len(record.curve) == epochs):
+            raise ValueError(f"trial {record.number} was {record.status} after {longest:,} of {epochs:,} epochs")
+        if record.status in (TrialStatus.COMPLETED, TrialStatus.STOPPED):
+            for cost in self.experiment.measured:
+                value, most = record.metrics.get(cost.name), budget.most(cost)
+                if value is None:
+                    raise ValueError(f"trial {record.number} was trained without a {cost.name}")
+                if most is not None and value > most * (1 + 1e-6):  # seven figures are kept
+                    raise ValueError(f"trial {record.number} was trained with {cost.words(value)}, over {most:g}")
+
+
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -75,7 +108,8 @@ class SearchFolder:
         Raises:
             SearchError: there is no such search, or its experiment cannot be read.
         """
-        return Journal(self._trials, self.experiment().score)
+        experiment = self.experiment()
+        return Journal(self._trials, experiment.score, _Admitted(experiment, self.facts()))
 
     @property
     def exists(self) -> bool:
@@ -113,7 +147,7 @@ class SearchFolder:
             (self.path / "weights").mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise self._unwritable(error) from None
-        self.journal = Journal(self._trials, experiment.score)
+        self.journal = Journal(self._trials, experiment.score, _Admitted(experiment, facts))
         if self.exists:
             facts = self._with_data(facts)
         else:
@@ -146,23 +180,28 @@ class SearchFolder:
         write_atomically(self.path / "facts.json", facts.model_dump_json(indent=2) + "\n")
 
     def _read(self, name: str, model: type[Model]) -> Model:
-        try:
-            return model.model_validate_json((self.path / name).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        path = self.path / name
+
+        def refuse(reason: str, newer: str = "") -> SearchError:
             check_version(self._trials)
-            reason, newer = str(error).splitlines()[0], ""
-            if isinstance(error, FileNotFoundError):
+            if not path.exists():
                 reason = "it is gone, and a search goes on only as what it was started as"
-            if isinstance(error, ValidationError):
+            return SearchError(
+                f"{path} cannot be read ({reason}); {newer}restore it from a backup, or start over with --fresh"
+            )
+
+        text = outside.read_text(path, refuse)
+        with outside.door(refuse, keep=SearchError):
+            try:
+                return model.model_validate_json(text)
+            except ValidationError as error:
                 first = error.errors()[0]
-                key = ".".join(map(str, first["loc"]))
-                reason = f"{key}: {first['msg']}" if key else first["msg"]
+                key = printable(".".join(map(str, first["loc"])), most=ECHOED)
                 if first["type"] == "extra_forbidden":
-                    reason, newer = f"unknown key {key!r}", "upgrade keras-nas if a newer version wrote the file, "
-            raise SearchError(
-                f"{self.path / name} cannot be read ({reason}); {newer}restore it from a backup, or start over with "
-                f"--fresh"
-            ) from None
+                    raise refuse(
+                        f"unknown key {key!r}", "upgrade keras-nas if a newer version wrote the file, "
+                    ) from None
+                raise refuse(f"{key}: {first['msg']}" if key else first["msg"]) from None
 
     def _unwritable(self, error: OSError) -> SearchError:
         return SearchError(
@@ -171,10 +210,10 @@ class SearchFolder:
         )
 
     def space_text(self) -> str:
-        try:
-            return (self.path / "space.yaml").read_text(encoding="utf-8")
-        except OSError as error:
-            raise SearchError(f"cannot read {self.path / 'space.yaml'}: {error.strerror}") from None
+        path = self.path / "space.yaml"
+        return outside.read_text(
+            path, lambda reason: SearchError(f"cannot read {path}: {reason}; restore it from a backup"), outside.YAML
+        )
 
     def trials(self) -> tuple[TrialRecord, ...]:
         """Every trial so far, read from the journal now."""

@@ -5,22 +5,24 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
+import re
+import zlib
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, final
 
-from nas.architecture import Architecture, ArchitectureError
-from nas.errors import NasError
+from nas.architecture import Architecture
+from nas.errors import NasError, shown
+from nas.files import outside
 from nas.files.durable import keeping, write_atomically
-from nas.objectives import Score
+from nas.objectives import COSTS, Score
 from nas.results.trial import FinalTraining, TrialRecord, TrialStatus
 
 FORMAT = 1
 """Version of the journal's lines."""
 
-_DAMAGE = (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError, ArchitectureError)
-"""What reading a damaged line raises; RecursionError if it is nested too deeply, ArithmeticError for 400 digits."""
+_CHECKSUM = re.compile(rb'(\{.*),"crc":"([0-9a-f]{8})"\}', re.DOTALL)
 
 _RESTORE = "restore the file from a backup, or start over with --fresh"
 
@@ -37,15 +39,21 @@ class Contents:
     Attributes:
         trials: in the order of their start; a trial that started and did not end is RUNNING.
         exhausted: whether every architecture of the space inside the budget has been tried.
+        unchecked: how many lines have no checksum, as versions before 0.2 wrote them.
     """
 
     trials: tuple[TrialRecord, ...]
     exhausted: bool
+    unchecked: int = 0
 
 
 @final
 class Journal:
     """One JSON object a line; the first says what the file is. Numbers are read back to the last bit.
+
+    The last field of each object is its checksum, `"crc"`: zlib's CRC-32 of the line without that field, as 8
+    hexadecimal digits. What a line says must be possible after the lines above it, so that nothing is believed that no
+    search can have written.
 
     A line counts once it ends. A process that is killed while it writes leaves at most one unfinished last line, which
     the next process removes; any other damage is an error, never a silent restart.
@@ -53,15 +61,16 @@ class Journal:
     Args:
         path: of the file.
         score: of the search. Its metric's name stands in the file where records say `score`, such as `val_accuracy`.
+        check: raises a ValueError for a trial that this search cannot have.
     """
 
-    def __init__(self, path: Path, score: Score) -> None:
-        self.path, self.score = path, score
+    def __init__(self, path: Path, score: Score, check: Callable[[TrialRecord], None] | None = None) -> None:
+        self.path, self.score, self.check = path, score, check
 
     def create(self) -> None:
         """Make an empty one, unless there is one."""
         if not self.path.exists():
-            write_atomically(self.path, json.dumps({"format": FORMAT, "kind": "nas trials"}) + "\n")
+            write_atomically(self.path, _line({"format": FORMAT, "kind": "nas trials"}))
 
     def read(self) -> Contents:
         """All that is in it.
@@ -69,38 +78,37 @@ class Journal:
         Raises:
             JournalError: the file is missing, damaged or from a newer version.
         """
-        trials: dict[int, TrialRecord] = {}
-        exhausted = False
-        header, *lines = _lines(self.path)
-        _check_header(self.path, header)
-        for number, line in enumerate(lines, start=2):
-            try:
-                event = json.loads(line)
-                if event["event"] == "start":
-                    if event["trial"] != len(trials):
-                        # Keras Tuner numbers a trial by how many there are.
-                        raise ValueError(f"trial {event['trial']} starts where trial {len(trials)} would")
-                    architecture = Architecture.from_dict(event["architecture"])
-                    trials[event["trial"]] = TrialRecord(
-                        number=event["trial"],
-                        architecture=architecture,
-                        status=TrialStatus.RUNNING,
-                        parent=event.get("parent"),
-                    )
-                elif event["event"] == "final":
-                    trials[event["trial"]] = self._trained_again(trials[event["trial"]], event)
-                elif event["event"] == "exhausted":
+        trials: list[TrialRecord] = []
+        ids: set[str] = set()
+        exhausted, unchecked, number = False, 0, 1
+        lines = _lines(self.path)
+        _check_header(self.path, lines[0])
+        with outside.door(lambda reason: _damaged(self.path, number, reason)):
+            for number, line in enumerate(lines, start=1):
+                event, is_checked = _event(line)
+                unchecked += not is_checked
+                if number == 1:
+                    continue
+                if event["event"] == "exhausted":
                     exhausted = True
-                elif event["event"] == "continue":
-                    trials[event["trial"]] = replace(trials[event["trial"]], status=TrialStatus.RUNNING)
-                elif event["event"] == "end":
-                    trials[event["trial"]] = self._ended(trials[event["trial"]], event)
+                    continue
+                trial = _whole("trial", event["trial"])
+                if event["event"] == "start":
+                    # Keras Tuner numbers a trial by how many there are.
+                    if trial != len(trials):
+                        raise ValueError(f"trial {trial} starts where trial {len(trials)} would")
+                    record = _started(trial, event)
+                    if record.architecture.id in ids:
+                        raise ValueError(f"trial {trial} has the network of an earlier trial")
+                    ids.add(record.architecture.id)
+                    trials.append(record)
+                elif trial >= len(trials):
+                    raise ValueError(f"trial {trial} has not started")
                 else:
-                    received = repr(event["event"])[:40]
-                    raise ValueError(f"an event is start, continue, end, final or exhausted; received {received}")
-            except _DAMAGE as error:
-                raise _damaged(self.path, number, error) from None
-        return Contents(trials=tuple(trials.values()), exhausted=exhausted)
+                    record = trials[trial] = self._after(trials[trial], event)
+                if self.check is not None:
+                    self.check(record)
+        return Contents(trials=tuple(trials), exhausted=exhausted, unchecked=unchecked)
 
     def exhaust(self) -> None:
         """Nothing is left to propose, now and whenever the search goes on: neither its space nor its budget change."""
@@ -152,7 +160,7 @@ class Journal:
 
     def _append(self, event: Mapping[str, Any]) -> None:
         with keeping(self.path):
-            before, rest = self.path.stat().st_size, _line(event) + b"\n"
+            before, rest = self.path.stat().st_size, _line(event)
             # Unbuffered: what a full disk refuses must not be written once more when the file is closed.
             with self.path.open("ab", buffering=0) as file:
                 try:
@@ -164,15 +172,30 @@ class Journal:
                     file.truncate(before)
                     raise
 
+    def _after(self, record: TrialRecord, event: Mapping[str, Any]) -> TrialRecord:
+        """A trial that has started, after another event."""
+        kind = event["event"]
+        if kind == "continue":
+            _check_order(record, "goes on", TrialStatus.STOPPED)
+            return replace(record, status=TrialStatus.RUNNING)
+        if kind == "end":
+            _check_order(record, "ends", TrialStatus.RUNNING)
+            return self._ended(record, event)
+        if kind == "final":
+            _check_order(record, "is trained again", TrialStatus.COMPLETED)
+            return self._trained_again(record, event)
+        raise ValueError(f"an event is start, continue, end, final or exhausted; received {shown(kind)}")
+
     def _trained_again(self, record: TrialRecord, event: Mapping[str, Any]) -> TrialRecord:
+        seed = _whole("seed", event["seed"])
+        if seed in record.failed_finals or seed in (training.seed for training in record.finals):
+            raise ValueError(f"the seed {seed} is there twice")
         if "reason" in event:
-            return record.with_failed_final(event["seed"], event["reason"])
+            return record.with_failed_final(seed, _text("reason", event["reason"]))
         values = self.score.inner_keys(event)
-        found = FinalTraining(
-            seed=event["seed"], val_score=float(values["val_score"]), test_score=float(values["test_score"])
-        )
-        _check_scores("a final training", (found.val_score, found.test_score))
-        return record.with_final(found)
+        val, test = (_number(name, values[name]) for name in ("val_score", "test_score"))
+        _check_scores("a final training", (val, test))
+        return record.with_final(FinalTraining(seed=seed, val_score=val, test_score=test))
 
     def _ended(self, running: TrialRecord, event: Mapping[str, Any]) -> TrialRecord:
         metrics, curves = self.score.inner_keys(event["metrics"]), self.score.inner_keys(event["curves"])
@@ -180,18 +203,29 @@ class Journal:
             number=running.number,
             architecture=running.architecture,
             status=TrialStatus(event["status"]),
-            metrics={name: float(value) for name, value in metrics.items()},
-            curves={name: tuple(values) for name, values in curves.items()},
-            duration_seconds=float(event["duration_seconds"]),
-            reason=event["reason"],
-            log=event["log"],
-            parent=event.get("parent", running.parent),
+            metrics={name: _number(name, value) for name, value in metrics.items()},
+            curves={name: tuple(_number(name, each) for each in values) for name, values in curves.items()},
+            duration_seconds=_number("duration_seconds", event["duration_seconds"]),
+            reason=_text("reason", event["reason"]),
+            log=_text("log", event["log"]),
+            parent=_parent(running.number, event, running.parent),
         )
-        if record.completed and "val_score" not in record.metrics:
-            raise ValueError(f"a trial was completed without a {self.score.objective}")
-        if record.completed:
-            _check_scores(self.score.objective, (record.metrics["val_score"],))
-            _check_scores(f"a curve of {self.score.objective}", record.curves.get("val_score", ()))
+        if record.status is TrialStatus.RUNNING:
+            raise ValueError("a trial that has ended does not run")
+        for needed in ("val_score", "val_loss"):
+            if record.completed and needed not in record.metrics:
+                raise ValueError(f"a trial was completed without a {self.score.spelled(needed)}")
+        if record.status is TrialStatus.STOPPED and not record.curve:
+            raise ValueError(f"a trial stopped without a curve of {self.score.objective}")
+        if record.duration_seconds < 0:
+            raise ValueError(f"duration_seconds must be at least 0; received {record.duration_seconds:g}")
+        for name, value in record.metrics.items():
+            if name in COSTS and value < 0:
+                raise ValueError(f"{name} must be at least 0; received {value:g}")
+        scores = (value for name, value in record.metrics.items() if name.endswith("score"))
+        _check_scores(self.score.objective, scores)
+        for name in ("score", "val_score"):
+            _check_scores(f"a curve of {self.score.objective}", record.curves.get(name, ()))
         return record
 
 
@@ -210,10 +244,9 @@ def check_version(path: Path) -> None:
 
 
 def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise JournalError(f"cannot read {path}: {error.strerror or error}; {_RESTORE}") from None
+    return outside.read_bytes(
+        path, lambda reason: JournalError(f"cannot read {path}: {reason}; {_RESTORE}"), outside.JOURNAL
+    )
 
 
 def _lines(path: Path) -> list[bytes]:
@@ -225,18 +258,72 @@ def _lines(path: Path) -> list[bytes]:
 
 
 def _check_header(path: Path, line: bytes) -> None:
-    try:
-        header = json.loads(line)
+    with outside.door(lambda reason: _damaged(path, 1, reason)):
+        header = outside.parse_json(line)
         if header.get("kind") != "nas trials":
             raise ValueError("this is no journal of nas")
         newer = header["format"] > FORMAT
-    except _DAMAGE as error:
-        raise _damaged(path, 1, error) from None
     if newer:
         raise JournalError(
-            f"{path} was written by a newer version (format {header['format']}, this one reads {FORMAT}); "
+            f"{path} was written by a newer version (format {shown(header['format'])}, this one reads {FORMAT}); "
             f"upgrade keras-nas"
         )
+
+
+def _event(line: bytes) -> tuple[dict[str, Any], bool]:
+    """What a line says, and whether it has a checksum."""
+    if found := _CHECKSUM.fullmatch(line):
+        body = found[1] + b"}"
+        if zlib.crc32(body) != int(found[2], 16):
+            raise ValueError("it was changed: its checksum is another")
+        line = body
+    event = outside.parse_json(line)
+    if not isinstance(event, dict):
+        raise TypeError(f"a line is an object; received {shown(event)}")
+    if "crc" in event:
+        raise ValueError("it was changed: the checksum is its last field, of 8 digits")
+    return event, found is not None
+
+
+def _started(trial: int, event: Mapping[str, Any]) -> TrialRecord:
+    return TrialRecord(
+        number=trial,
+        architecture=Architecture.from_dict(event["architecture"]),
+        status=TrialStatus.RUNNING,
+        parent=_parent(trial, event, None),
+    )
+
+
+def _parent(trial: int, event: Mapping[str, Any], otherwise: int | None) -> int | None:
+    parent = event.get("parent", otherwise)
+    if parent is None:
+        return None
+    if _whole("parent", parent) >= trial:
+        raise ValueError(f"the parent of trial {trial} is an earlier one; received {parent}")
+    return int(parent)
+
+
+def _check_order(record: TrialRecord, what: str, status: TrialStatus) -> None:
+    if record.status is not status:
+        raise ValueError(f"trial {record.number} {what} when it is {record.status}, not {status}")
+
+
+def _whole(what: str, value: object) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{what} must be a whole number from 0; received {shown(value)}")
+    return value
+
+
+def _number(what: str, value: object) -> float:
+    if type(value) not in (int, float):
+        raise TypeError(f"{what} must be a number; received {shown(value)}")
+    return float(value)  # type: ignore[arg-type]  # looked at above
+
+
+def _text(what: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{what} must be text; received {shown(value)}")
+    return value
 
 
 def _check_scores(what: str, scores: Iterable[float]) -> None:
@@ -246,9 +333,11 @@ def _check_scores(what: str, scores: Iterable[float]) -> None:
             raise ValueError(f"{what} must be in [0, 1]; received {score:g}")
 
 
-def _damaged(path: Path, number: int, error: Exception) -> JournalError:
-    return JournalError(f"line {number} of {path} is damaged ({type(error).__name__}: {error}); {_RESTORE}")
+def _damaged(path: Path, number: int, reason: str) -> JournalError:
+    return JournalError(f"line {number} of {path} is damaged ({reason}); {_RESTORE}")
 
 
 def _line(event: Mapping[str, Any]) -> bytes:
-    return json.dumps(event, separators=(",", ":"), allow_nan=False).encode()
+    """A line with its checksum."""
+    body = json.dumps(event, separators=(",", ":"), allow_nan=False).encode()
+    return body[:-1] + b',"crc":"%08x"}\n' % zlib.crc32(body)

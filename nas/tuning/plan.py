@@ -14,6 +14,7 @@ from nas.datasets.pipeline import check_augmentation
 from nas.datasets.splits import validation_images
 from nas.devices.accelerators import check
 from nas.errors import NasError
+from nas.files import outside
 from nas.files.shipped import find_space
 from nas.objectives import Objectives
 from nas.results.trial import TrialRecord, TrialStatus
@@ -93,7 +94,8 @@ class Plan:
             **({"finest": 1 / max(images, 2)} if (images := validation_images(info, experiment.dataset)) else {}),
         )
         strategy = make_strategy(experiment.strategy, space, experiment.budget, objectives)
-        space_text = find_space(experiment.space).read_text(encoding="utf-8")
+        path = find_space(experiment.space)
+        space_text = outside.read_text(path, lambda reason: NasError(f"cannot read {path}: {reason}"), outside.YAML)
         folder = SearchFolder(Path(runs_dir), experiment.name)
         if folder.exists and not fresh:
             start = [Architecture.from_json(text) for text in folder.facts().start]

@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
 from nas.config import ExperimentConfig
 from nas.errors import NasError
 from nas.objectives import COSTS, Objectives
-from nas.quantity import whole_number
+from nas.quantity import counted, whole_number
 from nas.results.noise import without_noise
 from nas.results.pareto import ParetoFront, hypervolume
 from nas.results.trial import TrialRecord, TrialStatus
@@ -39,6 +39,17 @@ if TYPE_CHECKING:
     from nas.training.model import Weights
 
 logger = logging.getLogger(__name__)
+
+
+@cache
+def _tell_unchecked(path: Path, lines: int) -> None:
+    """Once per file."""
+    logger.warning(
+        "%s of %s have no checksum, as earlier versions wrote them: a change would not be seen",
+        counted(lines, "line"),
+        path,
+    )
+
 
 RANDOM_IMAGES = 64
 """On which an export is checked when the data are gone."""
@@ -74,7 +85,10 @@ class Search:
 
     @cached_property
     def _journal(self) -> Contents:
-        return self.folder.journal.read()
+        contents = self.folder.journal.read()
+        if contents.unchecked:
+            _tell_unchecked(self.folder.journal.path, contents.unchecked)
+        return contents
 
     @cached_property
     def trials(self) -> tuple[TrialRecord, ...]:

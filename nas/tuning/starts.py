@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from nas.architecture import Architecture
 from nas.benchmark import load_table
 from nas.errors import NasError
+from nas.files import outside
 from nas.space import load_space
 from nas.strategies import Strategy
 from nas.strategies.starting import START, Known, recommended
@@ -45,10 +46,9 @@ def named(names: Sequence[str], strategy: Strategy[Architecture], info: DatasetI
 
 def _read(name: str, info: DatasetInfo) -> Architecture:
     if name.endswith(".json"):
+        text = outside.read_text(Path(name), lambda reason: NasError(f"start: cannot read {name}: {reason}"))
         try:
-            return Architecture.from_json(Path(name).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise NasError(f"start: cannot read {name}: {error}") from None
+            return Architecture.from_json(text)
         except NasError as error:
             raise NasError(f"start: {name}: {error}") from None
     try:

@@ -13,6 +13,7 @@ import keras_tuner
 
 from nas.config import ExperimentConfig
 from nas.errors import NasError
+from nas.files import outside
 from nas.files.durable import keeping, write_atomically
 from nas.results.pareto import pareto_rank
 from nas.results.trial import TrialRecord, TrialStatus, seven_figures
@@ -194,11 +195,10 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
         path = self.folder.checkpoint(record.number)
         try:
             # Read here, because what a worker logs stays with the worker.
-            content = path.read_bytes()
+            content = outside.read_bytes(path, NasError, outside.ARRAY)
             checkpoint = Checkpoint.from_bytes(content)
-        except (OSError, NasError) as error:
-            reason = error.strerror if isinstance(error, OSError) else error
-            logger.warning("trial %d begins anew, as %s cannot be used: %s", record.number, path, reason)
+        except NasError as error:
+            logger.warning("trial %d begins anew, as %s cannot be used: %s", record.number, path, error)
             return None
         if "score" in checkpoint.curves:
             return content

@@ -31,6 +31,7 @@ from nas.tracking import Tracker
 from nas.tuning import Plan, Search, SearchError, SearchFolder, run, searches
 from nas.tuning.journal import Journal, JournalError
 from nas.tuning.observer import Observer
+from tests.tuning.edited import edit
 
 QUICK = str(Path(__file__).with_name("quick.yaml"))
 
@@ -591,6 +592,39 @@ def test_a_journal_that_was_cut_between_lines_is_no_shorter_search(finished_sear
         run(Plan.of(finished_search.experiment), runs_dir=tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        (
+            '"input_shape":[8,8,1]',
+            '"input_shape":[16,16,1]',
+            "trial 0 takes images of 16x16x1, and the search has 8x8x1",
+        ),
+        ('"classes":10', '"classes":1000', "trial 0 has 1,000 classes, and the search has 10"),
+        ('"blocks":[', '"blocks":[{"kind":"conv","filters":4096},', r"trial 0 has .* parameters over 3,000"),
+        ('"curves":{"', '"curves":{"x":[1,1,1,1,1,1,1,1,1],"', r"trial 0 was COMPLETED after 9 of \d epochs"),
+    ],
+)
+def test_a_trial_that_the_search_cannot_have_is_refused(finished_search, tmp_path, old, new, says):
+    shutil.copytree(finished_search.folder.path, tmp_path / "digits")
+    edit(tmp_path / "digits" / "trials.jsonl", old, new)
+    with pytest.raises(JournalError, match=rf"line \d of .*trials.jsonl is damaged .*{says}.*; restore the file from"):
+        SearchFolder(tmp_path, "digits").trials()
+
+
+def test_lines_without_checksum_are_told_once(finished_search, tmp_path, caplog):
+    shutil.copytree(finished_search.folder.path, tmp_path / "digits")
+    assert Search("digits", tmp_path).observed_trials == finished_search.observed_trials
+    assert not caplog.messages
+    path = tmp_path / "digits" / "trials.jsonl"
+    edit(path)
+    for _ in range(2):
+        assert Search("digits", tmp_path).observed_trials == finished_search.observed_trials
+    lines = len(path.read_text().splitlines())
+    (told,) = caplog.messages
+    assert told.startswith(f"{lines} lines of {path} have no checksum, as earlier versions wrote them: a change")
+
+
 @pytest.mark.parametrize("written", [0, 1, 2, 3])
 def test_a_search_that_was_killed_while_it_was_made_starts(tmp_path, monkeypatch, written):
     made, folder = plan(trials=1), SearchFolder(tmp_path, "digits")
@@ -618,7 +652,7 @@ def test_a_search_of_a_newer_version_is_said(finished_search, tmp_path, file):
     path.write_text(json.dumps(json.loads(path.read_text()) | {"teacher": "big"}))
     with pytest.raises(SearchError, match=rf"{file} cannot be read \(unknown key 'teacher'\); upgrade keras-nas if"):
         Search("digits", tmp_path)
-    journal.write_text(journal.read_text().replace('"format": 1', '"format": 2'))
+    edit(journal, '"format":1', '"format":2')
     with pytest.raises(JournalError, match=r"written by a newer version .format 2, this one reads 1.; upgrade keras"):
         Search("digits", tmp_path)
 
