@@ -31,7 +31,7 @@ ALLOWED = {
     # part: the parts of nas that it may import beside itself
     "command_line": set(),
     "errors": set(),
-    "quantity": set(),
+    "quantity": {"errors"},
     "registry": {"errors"},
     "objectives": {"errors", "quantity", "registry"},
     "files": {"errors", "registry"},
@@ -43,11 +43,11 @@ ALLOWED = {
     "config": CORE | {"files", "tasks"},
     "datasets": CORE | {"config", "files", "tasks"},
     "devices": CORE | {"config"},
-    "training": CORE | {"config", "datasets", "devices", "tasks"},
+    "training": CORE | {"config", "datasets", "devices", "files", "tasks"},
     "inheritance": CORE | {"devices", "training"},
     "reports": CORE | {"results"},
-    "tracking": CORE | {"command_line", "reports", "results"},
-    "export": CORE | {"devices", "reports", "tasks", "training"},
+    "tracking": CORE | {"command_line", "files", "reports", "results"},
+    "export": CORE | {"devices", "files", "reports", "tasks", "training"},
     "hypermodel": CORE | {"space", "tasks"},
     "benchmark": CORE | {"devices", "files", "results", "space", "strategies", "tasks"},
     "tuning": CORE

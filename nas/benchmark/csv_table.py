@@ -10,7 +10,6 @@ means that the network does not have it.
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import math
 import re
@@ -20,6 +19,7 @@ from statistics import fmean
 from typing import final
 
 from nas.benchmark.table import Row, Table, TableError
+from nas.files import outside
 from nas.objectives import COSTS
 
 REQUIRED = ("parameters", "accuracy")
@@ -38,11 +38,11 @@ def read_table(path: Path) -> Table:
     Raises:
         TableError: the file, and the line of the first mistake.
     """
-    try:
-        data = path.read_bytes()
-        text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8-sig")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise TableError(f"the table {path} cannot be read: {error}; give a .csv or .csv.gz file in UTF-8") from None
+    text = outside.read_text(
+        path,
+        lambda reason: TableError(f"the table {path} cannot be read: {reason}; give a .csv or .csv.gz file in UTF-8"),
+        outside.TABLE,
+    )
     return parse_table(text, path.name.removesuffix(".gz").removesuffix(".csv"))
 
 

@@ -222,6 +222,7 @@ def find_architecture(target: str, runs_dir: Path, input_shape: str | None = Non
         NasError: none of these.
     """
     from nas.architecture import Architecture
+    from nas.files import outside
     from nas.space import load_space
     from nas.tuning import searches
 
@@ -230,12 +231,9 @@ def find_architecture(target: str, runs_dir: Path, input_shape: str | None = Non
     if trial is not None:
         return trial.architecture
     if target.endswith(".json"):
+        text = outside.read_text(Path(target), lambda reason: NasError(f"cannot read {target}: {reason}"))
         try:
-            return Architecture.from_json(Path(target).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise NasError(f"cannot read {target}: {error.strerror}") from None
-        except UnicodeDecodeError:
-            raise NasError(f"cannot read {target}: it is not UTF-8 text") from None
+            return Architecture.from_json(text)
         except NasError as error:
             raise NasError(f"{target}: {error}") from None
     try:

@@ -14,6 +14,7 @@ import numpy as np
 
 from nas.datasets.images import GROUND, fitted
 from nas.datasets.spec import SPLIT_NAMES, Arrays, DatasetError, DatasetInfo, Finding, Split, expanded
+from nas.files import outside
 from nas.quantity import counted
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class _Tree:
 
 def accepts(config: DatasetConfig) -> bool:
     # A name with one slash may still be TFDS' name/config; these can only be paths.
-    return config.name.startswith((".", "/", "~")) or config.name.endswith("/") or Path(config.name).is_dir()
+    return config.name.startswith((".", "/", "~")) or config.name.endswith("/") or outside.is_folder(Path(config.name))
 
 
 def peek(config: DatasetConfig) -> DatasetInfo:
@@ -122,7 +123,7 @@ def _finding(text: str, paths: Sequence[Path], noun: str) -> list[Finding]:
 
 def _tree(config: DatasetConfig) -> _Tree:
     root = expanded(config.name)
-    if not root.is_dir():
+    if not outside.is_folder(root):
         raise DatasetError(f"an existing folder of class folders is needed; {str(root.absolute())!r} is not there")
     parts, findings = _parts(root)
     labels = tuple(folder.name for folder in _folders(parts["train"]))
@@ -234,12 +235,14 @@ def _read(path: Path, config: DatasetConfig) -> tuple[np.ndarray, int] | None:
     from PIL import Image, ImageOps
 
     try:
-        with Image.open(path) as image:
-            pages = getattr(image, "n_frames", 1)
-            upright = ImageOps.exif_transpose(image)
-            pixels = _flat(upright).convert("L" if config.grayscale else "RGB")
-            array = np.asarray(fitted(pixels, config))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        with outside.door(DatasetError):
+            outside.check_regular(path)
+            with Image.open(path) as image:
+                pages = getattr(image, "n_frames", 1)
+                upright = ImageOps.exif_transpose(image)
+                pixels = _flat(upright).convert("L" if config.grayscale else "RGB")
+                array = np.asarray(fitted(pixels, config))
+    except DatasetError as error:
         if config.skip_corrupt:
             logger.debug("%s cannot be read: %s", path, error)
             return None

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import gzip
 import math
 import tempfile
-import zlib
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from nas.datasets import tfds_catalog
 from nas.datasets.spec import DatasetError, expanded
 from nas.datasets.tfds_prepare import install, target_of, tfds_builder
+from nas.files import outside
 
 _UNSIGNED_BYTE = 0x08
 
@@ -69,14 +69,17 @@ class _LocalFiles:
             )
         path, plain = self._found[name], self._unpacked / name
         if not plain.exists():
-            try:
-                content = path.read_bytes()
-                plain.write_bytes(gzip.decompress(content) if path.suffix == ".gz" else content)
-            except (OSError, EOFError, zlib.error) as error:
-                raise DatasetError(f"{path} cannot be unpacked: {error}") from error
+            refuse = partial(_cannot_be_unpacked, path)
+            content = outside.read_bytes(path, refuse, outside.ARRAY)
+            with outside.door(refuse):
+                plain.write_bytes(content)
         return str(plain)
 
     download = extract = download_and_extract
+
+
+def _cannot_be_unpacked(path: Path, reason: str) -> DatasetError:
+    return DatasetError(f"{path} cannot be unpacked: {reason}")
 
 
 def _plain(name: str) -> str:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
 from nas.datasets import named_arrays
 from nas.datasets.spec import Arrays, DatasetError, DatasetInfo, expanded
+from nas.files import outside
 
 if TYPE_CHECKING:
     from nas.config import DatasetConfig
@@ -67,20 +67,18 @@ class _Archive(Mapping[str, np.ndarray]):
 
 def _open(config: DatasetConfig) -> Any:
     path = expanded(config.name)
-    try:
-        # Objects are never unpickled: an archive is data, and may come from anywhere.
-        archive = np.load(path, allow_pickle=False)
-    except FileNotFoundError as error:
-        raise DatasetError(f"an existing .npz file is needed; received {config.name!r}") from error
-    except (OSError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
-        raise DatasetError(f"{config.name!r} cannot be read as an .npz file: {error}") from error
-    except ValueError as error:  # numpy takes anything else for a pickle, and says how to read that unsafely
-        raise DatasetError(
-            f"{config.name!r} cannot be read as an .npz file; save images and labels with numpy.savez"
-        ) from error
-    if not isinstance(archive, np.lib.npyio.NpzFile):
-        raise DatasetError(f"{config.name!r} holds a single array; save images and labels with numpy.savez")
-    return archive
+    if not path.exists():
+        raise DatasetError(f"an existing .npz file is needed; received {config.name!r}")
+
+    def refuse(reason: str) -> DatasetError:
+        # numpy takes anything else for a pickle, and says how to read that unsafely.
+        why = "" if "pickle" in reason else f": {reason}"
+        return DatasetError(
+            f"{config.name!r} cannot be read as an .npz file{why}; save images and labels with numpy.savez"
+        )
+
+    with outside.door(refuse):
+        return outside.open_arrays(path)
 
 
 def _header_shape(config: DatasetConfig, key: str) -> tuple[int, ...]:
@@ -93,17 +91,13 @@ def _header_shape(config: DatasetConfig, key: str) -> tuple[int, ...]:
     return (*shape, 1) if len(shape) == 3 else shape
 
 
-@contextmanager
-def _reading(config: DatasetConfig, key: str) -> Iterator[None]:
-    try:
-        yield
-    except ValueError as error:
-        if "pickle" not in str(error):
-            raise DatasetError(f"{config.name}: {key} cannot be read as plain numbers: {error}") from error
-        raise DatasetError(
-            f"{config.name}: {key} holds Python objects, which are never loaded, as they can run code; save "
-            f"{key}.astype(str), or .astype('int64') for numbers"
-        ) from error
-    # RuntimeError: a password, or a compression that Python does not know. MemoryError, KeyError: a broken header.
-    except (OSError, EOFError, RuntimeError, MemoryError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise DatasetError(f"{config.name}: {key} cannot be read as plain numbers: {error}") from error
+def _reading(config: DatasetConfig, key: str) -> AbstractContextManager[None]:
+    def refuse(reason: str) -> DatasetError:
+        if "allow_pickle=False" in reason:
+            return DatasetError(
+                f"{config.name}: {key} holds Python objects, which are never loaded, as they can run code; save "
+                f"{key}.astype(str), or .astype('int64') for numbers"
+            )
+        return DatasetError(f"{config.name}: {key} cannot be read as plain numbers: {reason}")
+
+    return outside.door(refuse)

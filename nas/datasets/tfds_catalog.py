@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nas.datasets.embedded import DIGITS
 from nas.datasets.images import shape_of
 from nas.datasets.spec import DatasetError, DatasetInfo, expanded
+from nas.errors import NasError
+from nas.files import outside
 from nas.registry import did_you_mean
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 _REFERENCE = re.compile(r"(?P<name>\w+)(?:/(?P<config>[\w.+-]+))?(?::(?P<version>[\d*.]+))?")
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
+
+MOST_CLASSES = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,10 +149,10 @@ def _default_config(folder: Path) -> str | None:
     """The configuration that a bare name means: TFDS' default if it is prepared, else the only one."""
     configs = sorted(path.name for path in folder.glob("[!.]*") if _numbered(path, "*"))
     metadata = folder / ".config" / "metadata.json"
-    try:
-        default = json.loads(metadata.read_text("utf-8")).get("default_config_name") if metadata.is_file() else None
-    except (OSError, AttributeError, ValueError) as error:
-        raise _unreadable(metadata, error) from error
+    default = None
+    with outside.door(partial(_unreadable, metadata)):
+        if metadata.is_file():
+            default = _json(metadata).get("default_config_name")
     if default in configs:
         return str(default)
     if len(configs) > 1:
@@ -161,19 +165,21 @@ def _default_config(folder: Path) -> str | None:
 
 def _read(path: Path, root: Path, config: DatasetConfig) -> Prepared:
     name = _reference(path, root)
-    try:
-        features = json.loads((path / "features.json").read_text("utf-8"))["featuresDict"]["features"]
-        info = json.loads((path / "dataset_info.json").read_text("utf-8"))
+    with outside.door(partial(_unreadable, path)):
+        features = _json(path / "features.json")["featuresDict"]["features"]
+        info = _json(path / "dataset_info.json")
         image_key, label_key = _keys(features, info, name)
         image, label = features[image_key]["image"], features[label_key]["classLabel"]
         height, width, channels = (int(side) for side in image["shape"]["dimensions"])
         splits = {split["name"]: sum(map(int, split["shardLengths"])) for split in info["splits"]}
         names = path / f"{label_key}.labels.txt"
-        labels = names.read_text("utf-8").splitlines() if names.is_file() else map(str, range(int(label["numClasses"])))
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise _unreadable(path, error) from error
-    if image["dtype"] != "uint8":
-        raise DatasetError(f"images must be uint8; TFDS data set {name!r} has {image['dtype']}")
+        count = int(label["numClasses"])
+        if not 1 <= count <= MOST_CLASSES:
+            raise ValueError(f"it has 1 to {MOST_CLASSES:,} classes; received {count:,}")
+        labels = outside.read_text(names, NasError).splitlines() if names.is_file() else map(str, range(count))
+        dtype = image["dtype"]
+    if dtype != "uint8":
+        raise DatasetError(f"images must be uint8; TFDS data set {name!r} has {dtype}")
     if "train" not in splits:
         raise DatasetError(f"a train split is needed; TFDS data set {name!r} has {sorted(splits)}")
     height, width, channels = shape_of((height, width, max(channels, 1)), config)
@@ -193,8 +199,12 @@ def _read(path: Path, root: Path, config: DatasetConfig) -> Prepared:
     )
 
 
-def _unreadable(path: Path, error: Exception) -> DatasetError:
-    return DatasetError(f"{path} is not readable as a TFDS data set ({error!r}); prepare it again")
+def _json(path: Path) -> Any:
+    return outside.parse_json(outside.read_text(path, NasError))
+
+
+def _unreadable(path: Path, reason: str) -> DatasetError:
+    return DatasetError(f"{path} is not readable as a TFDS data set ({reason}); prepare it again")
 
 
 def _keys(features: dict[str, Any], info: dict[str, Any], name: str) -> tuple[str, str]:

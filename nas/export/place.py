@@ -15,6 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from nas.errors import NasError
+from nas.files import outside
+
 CARD = "export.json"
 """The facts of an export, with a digest of each file that it wrote."""
 
@@ -136,14 +139,15 @@ def _manifest(folder: Path) -> dict[str, str] | None:
     """The digest of each file that an export wrote; None if there is no `export.json` exactly as it was written."""
     path = folder / CARD
     try:
-        if path.is_symlink() or not path.is_file():
+        if path.is_symlink():
             return None
-        text = path.read_text("utf-8")
-        facts = json.loads(text)
-        del facts["digest"]
-        files = facts["files"]
-        whole = isinstance(files, dict) and _card(facts) == text
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        text = outside.read_text(path, NasError)
+        with outside.door(NasError):
+            facts = outside.parse_json(text)
+            del facts["digest"]
+            files = facts["files"]
+            whole = isinstance(files, dict) and _card(facts) == text
+    except NasError:
         return None
     return files if whole else None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
+from nas.files import outside
 from nas.files.yaml_file import FileError
 from nas.registry import did_you_mean
 
@@ -49,7 +50,7 @@ def _find(name: str, folder: str, what: str) -> Path:
     if path.suffix in (".yaml", ".yml"):
         with suppress(RuntimeError):  # ~somebody without a home
             path = path.expanduser()
-        if path.is_file():
+        if outside.is_file(path):
             return path
         raise FileError(f"there is no file {name}; give the path of another {what}, or one of {', '.join(known)}")
     raise FileError(

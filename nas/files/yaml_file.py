@@ -10,7 +10,8 @@ from typing import Any
 
 import yaml
 
-from nas.errors import NasError
+from nas.errors import ECHOED, NasError, printable, shown
+from nas.files import outside
 from nas.registry import did_you_mean
 
 Path_ = tuple[str | int, ...]
@@ -76,11 +77,7 @@ def load_yaml(path: Path) -> YamlFile:
     Raises:
         FileError: it cannot be read, is no YAML, or has a key twice.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise FileError(f"cannot read {path}: {reason}") from None
+    text = outside.read_text(path, lambda reason: FileError(f"cannot read {path}: {reason}"), outside.YAML)
     return parse_yaml(text, path.name)
 
 
@@ -101,7 +98,9 @@ def parse_yaml(text: str, name: str) -> YamlFile:
         line = node.start_mark.line + 1
         lines.setdefault(path, line)
         if isinstance(node, yaml.MappingNode | yaml.SequenceNode) and node.tag not in (_MAPPING, _SEQUENCE):
-            raise FileError(f"{name}:{line}: this is not YAML: only plain data is read; received {node.tag}")
+            raise FileError(
+                f"{name}:{line}: this is not YAML: only plain data is read; received {printable(node.tag, most=ECHOED)}"
+            )
         if isinstance(node, yaml.MappingNode):
             return construct_mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
@@ -123,7 +122,7 @@ def parse_yaml(text: str, name: str) -> YamlFile:
                 continue
             key = scalar(key_node) if isinstance(key_node, yaml.ScalarNode) else None
             if not isinstance(key, str):
-                raise FileError(f"{name}:{line}: keys are words; received {key_node.value!r}")
+                raise FileError(f"{name}:{line}: keys are words; received {shown(key_node.value)}")
             if key in own:
                 raise FileError(f"{name}:{line}: {dotted((*path, key))} is given twice")
             lines[(*path, key)] = line
@@ -136,22 +135,30 @@ def parse_yaml(text: str, name: str) -> YamlFile:
                 f"{name}:{node.start_mark.line + 1}: YAML reads {node.value} in eights or sixties, as "
                 f"{loader.construct_object(node)}; write that number, or text in quotes"
             )
-        try:
+        if node.tag in _NUMBERS and len(node.value) > outside.DIGITS:
+            digits = len(node.value)
+            raise FileError(
+                f"{name}:{node.start_mark.line + 1}: a number has at most {outside.DIGITS} digits; received one of "
+                f"{digits:,}"
+            )
+        # PyYAML lets more through than its own errors, for the day 2024-13-45 and the like.
+        with outside.door(
+            lambda reason: FileError(f"{name}:{node.start_mark.line + 1}: {shown(node.value)} is no value: {reason}"),
+            keep=yaml.YAMLError,
+        ):
             return loader.construct_object(node)
-        except (ValueError, KeyError, AttributeError) as error:
-            # PyYAML lets these through, for the day 2024-13-45 and the like.
-            raise FileError(f"{name}:{node.start_mark.line + 1}: {node.value!r} is no value: {error}") from None
 
-    try:
-        loader = yaml.SafeLoader(text)
-        root = loader.get_single_node()
-        data = construct(root, ()) if root is not None else None
-        loader.dispose()
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise FileError(f"{name}{line}: this is not YAML: {problem}") from None
-    except RecursionError:
-        raise FileError(f"{name}: at most 50 levels are read; simplify the file") from None
+    with outside.door(lambda reason: FileError(f"{name}: this is not YAML: {reason}"), keep=FileError):
+        try:
+            loader = yaml.SafeLoader(text)
+            root = loader.get_single_node()
+            data = construct(root, ()) if root is not None else None
+            loader.dispose()
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            line = f":{mark.line + 1}" if mark else ""
+            problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+            raise FileError(f"{name}{line}: this is not YAML: {problem}") from None
+        except RecursionError:
+            raise FileError(f"{name}: at most 50 levels are read; simplify the file") from None
     return YamlFile(name, data, lines)

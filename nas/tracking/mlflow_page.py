@@ -10,8 +10,12 @@ import base64
 import json
 import re
 import zlib
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
+
+from nas.errors import NasError
+from nas.files import outside
 
 if TYPE_CHECKING:
     from nas.tracking.views import View
@@ -54,17 +58,17 @@ def encode(view: View, *, version: tuple[int, int], created_ms: int, now_ms: int
 
 def decode(value: str) -> tuple[dict[str, Any], int] | None:
     """State and time of creation from a tag's value; `None` for anything that is no view."""
-    try:
+    with suppress(NasError), outside.door(NasError):
         created = 0
         if value.startswith("{"):
-            envelope = json.loads(value)
+            envelope = outside.parse_json(value)
             created, value = int(envelope.get("createdAt", 0)), envelope.get("state", value)
         if value.startswith("deflate;"):
             value = zlib.decompress(base64.b64decode(value.removeprefix("deflate;"))).decode()
-        state = json.loads(value)
-    except (ValueError, TypeError, AttributeError, zlib.error):
-        return None
-    return (state, created) if isinstance(state, dict) else None
+        state = outside.parse_json(value)
+        if isinstance(state, dict):
+            return state, created
+    return None
 
 
 def ui_root(uri: str) -> str | None:

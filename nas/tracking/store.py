@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas.command_line import without_password
-from nas.errors import NasError
+from nas.errors import NasError, shown
+from nas.files import outside
 from nas.tracking.addresses import artifact_root, move_addresses, new_address, relative_place
 
 if TYPE_CHECKING:
@@ -159,13 +160,14 @@ def search_id(folder: Path) -> str:
                 _put_in_place(draft, path)
             finally:
                 draft.unlink(missing_ok=True)
-        found = path.read_text(encoding="utf-8").strip()
     except OSError as error:
         raise NasError(
             f"The search's id cannot be kept in {path}: {error.strerror or error}. Free space or choose another folder."
         ) from error
+    found = outside.read_text(path, lambda reason: NasError(f"cannot read {path}: {reason}; delete it for a new id"))
+    found = found.strip()
     if not re.fullmatch("[0-9a-f]{32}", found):
-        raise NasError(f"{path} must hold 32 hexadecimal digits; received {found[:40]!r}. Delete it for a new id.")
+        raise NasError(f"{path} must hold 32 hexadecimal digits; received {shown(found)}. Delete it for a new id.")
     return found
 
 

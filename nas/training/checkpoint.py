@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nas.errors import NasError
+from nas.files import outside
 from nas.training.model import Weights
 
 State = Sequence[npt.NDArray[Any]]
@@ -58,9 +58,9 @@ class Checkpoint:
         Raises:
             NasError: it is something else.
         """
-        try:
-            with np.load(io.BytesIO(content), allow_pickle=False) as file:
-                about = json.loads(str(file["about"]))
+        with outside.door(_damaged):
+            with outside.open_arrays(io.BytesIO(content)) as file:
+                about = outside.parse_json(str(file["about"]))
                 kept = {
                     kind: [file[name] for name in sorted(file.files) if name.startswith(kind)]
                     for kind in ("state", "weights")
@@ -71,5 +71,7 @@ class Checkpoint:
                 curves={name: tuple(values) for name, values in about["curves"].items()},
                 **kept,
             )
-        except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
-            raise NasError(f"a checkpoint is damaged ({error}); the trial must be trained from the start") from error
+
+
+def _damaged(reason: str) -> NasError:
+    return NasError(f"a checkpoint is damaged ({reason}); the trial must be trained from the start")

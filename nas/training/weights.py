@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nas.errors import NasError
+from nas.files import outside
 
 if TYPE_CHECKING:
     from nas.architecture import Architecture
@@ -52,17 +52,18 @@ def load_weights(path: Path, architecture: Architecture) -> list[npt.NDArray[Any
     Raises:
         NasError: no such file, not such a file, or another architecture's.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            owner = str(file[_ARCHITECTURE])
-            weights = [file[name] for name in sorted(set(file.files) - {_ARCHITECTURE})]
-    except FileNotFoundError:
-        raise NasError(f"There are no weights at {path}. Train the architecture again.") from None
-    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
-        raise NasError(
-            f"{path} must be a weights file of nas; it is damaged or something else ({error}). Delete it and train the "
-            "architecture again."
-        ) from error
+    if not path.exists():
+        raise NasError(f"There are no weights at {path}. Train the architecture again.")
+
+    def refuse(reason: str) -> NasError:
+        return NasError(
+            f"{path} must be a weights file of nas; it is damaged or something else ({reason}). Delete it and train "
+            f"the architecture again."
+        )
+
+    with outside.door(refuse), outside.open_arrays(path) as file:
+        owner = str(file[_ARCHITECTURE])
+        weights = [file[name] for name in sorted(set(file.files) - {_ARCHITECTURE})]
     if owner != architecture.id:
         raise NasError(
             f"{path} must hold the weights of architecture {architecture.id}; it holds those of {owner}. "

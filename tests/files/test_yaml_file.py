@@ -85,7 +85,7 @@ def test_an_alias_is_a_copy():
 def test_files_that_cannot_be_opened(tmp_path):
     with pytest.raises(FileError, match=r"^cannot read .*none\.yaml: No such file or directory$"):
         load_yaml(tmp_path / "none.yaml")
-    with pytest.raises(FileError, match=r"^cannot read .*: Is a directory$"):
+    with pytest.raises(FileError, match=r"^cannot read .*: it is a folder, not a file$"):
         load_yaml(tmp_path)
     path = tmp_path / "latin.yaml"
     path.write_bytes(b"a: \xff")
