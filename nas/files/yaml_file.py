@@ -15,7 +15,7 @@ from nas.files import outside
 from nas.registry import did_you_mean
 
 Path_ = tuple[str | int, ...]
-_MAXIMUM_NODES = 100_000
+_MOST_VALUES, _MOST_LEVELS = 20_000, 50
 _NUMBERS = {f"tag:yaml.org,2002:{kind}" for kind in ("int", "float")}
 _MAPPING, _SEQUENCE, _MERGE = (f"tag:yaml.org,2002:{kind}" for kind in ("map", "seq", "merge"))
 
@@ -59,6 +59,27 @@ class YamlFile:
                 raise self.error((*path, key), f"unknown key{did_you_mean(key, known)}; use one of {use}")
 
 
+def _too_large(name: str) -> FileError:
+    return FileError(f"{name}: at most {_MOST_VALUES:,} values, {_MOST_LEVELS} deep, are read; simplify the file")
+
+
+class _Loader(yaml.SafeLoader):
+    """Composes no more values than are read: composing takes most of the time."""
+
+    def __init__(self, text: str, name: str) -> None:
+        super().__init__(text)
+        self._name, self._values, self._level = name, 0, 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        self._values += 1
+        self._level += 1
+        if self._values > _MOST_VALUES or self._level > _MOST_LEVELS + 2:
+            raise _too_large(self._name)
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self._level -= 1
+        return node
+
+
 def dotted(path: Path_) -> str:
     """A path as people write it.
 
@@ -85,7 +106,7 @@ def parse_yaml(text: str, name: str) -> YamlFile:
     """Parse text; only plain data is constructed, never an object.
 
     Raises:
-        FileError: no YAML, a key twice, or more than 100,000 values (aliases of aliases).
+        FileError: no YAML, a key twice, or more than 20,000 values (aliases of aliases).
     """
     lines: dict[Path_, int] = {}
     seen = 0
@@ -93,8 +114,8 @@ def parse_yaml(text: str, name: str) -> YamlFile:
     def construct(node: yaml.Node, path: Path_) -> Any:
         nonlocal seen
         seen += 1
-        if seen > _MAXIMUM_NODES or len(path) > 50:
-            raise FileError(f"{name}: at most {_MAXIMUM_NODES:,} values, 50 deep, are read; simplify the file")
+        if seen > _MOST_VALUES or len(path) > _MOST_LEVELS:
+            raise _too_large(name)
         line = node.start_mark.line + 1
         lines.setdefault(path, line)
         if isinstance(node, yaml.MappingNode | yaml.SequenceNode) and node.tag not in (_MAPPING, _SEQUENCE):
@@ -150,7 +171,7 @@ def parse_yaml(text: str, name: str) -> YamlFile:
 
     with outside.door(lambda reason: FileError(f"{name}: this is not YAML: {reason}"), keep=FileError):
         try:
-            loader = yaml.SafeLoader(text)
+            loader = _Loader(text, name)
             root = loader.get_single_node()
             data = construct(root, ()) if root is not None else None
             loader.dispose()
@@ -159,6 +180,4 @@ def parse_yaml(text: str, name: str) -> YamlFile:
             line = f":{mark.line + 1}" if mark else ""
             problem = getattr(error, "problem", None) or str(error).splitlines()[0]
             raise FileError(f"{name}{line}: this is not YAML: {problem}") from None
-        except RecursionError:
-            raise FileError(f"{name}: at most 50 levels are read; simplify the file") from None
     return YamlFile(name, data, lines)

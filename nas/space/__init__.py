@@ -1,7 +1,8 @@
 """What may be searched: declarative spaces, their size, and samples inside a budget. Pure Python."""
 
+from nas.space.decisions import SpaceError
 from nas.space.definition import Definition, load_definition, parse_definition, parse_shape
-from nas.space.space import SearchSpace, SpaceError, load_space
+from nas.space.space import SearchSpace, load_space
 
 __all__ = [
     "Definition",

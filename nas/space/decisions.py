@@ -10,14 +10,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import NamedTuple, final
 
 from nas.architecture.arithmetic import Shape
-from nas.architecture.blocks import Block
+from nas.architecture.blocks import BLOCKS, Block
+from nas.architecture.fields import field_types
 from nas.architecture.graph import Trace
 from nas.architecture.layers import DoesNotFitError
-from nas.space.definition import DOWNSAMPLE, Definition, Stage
+from nas.errors import NasError
+from nas.space.definition import DOWNSAMPLE, Definition, Slot, Stage
 from nas.space.sums import Sums
+
+MOST_STEPS = 150_000
+"""Of a space, over all states: 4 times as many as the largest space that ships has, and some seconds of work."""
+
+MOST_LAYERS = 1_000_000
+"""Of all blocks on all maps of a space, which are looked at one by one."""
+
+MOST_BLOCK_LAYERS = 2_000
+"""Of one block."""
+
+
+class SpaceError(NasError):
+    """A search space that has no architecture on this input, or too many decisions to look at."""
 
 
 class State(NamedTuple):
@@ -105,6 +121,19 @@ class Decisions:
         self._groups: dict[State, tuple[tuple[Choice, ...], ...]] = {}
         self._reach: dict[State, Reach | None] = {}
         self._blocks: dict[tuple[int, int, int | None, bool], list[Block]] = {}
+        self._work = [0, 0]
+        """Steps and layers that were looked at."""
+        least = {stage.name: steps for stage, steps in zip(definition.stages, fewest_steps(definition), strict=True)}
+        if sum(least.values()) > MOST_STEPS:
+            stage = max(least, key=lambda name: least[name])
+            raise self._too_large(f"at least {sum(least.values()):,} steps, {least[stage]:,} of them in {stage}")
+
+    def _too_large(self, received: str) -> SpaceError:
+        return SpaceError(
+            f"a space has at most {MOST_STEPS:,} steps (values of all decisions, on each map that reaches them) and "
+            f"{MOST_LAYERS:,} layers in their blocks; {self.definition.name!r} has {received}; give fewer values, such "
+            f"as filters: [16, 24, 32, 48, 64], or fewer repeats"
+        )
 
     def is_end(self, state: State) -> bool:
         return state.stage == len(self.definition.stages)
@@ -160,6 +189,10 @@ class Decisions:
                 continue
             if current not in steps:
                 steps[current] = self._steps_at(current)
+                self._work[0] += len(steps[current])
+                self._work[1] += sum(len(step.trace.key) for step in steps[current] if step.trace is not None)
+                if self._work[0] > MOST_STEPS or self._work[1] > MOST_LAYERS:
+                    raise self._too_large(f"{self._work[0]:,} steps and {self._work[1]:,} layers before all are seen")
             ahead = [step.to for step in steps[current] if step.to not in self._reach]
             if ahead:
                 stack.extend(ahead)
@@ -243,6 +276,11 @@ class Decisions:
         except DoesNotFitError as error:
             self.misfit = f"{block.kind} on a map of {'x'.join(map(str, to.shape))}: {error}"
             return None
+        if len(trace.key) > MOST_BLOCK_LAYERS:
+            raise SpaceError(
+                f"a block has at most {MOST_BLOCK_LAYERS:,} layers; {block.kind} of the space "
+                f"{self.definition.name!r} has {len(trace.key):,}; give fewer"
+            )
         count = trace.count
         to = to._replace(shape=trace.output_shape)
         return Step(group, stage, block, trace, count.parameters, count.macs, count.activation_bytes, to)
@@ -259,3 +297,36 @@ def _stage_options(stage: Stage) -> Iterator[tuple[str, int, int | None, str]]:
                 width = "" if filters is None else f", {filters} filters"
                 down = "" if downsample == "none" else f", {downsample}"
                 yield f"{stage.name} x{repeats}{width}{down}", repeats, filters, downsample
+
+
+def fewest_steps(definition: Definition) -> list[int]:
+    """About how many steps each stage has, or fewer: told from the file alone, before anything is made of it.
+
+    Maps of different sides are taken for one; numbers of channels that may enter a stage are told apart.
+    """
+    found, entering = [], 1
+    for stage in definition.stages:
+        widths, repeats = len(stage.filters), [repeat for repeat in stage.repeat if repeat]
+        blocks = [sum(alternative.combinations for alternative in slot) for slot in stage.slots]
+        ways = len({"pool" if DOWNSAMPLE[each] else each for each in stage.downsample})
+        decided = entering * len(repeats) * widths * len(stage.downsample)
+        first = entering * len(repeats) * widths * ways * blocks[0]
+        later = widths * (sum(blocks) * max(repeats) - blocks[0]) if repeats else 0
+        found.append(decided + first + later)
+        leaving = next(filter(None, (_widths(slot, widths) for slot in reversed(stage.slots))), entering)
+        entering = leaving + (entering if len(repeats) < len(stage.repeat) else 0)
+    return found
+
+
+def _widths(slot: Slot, filters: int) -> int:
+    """Numbers of channels that may leave a slot; 0: as many as enter it."""
+    found = 0
+    for alternative in slot:
+        own = alternative.options.get("filters")
+        if own is not None:
+            found = max(found, filters if any(isinstance(value, Fraction) for value in own) else len(own))
+        elif "filters" in field_types(BLOCKS[alternative.kind]):
+            found = max(found, filters)
+        elif any(getattr(each, "channels", False) for each in field_types(BLOCKS[alternative.kind]).values()):
+            found = max(found, 1)
+    return found

@@ -29,7 +29,7 @@ INJECTED = ("filters", "classes")
 
 TOP_KEYS = {"description", "known", "input", "classes", "round_filters", "defaults", "stem", "stages", "head"}
 MOST_COMBINATIONS = 10_000
-"""Of the values of one block's options."""
+"""Of the values of its options, over all blocks."""
 
 STAGE_KEYS = {"repeat", "filters", "downsample", "choose", "sequence"}
 
@@ -46,6 +46,11 @@ class Alternative:
     kind: str
     options: Mapping[str, tuple[Any, ...]]
     multiple: int = 1
+
+    @property
+    def combinations(self) -> int:
+        """Of the values of its options."""
+        return math.prod(map(len, self.options.values()))
 
     def blocks(self, *, filters: int | None, classes: int, stride: bool) -> list[Block]:
         """Every block of this alternative.
@@ -146,6 +151,7 @@ class _Reader:
         self.file, self.name = file, name
         self.defaults: dict[str, Any] = {}
         self.multiple = 1
+        self.combinations = 0
 
     def definition(self) -> Definition:
         data = self._mapping((), self.file.data)
@@ -257,10 +263,11 @@ class _Reader:
             fraction = any(isinstance(value, Fraction) for value in values)
             if fraction and filters is None and (name == "filters" or "filters" not in options):
                 raise self.file.error((*path, name), "a fraction is of the stage's `filters`, which are not given")
-        combinations = math.prod(map(len, options.values()))
-        if combinations > MOST_COMBINATIONS:
+        self.combinations += math.prod(map(len, options.values()))
+        if self.combinations > MOST_COMBINATIONS:
             raise self.file.error(
-                path, f"at most {MOST_COMBINATIONS:,} combinations of options are possible; received {combinations:,}"
+                path,
+                f"at most {MOST_COMBINATIONS:,} combinations of options are possible; received {self.combinations:,}",
             )
         missing = [f.name for f in fields(cls) if f.name in types and is_required(f) and f.name not in options]
         if "filters" in missing and filters is None:

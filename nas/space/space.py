@@ -9,21 +9,16 @@ from pathlib import Path
 from typing import final
 
 from nas.architecture import Architecture, Budget, BudgetError
-from nas.errors import NasError
 from nas.files.shipped import find_space
 from nas.objectives import ACTIVATION_BYTES, MACS, PARAMETERS, Cost
 from nas.space import sampling
 from nas.space.counting import Size, count_architectures
-from nas.space.decisions import Decisions, Reach
+from nas.space.decisions import Decisions, Reach, SpaceError
 from nas.space.definition import Definition, load_definition
 from nas.space.encoding import Encoding, EncodingError
 from nas.space.protocol import Genes
 from nas.space.share import Share, share
 from nas.space.variation import Variation
-
-
-class SpaceError(NasError):
-    """A search space that has no architecture on this input."""
 
 
 @final
@@ -36,7 +31,7 @@ class SearchSpace:
         classes: how many the head tells apart.
 
     Raises:
-        SpaceError: no architecture of the definition fits the input.
+        SpaceError: no architecture of the definition fits the input, or it has too many decisions to look at.
     """
 
     def __init__(

@@ -48,10 +48,14 @@ def test_an_empty_file_is_nothing(text):
         ("a: !!bool x", r"^f\.yaml:1: 'x' is no value: "),
         ("a: !!timestamp x", r"^f\.yaml:1: 'x' is no value: "),
         ("<<: 5", r"^f\.yaml:1: `<<` takes a mapping, such as an alias of one$"),
-        ("a: &a [*a]", r"^f\.yaml: at most 100,000 values, 50 deep, are read; simplify the file$"),
-        ("a: &a {b: *a}", r"^f\.yaml: at most 100,000 values, 50 deep, are read; simplify the file$"),
-        ("[" * 60 + "]" * 60, r"^f\.yaml: at most 100,000 values, 50 deep, are read; simplify the file$"),
-        ("[" * 5_000 + "]" * 5_000, r"^f\.yaml: at most 50 levels are read; simplify the file$"),
+        ("a: &a [*a]", r"^f\.yaml: at most 20,000 values, 50 deep, are read; simplify the file$"),
+        ("a: &a {b: *a}", r"^f\.yaml: at most 20,000 values, 50 deep, are read; simplify the file$"),
+        ("[" * 60 + "]" * 60, r"^f\.yaml: at most 20,000 values, 50 deep, are read; simplify the file$"),
+        ("[" * 5_000 + "]" * 5_000, r"^f\.yaml: at most 20,000 values, 50 deep, are read; simplify the file$"),
+        ("[" + "1," * 500_000 + "1]", r"^f\.yaml: at most 20,000 values, 50 deep, are read; simplify the file$"),
+        ("a: 0x" + "f" * 5_000, r"^f\.yaml:1: a number has at most 400 digits; received one of 5,002$"),
+        ("a: " + "9" * 5_000, r"^f\.yaml:1: a number has at most 400 digits; received one of 5,000$"),
+        ("a: !!int " + "x" * 100, r"^f\.yaml:1: 'x{77}'\.\.\. is no value: "),
     ],
 )
 def test_what_cannot_be_read(text, sentence, tmp_path, monkeypatch):
@@ -65,7 +69,7 @@ def test_what_cannot_be_read(text, sentence, tmp_path, monkeypatch):
 def test_aliases_of_aliases_are_stopped_before_they_fill_the_memory(item):
     start = "a0: &a0 [1]\n" if item.startswith("[") else "a0: &a0 {k: 1}\n"
     levels = [f"a{n}: &a{n} {item.format(', '.join([f'*a{n - 1}'] * 10))}\n" for n in range(1, 30)]
-    with pytest.raises(FileError, match=r"^bomb\.yaml: at most 100,000 values, 50 deep, are read; simplify the file$"):
+    with pytest.raises(FileError, match=r"^bomb\.yaml: at most 20,000 values, 50 deep, are read; simplify the file$"):
         parse_yaml(start + "".join(levels), "bomb.yaml")
 
 
