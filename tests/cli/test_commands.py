@@ -20,7 +20,7 @@ import pytest
 import nas
 from nas.cli import main
 from tests.children import spawned_by
-from tests.tuning.edited import edit
+from tests.tuning.edited import edit, without_end
 
 ROOT = Path(nas.__file__).parent.parent
 FAST = [
@@ -482,8 +482,7 @@ def test_debug_shows_the_traceback(run):
 def test_a_trial_that_has_not_ended_is_counted_as_such_everywhere(run, runs_dir, tmp_path):
     shutil.copytree(runs_dir / "digits", tmp_path / "digits")
     journal = tmp_path / "digits" / "trials.jsonl"
-    lines = journal.read_text().splitlines(keepends=True)
-    journal.write_text("".join(line for line in lines if not line.startswith('{"event":"end","trial":2,')))
+    without_end(journal, 2)
     assert "of 3 trials (1 not ended), hypervolume" in run("front", "digits", "--runs-dir", tmp_path)[1]
     assert "unfinished, 2 trials," in run("list", "searches", "--runs-dir", tmp_path)[1]
     settings = ["--space", "tiny", "--max-params", "3000", "--strategy", "random", "--trials", "3", "--epochs", "2"]

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import random
 import re
 import shutil
 import socket
@@ -31,7 +32,7 @@ from nas.tracking import Tracker
 from nas.tuning import Plan, Search, SearchError, SearchFolder, run, searches
 from nas.tuning.journal import Journal, JournalError
 from nas.tuning.observer import Observer
-from tests.tuning.edited import edit
+from tests.tuning.edited import edit, without_end
 
 QUICK = str(Path(__file__).with_name("quick.yaml"))
 
@@ -85,11 +86,13 @@ def test_a_search_reads_its_journal_once_until_it_is_told_to_read_it_again(finis
     assert search.hypervolume == finished_search.hypervolume
     assert search.front is search.front
     assert len(reads) == 1
-    search.folder.journal.start(3, search.trials[0].architecture)
+    tried = {trial.architecture.id for trial in search.trials}
+    drawn = search.space.sample_distinct(4, random.Random(0), search.experiment.budget)
+    search.folder.journal.start(3, next(each for each in drawn if each.id not in tried))
     assert search.finished
     search.refresh()
     assert (len(search.trials), search.finished) == (4, True)
-    search.folder.journal.resume(0)
+    without_end(search.folder.journal.path, 0)
     search.refresh()
     assert (len(search.front), search.finished) == (len(ParetoFront.of(search.trials)), False)
     assert len(reads) == 3
@@ -326,7 +329,7 @@ def test_a_search_whose_space_is_used_up_is_not_finished_while_a_trial_is_open(f
     folder.journal.exhaust()
     search.refresh()
     assert search.is_done(more)
-    folder.journal.resume(2)
+    without_end(folder.journal.path, 2)
     search.refresh()
     assert not search.is_done(more)
 
@@ -668,5 +671,6 @@ def test_weights_of_a_dominated_trial_are_not_there(tmp_path, finished_search):
 
 def test_the_journal_holds_plain_json(finished_search):
     lines = finished_search.folder.journal.path.read_text().splitlines()
-    assert json.loads(lines[0]) == {"format": 1, "kind": "nas trials"}
+    header = json.loads(lines[0])
+    assert header == {"format": 1, "kind": "nas trials", "crc": header["crc"]}
     assert [json.loads(line)["event"] for line in lines[1:]] == ["start", "end"] * 3
