@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +24,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from nas.architecture import Budget
 from nas.architecture.budget import LimitError
+from nas.errors import ECHOED, printable, shown
 from nas.files.yaml_file import FileError, YamlFile, dotted, load_yaml
 from nas.objectives import COSTS, DEFAULT_COSTS, SCORES, Cost, Score
 from nas.quantity import parse_count, parse_duration, parse_size
@@ -111,6 +113,18 @@ class DatasetConfig(_Strict):
         if self.fit != "stretch" and self.image_size is None:
             raise ValueError(f"fit: {self.fit} needs an image_size to which images are resized; received none")
         return self
+
+    @field_validator("name", "data_dir", "manual_dir")
+    @classmethod
+    def _can_be_a_path(cls, path: str | None) -> str | None:
+        """What no file system takes is told here, once for all sources."""
+        try:
+            longest = max(len(part) for part in os.fsencode(path or "").split(b"/"))
+        except UnicodeEncodeError:
+            longest = len(path or "") + 256
+        if path is not None and (longest > 255 or len(path) > 1_000 or "\0" in path):
+            raise ValueError(f"a name or path has at most 255 bytes between slashes; received {shown(path)}")
+        return path
 
 
 class AugmentationConfig(_Strict):
@@ -236,14 +250,16 @@ class ExperimentConfig(_Strict):
         if len(scores) != 1 or not 1 <= len(costs) <= MOST_COSTS or len({*costs} & {*COSTS}) < len(costs):
             raise ValueError(
                 f"objectives are {' or '.join(SCORES)} and one or two of {', '.join(COSTS)}; received "
-                f"{', '.join(objectives) or 'none'}"
+                f"{printable(', '.join(objectives), most=ECHOED) or 'none'}"
             )
         return *scores, *costs
 
     @model_validator(mode="after")
     def _engine_fits(self) -> ExperimentConfig:
         if self.ray_address is not None and not re.fullmatch(r"[^:/\s]+:\d+", self.ray_address):
-            raise ValueError(f"ray_address must be HOST:PORT, such as 10.0.0.1:6379; received {self.ray_address!r}")
+            raise ValueError(
+                f"ray_address must be HOST:PORT, such as 10.0.0.1:6379; received {shown(self.ray_address)}"
+            )
         if self.ray_address is not None and self.engine != "ray":
             raise ValueError(f"ray_address is for engine: ray; received engine {self.engine!r}")
         if self.workers == 0 and self.engine == "ray":
@@ -284,7 +300,7 @@ def load_experiment(path: Path | None, overrides: Mapping[str, Any] | None = Non
         for parent in parents:
             node = node.setdefault(parent, {})
             if not isinstance(node, dict):
-                raise FileError(f"--set {key}: {parent!r} has no keys of its own")
+                raise FileError(f"--set {key}: {shown(parent)} has no keys of its own")
         node[last] = value
         _open_sections(data)
     try:
@@ -335,7 +351,7 @@ def _first_mistake(error: ValidationError, file: YamlFile, overrides: Mapping[st
             # A number or a word may stand here: pydantic complains of each, and names the kind after the key.
             path, word = path[:-1], error.errors()[1]["ctx"]["expected"]
             message = f"{message}, or {word}"
-        message = f"{message}; received {mistake['input']!r}"
+        message = f"{message}; received {shown(mistake['input'])}"
     if path == ("name",) and mistake["type"] != "missing" and not {"name"} & (file.data.keys() | overrides.keys()):
         message += ". It is the file's: add a `name`, or give --name"
     # A whole section may have been given, such as --set 'training={epochs: 3}'.

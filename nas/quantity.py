@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
+from nas.errors import shown
+
 _SCALE = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
 _MOST = 10**18
 SIDES = (4, 1024)
@@ -30,10 +32,10 @@ def whole_number(value: str | int) -> int:
     if match:
         number = Decimal(re.sub("[_,]", "", match[1])) * _SCALE[match[2].lower()]
         if number > _MOST:
-            raise ValueError(f"must be at most 1e18; received {value!r}")
+            raise ValueError(f"must be at most 1e18; received {shown(value)}")
         if number == int(number):
             return int(number)
-    raise ValueError(f"must be a whole number such as 20000, 20k or 1.5M; received {value!r}")
+    raise ValueError(f"must be a whole number such as 20000, 20k or 1.5M; received {shown(value)}")
 
 
 def parse_count(value: object) -> object:
@@ -57,7 +59,7 @@ def parse_duration(value: object) -> object:
         return float(text)
     if re.fullmatch(r"([0-9]+(\.[0-9]+)?[smhd])+", text):
         return sum(float(n) * _SECONDS[unit] for n, unit in re.findall(r"([0-9.]+)([smhd])", text))
-    raise ValueError(f"must be a duration such as 90s, 30m or 1h30m; received {value!r}")
+    raise ValueError(f"must be a duration such as 90s, 30m or 1h30m; received {shown(value)}")
 
 
 def parse_size(value: object) -> object:

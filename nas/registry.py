@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Generic, TypeVar, final
 
-from nas.errors import NasError
+from nas.errors import ECHOED, NasError, shown
 
 Item = TypeVar("Item")
 Class = TypeVar("Class", bound=type)
@@ -56,7 +56,7 @@ class Registry(Mapping[str, Item], Generic[Item]):
         if isinstance(name, str) and name in self._items:
             return self._items[name]
         raise self._error(
-            f"there is no {self.what} {name!r}{did_you_mean(name, self._items)}; use one of "
+            f"there is no {self.what} {shown(name)}{did_you_mean(name, self._items)}; use one of "
             f"{', '.join(sorted(self._items))}"
         )
 
@@ -76,5 +76,7 @@ def did_you_mean(word: object, known: Iterable[object]) -> str:
     >>> did_you_mean("cnov", ["conv", "pool"]), did_you_mean("zzz", ["conv"])
     (" (did you mean 'conv'?)", '')
     """
+    if len(str(word)) > ECHOED:
+        return ""
     close = get_close_matches(str(word), [str(each) for each in known], n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""

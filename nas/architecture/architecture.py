@@ -15,10 +15,13 @@ from nas.architecture.count import Count, total
 from nas.architecture.graph import Node, Trace, chain
 from nas.architecture.keras_types import KerasModel
 from nas.architecture.layers import DoesNotFitError
-from nas.errors import NasError
+from nas.errors import NasError, printable, shown
 
 FORMAT = 1
 """Version of the JSON form."""
+
+MOST_BLOCKS = 10_000
+"""Of a network that is read; no machine trains more."""
 
 _json = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -55,7 +58,9 @@ class Architecture:
     def __post_init__(self) -> None:
         shape = tuple(self.input_shape)
         if len(shape) != 3 or not all(type(size) is int and size >= 1 for size in shape):
-            raise ArchitectureError(f"input_shape must be (height, width, channels); received {self.input_shape!r}")
+            raise ArchitectureError(
+                f"input_shape must be (height, width, channels); received {shown(self.input_shape)}"
+            )
         object.__setattr__(self, "input_shape", shape)
         object.__setattr__(self, "blocks", tuple(self.blocks))
         heads = [position for position, block in enumerate(self.blocks) if block.is_head]
@@ -172,10 +177,13 @@ class Architecture:
             raise ArchitectureError("an architecture is an object with `format`, `input_shape` and `blocks`")
         if data["format"] != FORMAT:
             raise ArchitectureError(
-                f"this version reads architectures of format {FORMAT}; received {data['format']!r}; upgrade keras-nas"
+                f"this version reads architectures of format {FORMAT}; received {shown(data['format'])}; "
+                f"upgrade keras-nas"
             )
         if not isinstance(data["blocks"], list) or not isinstance(data["input_shape"], list):
             raise ArchitectureError("`input_shape` and `blocks` of an architecture are lists")
+        if len(data["blocks"]) > MOST_BLOCKS:
+            raise ArchitectureError(f"a network has at most {MOST_BLOCKS:,} blocks; received {len(data['blocks']):,}")
         blocks = []
         for position, block in enumerate(data["blocks"], start=1):
             try:
@@ -194,7 +202,7 @@ class Architecture:
         try:
             data = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise ArchitectureError(f"an architecture is written as JSON; {error}") from None
+            raise ArchitectureError(f"an architecture is written as JSON; {printable(str(error), most=200)}") from None
         return cls.from_dict(data)
 
     def summary(self) -> str:

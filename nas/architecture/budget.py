@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, TypeGuard, final
 
 from nas.architecture.count import Count
-from nas.errors import NasError
+from nas.errors import NasError, shown
 from nas.objectives import COSTS, PARAMETERS, Cost
 from nas.quantity import parse_count, whole_number
 from nas.registry import did_you_mean
@@ -177,7 +177,7 @@ def _range(value: object) -> tuple[float, float]:
             return low, high
     except ValueError:
         pass
-    raise LimitError(_INTEREST, f"must be two numbers, the lower one first, such as 500..2k; received {value!r}")
+    raise LimitError(_INTEREST, f"must be two numbers, the lower one first, such as 500..2k; received {shown(value)}")
 
 
 def _end(value: object) -> float:
@@ -216,8 +216,8 @@ def _number(key: str, value: object, least: float, *, whole: bool) -> float:
     number = float(value) if isinstance(value, (int, float)) else math.nan
     if not math.isfinite(number) or (whole and number != int(number)):
         example = "a whole number, such as 20_000 or 20k" if whole else "a number"
-        raise LimitError(key, f"must be {example}; received {value!r}")
+        raise LimitError(key, f"must be {example}; received {shown(value)}")
     if number < least or (number == 0 and not whole):
         rule = f"at least {least:g}" if whole else "greater than 0"
-        raise LimitError(key, f"must be {rule}; received {value!r}")
+        raise LimitError(key, f"must be {rule}; received {shown(value)}")
     return int(number) if whole else number

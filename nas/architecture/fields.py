@@ -6,7 +6,6 @@ JSON values, writes them back, and yields the JSON schema.
 
 from __future__ import annotations
 
-import math
 import re
 from abc import ABC, abstractmethod
 from dataclasses import MISSING, Field, dataclass, fields
@@ -65,10 +64,14 @@ class Real(FieldType):
     includes_maximum: bool = False
 
     def parse(self, value: object) -> float:
-        if type(value) in (int, float) and math.isfinite(number := float(value)):  # type: ignore[arg-type]
-            below = number <= self.maximum if self.includes_maximum else number < self.maximum
-            if self.minimum <= number and below:
-                return number
+        # Compared before it is converted: a whole number may be larger than any float. NaN fails every comparison.
+        if (
+            isinstance(value, int | float)
+            and not isinstance(value, bool)
+            and self.minimum <= value <= self.maximum
+            and (self.includes_maximum or value < self.maximum)
+        ):
+            return float(value)
         end = "up to" if self.includes_maximum else "and below"
         raise ValueError(f"must be a number from {self.minimum:g} {end} {self.maximum:g}")
 

@@ -19,6 +19,7 @@ from statistics import fmean
 from typing import final
 
 from nas.benchmark.table import Row, Table, TableError
+from nas.errors import shown
 from nas.files import outside
 from nas.objectives import COSTS
 
@@ -66,7 +67,7 @@ def parse_table(text: str, name: str) -> Table:
         )
     repeated = sorted({column for column in header if header.count(column) > 1})
     if repeated:
-        raise TableError(f"the table {name!r} has the column {repeated[0]!r} twice; keep one")
+        raise TableError(f"the table {name!r} has the column {shown(repeated[0])} twice; keep one")
     reader = _Reader(name, header)
     return Table(name=name, rows=tuple(reader.row(number, cells) for number, cells in lines if any(cells)))
 
@@ -90,8 +91,8 @@ class _Reader:
         lonely = [training for training in single if training not in self.seeds]
         if lonely:
             raise TableError(
-                f"the table {name!r} has epochs of {lonely[0]!r} and no column {lonely[0]!r}; give the result of that "
-                f"training"
+                f"the table {name!r} has epochs of {shown(lonely[0])} and no column {shown(lonely[0])}; give the "
+                f"result of that training"
             )
         # A cost as a gene would tell strategies what they have to find out, and would make equal networks differ.
         measured = {*REQUIRED, *OPTIONAL, *COSTS, *self.seeds, *(match[0] for match in (*found, *seen))}
@@ -99,7 +100,7 @@ class _Reader:
         unclear = [column for column in self.genes if column.startswith("accuracy")]
         if unclear:
             raise TableError(
-                f"the table {name!r} has the column {unclear[0]!r}; an accuracy is accuracy_1, accuracy@5 or "
+                f"the table {name!r} has the column {shown(unclear[0])}; an accuracy is accuracy_1, accuracy@5 or "
                 f"accuracy_1@5, a gene begins with another word; rename it"
             )
         if not self.genes:
@@ -126,7 +127,7 @@ class _Reader:
             raise self.error(
                 line,
                 f"`accuracy` must be the mean of {', '.join(trained)}, {fmean(observations):.4g}; received "
-                f"{values['accuracy']!r}",
+                f"{shown(values['accuracy'])}",
             )
         mean = self.curve(line, values, "accuracy")
         # Without curves of single trainings, that of the mean stands for each of them.
@@ -159,7 +160,7 @@ class _Reader:
     def whole(self, line: int, values: Mapping[str, str], column: str, low: float) -> int:
         number = self.number(line, values, column, low, 1e15)
         if number != int(number):
-            raise self.error(line, f"`{column}` must be a whole number; received {values[column]!r}")
+            raise self.error(line, f"`{column}` must be a whole number; received {shown(values[column])}")
         return int(number)
 
     def share(self, line: int, values: Mapping[str, str], column: str) -> float:
@@ -173,7 +174,7 @@ class _Reader:
         if math.isfinite(number) and low <= number <= high:
             return number
         limits = f"of at least {low:g}" if math.isinf(high) else f"from {low:g} to {high:g}"
-        raise self.error(line, f"`{column}` must be a number {limits}; received {values[column]!r}")
+        raise self.error(line, f"`{column}` must be a number {limits}; received {shown(values[column])}")
 
     def error(self, line: int, what: str) -> TableError:
         return TableError(f"the table {self.name!r}, line {line}: {what}")

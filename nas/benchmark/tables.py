@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 from nas.benchmark.csv_table import read_table
 from nas.benchmark.table import Row, Table, TableError
-from nas.files import outside
+from nas.errors import shown
 from nas.registry import did_you_mean
 
 SHIPPED = Path(__file__).resolve().parent / "data"
@@ -48,10 +49,11 @@ def resolve(name: str) -> tuple[str, ...]:
     known = table_names()
     if name in known:
         return known[name]
-    if any(name in single for single in known.values()) or outside.is_file(Path(name)):
+    if any(name in single for single in known.values()) or os.path.isfile(name):
         return (name,)
     raise TableError(
-        f"there is no table {name!r}{did_you_mean(name, known)}; give a .csv file, or one of {', '.join(sorted(known))}"
+        f"there is no table {shown(name)}{did_you_mean(name, known)}; give a .csv file, or one of "
+        f"{', '.join(sorted(known))}"
     )
 
 
@@ -66,7 +68,7 @@ def load_table(name: str) -> Table:
     if group == "nasbench201" and data_set in NASBENCH201:
         return _nasbench201(data_set)
     shipped = SHIPPED / f"{name}.csv.gz"
-    if not outside.is_file(shipped):
+    if not os.path.isfile(shipped):
         return read_table(Path(name))
     table = read_table(shipped)
     floor, finest = SCALES.get(name, (table.floor, table.finest))

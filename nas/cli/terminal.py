@@ -6,16 +6,17 @@ import logging
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 from rich.console import Console
 
-from nas.errors import NasError
+from nas.errors import NasError, printable
 from nas.quantity import whole_number
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from rich.text import Text
 
 WIDE = 200
 """Columns of output that is not a terminal, so that nothing is cut."""
@@ -29,10 +30,17 @@ def _width(stream: TextIO | None) -> int | None:
     return None if stream is not None and stream.isatty() else WIDE
 
 
-output = Console(width=_width(sys.stdout), highlight=False)
+class _Console(Console):
+    """Prints text of files as it is: what a terminal would obey is shown."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(printable(text), **options)
+
+
+output = _Console(width=_width(sys.stdout), highlight=False)
 """Results: stdout."""
 
-errors = Console(stderr=True, width=_width(sys.stderr), highlight=False)
+errors = _Console(stderr=True, width=_width(sys.stderr), highlight=False)
 """Progress, logs and errors: stderr."""
 
 

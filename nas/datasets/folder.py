@@ -14,6 +14,7 @@ import numpy as np
 
 from nas.datasets.images import GROUND, fitted
 from nas.datasets.spec import SPLIT_NAMES, Arrays, DatasetError, DatasetInfo, Finding, Split, expanded
+from nas.errors import shown
 from nas.files import outside
 from nas.quantity import counted
 
@@ -49,7 +50,7 @@ class _Tree:
 
 def accepts(config: DatasetConfig) -> bool:
     # A name with one slash may still be TFDS' name/config; these can only be paths.
-    return config.name.startswith((".", "/", "~")) or config.name.endswith("/") or outside.is_folder(Path(config.name))
+    return config.name.startswith((".", "/", "~")) or config.name.endswith("/") or os.path.isdir(config.name)
 
 
 def peek(config: DatasetConfig) -> DatasetInfo:
@@ -123,14 +124,14 @@ def _finding(text: str, paths: Sequence[Path], noun: str) -> list[Finding]:
 
 def _tree(config: DatasetConfig) -> _Tree:
     root = expanded(config.name)
-    if not outside.is_folder(root):
-        raise DatasetError(f"an existing folder of class folders is needed; {str(root.absolute())!r} is not there")
+    if not os.path.isdir(root):
+        raise DatasetError(f"an existing folder of class folders is needed; {shown(str(root.absolute()))} is not there")
     parts, findings = _parts(root)
     labels = tuple(folder.name for folder in _folders(parts["train"]))
     if len(labels) < 2:
         raise DatasetError(
             f"{str(parts['train'])!r} must hold a folder of images for each of at least two classes; "
-            f"found {sorted(labels)}"
+            f"found {shown(sorted(labels))}"
         )
     files: dict[str, list[tuple[Path, int]]] = {}
     others, loose = list[Path](), list[Path]()
@@ -139,7 +140,9 @@ def _tree(config: DatasetConfig) -> _Tree:
         loose += [path for path in _visible(part) if path.is_file() and path.suffix.lower() in _SUFFIXES]
         for folder in _folders(part):
             if folder.name not in labels:
-                raise DatasetError(f"class {folder.name!r} of {str(part)!r} is not among those of train: {labels}")
+                raise DatasetError(
+                    f"class {folder.name!r} of {str(part)!r} is not among those of train: {shown(labels)}"
+                )
             paths, rest = _images(folder)
             if not paths and split == "train":
                 raise DatasetError(f"each class needs an image; there is none in {str(folder)!r}")

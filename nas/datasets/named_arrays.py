@@ -9,6 +9,7 @@ import numpy as np
 
 from nas.datasets.images import adapt, fitted_arrays, shape_of
 from nas.datasets.spec import Arrays, DatasetError, DatasetInfo, Split
+from nas.errors import shown
 
 if TYPE_CHECKING:
     from nas.config import DatasetConfig
@@ -77,12 +78,12 @@ def pairs(config: DatasetConfig, keys: Collection[str]) -> dict[str, tuple[str, 
             elif len(missing) == 1:
                 raise DatasetError(
                     f"{config.name!r} has {(found & set(pair)).pop()!r} but not {missing.pop()!r}; "
-                    f"images and labels come in pairs; found {sorted(found)}"
+                    f"images and labels come in pairs; found {shown(sorted(found))}"
                 )
     if "train" not in known:
         raise DatasetError(
             f"{config.name!r} must hold x_train and y_train (x_test, y_test, x_val, y_val if there are), train_images "
-            f"and train_labels, or images and labels; found {sorted(found)}"
+            f"and train_labels, or images and labels; found {shown(sorted(found))}"
         )
     return known
 

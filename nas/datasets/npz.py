@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -11,6 +12,7 @@ import numpy as np
 
 from nas.datasets import named_arrays
 from nas.datasets.spec import Arrays, DatasetError, DatasetInfo, expanded
+from nas.errors import shown
 from nas.files import outside
 
 if TYPE_CHECKING:
@@ -67,8 +69,8 @@ class _Archive(Mapping[str, np.ndarray]):
 
 def _open(config: DatasetConfig) -> Any:
     path = expanded(config.name)
-    if not path.exists():
-        raise DatasetError(f"an existing .npz file is needed; received {config.name!r}")
+    if not os.path.exists(path):
+        raise DatasetError(f"an existing .npz file is needed; received {shown(config.name)}")
 
     def refuse(reason: str) -> DatasetError:
         # numpy takes anything else for a pickle, and says how to read that unsafely.

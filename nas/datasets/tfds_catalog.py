@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from nas.datasets.embedded import DIGITS
 from nas.datasets.images import shape_of
 from nas.datasets.spec import DatasetError, DatasetInfo, expanded
-from nas.errors import NasError
+from nas.errors import NasError, shown
 from nas.files import outside
 from nas.registry import did_you_mean
 
@@ -112,7 +112,7 @@ def _absent(name: str, root: Path) -> str:
         near = hint(name, ready) or f"; ready here: {', '.join(ready)}"
         return (
             f"a data set is {DIGITS.name!r}, a TFDS name, a folder of class folders or an .npz file; "
-            f"{name!r} is none of these{near}"
+            f"{shown(name)} is none of these{near}"
         )
     return (
         f"TFDS data set {name!r} is not prepared in {root}; run `nas datasets prepare {name}` with a network, add "
@@ -181,7 +181,7 @@ def _read(path: Path, root: Path, config: DatasetConfig) -> Prepared:
     if dtype != "uint8":
         raise DatasetError(f"images must be uint8; TFDS data set {name!r} has {dtype}")
     if "train" not in splits:
-        raise DatasetError(f"a train split is needed; TFDS data set {name!r} has {sorted(splits)}")
+        raise DatasetError(f"a train split is needed; TFDS data set {name!r} has {shown(sorted(splits))}")
     height, width, channels = shape_of((height, width, max(channels, 1)), config)
     if min(height, width) < 1:
         raise DatasetError(f"images of {name!r} have several sizes: set dataset.image_size")
@@ -218,5 +218,5 @@ def _keys(features: dict[str, Any], info: dict[str, Any], name: str) -> tuple[st
     if len(images) == len(labels) == 1:
         return images[0], labels[0]
     raise DatasetError(
-        f"one image and one class label an example are needed; TFDS data set {name!r} has {sorted(features)}"
+        f"one image and one class label an example are needed; TFDS data set {name!r} has {shown(sorted(features))}"
     )

@@ -12,7 +12,7 @@ import json
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -74,20 +74,6 @@ def check_regular(path: Path) -> None:
     if not stat.S_ISREG(mode):
         kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
         raise OutsideError(f"it is {kinds.get(stat.S_IFMT(mode), 'a device')}, not a file")
-
-
-def is_file(path: Path) -> bool:
-    """Whether there is a file of a name that a user gave, which may be none that any file can have."""
-    with suppress(OSError):
-        return path.is_file()
-    return False
-
-
-def is_folder(path: Path) -> bool:
-    """The same of a folder."""
-    with suppress(OSError):
-        return path.is_dir()
-    return False
 
 
 def read_bytes(path: Path, refuse: Refuse, most: int = TEXT) -> bytes:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from pathlib import Path
 
-from nas.files import outside
+from nas.errors import ECHOED, printable, shown
 from nas.files.yaml_file import FileError
 from nas.registry import did_you_mean
 
@@ -50,10 +51,13 @@ def _find(name: str, folder: str, what: str) -> Path:
     if path.suffix in (".yaml", ".yml"):
         with suppress(RuntimeError):  # ~somebody without a home
             path = path.expanduser()
-        if outside.is_file(path):
+        if os.path.isfile(path):
             return path
-        raise FileError(f"there is no file {name}; give the path of another {what}, or one of {', '.join(known)}")
+        raise FileError(
+            f"there is no file {printable(name, most=ECHOED)}; give the path of another {what}, or one of "
+            f"{', '.join(known)}"
+        )
     raise FileError(
-        f"there is no {what} {name!r}{did_you_mean(name, known)}; give a path ending in .yaml, or one of "
+        f"there is no {what} {shown(name)}{did_you_mean(name, known)}; give a path ending in .yaml, or one of "
         f"{', '.join(known)}"
     )

@@ -88,7 +88,8 @@ def dotted(path: Path_) -> str:
     """
     text = ""
     for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+        word = printable(str(part), most=ECHOED)
+        text += f"[{part}]" if isinstance(part, int) else f".{word}" if text else word
     return text
 
 
@@ -151,16 +152,16 @@ def parse_yaml(text: str, name: str) -> YamlFile:
         return inherited | own
 
     def scalar(node: yaml.Node) -> Any:
-        if node.tag in _NUMBERS and re.fullmatch(r"[-+]?(0[0-9_]+|[0-9_]+(:[0-9.]+)+)", node.value):
-            raise FileError(
-                f"{name}:{node.start_mark.line + 1}: YAML reads {node.value} in eights or sixties, as "
-                f"{loader.construct_object(node)}; write that number, or text in quotes"
-            )
         if node.tag in _NUMBERS and len(node.value) > outside.DIGITS:
             digits = len(node.value)
             raise FileError(
                 f"{name}:{node.start_mark.line + 1}: a number has at most {outside.DIGITS} digits; received one of "
                 f"{digits:,}"
+            )
+        if node.tag in _NUMBERS and re.fullmatch(r"[-+]?(0[0-9_]+|[0-9_]+(:[0-9.]+)+)", node.value):
+            raise FileError(
+                f"{name}:{node.start_mark.line + 1}: YAML reads {printable(node.value, most=ECHOED)} in eights or "
+                f"sixties, as {shown(loader.construct_object(node))}; write that number, or text in quotes"
             )
         # PyYAML lets more through than its own errors, for the day 2024-13-45 and the like.
         with outside.door(

@@ -14,6 +14,7 @@ from typing import Any, final
 from nas.architecture.arithmetic import Shape
 from nas.architecture.blocks import BLOCKS, Block, BlockError, Head, Pool
 from nas.architecture.fields import FieldType, OneOf, Units, Whole, field_types, is_required
+from nas.errors import shown
 from nas.files.yaml_file import Path_, YamlFile, load_yaml, parse_yaml
 
 DOWNSAMPLE: dict[str, Block | None] = {
@@ -320,7 +321,7 @@ class _Reader:
             return field_type.parse(value)
         except ValueError as error:
             part = ", or a fraction of the filters such as 1/4" if getattr(field_type, "channels", False) else ""
-            raise self.file.error(path, f"{error}{part}; received {value!r}") from None
+            raise self.file.error(path, f"{error}{part}; received {shown(value)}") from None
 
     def _input(self, data: Any) -> tuple[int, int, int]:
         try:
@@ -352,7 +353,7 @@ def parse_shape(text: object) -> tuple[int, int, int]:
     if isinstance(text, str) and re.fullmatch("[0-9]{1,5}(x[0-9]{1,5}){2}", text):
         parts = tuple(int(part) for part in text.split("x"))
     if len(parts) != 3 or not all(1 <= part <= 65_536 for part in parts):
-        raise ValueError(f"must be HEIGHTxWIDTHxCHANNELS such as 28x28x1; received {text!r}")
+        raise ValueError(f"must be HEIGHTxWIDTHxCHANNELS such as 28x28x1; received {shown(text)}")
     return parts
 
 
@@ -377,4 +378,4 @@ def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _shown(data: object) -> str:
-    return "nothing" if data is None else repr(data)
+    return "nothing" if data is None else shown(data)

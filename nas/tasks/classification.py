@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, final
 
 from nas.architecture.keras_types import KerasMetric, Tensor
+from nas.errors import shown
 from nas.objectives import Score
 from nas.tasks.base import Agreement, Movement, TargetError, Task, register
 from nas.tasks.tiles import tiles
@@ -35,7 +36,7 @@ class Classification(Task):
         # As files with one name a line have them.
         ((name, count),) = Counter(" ".join(label.split()) for label in labels).most_common(1)
         if count > 1:
-            raise TargetError(f"each class needs a name of its own; {data} has {count} classes called {name!r}")
+            raise TargetError(f"each class needs a name of its own; {data} has {count} classes called {shown(name)}")
 
     def check_targets(
         self, targets: Array, labels: Sequence[str], data: str, *, input_shape: tuple[int, int, int]

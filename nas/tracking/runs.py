@@ -7,12 +7,14 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from nas.errors import printable
 from nas.objectives import COSTS, Cost, Score, log_cost
 from nas.quantity import counted
 from nas.reports.front_figures import DOMINATED_COLOR, FAILED_COLOR, FRONT_COLOR
 from nas.reports.front_tables import run_name
 from nas.reports.network_diagram import diagram
 from nas.results.trial import TrialRecord, TrialStatus
+from nas.tracking.search_note import plain
 
 SEARCH_ID = "nas.search_id"
 """Tag of every run of a search: the search's own one and its trials."""
@@ -89,11 +91,12 @@ def trial_content(record: TrialRecord, *, search_id: str, score: Score) -> RunCo
         epochs = counted(len(record.curve), "epoch")
         tags[NOTE] = f"**Stopped early**, after {epochs}: its {score.heading} is not that of a full training."
     if record.status is TrialStatus.REFUSED:
-        tags |= {"nas.reason": record.reason, NOTE: f"**Not trained:** {record.reason}"}
+        tags |= {"nas.reason": record.reason, NOTE: f"**Not trained:** {plain(record.reason)}"}
     if record.status is TrialStatus.FAILED:
         reason = record.reason or "no reason was recorded"
-        log = "\n".join(f"    {line}" for line in record.log.splitlines()[-40:])
-        tags |= {"nas.reason": reason, NOTE: f"**Failed:** {reason}" + (f"\n\n{log[-4_000:]}" if log else "")}
+        # Indented code shows what it holds, and so each line of it is indented.
+        log = "\n".join(f"    {line}" for line in printable(record.log)[-4_000:].splitlines()[-40:])
+        tags |= {"nas.reason": reason, NOTE: f"**Failed:** {plain(reason)}" + (f"\n\n{log}" if log else "")}
     return RunContent(
         name=run_name(record),
         status="FAILED" if record.status is TrialStatus.FAILED else "FINISHED",

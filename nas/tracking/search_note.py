@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from nas.errors import printable
 from nas.quantity import counted
 from nas.reports.front_tables import front_markdown
 from nas.results.noise import left_out, without_noise
@@ -78,4 +79,4 @@ def plain(text: str) -> str:
     >>> print(plain("a/b'c_d_ <i> | `x`"))
     a/b'c\_d\_ \<i\> \| \`x\`
     """
-    return re.sub(r"([\\`*_{}\[\]<>|#~])", r"\\\1", " ".join(text.split()))
+    return re.sub(r"([\\`*_{}\[\]<>|#~])", r"\\\1", " ".join(printable(text).split()))

@@ -54,8 +54,6 @@ def test_only_files_are_read(tmp_path):
     }.items():
         with pytest.raises(OwnError, match=reason):
             outside.read_bytes(Path(path), refuse)
-        assert not outside.is_file(Path(path))
-    assert not outside.is_folder(tmp_path / ("x" * 300))
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ import math
 from dataclasses import replace
 
 from nas.objectives import Score
-from nas.tracking.runs import clipped, standing, tidied, trial_content
+from nas.results.trial import TrialStatus
+from nas.tracking.runs import NOTE, clipped, standing, tidied, trial_content
 from tests.tracking.examples import SCORE, failed, trial
 
 
@@ -60,3 +61,15 @@ def test_scores_are_spelled_and_costs_have_logarithms():
     assert (content.metrics["expected_miou"], content.metrics["val_miou"]) == (0.4, 0.5)
     assert content.metrics["log10_latency_ms"] == -1
     assert content.curves == (("epoch/val_miou", 1, 0.5),)
+
+
+def test_the_note_of_a_trial_that_failed_holds_no_markup_of_its_own():
+    reason, log = "<script>alert(1)</script> [x](javascript:1)", "<b>" * 2_000 + "\n<img src=x>\x1b[31m"
+    record = failed(3, reason)
+    content = trial_content(replace(record, log=log), search_id="s", score=SCORE)
+    first, code = content.tags[NOTE].split("\n\n")
+    assert first == r"**Failed:** \<script\>alert(1)\</script\> \[x\](javascript:1)"
+    assert all(line.startswith("    ") for line in code.splitlines())
+    assert code.endswith(r"<img src=x>\x1b[31m")
+    refused = replace(record, status=TrialStatus.REFUSED)
+    assert trial_content(refused, search_id="s", score=SCORE).tags[NOTE].startswith(r"**Not trained:** \<script\>")

@@ -14,7 +14,7 @@ from nas.architecture.fields import field_types, is_required
 from nas.architecture.graph import Graph, SymbolicTensor, Trace
 from nas.architecture.keras_types import Tensor
 from nas.architecture.layers import DoesNotFitError
-from nas.errors import NasError
+from nas.errors import ECHOED, NasError, printable, shown
 from nas.registry import Registry, did_you_mean
 
 
@@ -41,7 +41,7 @@ class Block(ABC):
             try:
                 parsed = field_type.parse(value)
             except ValueError as error:
-                raise BlockError(f"{self.kind}: `{name}` {error}; received {value!r}") from None
+                raise BlockError(f"{self.kind}: `{name}` {error}; received {shown(value)}") from None
             if parsed is not value:
                 object.__setattr__(self, name, parsed)
 
@@ -132,14 +132,14 @@ def block_from_dict(data: Mapping[str, Any]) -> Block:
         BlockError: an unknown kind or option, a missing or invalid value.
     """
     if not isinstance(data, Mapping):
-        raise BlockError(f"a block must be an object with a `kind`; received {data!r}")
+        raise BlockError(f"a block must be an object with a `kind`; received {shown(data)}")
     cls = BLOCKS.find(data.get("kind"))
     options = {name: value for name, value in data.items() if name != "kind"}
     known = field_types(cls)
     for name in options:
         if name not in known:
             raise BlockError(
-                f"{cls.kind}: there is no option `{name}`{did_you_mean(name, known)}; "
+                f"{cls.kind}: there is no option `{printable(name, most=ECHOED)}`{did_you_mean(name, known)}; "
                 f"use one of {', '.join(sorted(known))}"
             )
     missing = [field.name for field in fields(cls) if is_required(field) and field.name not in options]
