@@ -136,10 +136,13 @@ def parse_json(text: str | bytes) -> Any:
 
 
 def _at_most(file: Any, most: int) -> bytes:
-    content: bytes = file.read(most + 1)
-    if len(content) > most:
-        raise OutsideError(f"it has more than {most:,} bytes")
-    return content
+    # In pieces: Python makes room for all that is asked for.
+    content = bytearray()
+    while piece := file.read(1 << 20):
+        content += piece
+        if len(content) > most:
+            raise OutsideError(f"it has more than {most:,} bytes")
+    return bytes(content)
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -287,7 +287,9 @@ def test_a_search_of_which_every_trial_failed_is_an_error_each_time(run, tmp_pat
         path.unlink()
     code, _, err = run(*arguments)
     assert code == 1
-    assert err.startswith("Error: every trial failed, the last with: ")
+    told, error = err.splitlines()
+    assert "have no checksum, as earlier versions wrote them" in told
+    assert error.startswith("Error: every trial failed, the last with: ")
 
 
 def test_a_baseline_that_is_another_search_is_told_before_anything_runs(run, tmp_path):
