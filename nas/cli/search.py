@@ -17,6 +17,7 @@ from nas.cli.several_fronts import print_comparison
 from nas.cli.terminal import MaxParams, RunsDir, TableFormat, TrackingUri, errors, output
 from nas.command_line import RUNS_DIR, command_line, without_password
 from nas.errors import NasError
+from nas.files.temporary import own_temporary, temporary_files_in
 from nas.quantity import counted
 from nas.results.trial import TrialStatus
 
@@ -191,7 +192,8 @@ def _run(plan: Plan, runs_dir: Path, tracking_uri: str | None, fresh: bool) -> S
         known=known,
     )
     try:
-        with Signals() as signals, progress:
+        # What libraries leave in the directory for temporary files, they clear away at the end: unless it is Ctrl-C.
+        with own_temporary() as temporary, temporary_files_in(temporary), Signals() as signals, progress:
             return run(
                 plan,
                 runs_dir=runs_dir,

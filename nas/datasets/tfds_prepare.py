@@ -7,7 +7,6 @@ import io
 import logging
 import os
 import shutil
-import tempfile
 import threading
 import urllib.error
 import urllib.request
@@ -17,6 +16,7 @@ from urllib.parse import urlsplit
 
 from nas.datasets import tfds_catalog
 from nas.datasets.spec import DatasetError, expanded
+from nas.files.temporary import own_temporary, temporary_files_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -77,9 +77,9 @@ def install(make_builder: Callable[[Path], Any], data_dir: str | Path | None, ma
     root = tfds_catalog.data_dir_of(data_dir)
     try:
         root.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".incomplete-", dir=root) as folder:
-            stage = Path(folder)
-            builder = make_builder(stage)
+        with own_temporary(prefix=".incomplete-", parent=root) as stage:
+            with temporary_files_in(stage):  # TFDS makes a folder for each builder, and leaves it
+                builder = make_builder(stage)
             target = target_of(builder, stage, root)
             if not tfds_catalog.is_prepared(target):
                 _generate(builder, root, manual_dir)

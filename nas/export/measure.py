@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas.export.format import Source
 from nas.export.savedmodel import SavedModel
+from nas.files.temporary import own_temporary
 from nas.objectives import LATENCY, Cost
 
 if TYPE_CHECKING:
@@ -36,9 +35,9 @@ def latency_ms(architecture: Architecture) -> float:
     """
     import tensorflow as tf
 
-    with tempfile.TemporaryDirectory(prefix="nas-latency-") as folder, tf.device("/CPU:0"):
-        SavedModel().write(Source(architecture=architecture, model=architecture.build()), Path(folder))
-        loaded = tf.saved_model.load(folder)
+    with own_temporary() as folder, tf.device("/CPU:0"):
+        SavedModel().write(Source(architecture=architecture, model=architecture.build()), folder)
+        loaded = tf.saved_model.load(str(folder))
         serve = loaded.signatures["serving_default"]
         image = tf.zeros((1, *architecture.input_shape), tf.uint8)
 

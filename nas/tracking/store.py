@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import glob
 import logging
 import os
 import re
@@ -174,14 +176,30 @@ def search_id(folder: Path) -> str:
 def _create_sqlite(path: Path) -> None:
     """Create the store under another name and put it in place whole.
 
-    Two processes that let MLflow create the same database at once crash each other; this way the first one wins.
+    Two processes that let MLflow create the same database at once crash each other; this way the second one waits.
     The write-ahead log, remembered by the file, lets the UI read while a search writes.
     """
-    if path.exists():
+    if path.exists() and not _drafts(path):
         return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        for leftover in _drafts(path):  # of processes that were killed
+            leftover.unlink(missing_ok=True)
+        if not path.exists():
+            _create(path)
+    finally:
+        os.close(folder)
+
+
+def _drafts(path: Path) -> list[Path]:
+    return list(path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 32}*"))
+
+
+def _create(path: Path) -> None:
     from mlflow import MlflowClient
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         MlflowClient(tracking_uri=f"sqlite:///{draft}").search_experiments(max_results=1)

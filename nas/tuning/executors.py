@@ -13,6 +13,7 @@ from nas.devices.accelerators import check, deal, find_accelerators, virtual
 from nas.devices.machine import free_bytes, usable_cpus
 from nas.devices.visible import VisibleDevices
 from nas.errors import NasError
+from nas.files.temporary import own_temporary
 from nas.tuning.execution import Executor, InProcess
 from nas.tuning.folder import SearchFolder
 from nas.tuning.shared_data import write_shared
@@ -144,18 +145,20 @@ def make_executor(
     try:
         write_shared(loaded, shared)
         del loaded  # the workers have them
-        executor = Workers(
-            data=shared,
-            training=experiment.training,
-            devices=allocation.devices,
-            threads=allocation.threads,
-            timeout_seconds=experiment.trial_timeout,
-            logs=folder.path / "logs",
-        )
-        try:
-            yield executor
-        finally:
-            executor.close()
+        with own_temporary() as temporary:
+            executor = Workers(
+                data=shared,
+                training=experiment.training,
+                devices=allocation.devices,
+                threads=allocation.threads,
+                timeout_seconds=experiment.trial_timeout,
+                logs=folder.path / "logs",
+                temporary=temporary,
+            )
+            try:
+                yield executor
+            finally:
+                executor.close()
     finally:
         shutil.rmtree(shared, ignore_errors=True)
 

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -305,13 +305,14 @@ class SearchFolder:
         number = 1
         while (target := self.runs_dir / f"{self.name}.{number}").exists():
             number += 1
-        shutil.rmtree(self.data, ignore_errors=True)  # of a search that was killed
         self.path.rename(target)
         return target
 
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the search alone; the lock ends with the process, however it ends.
+
+        What a killed process was writing is removed first.
 
         Raises:
             SearchError: another process holds it, or the folder cannot be written.
@@ -339,7 +340,16 @@ class SearchFolder:
                 file.write(f"{os.getpid()}\n".encode())
             except OSError as error:
                 raise self._unwritable(error) from None
+            self._sweep()
             yield
+
+    def _sweep(self) -> None:
+        """Remove the copy of the data and the drafts of files: who holds the lock writes none yet."""
+        shutil.rmtree(self.data, ignore_errors=True)
+        for pattern in (".*.json.new", ".*.yaml.new", ".*.jsonl.new", "weights/.*.npz.*", "rungs/.*.npz.*"):
+            for draft in self.path.glob(pattern):
+                with suppress(OSError):
+                    draft.unlink()
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any, Any]]:

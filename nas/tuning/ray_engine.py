@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import math
 import os
 import queue
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +20,7 @@ from nas.config import TrainingConfig
 from nas.devices.accelerators import share_bytes
 from nas.devices.visible import VisibleDevices
 from nas.errors import NasError
+from nas.files.temporary import own_temporary
 from nas.tuning.execution import (
     LOOK_SECONDS,
     START_SECONDS,
@@ -45,6 +48,9 @@ NODE_LOSSES = 5
 
 
 _CPU = VisibleDevices(kind="cpu")
+
+_TEMPORARY = contextlib.ExitStack()
+"""In a process on a node, the folder for temporary files: to the end of the process, which Ray kills."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -250,6 +256,7 @@ def _prepare(setup: NodeSetup) -> tuple[TrainingConfig, Devices]:
         )
     from nas.devices import nvidia, open_devices
 
+    os.environ["TMPDIR"] = tempfile.tempdir = str(_TEMPORARY.enter_context(own_temporary()))
     visible = setup.devices
     if visible.kind == "gpu":
         visible = replace(

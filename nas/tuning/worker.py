@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ class WorkerSetup:
         threads: for TensorFlow's operations; 0 leaves it to TensorFlow.
         devices: that it may see.
         log: file that takes what the process writes to stderr.
+        temporary: folder for temporary files, removed by the parent: a process that is killed leaves its own.
     """
 
     slot: int
@@ -39,6 +41,7 @@ class WorkerSetup:
     threads: int
     devices: VisibleDevices
     log: Path
+    temporary: Path
 
 
 @dataclass
@@ -69,6 +72,7 @@ def start(setup: WorkerSetup, epochs: Connection) -> None:
 def _set_up(setup: WorkerSetup, epochs: Connection) -> None:
     _redirect_stderr(setup.log)
     end_with_parent()
+    os.environ["TMPDIR"] = tempfile.tempdir = str(setup.temporary)
     start_tensorflow(setup.devices, setup.threads)
     from nas.devices import open_devices
     from nas.tuning.shared_data import read_shared

@@ -75,6 +75,7 @@ class Workers(Executor):
         threads: TensorFlow's in each; 0 leaves it to TensorFlow.
         timeout_seconds: a trial that takes longer is ended; None for no limit.
         logs: folder for what the processes write to stderr.
+        temporary: folder for their temporary files.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class Workers(Executor):
         threads: int,
         timeout_seconds: float | None = None,
         logs: Path,
+        temporary: Path,
     ) -> None:
         self.slots = len(devices)
         self._timeout = timeout_seconds
@@ -95,7 +97,15 @@ class Workers(Executor):
         self._slots: list[_Slot] = []
         for number, seen in enumerate(devices):
             log = logs / f"worker-{number}.log"
-            setup = WorkerSetup(slot=number, data=data, training=text, threads=threads, devices=seen, log=log)
+            setup = WorkerSetup(
+                slot=number,
+                data=data,
+                training=text,
+                threads=threads,
+                devices=seen,
+                log=log,
+                temporary=temporary,
+            )
             self._slots.append(_Slot(setup))
         try:
             for slot in self._slots:

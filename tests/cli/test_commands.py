@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -235,6 +236,17 @@ def test_search_prints_progress_on_stderr_and_the_front_on_stdout(run, tmp_path)
     code, again, err = run("search", "digits", *FAST, "--runs-dir", tmp_path)
     assert (code, again) == (0, out)
     assert "The search 'digits' is finished; --trials with more than 1 adds trials, --fresh starts over." in err
+
+
+def test_a_search_leaves_no_temporary_files(run, tmp_path, monkeypatch):
+    """Neither TFDS, which prepares the data here, nor AutoGraph does."""
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    prepared = ["--set", f"dataset.data_dir={tmp_path / 'data'}", "--set", "objectives=[val_accuracy, latency_ms]"]
+    code, _, err = run("search", "digits", *FAST, *prepared, "--runs-dir", tmp_path / "runs")
+    assert code == 0, err
+    assert (tmp_path / "data" / "digits").is_dir()
+    assert os.listdir(tmp_path / "tmp") == []
 
 
 def test_a_search_that_its_time_limit_ended_says_so(run, tmp_path):

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 
@@ -79,6 +81,23 @@ def test_second_process_throws_its_copy_away(tmp_path):
 
     target = tfds_prepare.install(make, tmp_path)
     assert (target / "dataset_info.json").is_file()
+    assert not list(tmp_path.glob(".incomplete-*"))
+
+
+def test_what_a_killed_process_had_half_prepared_is_removed(tmp_path):
+    from nas.datasets import digits, tfds_prepare
+
+    context = multiprocessing.get_context("fork")
+
+    def die(stage):
+        (stage / "images").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    process = context.Process(target=tfds_prepare.install, args=(die, tmp_path))
+    process.start()
+    process.join()
+    assert len(list(tmp_path.glob(".incomplete-*"))) == 1
+    tfds_prepare.install(lambda stage: digits.builder_class()(data_dir=stage), tmp_path)
     assert not list(tmp_path.glob(".incomplete-*"))
 
 

@@ -11,6 +11,7 @@ from mlflow.exceptions import MlflowException
 
 from nas.errors import NasError
 from nas.tracking import Store, search_id, ui
+from nas.tracking.store import _create_sqlite as create_sqlite  # before it is replaced for the tests
 from nas.tracking.tracker import one_line
 
 
@@ -134,6 +135,20 @@ def test_processes_that_create_one_store_at_once_are_quiet_and_leave_nothing_els
     assert os.listdir(tmp_path) == ["runs"]
     left = set(os.listdir(tmp_path / "runs")) - {"mlflow.db-shm", "mlflow.db-wal"}
     assert left == {"mlflow.db", "mlartifacts"}
+
+
+def test_drafts_of_killed_processes_are_removed_and_nothing_else(tmp_path):
+    database = tmp_path / "runs" / "mlflow.db"
+    database.parent.mkdir()
+    drafts = [f".mlflow.db.{'0' * 32}{suffix}" for suffix in ("", "-wal", "-journal")]
+    others = [".mlflow.db.backup", f"mlflow.db.{'0' * 32}"]
+    for name in (*drafts, *others):
+        (database.parent / name).write_text("half")
+    create_sqlite(database)
+    assert set(os.listdir(database.parent)) == {"mlflow.db", *others}
+    (database.parent / drafts[0]).write_text("half")  # killed while another process was faster
+    create_sqlite(database)
+    assert set(os.listdir(database.parent)) == {"mlflow.db", *others}
 
 
 def test_a_password_in_a_text_of_mlflow_is_not_shown(tmp_path):

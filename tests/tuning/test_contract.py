@@ -82,6 +82,7 @@ def make(data, tmp_path_factory, request):
                     threads=1,
                     timeout_seconds=timeout_seconds,
                     logs=tmp_path_factory.mktemp("logs"),
+                    temporary=tmp_path_factory.mktemp("temporary"),
                 )
             else:
                 cluster = request.getfixturevalue("cluster")

@@ -1,4 +1,4 @@
-"""After kill -9, MLflow says RUNNING only until somebody looks."""
+"""After kill -9, MLflow says RUNNING only until somebody looks, and drafts are there only until somebody works."""
 
 from __future__ import annotations
 
@@ -60,3 +60,17 @@ def test_one_that_runs_is_left_alone_and_so_are_those_that_cannot_be_read(killed
 def test_without_a_server_it_says_nothing(killed, capsys):
     sync_killed(killed.folder.runs_dir, "http://127.0.0.1:9")
     assert capsys.readouterr() == ("", "")
+
+
+def test_what_a_killed_search_was_writing_is_removed_by_the_next_that_holds_it(killed):
+    folder = killed.folder
+    (folder.data).mkdir()
+    drafts = [folder.data / "train-images.npy", folder.path / ".facts.json.new"]
+    drafts += [folder.weights(3).with_name(".3.npz.abc"), folder.checkpoint(3).with_name(".3.npz.new")]
+    kept = [folder.path / "notes.new", folder.weights(3).with_name("3.npz"), folder.path / ".mine"]
+    folder.checkpoint(0).parent.mkdir(exist_ok=True)
+    for path in (*drafts, *kept):
+        path.touch()
+    with folder.locked():
+        assert not any(path.exists() for path in (*drafts, folder.data))
+    assert all(path.exists() for path in kept)

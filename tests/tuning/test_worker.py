@@ -1,9 +1,12 @@
 """What a worker process does before its first task."""
 
+import os
 import sys
+import tempfile
 
 import pytest
 
+from nas.tuning import worker
 from nas.tuning.worker import _without
 
 
@@ -17,3 +20,19 @@ def test_what_is_hidden_from_an_import_can_be_imported_afterwards(monkeypatch):
     import wave
 
     assert wave.open
+
+
+def test_temporary_files_of_a_worker_are_in_the_folder_that_its_parent_removes(tmp_path, monkeypatch):
+    def stop(devices, threads):
+        raise InterruptedError(tempfile.gettempdir(), os.environ["TMPDIR"])
+
+    monkeypatch.setattr(worker, "start_tensorflow", stop)
+    monkeypatch.setattr(worker, "_redirect_stderr", lambda log: None)
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setenv("TMPDIR", "/tmp")
+    setup = worker.WorkerSetup(
+        slot=0, data=tmp_path, training="", threads=1, devices=None, log=tmp_path / "log", temporary=tmp_path
+    )
+    with pytest.raises(InterruptedError) as stopped:
+        worker._set_up(setup, None)
+    assert stopped.value.args == (str(tmp_path), str(tmp_path))

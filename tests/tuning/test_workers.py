@@ -53,6 +53,7 @@ def opened(tmp_path, *, slots=1, logs="logs"):
         devices=(VisibleDevices(kind="cpu"),) * slots,
         threads=1,
         logs=tmp_path / logs,
+        temporary=tmp_path,
     )
     try:
         yield made
