@@ -6,6 +6,7 @@ import contextlib
 import importlib.util
 import logging
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -51,7 +52,7 @@ def connected(address: str | None, cores: int) -> Iterator[None]:
         cores: for trials, if a cluster is started.
 
     Raises:
-        NasError: Ray is not there, the cluster cannot be joined, or it asks for no token.
+        NasError: Ray is not there, the cluster cannot be started or joined, asks for no token, or breaks down.
     """
     require_ray()
     for name, value in _ENVIRONMENT.items():
@@ -64,20 +65,30 @@ def connected(address: str | None, cores: int) -> Iterator[None]:
     if ray.is_initialized():
         raise NasError("this process uses a Ray cluster already; call ray.shutdown() before the search")
     of_own = {"num_cpus": cores, "include_dashboard": False} if address is None else {}
+    _protect_token(make=address is None)
     # Ray's news of the cluster would be printed among the results.
     with contextlib.redirect_stdout(sys.stderr):
         with _own_sigterm():
             try:
                 ray.init(address=address or "local", log_to_driver=False, configure_logging=False, **of_own)
-            except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+            except Exception as error:  # noqa: BLE001 - Ray raises plain ones too, such as of a node that timed out
+                if address is None:
+                    raise NasError(
+                        f"cannot start a Ray cluster on this machine: {_first_line(error)}; Ray's logs are in "
+                        f"/tmp/ray/session_latest/logs; try again when the machine is less busy, or leave out "
+                        f"engine: ray"
+                    ) from None
                 raise NasError(
-                    f"cannot {'start a Ray cluster' if address is None else f'join the Ray cluster at {address}'}: "
-                    f"{str(error).strip().splitlines()[0]}; this machine must be a node of the cluster and have its "
-                    f"token"
+                    f"cannot join the Ray cluster at {address}: {_first_line(error)}; this machine must be a node of "
+                    f"the cluster and have its token"
                 ) from None
         try:
-            _protect_token()
             yield
+        except ray.exceptions.RayError as error:
+            raise NasError(
+                f"the Ray cluster broke down: {_first_line(error)}; everything that finished is kept, and the same "
+                f"command goes on once the cluster is back"
+            ) from error
         finally:
             ray.shutdown()
 
@@ -192,10 +203,29 @@ def _check(address: str) -> None:
         )
 
 
-def _protect_token() -> None:
-    """Ray writes the token that it makes so that every user of the machine can read it."""
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _protect_token(*, make: bool) -> None:
+    """Keep the token from other users of the machine before Ray, which makes one that all can read, needs it.
+
+    Args:
+        make: one if there is none. Where that fails, Ray says why.
+    """
+    path = Path.home() / ".ray" / "auth_token"
+    elsewhere = os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH")
     with contextlib.suppress(OSError):
-        (Path.home() / ".ray" / "auth_token").chmod(0o600)
+        if make and os.environ["RAY_AUTH_MODE"] == "token" and not elsewhere and not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft = path.with_name(f".auth_token.{secrets.token_hex(8)}")
+            try:
+                with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                    file.write(secrets.token_hex(32))
+                os.link(draft, path)  # whole, and unless another process was first
+            finally:
+                draft.unlink()
+        path.chmod(0o600)
 
 
 @contextmanager

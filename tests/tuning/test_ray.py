@@ -1,6 +1,7 @@
 """Searches on a Ray cluster: nodes come and go, the journal is the same; a cluster that cannot serve is refused."""
 
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -64,6 +65,81 @@ def test_an_address_where_nothing_is():
         connected("127.0.0.1:9", cores=1),
     ):
         pass
+
+
+@pytest.fixture
+def no_ray(monkeypatch, tmp_path):
+    """Ray that never starts, and a home without a token; gives what happens in place of starting."""
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")  # before the import: Ray reads its settings once
+    import ray
+
+    class Start:
+        def __call__(self, *arguments, **options):
+            return self.action()
+
+        action = staticmethod(lambda: None)
+
+    start = Start()
+    monkeypatch.setattr(ray, "init", start)
+    monkeypatch.setattr(ray, "shutdown", lambda: None)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    return start
+
+
+def test_the_token_is_nobody_elses_before_ray_starts(no_ray, tmp_path):
+    token = tmp_path / ".ray" / "auth_token"
+    seen = []
+    no_ray.action = lambda: seen.append((token.stat().st_mode & 0o777, token.read_text()))
+    with connected(None, cores=1):
+        pass
+    with connected(None, cores=1):  # the same again
+        pass
+    assert seen[0] == seen[1]
+    assert seen[0][0] == 0o600
+    assert re.fullmatch("[0-9a-f]{64}", seen[0][1])
+    assert os.listdir(token.parent) == ["auth_token"]
+    token.chmod(0o644)
+    with connected(None, cores=1):
+        assert token.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    "variables", [{"RAY_AUTH_TOKEN": "x"}, {"RAY_AUTH_TOKEN_PATH": "/x"}, {"RAY_AUTH_MODE": "disabled"}], ids=str
+)
+def test_no_token_is_made_where_the_user_has_one_or_wants_none(no_ray, tmp_path, monkeypatch, variables):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with connected(None, cores=1):
+        assert not (tmp_path / ".ray").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(Exception("The current node timed out\nduring startup"), "The current node timed out"), (OSError(), "OSError")],
+    ids=str,
+)
+def test_whatever_ray_raises_when_it_starts_is_one_line(no_ray, error, said):
+    def fail():
+        raise error
+
+    no_ray.action = fail
+    with (
+        pytest.raises(NasError, match=rf"^cannot start a Ray cluster on this machine: {said}; Ray's logs are in .*$"),
+        connected(None, cores=1),
+    ):
+        pass
+
+
+def test_a_cluster_that_breaks_down_is_one_line(no_ray):
+    from ray.exceptions import RaySystemError
+
+    with (
+        pytest.raises(NasError, match=r"^the Ray cluster broke down: System error: gone; everything that finished is"),
+        connected(None, cores=1),
+    ):
+        raise RaySystemError("gone\nand more")
 
 
 def descendants():
