@@ -43,17 +43,15 @@ def parse_count(value: object) -> object:
     return whole_number(value) if isinstance(value, str) else value
 
 
-def parse_duration(value: object) -> object:
-    """Seconds from `90`, `90s`, `30m`, `1h30m` or a number; anything that is not text is passed on.
+def duration(value: str) -> float:
+    """Seconds from `90`, `90s`, `30m` or `1h30m`.
 
-    >>> parse_duration("30m"), parse_duration("1h30m"), parse_duration("90")
+    >>> duration("30m"), duration("1h30m"), duration("90")
     (1800.0, 5400.0, 90.0)
 
     Raises:
-        ValueError: text that is no duration.
+        ValueError: text that is no duration; "must be ...", to stand behind the name of what it is for.
     """
-    if not isinstance(value, str):
-        return value
     text = value.strip().lower()
     if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text):
         return float(text)
@@ -80,6 +78,11 @@ def parse_size(value: object) -> object:
         f"must be a side such as 32, or HEIGHTxWIDTH such as 24x32, of {SIDES[0]} to {SIDES[1]:,} pixels; "
         f"received {value!r}"
     )
+
+
+def parse_duration(value: object) -> object:
+    """`duration` of text; anything else is passed on."""
+    return duration(value) if isinstance(value, str) else value
 
 
 def counted(number: int, noun: str) -> str:

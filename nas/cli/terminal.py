@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from nas.errors import NasError, printable
-from nas.quantity import whole_number
+from nas.quantity import duration, whole_number
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -94,6 +94,18 @@ def count_option(option: str, text: str | None) -> int | None:
     """
     try:
         return None if text is None else whole_number(text)
+    except ValueError as error:
+        raise NasError(f"{option} {error}") from None
+
+
+def duration_option(option: str, text: str) -> float:
+    """What was given for an option such as --wait, in seconds.
+
+    Raises:
+        NasError: it is no duration.
+    """
+    try:
+        return duration(text)
     except ValueError as error:
         raise NasError(f"{option} {error}") from None
 

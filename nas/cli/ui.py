@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from nas.cli.listing import complete_searches
-from nas.cli.terminal import RunsDir, TrackingUri, errors, output
+from nas.cli.terminal import RunsDir, TrackingUri, duration_option, errors, output
 from nas.command_line import RUNS_DIR
 
 
@@ -22,6 +22,7 @@ def ui(
         int | None, typer.Option(min=1, max=65535, help="Of the server; the first free one from 5000.")
     ] = None,
     host: Annotated[str, typer.Option(help="On which the server listens; this machine only by default.")] = "127.0.0.1",
+    wait: Annotated[str, typer.Option(help="How long the server may take to start: 90s, 20m.")] = "5m",
     open_browser: Annotated[bool, typer.Option("--open/--no-open", help="Open a browser.")] = True,
     tracking_uri: TrackingUri = None,
     runs_dir: RunsDir = RUNS_DIR,
@@ -31,11 +32,12 @@ def ui(
     from nas.tuning import Search
     from nas.tuning.killed import sync_killed
 
+    seconds = duration_option("--wait", wait)
     runs = [Search(name, runs_dir).tracking_run(tracking_uri) for name in names or ()]
     errors.print("Starting the MLflow UI ...", style="dim")
     previous = signal.signal(signal.SIGTERM, _as_interrupt)
     try:
-        with serve(runs_dir, tracking_uri, port=port, host=host) as server:
+        with serve(runs_dir, tracking_uri, port=port, host=host, start_seconds=seconds) as server:
             sync_killed(runs_dir, tracking_uri)
             url = comparison_url_of(server, runs) if len(runs) > 1 else url_of(server, runs[0] if runs else None)
             output.print(url, markup=False, soft_wrap=True)

@@ -29,7 +29,10 @@ logger = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
 PORT = 5000
-START_SECONDS = 120.0
+START_SECONDS = 300.0
+"""For a server of ours to answer; a slow machine takes two minutes to import MLflow."""
+_LOG_LINES = 20
+"""Of a server that did not start."""
 _PORTS_TRIED = 20
 _FRONT_SHOWN = 100
 """Points of each front in a comparison, whose runs are all named in the page's filter."""
@@ -50,7 +53,14 @@ class Server:
 
 
 @contextmanager
-def serve(runs_dir: Path, uri: str | None = None, *, port: int | None = None, host: str = HOST) -> Iterator[Server]:
+def serve(
+    runs_dir: Path,
+    uri: str | None = None,
+    *,
+    port: int | None = None,
+    host: str = HOST,
+    start_seconds: float = START_SECONDS,
+) -> Iterator[Server]:
     """The UI of a store: the remote server that keeps it, or one started here for as long as the context lasts.
 
     Args:
@@ -58,6 +68,7 @@ def serve(runs_dir: Path, uri: str | None = None, *, port: int | None = None, ho
         uri: of the store; see `Store.resolve`.
         port: of a server of ours; the first free one from 5000 if left out.
         host: on which a server of ours listens; this machine only if left out.
+        start_seconds: how long a server of ours may take to answer.
 
     Raises:
         NasError: it did not start, or the store does not answer.
@@ -93,7 +104,7 @@ def serve(runs_dir: Path, uri: str | None = None, *, port: int | None = None, ho
             stderr=subprocess.STDOUT,
         )
         try:
-            _wait_until_ready(process, url, log)
+            _wait_until_ready(process, url, log, start_seconds)
             yield Server(url, process)
         finally:
             process.terminate()
@@ -224,17 +235,16 @@ def _listens(process: subprocess.Popen[bytes]) -> bool:
         return True
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], url: str, log: IO[bytes]) -> None:
-    deadline = time.monotonic() + START_SECONDS
+def _wait_until_ready(
+    process: subprocess.Popen[bytes], url: str, log: IO[bytes], start_seconds: float = START_SECONDS
+) -> None:
+    deadline = time.monotonic() + start_seconds
     # A proxy of the environment would ask its own machine for 127.0.0.1.
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            log.seek(0)
-            lines = log.read().decode(errors="replace").strip().splitlines()
-            raise NasError(
-                f"the MLflow UI did not start: {without_password(lines[-1]) if lines else 'no reason given'}"
-            )
+            last = _tell_log(log)
+            raise NasError(f"the MLflow UI did not start: {last or 'no reason given'}")
         try:
             with direct.open(f"{url}/health", timeout=2):
                 if _listens(process):
@@ -242,4 +252,16 @@ def _wait_until_ready(process: subprocess.Popen[bytes], url: str, log: IO[bytes]
         except (URLError, OSError):
             pass
         time.sleep(0.3)
-    raise NasError(f"the MLflow UI did not answer within {START_SECONDS:g} seconds")
+    _tell_log(log)
+    raise NasError(f"the MLflow UI did not answer within {start_seconds:g} seconds; let it take longer with --wait 20m")
+
+
+def _tell_log(log: IO[bytes]) -> str:
+    """Warn with the end of a server's log; its last line."""
+    # The server writes at the end of the file, wherever that is: they share one position.
+    size = log.seek(0, os.SEEK_END)
+    log.seek(max(0, size - 100_000))
+    lines = without_password(log.read().decode(errors="replace")).strip().splitlines()[-_LOG_LINES:]
+    if lines:
+        logger.warning("the end of the server's log:\n%s", "\n".join(f"  {line}" for line in lines))
+    return lines[-1] if lines else ""

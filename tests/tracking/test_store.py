@@ -137,6 +137,26 @@ def test_processes_that_create_one_store_at_once_are_quiet_and_leave_nothing_els
     assert left == {"mlflow.db", "mlartifacts"}
 
 
+@pytest.mark.parametrize(
+    ("program", "seconds", "error"),
+    [
+        ("raise SystemExit(1)", 60, r"the MLflow UI did not start: at https://me:\*\*\*@host"),
+        ("import time; time.sleep(60)", 1, r"did not answer within 1 seconds; let it take longer with --wait 20m"),
+    ],
+    ids=["ended", "silent"],
+)
+def test_a_server_that_does_not_start_shows_the_end_of_its_log(program, seconds, error, caplog):
+    with tempfile.TemporaryFile() as log, subprocess.Popen([sys.executable, "-c", program]) as server:
+        log.write(b"one\n" * 50 + b"at https://me:secret@host\n")
+        try:
+            with pytest.raises(NasError, match=error):
+                ui._wait_until_ready(server, "http://127.0.0.1:9", log, seconds)
+        finally:
+            server.kill()
+    (record,) = caplog.records
+    assert record.getMessage() == "the end of the server's log:\n" + "  one\n" * 19 + "  at https://me:***@host"
+
+
 def test_drafts_of_killed_processes_are_removed_and_nothing_else(tmp_path):
     database = tmp_path / "runs" / "mlflow.db"
     database.parent.mkdir()
@@ -163,7 +183,6 @@ def test_the_ui_is_asked_without_a_proxy(monkeypatch, tmp_path):
     # Nothing listens on port 9, so a request that took the proxy would never be answered.
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.delenv("no_proxy", raising=False)
-    monkeypatch.setattr(ui, "START_SECONDS", 10.0)
     program = (
         "import http.server as h\n"
         "class A(h.BaseHTTPRequestHandler):\n"
@@ -174,6 +193,6 @@ def test_the_ui_is_asked_without_a_proxy(monkeypatch, tmp_path):
         try:
             port = int(server.stdout.readline())
             with tempfile.TemporaryFile() as log:
-                ui._wait_until_ready(server, f"http://127.0.0.1:{port}", log)
+                ui._wait_until_ready(server, f"http://127.0.0.1:{port}", log, 10)
         finally:
             server.kill()
