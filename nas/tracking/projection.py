@@ -36,6 +36,7 @@ class SearchRun:
         search_id: from `nas.tracking.search_id`; the key under which runs are found again.
         objectives: what it is after.
         story: how the search came about, for its description.
+        data: digest of each split of the data, by its name; empty if it is not known.
     """
 
     store: Store
@@ -44,6 +45,7 @@ class SearchRun:
     search_id: str
     objectives: Objectives
     story: Story = field(default_factory=Story)
+    data: Mapping[str, str] = field(default_factory=dict)
 
 
 class Projection:
@@ -89,6 +91,7 @@ class Projection:
         changed = {f"nas.{k}": v for k, v in params.items() if self._parent.params.get(k, v) != v}
         self._writer.write(self._parent, tags=changed, params=params, metrics={runs.RANK: -1.0})
         self._write_story()
+        self._writer.write_data(self._parent, search.experiment, search.data)
         self._views = views.search_views(search.search_id, search.name, search.objectives)
         publish(client, search.store, self._experiment_id, self._views)
 

@@ -26,7 +26,7 @@ _METRICS_A_BATCH = 1_000
 
 @dataclass(kw_only=True, slots=True)
 class KnownRun:
-    """A run as the store has it."""
+    """A run as the store has it; `data` are the digests of its data sets."""
 
     run_id: str
     artifact_uri: str
@@ -35,6 +35,7 @@ class KnownRun:
     tags: dict[str, str]
     params: dict[str, str]
     metrics: dict[str, float]
+    data: set[str]
 
     @classmethod
     def of(cls, run: Run) -> KnownRun:
@@ -46,6 +47,7 @@ class KnownRun:
             tags=dict(run.data.tags),
             params=dict(run.data.params),
             metrics=dict(run.data.metrics),
+            data={each.dataset.digest for each in run.inputs.dataset_inputs} if run.inputs else set(),
         )
 
 
@@ -122,6 +124,29 @@ class RunWriter:
         known.tags |= new_tags
         known.params |= new_params
         known.metrics |= new_metrics | {name: value for name, _, value in points}
+
+    def write_data(self, known: KnownRun, name: str, digests: Mapping[str, str]) -> None:
+        """Log each split of a data set as an input that the run does not have yet, by its name and digest alone.
+
+        A server that is too old to keep inputs keeps the rest.
+        """
+        from mlflow.data.code_dataset_source import CodeDatasetSource
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+        from mlflow.exceptions import MlflowException
+
+        source = CodeDatasetSource({"mlflow.source.name": "nas"}).to_json()
+        inputs = []
+        for split, digest in digests.items():
+            if digest not in known.data:
+                data = Dataset(name, digest, source_type="code", source=source)
+                inputs.append(DatasetInput(data, [InputTag("mlflow.data.context", split)]))
+        if inputs:
+            try:
+                self._client.log_inputs(known.run_id, inputs)
+            except MlflowException:
+                logger.debug("data of run %s", known.run_id, exc_info=True)
+            else:
+                known.data |= set(digests.values())
 
     def write_files(self, known: KnownRun, files: Mapping[str, bytes]) -> None:
         """Upload, or remember in a tag that it could not be done: numbers matter more than files.

@@ -357,6 +357,7 @@ class Search:
             search_id=search_id(self.folder.path),
             objectives=self.objectives,
             story=self.story(),
+            data=self.folder.facts().data,  # which a search learns only after it has started
         )
 
     def sync(self, tracking_uri: str | None = None, *, finished: bool | None = None) -> int:

@@ -143,6 +143,10 @@ def test_a_copy_goes_on_and_the_original_stays_as_it_was(tmp_path):
     search = nas.Search("digits", tmp_path / "copy").tracking_run()
     parent, children = read_runs(search)
     assert sorted(children) == [0, 1]
+    logged = {each.tags[0].value: (each.dataset.name, each.dataset.digest) for each in parent.inputs.dataset_inputs}
+    kept = nas.Search("digits", tmp_path / "copy").facts.data
+    assert logged == {split: ("digits", digest) for split, digest in kept.items()}
+    assert set(logged) == {"train", "validation", "test"}
     with serve(tmp_path / "copy") as server:
         for run, name in (
             (parent, "report.html"),

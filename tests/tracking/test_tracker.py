@@ -4,6 +4,7 @@ import json
 import re
 import socket
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,7 @@ from nas.errors import NasError
 from nas.reports.network_diagram import diagram
 from nas.results.pareto import ParetoFront, pareto_rank
 from nas.results.trial import TrialStatus
-from nas.tracking import SearchRun, Store, Tracker, sync
+from nas.tracking import SearchRun, Store, Tracker, sync, writer
 from nas.tracking.projection import Projection
 from tests.tracking.examples import artifact, failed, random_trials, read_runs, trial
 
@@ -290,12 +291,10 @@ def test_two_searches_of_one_name_do_not_mix(search):
 
 
 def test_numbers_survive_a_file_store_out_of_reach(search, monkeypatch):
-    from mlflow import MlflowClient
-
-    def refuse(*args, **kwargs):
+    def refuse(files, folder):
         raise PermissionError("/mlruns")
 
-    monkeypatch.setattr(MlflowClient, "log_artifacts", refuse)
+    monkeypatch.setattr(writer, "_write", refuse)
     sync(search, [trial(0, 0.9)], description=DESCRIPTION)
     _, children = read_runs(search)
     assert children[0].info.status == "FINISHED"
@@ -306,3 +305,34 @@ def test_numbers_survive_a_file_store_out_of_reach(search, monkeypatch):
     assert "nas.files_missing" not in children[0].data.tags | parent.data.tags
     assert artifact(search, children[0], "architecture.json").startswith(b"{")
     assert artifact(search, parent, "front.png").startswith(b"\x89PNG")
+
+
+def test_the_run_of_a_search_has_its_data_as_inputs_once(search):
+    data = {"train": "a" * 32, "validation": "b" * 32, "test": "c" * 32}
+    for _ in range(2):
+        sync(replace(search, data=data), [trial(0, 0.9)], description={})
+    parent, children = read_runs(search)
+    inputs = [
+        (each.dataset.name, each.dataset.digest, each.tags[0].key, each.tags[0].value)
+        for each in parent.inputs.dataset_inputs
+    ]
+    assert sorted(inputs, key=lambda each: each[1]) == [
+        (search.experiment, digest, "mlflow.data.context", split) for split, digest in data.items()
+    ]
+    assert not children[0].inputs.dataset_inputs
+    client = search.store.connect()
+    query = f"dataset.digest = '{'b' * 32}'"
+    (found,) = client.search_runs([parent.info.experiment_id], query)
+    assert found.info.run_id == parent.info.run_id
+
+
+def test_a_server_without_inputs_keeps_the_rest(search, monkeypatch):
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    def refuse(self, run_id, datasets):
+        raise MlflowException("no such endpoint")
+
+    monkeypatch.setattr(MlflowClient, "log_inputs", refuse)
+    assert sync(replace(search, data={"train": "a" * 32}), [trial(0, 0.9)], description={}) == 1
+    assert not read_runs(search)[0].inputs.dataset_inputs
