@@ -58,7 +58,8 @@ def search(
         NasError: in one sentence, what is wrong and what to do.
     """
     from nas.config import load_experiment
-    from nas.datasets import ARRAYS, InMemory
+    from nas.datasets import InMemory
+    from nas.files.paths import ARRAYS
     from nas.files.shipped import find_experiment
     from nas.tuning import Plan, run
     from nas.tuning.one_network import one_network_settings

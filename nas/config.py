@@ -25,6 +25,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from nas.architecture import Budget
 from nas.architecture.budget import LimitError
 from nas.errors import ECHOED, printable, shown
+from nas.files.paths import absolute, located
 from nas.files.yaml_file import FileError, YamlFile, dotted, load_yaml
 from nas.objectives import COSTS, DEFAULT_COSTS, SCORES, Cost, Score
 from nas.quantity import parse_count, parse_duration, parse_size
@@ -284,6 +285,10 @@ def load_experiment(path: Path | None, overrides: Mapping[str, Any] | None = Non
             say it all.
         overrides: values by dotted key, such as `training.batch_size`, which replace those of the file.
 
+    Returns:
+        The experiment, with absolute paths: those of the file are relative to it, those of `overrides` to the current
+        directory.
+
     Raises:
         FileError: the file, line and key of the first mistake, and what to change.
     """
@@ -303,10 +308,45 @@ def load_experiment(path: Path | None, overrides: Mapping[str, Any] | None = Non
                 raise FileError(f"--set {key}: {shown(parent)} has no keys of its own")
         node[last] = value
         _open_sections(data)
+    for key in _PATHS:
+        _locate(data, key, Path() if path is None or _is_given(key, overrides or {}) else path.parent)
     try:
         return ExperimentConfig.model_validate(data)
     except ValidationError as error:
         raise _first_mistake(error, file, overrides or {}) from None
+
+
+_PATHS = ("space", "start", "dataset.data_dir", "dataset.manual_dir", "dataset.name")
+"""Keys that may be paths; where data sets with a name are comes before the names."""
+
+
+def _is_given(key: str, overrides: Mapping[str, Any]) -> bool:
+    """Whether an override says it, alone or with its section."""
+    return any(f"{key}.".startswith(f"{given}.") for given in overrides)
+
+
+def _locate(data: dict[str, Any], key: str, folder: Path) -> None:
+    """Put an absolute path in place of one that is relative to a folder.
+
+    Raises:
+        FileError: an unknown home directory, or the name of a folder and a data set.
+    """
+    *section, last = key.split(".")
+    node = data.get(section[0]) if section else data
+    value = node.get(last) if isinstance(node, dict) else None
+    if not isinstance(node, dict) or not isinstance(value, str | list) or not value:
+        return
+    if key == "dataset.name":
+        node[last] = located(value, folder, node.get("data_dir")) if isinstance(value, str) else value
+    elif isinstance(value, list):
+        node[last] = [_file(each, folder) for each in value]
+    else:
+        node[last] = absolute(value, folder) if key.endswith("_dir") else _file(value, folder)
+
+
+def _file(value: Any, folder: Path) -> Any:
+    """The path of a space or a network, and anything else as it is."""
+    return absolute(value, folder) if str(value).endswith((".yaml", ".yml", ".json")) else value
 
 
 def dataset_config(**settings: Any) -> DatasetConfig:

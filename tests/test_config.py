@@ -259,3 +259,66 @@ def test_an_experiment_is_read_back_as_it_was_written():
         "max_latency_ms": 0.5,
     }
     assert loaded.floor == 0.25
+
+
+def test_paths_are_relative_to_the_file_and_those_of_the_command_line_to_the_directory(tmp_path, monkeypatch):
+    home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
+    for folder in (home / "photos", elsewhere / "photos", elsewhere / "data" / "photos"):
+        folder.mkdir(parents=True)
+    text = "space: mine.yaml\ndataset: {name: photos, data_dir: tfds, manual_dir: ../got}\nstart: [a.json, mixed]\n"
+    (home / "it.yaml").write_text(text)
+    monkeypatch.chdir(elsewhere)
+    for path in (home / "it.yaml", Path("../home/it.yaml"), Path("../elsewhere/../home/it.yaml")):
+        loaded = load_experiment(path)
+        assert (loaded.space, loaded.start) == (f"{home}/mine.yaml", (f"{home}/a.json", "mixed"))
+        data = loaded.dataset
+        assert (data.name, data.data_dir, data.manual_dir) == (f"{home}/photos", f"{home}/tfds", f"{tmp_path}/got")
+    for name in ("photos", "./photos", "photos/", "../elsewhere/photos", str(elsewhere / "photos")):
+        for key in ("dataset", "dataset.name"):
+            assert load_experiment(home / "it.yaml", {key: name}).dataset.name == f"{elsewhere}/photos"
+    for name in ("data/photos", "./data/photos/"):
+        assert load_experiment(home / "it.yaml", {"dataset.name": name}).dataset.name == f"{elsewhere}/data/photos"
+    given = load_experiment(home / "it.yaml", {"space": "x.yml", "start": ["b.json"], "dataset.data_dir": "t"})
+    assert (given.space, given.start) == (f"{elsewhere}/x.yml", (f"{elsewhere}/b.json",))
+    assert (given.dataset.name, given.dataset.data_dir) == (f"{home}/photos", f"{elsewhere}/t")
+
+
+def test_names_are_no_paths(experiment, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("digits", "mnist", "emnist/letters:3.1.0", "arrays"):
+        assert load_experiment(experiment(MINIMAL), {"dataset": name}).dataset.name == name
+    (tmp_path / "arrays").mkdir()
+    assert load_experiment(experiment(MINIMAL), {"dataset": "arrays"}).dataset.name == "arrays"
+    assert load_experiment(experiment(MINIMAL), {"dataset": "./arrays"}).dataset.name == f"{tmp_path}/arrays"
+
+
+def test_a_link_keeps_its_name_and_a_linked_folder_does_not(experiment, tmp_path):
+    (tmp_path / "cache" / "it").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "cache" / "it")
+    (tmp_path / "it.npz").symlink_to(tmp_path / "cache" / "ab12")
+    for written, leads in (
+        ("it.npz", "it.npz"),
+        ("link", "link"),
+        ("link/../x.npz", "cache/x.npz"),
+        ("link/..", "cache"),
+        ("./", ""),
+    ):
+        loaded = load_experiment(experiment(MINIMAL.replace("digits", written)))
+        assert Path(loaded.dataset.name) == tmp_path / leads
+
+
+def test_a_folder_beside_the_file_that_is_called_as_a_data_set(experiment, tmp_path):
+    (tmp_path / "digits").mkdir()
+    told = (
+        f"dataset 'digits' is a folder in {tmp_path} and a data set too; write './digits' for the folder, or rename it "
+        f"for the data set"
+    )
+    with pytest.raises(FileError, match=f"^{re.escape(told)}$"):
+        load_experiment(experiment(MINIMAL))
+    assert load_experiment(experiment(MINIMAL), {"dataset": "mnist"}).dataset.name == "mnist"
+    (tmp_path / "tfds" / "emnist" / "letters" / "3.1.0").mkdir(parents=True)
+    (tmp_path / "tfds" / "emnist" / "letters" / "3.1.0" / "dataset_info.json").write_text("{}")
+    (tmp_path / "emnist" / "letters").mkdir(parents=True)
+    text = MINIMAL.replace("digits", "{name: emnist/letters, data_dir: tfds}")
+    with pytest.raises(FileError, match=r"dataset 'emnist/letters' is a folder in .* and a data set too"):
+        load_experiment(experiment(text))

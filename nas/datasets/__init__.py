@@ -2,7 +2,6 @@
 
 from nas.datasets.findings import tell
 from nas.datasets.idx import prepare
-from nas.datasets.in_memory import NAME as ARRAYS
 from nas.datasets.in_memory import InMemory
 from nas.datasets.sources import is_users_own, load, peek
 from nas.datasets.spec import Arrays, DatasetError, DatasetInfo, DatasetSpec, Finding, Split
@@ -10,7 +9,6 @@ from nas.datasets.tfds_catalog import data_dir_of, known_datasets
 from nas.datasets.tfds_prepare import prepare_tfds
 
 __all__ = [
-    "ARRAYS",
     "Arrays",
     "DatasetError",
     "DatasetInfo",

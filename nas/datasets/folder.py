@@ -49,8 +49,7 @@ class _Tree:
 
 
 def accepts(config: DatasetConfig) -> bool:
-    # A name with one slash may still be TFDS' name/config; these can only be paths.
-    return config.name.startswith((".", "/", "~")) or config.name.endswith("/") or os.path.isdir(config.name)
+    return Path(config.name).is_absolute()
 
 
 def peek(config: DatasetConfig) -> DatasetInfo:

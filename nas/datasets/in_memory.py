@@ -12,12 +12,10 @@ import numpy as np
 
 from nas.datasets import named_arrays, splits
 from nas.datasets.spec import SPLIT_NAMES, DatasetError, DatasetInfo, DatasetSpec, Split
+from nas.files.paths import ARRAYS
 
 if TYPE_CHECKING:
     from nas.config import DatasetConfig
-
-NAME = "arrays"
-"""Of a data set that no file has."""
 
 _KEYS = {"train": ("x_train", "y_train"), "validation": ("x_val", "y_val"), "test": ("x_test", "y_test")}
 
@@ -59,7 +57,7 @@ class InMemory:
         digest = hashlib.blake2b(digest_size=4)
         for split, (images, _) in pairs.items():
             digest.update(f"{split}:{Split(images=arrays[images], targets=labels[split]).digest}".encode())
-        return cls(config=config, arrays=arrays, info=replace(info, name=f"{NAME}:{digest.hexdigest()}"))
+        return cls(config=config, arrays=arrays, info=replace(info, name=f"{ARRAYS}:{digest.hexdigest()}"))
 
     def load(self) -> DatasetSpec:
         """Three disjoint splits, as of any data set.
@@ -118,7 +116,9 @@ def _array(key: str, value: object) -> np.ndarray:
     try:
         array = np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:  # rows of several lengths, a tensor on a GPU, ...
-        raise DatasetError(f"{NAME}: {key} cannot be made one numpy array: {str(error).partition('. ')[0]}") from error
+        raise DatasetError(
+            f"{ARRAYS}: {key} cannot be made one numpy array: {str(error).partition('. ')[0]}"
+        ) from error
     if array.dtype.kind == "O" and all(isinstance(each, str | bytes) for each in array.flat):
         # Text of pandas and of TensorFlow.
         text = [each.decode(errors="replace") if isinstance(each, bytes) else each for each in array.flat]

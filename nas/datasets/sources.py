@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from nas.datasets import digits, folder, in_memory, npz, splits, tfds_catalog, tfds_source
-from nas.datasets.embedded import DIGITS
-from nas.datasets.spec import DatasetError
+from nas.datasets import digits, folder, npz, splits, tfds_source
+from nas.datasets.spec import DatasetError, user_path
+from nas.files.paths import ARRAYS, located
 from nas.registry import Registry
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ def load(config: DatasetConfig) -> DatasetSpec:
     Raises:
         DatasetError: unknown, not on this machine, or unfit.
     """
-    return splits.split(_source(config).load_arrays(config), config)
+    source, config = _found(config)
+    return splits.split(source.load_arrays(config), config)
 
 
 def peek(config: DatasetConfig) -> DatasetInfo:
@@ -52,30 +53,22 @@ def peek(config: DatasetConfig) -> DatasetInfo:
     Raises:
         DatasetError: unknown, not on this machine, or unfit.
     """
-    return _source(config).peek(config)
+    source, config = _found(config)
+    return source.peek(config)
 
 
 def is_users_own(config: DatasetConfig) -> bool:
     """Whether the images are files of the user's, which may have any fault, and not those of a data set."""
-    return _source(config) in (folder, npz)
+    return _found(config)[0] in (folder, npz)
 
 
-def _source(config: DatasetConfig) -> Source:
-    if config.name == in_memory.NAME:
+def _found(config: DatasetConfig) -> tuple[Source, DatasetConfig]:
+    """The source of a data set, and where it is if it is files."""
+    if config.name == ARRAYS:
         raise DatasetError(
-            f"{in_memory.NAME!r} are images that a Python program has given, as in nas.search(dataset=(images, "
-            f"labels)); give them again, or write './{in_memory.NAME}' for a folder of that name"
+            f"{ARRAYS!r} are images that a Python program has given, as in nas.search(dataset=(images, labels)); give "
+            f"them again, or write './{ARRAYS}' for a folder of that name"
         )
-    _check_unambiguous(config)
-    return next(source for source in reversed([*SOURCES.values()]) if source.accepts(config))
-
-
-def _check_unambiguous(config: DatasetConfig) -> None:
-    """Refuse a bare name that a folder in the current directory and a data set both have."""
-    name = config.name
-    is_folder = Path(name).name == name and name not in ("", "..") and Path(name).is_dir()
-    if is_folder and (name == DIGITS.name or tfds_catalog.is_ready(name, config.data_dir)):
-        raise DatasetError(
-            f"dataset {name!r} is a folder here and a data set too; write {f'./{name}'!r} for the folder, or start "
-            f"from another directory for the data set"
-        )
+    with user_path():
+        config = config.model_copy(update={"name": located(config.name, Path(), config.data_dir)})
+    return next(source for source in reversed([*SOURCES.values()]) if source.accepts(config)), config

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas.errors import NasError
+from nas.files import paths
+from nas.files.yaml_file import FileError
 from nas.tasks import DEFAULT_TASK, TASKS, TargetError
 
 if TYPE_CHECKING:
@@ -42,13 +45,21 @@ def expanded(path: str | Path) -> Path:
     Raises:
         DatasetError: that home directory is not known.
     """
+    with user_path():
+        return paths.expanded(path)
+
+
+@contextmanager
+def user_path() -> Iterator[None]:
+    """Turn what is wrong with a user's path into what is wrong with the data set.
+
+    Raises:
+        DatasetError: instead of a `FileError`.
+    """
     try:
-        return Path(path).expanduser()
-    except RuntimeError as error:
-        raise DatasetError(
-            f"the home directory of {str(path)!r} is not known; give a path without ~, for TFDS in TFDS_DATA_DIR or "
-            f"dataset.data_dir"
-        ) from error
+        yield
+    except FileError as error:
+        raise DatasetError(str(error)) from None
 
 
 @dataclass(frozen=True, kw_only=True)

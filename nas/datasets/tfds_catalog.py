@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from nas.datasets.embedded import DIGITS
 from nas.datasets.images import shape_of
-from nas.datasets.spec import DatasetError, DatasetInfo, expanded
+from nas.datasets.spec import DatasetError, DatasetInfo, user_path
 from nas.errors import NasError, shown
 from nas.files import outside
+from nas.files.paths import tfds_folder
 from nas.registry import did_you_mean
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ def data_dir_of(data_dir: str | Path | None) -> Path:
     Raises:
         DatasetError: there is no home directory.
     """
-    return expanded(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets")
+    with user_path():
+        return tfds_folder(data_dir)
 
 
 def find(config: DatasetConfig) -> Prepared:
@@ -83,11 +84,6 @@ def known_datasets(data_dir: str | Path | None = None) -> list[DatasetInfo]:
         if not info.name.startswith(f"{DIGITS.name}:"):
             known.append(info)
     return known
-
-
-def is_ready(name: str, data_dir: str | Path | None) -> bool:
-    """Whether TFDS has prepared a data set of that name, of any configuration and version."""
-    return any((data_dir_of(data_dir) / name).rglob("dataset_info.json"))
 
 
 def is_prepared(path: Path) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from itertools import product
 from pathlib import Path
@@ -15,6 +15,7 @@ from nas.architecture.arithmetic import Shape
 from nas.architecture.blocks import BLOCKS, Block, BlockError, Head, Pool
 from nas.architecture.fields import FieldType, OneOf, Units, Whole, field_types, is_required
 from nas.errors import shown
+from nas.files.paths import absolute
 from nas.files.yaml_file import Path_, YamlFile, load_yaml, parse_yaml
 
 DOWNSAMPLE: dict[str, Block | None] = {
@@ -134,12 +135,15 @@ class Definition:
 
 
 def load_definition(path: Path) -> Definition:
-    """Read a search space file.
+    """Read a search space file; a table beside it is known by its absolute path.
 
     Raises:
         FileError: the file, the line and the path of the first mistake, and what to change.
     """
-    return _Reader(load_yaml(path), path.stem).definition()
+    definition = _Reader(load_yaml(path), path.stem).definition()
+    if definition.known.endswith((".csv", ".csv.gz")):
+        return replace(definition, known=absolute(definition.known, path.parent))
+    return definition
 
 
 def parse_definition(text: str, name: str = "space") -> Definition:

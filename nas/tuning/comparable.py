@@ -8,6 +8,7 @@ from typing import Any
 
 from nas.errors import NasError
 from nas.results.front_comparison import Comparison
+from nas.tuning.facts import SearchFacts
 from nas.tuning.search import Search
 
 ALIKE = {
@@ -27,7 +28,7 @@ def compare(searches: Sequence[Search]) -> Comparison:
     first, names = searches[0], [search.name for search in searches]
     if len(set(names)) < len(names):
         raise NasError(f"a comparison names each search once; received {', '.join(names)}")
-    if len({(search.facts.dataset, search.facts.input_shape) for search in searches}) > 1:
+    if not all(_same_images(search.facts, first.facts) for search in searches):
         told = ", ".join(f"{search.name}: {search.facts.dataset}" for search in searches)
         raise NasError(f"only searches on the same images can be compared; received {told}")
     if len({search.experiment.objectives for search in searches}) > 1:
@@ -68,3 +69,9 @@ def _settings(nested: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
         else:
             words = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
             yield f"{prefix}{key}", "-" if value in (None, []) else words
+
+
+def _same_images(some: SearchFacts, others: SearchFacts) -> bool:
+    """By their name, or by what validates, as one folder may have been named in several ways."""
+    same = some.data.get("validation", "") == others.data.get("validation")
+    return some.input_shape == others.input_shape and (same or some.dataset == others.dataset)

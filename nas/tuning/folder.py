@@ -21,6 +21,7 @@ from nas.datasets import DatasetInfo, DatasetSpec
 from nas.errors import ECHOED, NasError, printable
 from nas.files import outside
 from nas.files.durable import write_atomically
+from nas.files.paths import absolute
 from nas.results.trial import TrialRecord, TrialStatus
 from nas.tuning.facts import SearchFacts
 from nas.tuning.journal import Journal, JournalError, check_version, has_trials
@@ -260,7 +261,7 @@ class SearchFolder:
                 "the images' shape": (facts.input_shape, data.input_shape),
                 "the number of classes": (len(facts.labels), len(data.labels)),
             }
-            changed = [f"{what} was {was}, is {now}" for what, (was, now) in pairs.items() if was != now]
+            changed = [f"{what} was {was}, is {now}" for what, (was, now) in pairs.items() if not _same(was, now)]
             if not changed and facts.labels != data.labels:
                 was, now = next(pair for pair in zip(facts.labels, data.labels, strict=True) if pair[0] != pair[1])
                 changed = [f"a class was {was!r}, is {now!r}"]
@@ -296,9 +297,10 @@ class SearchFolder:
             self._write_facts(facts.model_copy(update={"data": now}))
 
     def _with_data(self, facts: SearchFacts) -> SearchFacts:
-        """New facts with what is known of the data since the search began."""
+        """New facts with what is known of the data since the search began, and their name, which MLflow has, too."""
         old = self.facts()
-        return facts.model_copy(update={"data": old.data, "labels_digest": old.labels_digest})
+        kept = {"dataset": old.dataset, "data": old.data, "labels_digest": old.labels_digest}
+        return facts.model_copy(update=kept)
 
     def set_aside(self) -> Path:
         """Move the search out of the way; its new place."""
@@ -358,8 +360,17 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "
         now = new[key]
         if isinstance(was, dict) and isinstance(now, dict):
             yield from _differences(was, now, f"{prefix}{key}.")
-        elif was != now:
+        elif not _same(was, now):
             yield f"{prefix}{key}", was, now
+
+
+def _same(was: object, now: object) -> bool:
+    """Whether a setting is as it was; searches before version 0.2 have paths relative to the current directory."""
+    if isinstance(was, list) and isinstance(now, list) and len(was) == len(now):
+        return all(map(_same, was, now))
+    if isinstance(was, str) and isinstance(now, str) and Path(now).is_absolute():
+        was = absolute(was, Path())
+    return was == now
 
 
 def searches(runs_dir: Path) -> list[str]:

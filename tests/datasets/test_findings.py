@@ -95,8 +95,8 @@ def test_a_bare_name_that_a_folder_and_a_data_set_have(image_folder, monkeypatch
     monkeypatch.chdir(image_folder.parent)
     assert main(["datasets", "check", "digits"]) == 1
     assert (
-        "dataset 'digits' is a folder here and a data set too; write './digits' for the folder, or start from another "
-        "directory for the data set\n"
+        f"dataset 'digits' is a folder in {image_folder.parent} and a data set too; write './digits' for the folder, "
+        f"or rename it for the data set\n"
     ) in capsys.readouterr().err
     assert main(["datasets", "check", "./digits"]) == 0
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from nas.config import DatasetConfig
-from nas.datasets import ARRAYS, DatasetError, InMemory, load
+from nas.datasets import DatasetError, InMemory, load
+from nas.files.paths import ARRAYS
 
 CONFIG = DatasetConfig(name=ARRAYS)
 IMAGES = np.random.default_rng(0).integers(0, 256, (24, 8, 6, 1), np.uint8)

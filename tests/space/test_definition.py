@@ -281,3 +281,9 @@ def test_round_filters_rounds_what_a_bottleneck_has_by_default():
 def test_round_filters_is_a_whole_number():
     with pytest.raises(FileError, match=r"round_filters: must be a whole number from 1 to 1,024; received 0"):
         parse_definition("round_filters: 0\nhead: global_pool")
+
+
+def test_a_table_is_looked_for_beside_the_space(tmp_path):
+    for written, known in (("t.csv", f"{tmp_path}/t.csv"), ("digits-mixed", "digits-mixed")):
+        (tmp_path / "it.yaml").write_text(f"known: {written}\n{GOOD}")
+        assert load_definition(tmp_path / "it.yaml").known == known

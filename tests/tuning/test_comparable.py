@@ -26,10 +26,12 @@ class Searched:
     interest: tuple = (100, 9_000)
     floor: float = 0.1
     finest: float = 0.001
+    validation: str = ""
 
     @property
     def facts(self):
-        return SimpleNamespace(dataset=self.dataset, input_shape=(8, 8, 1), machine=self.machine)
+        data = {"validation": self.validation} if self.validation else {}
+        return SimpleNamespace(dataset=self.dataset, input_shape=(8, 8, 1), machine=self.machine, data=data)
 
     @property
     def experiment(self):
@@ -50,6 +52,10 @@ def test_ranges_hold_those_of_all():
     shared = compared.objectives
     assert (shared.interest, shared.floor, shared.finest) == ({PARAMETERS: (50, 500)}, 0.0, 0.001)
     assert list(compared.fronts) == ["a", "b"]
+
+
+def test_the_same_images_under_two_names_compare():
+    assert compare([Searched("a", "photos", validation="12ab"), Searched("b", "/home/me/photos", validation="12ab")])
 
 
 def test_counts_compare_across_machines():

@@ -226,6 +226,32 @@ def test_images_need_not_be_square(tmp_path):
         run(plan(**data | {"dataset.image_size": 8}, trials=1), runs_dir=tmp_path)
 
 
+def test_a_data_set_is_the_same_however_its_path_is_spelled(tmp_path, monkeypatch):
+    images = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 1), np.uint8)
+    (tmp_path / "data").mkdir()
+    np.savez(tmp_path / "data" / "it.npz", images=images, labels=np.arange(40) % 2)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yaml").write_text((Path(__file__).parent / "quick.yaml").read_text())
+
+    def trials(name, space, count):
+        return run(plan(**{"dataset.name": name, "space": space, "trials": count}), runs_dir=tmp_path / "runs").trials
+
+    absolute = str(tmp_path / "data" / "it.npz")
+    assert len(trials("data/it.npz", "mine.yaml", 1)) == 1
+    kept = tmp_path / "runs" / "digits"
+    assert json.loads((kept / "facts.json").read_text())["dataset"] == absolute
+    assert len(trials(absolute, str(tmp_path / "mine.yaml"), 2)) == 2
+    # As a search of version 0.1 has them; its name of the data stays, as MLflow has that, too.
+    for file in ("experiment.json", "facts.json"):
+        text = (kept / file).read_text()
+        (kept / file).write_text(text.replace(absolute, "data/it.npz").replace(f"{tmp_path}/mine", "mine"))
+    assert len(trials(absolute, "mine.yaml", 3)) == 3
+    assert json.loads((kept / "facts.json").read_text())["dataset"] == "data/it.npz"
+    shutil.copy(absolute, tmp_path / "other.npz")
+    with pytest.raises(SearchError, match=r'dataset.name was ".*/data/it.npz", is ".*/other.npz"'):
+        trials("other.npz", "mine.yaml", 4)
+
+
 def test_arrays_in_python_are_data(tmp_path, caplog):
     images, labels = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 1), np.uint8), np.arange(40) % 2
     images[39] = images[38]
