@@ -35,6 +35,16 @@ from nas.tasks import DEFAULT_TASK
 MOST_COSTS = 2
 """Fronts in more than three dimensions hold nearly every trial, and their hypervolumes take minutes."""
 
+_ALSO_CALLED = {
+    "lr": "training.learning_rate",
+    "wd": "training.weight_decay",
+    "max_flops": "budget.max_macs",
+    "params": "budget.max_parameters",
+    "path": "dataset.name",
+    "size": "dataset.image_size",
+}
+"""Keys by what others call them."""
+
 _IN_WORDS = {
     "string_pattern_mismatch": "a name is letters, digits, '.', '_' and '-', and begins with a letter or a digit",
     "tuple_type": "must be a list",
@@ -379,8 +389,10 @@ def _first_mistake(error: ValidationError, file: YamlFile, overrides: Mapping[st
         keys = _all_keys(ExperimentConfig)
         section = dotted(path[:-1])
         known = [key.rpartition(".")[2] for key in keys if key.rpartition(".")[0] == section]
-        elsewhere = next((key for key in keys if key.rpartition(".")[2] == path[-1]), None)
-        hint = did_you_mean(path[-1], known) if elsewhere is None else f" (did you mean {elsewhere!r}?)"
+        word = str(path[-1])
+        elsewhere = next((key for key in keys if key.rpartition(".")[2] == word), _ALSO_CALLED.get(word))
+        prefix = next((each for each in ("max_", "min_") if word.startswith(each)), "")
+        hint = did_you_mean(word, known, prefix=prefix) if elsewhere is None else f" (did you mean {elsewhere!r}?)"
         message = f"unknown key{hint}; use one of {', '.join(sorted(known))}"
     elif mistake["type"] == "missing":
         message = "is missing"
@@ -395,7 +407,8 @@ def _first_mistake(error: ValidationError, file: YamlFile, overrides: Mapping[st
     if path == ("name",) and mistake["type"] != "missing" and not {"name"} & (file.data.keys() | overrides.keys()):
         message += ". It is the file's: add a `name`, or give --name"
     # A whole section may have been given, such as --set 'training={epochs: 3}'.
-    if any(dotted(path[:length]) in overrides for length in range(1, len(path) + 1)):
+    here = dotted(path)
+    if _is_given(here, overrides) or any(key.startswith(f"{here}.") for key in overrides):
         return FileError(f"{dotted(path)}: {message}")
     return file.error(path, message)
 

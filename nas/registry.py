@@ -70,13 +70,19 @@ class Registry(Mapping[str, Item], Generic[Item]):
         return len(self._items)
 
 
-def did_you_mean(word: object, known: Iterable[object]) -> str:
+def did_you_mean(word: object, known: Iterable[object], *, prefix: str = "") -> str:
     """A hint to stand behind a word that is not known, or nothing.
+
+    Args:
+        word: that is not known.
+        known: words that are.
+        prefix: which all that may be meant begin with, so that it makes none of them more alike.
 
     >>> did_you_mean("cnov", ["conv", "pool"]), did_you_mean("zzz", ["conv"])
     (" (did you mean 'conv'?)", '')
     """
     if len(str(word)) > ECHOED:
         return ""
-    close = get_close_matches(str(word), [str(each) for each in known], n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+    rests = [str(each).removeprefix(prefix) for each in known if str(each).startswith(prefix)]
+    close = get_close_matches(str(word).removeprefix(prefix), rests, n=1)
+    return f" (did you mean {prefix + close[0]!r}?)" if close else ""

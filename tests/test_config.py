@@ -322,3 +322,21 @@ def test_a_folder_beside_the_file_that_is_called_as_a_data_set(experiment, tmp_p
     text = MINIMAL.replace("digits", "{name: emnist/letters, data_dir: tfds}")
     with pytest.raises(FileError, match=r"dataset 'emnist/letters' is a folder in .* and a data set too"):
         load_experiment(experiment(text))
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("training.lr", "unknown key (did you mean 'training.learning_rate'?); use one of augmentation, "),
+        ("lr", "unknown key (did you mean 'training.learning_rate'?); use one of budget, "),
+        ("dataset.path", "unknown key (did you mean 'dataset.name'?); use one of data_dir, "),
+        ("budget.max_params", "unknown key (did you mean 'max_parameters'?); use one of interest, "),
+        ("budget.max_parmeters", "unknown key (did you mean 'max_parameters'?); use one of interest, "),
+        # There is no limit on bytes of flash: all limits begin alike, which makes none of them meant.
+        ("budget.max_flash", "unknown key; use one of interest, "),
+        ("budget.max_size", "unknown key; use one of interest, "),
+    ],
+)
+def test_keys_by_other_names(key, told):
+    with pytest.raises(FileError, match="^" + re.escape(f"{key}: {told}")):
+        load_experiment(find_experiment("digits"), {key: 1})

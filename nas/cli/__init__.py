@@ -54,6 +54,17 @@ def main(argv: Sequence[str] | None = None) -> int:
             errors.print("Error: the disk is full; free some space and run again", style="red", highlight=False)
             _close_full_output()
             return 1
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+            name = str(error.filename)
+            shown = f"{name[:60]}..." if len(name) > 60 else name
+            errors.print(
+                f"Error: a name is too long for the file system: {shown!r}; give a shorter one",
+                style="red",
+                highlight=False,
+                markup=False,
+                soft_wrap=True,
+            )
+            return 1
         errors.print(
             f"Error: a fault in nas ({type(error).__name__}: {error}); run again with --debug and report it",
             style="red",

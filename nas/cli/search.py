@@ -118,7 +118,10 @@ def search(
             if folder.exists:
                 folder.check_same(each.experiment, each.space_text, each.info)
     if dry_run:
-        _print_plan(plan, other)
+        from nas.tracking.store import Store
+
+        Store.resolve(runs_dir, tracking_uri)
+        _print_plan(plan, other, runs_dir, fresh)
         return
     done = _complete(plan, runs_dir, tracking_uri, fresh)
     if other is not None:
@@ -135,10 +138,7 @@ def _complete(plan: Plan, runs_dir: Path, tracking_uri: str | None, fresh: bool)
         ended = Search(folder.name, runs_dir)
         if ended.is_done(plan.experiment):
             ended.check_succeeded()
-            more = f"--trials with more than {ended.ended_trials} adds trials"
-            if ended.exhausted:
-                more = "its space is used up"
-            errors.print(f"The search {folder.name!r} is finished; {more}, --fresh starts over.")
+            errors.print(f"The search {folder.name!r} is finished; {_more(ended)}.")
             print_front(ended, runs_dir)
             _catch_up(ended, runs_dir, tracking_uri)
             return ended
@@ -146,6 +146,12 @@ def _complete(plan: Plan, runs_dir: Path, tracking_uri: str | None, fresh: bool)
     print_front(done, runs_dir, tracking_uri=tracking_uri)
     _print_address(done, tracking_uri)
     return done
+
+
+def _more(finished: Search) -> str:
+    """How a finished search could have more trials."""
+    more = f"--trials with more than {finished.ended_trials} adds trials"
+    return f"{'its space is used up' if finished.exhausted else more}, --fresh starts over"
 
 
 def _catch_up(search: Search, runs_dir: Path, tracking_uri: str | None) -> None:
@@ -242,19 +248,25 @@ def _settings(pairs: list[str]) -> dict[str, Any]:
     return settings
 
 
-def _print_plan(plan: Plan, baseline: Plan | None) -> None:
-    from nas.datasets import Finding, is_users_own, load
+def _print_plan(plan: Plan, baseline: Plan | None, runs_dir: Path, fresh: bool) -> None:
+    """What would be searched; what a search would refuse before its first trial is refused here, too."""
+    from nas.datasets import Finding, is_users_own, look
     from nas.datasets.findings import described, findings
-    from nas.devices import without_noise
+    from nas.tuning import Search, SearchFolder
 
     experiment, space = plan.experiment, plan.space
     size = "x".join(map(str, plan.info.input_shape))
     output.print(f"search    {experiment.name}")
     images = ", ".join(f"{count:,} {split}" for split, count in plan.info.images.items()) + " images"
     found: list[Finding] = []
+    folder = SearchFolder(runs_dir, experiment.name)
+    earlier = Search(folder.name, runs_dir) if folder.exists and not fresh else None
+    if earlier is not None:
+        folder.check_whole()
     if is_users_own(experiment.dataset):
-        with without_noise():
-            data = load(experiment.dataset)
+        data, exact = look(experiment.dataset)
+        if earlier is not None and exact:
+            folder.check_data(data)
         images, found = described(data), findings(data)
     output.print(
         f"data      {plan.info.name}: {size}, {plan.task.described(plan.info.labels)}; {images}",
@@ -274,6 +286,13 @@ def _print_plan(plan: Plan, baseline: Plan | None) -> None:
     output.print(f"strategy  {experiment.strategy}, {_trainings(experiment)}")
     if baseline is not None:
         output.print(f"baseline  {baseline.experiment.strategy}, for as many epochs, as {baseline.experiment.name}")
+    if earlier is not None and earlier.is_done(experiment):
+        earlier.check_succeeded()
+        output.print(f"finished  after {counted(earlier.ended_trials, 'trial')}; {_more(earlier)}")
+        return
+    if earlier is not None and earlier.observed_trials:
+        output.print(f"goes on   after {counted(earlier.ended_trials, 'trial')}")
+        return
     output.print("first proposals:")
     for architecture in plan.first_proposals(5):
         output.print(f"  {architecture.count.parameters:>11,}  {architecture.describe()}", markup=False)

@@ -3,7 +3,7 @@
 from nas.datasets.findings import tell
 from nas.datasets.idx import prepare
 from nas.datasets.in_memory import InMemory
-from nas.datasets.sources import is_users_own, load, peek
+from nas.datasets.sources import is_users_own, load, look, peek
 from nas.datasets.spec import Arrays, DatasetError, DatasetInfo, DatasetSpec, Finding, Split
 from nas.datasets.tfds_catalog import data_dir_of, known_datasets
 from nas.datasets.tfds_prepare import prepare_tfds
@@ -20,6 +20,7 @@ __all__ = [
     "is_users_own",
     "known_datasets",
     "load",
+    "look",
     "peek",
     "prepare",
     "prepare_tfds",

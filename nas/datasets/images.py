@@ -53,15 +53,15 @@ def fitted(picture: Image.Image, config: DatasetConfig) -> Image.Image:
 
 
 def fitted_arrays(images: np.ndarray, config: DatasetConfig) -> np.ndarray:
-    """The uint8 images `(n, height, width, channels)`, cut or padded if that is what the user wants.
+    """The uint8 images `(n, height, width, channels)` in the size that the user wants.
 
-    Stretching them is left to `adapt`, which has always done it, on several images at once.
+    Searches stretch theirs with `adapt` before: it has always done that, and pixels are the identity of data.
     """
     from PIL import Image
 
-    if config.fit == "stretch" or images.shape[1:3] == config.size:
+    if config.size in (None, images.shape[1:3]):
         return images
-    made = np.empty((len(images), *shape_of(images.shape[1:], config)), np.uint8)
+    made = np.empty((len(images), *config.size, images.shape[-1]), np.uint8)
     for number, channel in np.ndindex(len(images), images.shape[-1]):
         made[number, ..., channel] = np.asarray(fitted(Image.fromarray(images[number, ..., channel]), config))
     return made

@@ -40,14 +40,21 @@ def peek(config: DatasetConfig, arrays: Mapping[str, np.ndarray], shapes: Mappin
     return _info(config, arrays, shape_of(shapes["train"][1:], config), labels, names)
 
 
-def load(config: DatasetConfig, arrays: Mapping[str, np.ndarray]) -> Arrays:
+def load(config: DatasetConfig, arrays: Mapping[str, np.ndarray], *, preview: bool = False) -> Arrays:
     """All images as uint8 levels, of the size that is asked for; float images in [0, 1] become such levels.
+
+    Args:
+        config: what the images shall become; its name is that of the arrays, for messages.
+        arrays: by name.
+        preview: whether pixels that are about right will do, without TensorFlow.
 
     Raises:
         DatasetError: not the expected arrays, or values out of range.
     """
     splits = pairs(config, arrays)
-    images = {split: _resized(config, levels(config, arrays, key)) for split, (key, _) in splits.items()}
+    images = {
+        split: _resized(config, levels(config, arrays, key), preview=preview) for split, (key, _) in splits.items()
+    }
     labels, names = targets(config, arrays, {split: len(some) for split, some in images.items()})
     info = _info(config, arrays, images["train"].shape[1:], labels, names)
     try:
@@ -140,9 +147,12 @@ def levels(config: DatasetConfig, arrays: Mapping[str, np.ndarray], key: str) ->
     return images[..., None] if images.ndim == 3 else images
 
 
-def _resized(config: DatasetConfig, images: np.ndarray) -> np.ndarray:
+def _resized(config: DatasetConfig, images: np.ndarray, *, preview: bool) -> np.ndarray:
     if shape_of(images.shape[1:], config) == images.shape[1:]:
         return images
+    if preview:
+        gray = config.grayscale and images.shape[-1] == 3
+        return fitted_arrays(images.mean(axis=-1, keepdims=True).astype(np.uint8) if gray else images, config)
     import tensorflow as tf
 
     with tf.device("CPU"):

@@ -36,14 +36,14 @@ def peek(config: DatasetConfig) -> DatasetInfo:
         return named_arrays.peek(config, arrays, shapes)
 
 
-def load_arrays(config: DatasetConfig) -> Arrays:
-    """The archive's arrays.
+def load_arrays(config: DatasetConfig, *, preview: bool = False) -> Arrays:
+    """The archive's arrays; as a preview without TensorFlow, as `named_arrays.load` says.
 
     Raises:
         DatasetError: no such file, not the expected arrays, or values out of range.
     """
     with _open(config) as archive:
-        return named_arrays.load(config, _Archive(config, archive))
+        return named_arrays.load(config, _Archive(config, archive), preview=preview)
 
 
 @final

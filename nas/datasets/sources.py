@@ -57,6 +57,19 @@ def peek(config: DatasetConfig) -> DatasetInfo:
     return source.peek(config)
 
 
+def look(config: DatasetConfig) -> tuple[DatasetSpec, bool]:
+    """The user's own files as a search will have them, without TensorFlow; and whether to the pixel.
+
+    Raises:
+        DatasetError: what a search would refuse.
+    """
+    source, config = _found(config)
+    if source is not npz:
+        return load(config), True
+    exact = config.image_size is None and not config.grayscale
+    return splits.split(npz.load_arrays(config, preview=not exact), config), exact
+
+
 def is_users_own(config: DatasetConfig) -> bool:
     """Whether the images are files of the user's, which may have any fault, and not those of a data set."""
     return _found(config)[0] in (folder, npz)

@@ -38,8 +38,11 @@ def absolute(path: str | Path, folder: Path) -> str:
         FileError: as `expanded`.
     """
     place = folder.absolute() / expanded(path)
-    # Not by its text alone: `link/..` is above the folder that the link leads to.
-    return str(place.resolve() if place.name == ".." else place.parent.resolve() / place.name)
+    try:
+        # Not by its text alone: `link/..` is above the folder that the link leads to.
+        return str(place.resolve() if place.name == ".." else place.parent.resolve() / place.name)
+    except ValueError:
+        return str(path)  # What no path can be is told where it is read.
 
 
 def tfds_folder(data_dir: str | Path | None) -> Path:
@@ -66,7 +69,7 @@ def located(dataset: str, folder: Path, data_dir: str | Path | None) -> str:
         return dataset
     # A name with a slash may still be TFDS' name/config; these can only be paths.
     if not dataset.startswith((".", "/", "~")) and not dataset.endswith(("/", ".npz")):
-        if not os.path.isdir(folder / dataset):  # False, where Path raises: for names that no file can have
+        if not os.path.isdir(folder / dataset):
             return dataset
         if dataset == DIGITS or any((tfds_folder(data_dir) / dataset).rglob("dataset_info.json")):
             raise FileError(
