@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-ECHOED = 80
+ECHOED = 200
 """Characters of a received value that a message shows."""
 
 
@@ -34,7 +34,7 @@ def printable(text: str, most: int | None = None) -> str:
 def shown(value: object) -> str:
     """A received value as a message echoes it, in its beginning if it is long.
 
-    >>> shown("a" * 100) == repr("a" * 77) + "..."
+    >>> shown("a" * 300) == repr("a" * 197) + "..."
     True
     >>> shown([1, 2]), shown(10**5_000)
     ('[1, 2]', 'a number of more than 4,300 digits')

@@ -100,7 +100,10 @@ def _slim(content: bytes) -> bytes:
 
 
 def answers(content: bytes, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """What a LiteRT file answers, a row an image: with the reference kernels, bit by bit what TFLM answers."""
+    """What a LiteRT file answers, a row an image.
+
+    By the reference kernels, whose maps are TFLM's bit by bit; dense layers and softmax may round to the next step.
+    """
     import tensorflow as tf
 
     with warnings.catch_warnings(), captured([]):
