@@ -30,8 +30,8 @@ ENOUGH = 2
 """Full trainings among the trials of similar size, before any of them is stopped."""
 
 INFORMATIVE, INFORMED = 0.3, 10
-"""Rank correlation at equal size of scores at the first rung with those at the end, below which nothing is stopped; and
-the full trainings that it takes to tell."""
+"""Rank correlation at equal size of scores at a rung with those at the end, below which nobody is stopped there; and
+how many full trainings it takes to tell."""
 
 
 class EarlyStopping(ABC):
@@ -98,7 +98,7 @@ class ParetoAsha(EarlyStopping):
     cost. Ranks at a rung are noisy, and a front consists of the few trials that they misjudge. These trials do not wait
     until no new ones come, because a strategy learns most from full trainings.
 
-    Where scores at the first rung say little of those at the end, every trial goes on.
+    Where scores at a rung say little of those at the end, every trial goes on to the next.
     """
 
     @property
@@ -112,33 +112,39 @@ class ParetoAsha(EarlyStopping):
         waiting = sorted(history.stopped, key=lambda trial: (-len(trial.curve), trial.number))
         if not waiting:
             return None
-        if not self._is_informative(history):
-            return waiting[0].number
+        silent = self._uninformative(history)
         for trial in waiting:
+            if len(trial.curve) in silent:
+                return trial.number
             if self._is_among_few(trial, history) or self._is_among_the_best(trial, history):
                 return trial.number
         return _most_promising(history, self.objectives)
 
     def note(self, history: History[Any]) -> str:
-        if self._is_informative(history):
+        silent = self._uninformative(history)
+        if not silent:
             return ""
+        told = " and ".join(
+            f"{counted(rung, 'epoch')} (rank correlation {value:.2f})" for rung, value in silent.items()
+        )
+        off = len(silent) == len(self.rungs) - 1
         return (
-            f"early stopping is off: among networks of one size, scores after {counted(self.rungs[0], 'epoch')} hardly "
-            f"tell those after {self.epochs:,} (rank correlation {self._correlation(history):.2f}); all are trained in "
-            f"full"
+            f"among networks of one size, scores after {told} hardly tell those after {self.epochs:,}: "
+            f"{'early stopping is off, and all are trained in full' if off else 'nobody is stopped there'}"
         )
 
-    def _is_informative(self, history: History[Any]) -> bool:
-        return self._correlation(history) >= INFORMATIVE
-
-    def _correlation(self, history: History[Any]) -> float:
-        """At equal size; 1 while too little is known."""
+    def _uninformative(self, history: History[Any]) -> dict[int, float]:
+        """Rungs whose scores tell little, and the rank correlation; none while too little is known."""
         full = [trial for trial in history.completed if len(trial.curve) >= self.epochs]
-        if len(full) < INFORMED or len(self.rungs) < 2:
-            return 1.0
-        early = [max(trial.curve[: self.rungs[0]]) for trial in full]
+        if len(full) < INFORMED:
+            return {}
         sizes = [trial.cost(self.objectives.axis) for trial in full]
-        return rank_correlation(early, [trial.score for trial in full], given=sizes)
+        ends = [trial.score for trial in full]
+        found = {
+            rung: rank_correlation([max(trial.curve[:rung]) for trial in full], ends, given=sizes)
+            for rung in self.rungs[:-1]
+        }
+        return {rung: value for rung, value in found.items() if value < INFORMATIVE}
 
     def _is_among_few(self, trial: Tried[Any], history: History[Any]) -> bool:
         """Whether too few of similar size were trained in full, or are about to be."""

@@ -171,21 +171,33 @@ def test_with_two_costs_only_what_is_similar_in_both_is_compared_and_what_is_no_
     assert (goes_on(150, 80), goes_on(150, 100), goes_on(150, 181)) == ([0], [], [0])
 
 
-def uninformative(trainings):
+def uninformative(trainings, epochs=1):
     """Larger networks learn sooner and end better; of two of one size, the one that is ahead at first ends behind."""
     pairs = [(number, 100 * (1 + number // 2), number // 2 / 10, number % 2 / 50) for number in range(trainings)]
-    return [full(number, size, 0.3 + base + ahead, 0.5 + base - ahead) for number, size, base, ahead in pairs]
+    return [
+        full(number, size, *[0.3 + base + ahead] * epochs, 0.5 + base - ahead) for number, size, base, ahead in pairs
+    ]
 
 
-def test_where_the_first_rung_says_nothing_all_go_on_and_it_is_said():
+def test_where_a_rung_says_nothing_all_go_on_to_the_next_and_it_is_said():
     # Nobody else would let it go on: it is the last of its size, and others are better and smaller.
     bad, few, enough = stopped(50, 500, 0.1), uninformative(9), uninformative(10)
     assert all_that_go_on([TINY, *few[2:], bad]) == []
     assert early().note(History.of(few)) == ""
     assert all_that_go_on([*enough, bad]) == [50]
+    assert all_that_go_on([*enough, stopped(50, 500, 0.1, 0.1, 0.1)]) == []
     assert early().note(History.of(enough)) == (
-        "early stopping is off: among networks of one size, scores after 1 epoch hardly tell those after 9 (rank "
-        "correlation -1.00); all are trained in full"
+        "among networks of one size, scores after 1 epoch (rank correlation -1.00) hardly tell those after 9: "
+        "nobody is stopped there"
+    )
+
+
+def test_where_no_rung_says_anything_all_are_trained_in_full():
+    enough = uninformative(10, epochs=3)
+    assert all_that_go_on([*enough, stopped(50, 500, 0.1, 0.1, 0.1)]) == [50]
+    assert early().note(History.of(enough)) == (
+        "among networks of one size, scores after 1 epoch (rank correlation -1.00) and 3 epochs (rank correlation "
+        "-1.00) hardly tell those after 9: early stopping is off, and all are trained in full"
     )
 
 
