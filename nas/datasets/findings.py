@@ -14,8 +14,8 @@ from nas.quantity import counted
 
 logger = logging.getLogger(__name__)
 
-FAINT = 8
-"""Levels of 255; images that differ by no more hold next to nothing for a network, and nothing for an eye."""
+FAINT = 32
+"""Levels of 255; images that differ by no more were scaled for something else, such as 12 bits saved as 16."""
 
 
 def findings(spec: DatasetSpec) -> list[Finding]:
@@ -26,6 +26,7 @@ def findings(spec: DatasetSpec) -> list[Finding]:
         *_twice(spec.splits, pictures),
         *_two_targets(spec.splits, pictures),
         *_looks(spec.splits),
+        *_alike(spec.info.labels),
     ]
 
 
@@ -87,12 +88,19 @@ def _two_targets(splits: Mapping[str, Split], pictures: Mapping[str, list[bytes]
 
 def _looks(splits: Mapping[str, Split]) -> list[Finding]:
     found = []
-    low, high = (
-        min(int(split.images.min()) for split in splits.values()),
-        max(int(split.images.max()) for split in splits.values()),
-    )
-    if high - low < FAINT:
+    ranges = {name: (int(split.images.min()), int(split.images.max())) for name, split in splits.items()}
+    faint = {name: ends for name, ends in ranges.items() if ends[1] - ends[0] < FAINT}
+    if len(faint) == len(splits):
+        low, high = min(low for low, _ in faint.values()), max(high for _, high in faint.values())
+        faint = {}
         found.append(Finding(text=f"all levels lie from {low} to {high} of 0 to 255; scale them before they are saved"))
+    for name, (low, high) in faint.items():
+        text = f"levels of the {name} images lie from {low} to {high} of 0 to 255; scale them as those of the others"
+        found.append(Finding(text=text))
+    channels = next(iter(splits.values())).images.shape[-1]
+    if channels in (2, 4):
+        text = f"images of {channels} channels are taken as they are; if the last is transparency, put them on a ground"
+        found.append(Finding(text=text))
     empty = {
         name: np.flatnonzero(np.ptp(split.images.reshape(len(split), -1), axis=1) == 0)
         for name, split in splits.items()
@@ -101,3 +109,14 @@ def _looks(splits: Mapping[str, Split]) -> list[Finding]:
         names = [each for name, where in empty.items() for each in _names(splits[name], name, where.tolist())]
         found.append(Finding(text=f"{counted(count, 'image')} of a single color", names=tuple(names)))
     return found
+
+
+def _alike(labels: Sequence[str]) -> list[Finding]:
+    """Classes that are one on a computer that does not tell cases apart."""
+    seen: dict[str, list[str]] = {}
+    for label in labels:
+        seen.setdefault(" ".join(label.split()).casefold(), []).append(label)
+    alike = [label for same in seen.values() if len(same) > 1 for label in same]
+    return (
+        [Finding(text="classes whose names differ in upper and lower case alone", names=tuple(alike))] if alike else []
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,6 +32,13 @@ _SUFFIXES = {
     *(".apng", ".avif", ".bmp", ".dib", ".gif", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".mpo", ".pbm"),
     *(".pgm", ".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp"),
 }
+
+
+_SYSTEMS = {"__MACOSX", "@eaDir", "lost+found", "$RECYCLE.BIN", "System Volume Information"}
+"""Folders that some system makes, with thumbnails and remains in them: as hidden ones."""
+
+_OF_A_SPLIT = {"set", "images", "image", "imgs", "img", "data", "dataset", "split"}
+"""What may stand behind the name of a split."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,13 +173,13 @@ def _parts(root: Path) -> tuple[dict[str, Path], list[Finding]]:
     class, as `plane` is.
     """
     tops = _folders(root)
-    named = [top for top in tops if top.name.casefold() in SPLIT_NAMES]
+    named = [top for top in tops if _split_of(top.name)]
     splits = [top for top in named if any(_images(folder)[0] for folder in _folders(top))]
     if not splits:
-        return {"train": root}, []
+        return {"train": root}, _alike(tops)
     parts: dict[str, Path] = {}
     for top in splits:
-        split = SPLIT_NAMES[top.name.casefold()]
+        split = _split_of(top.name)
         if split in parts:
             raise DatasetError(
                 f"{str(root)!r} has two folders for the {split} images, {parts[split].name!r} and {top.name!r}; put "
@@ -194,6 +202,23 @@ def _parts(root: Path) -> tuple[dict[str, Path], list[Finding]]:
     ]
 
 
+def _split_of(name: str) -> str:
+    """The split that a folder of that name would be, such as `test_set` or `Validation images`, or ""."""
+    words = re.findall("[a-z]+", name.casefold())
+    return SPLIT_NAMES.get(words[0], "") if words and set(words[1:]) <= _OF_A_SPLIT else ""
+
+
+def _alike(classes: Sequence[Path]) -> list[Finding]:
+    """What is to say of folders that hold no image of their own, but the same folders: they may be splits."""
+    inside = {folder: {inner.name for inner in _folders(folder)} for folder in classes}
+    if len(classes) < 2 or len(set.intersection(*inside.values())) < 2:
+        return []
+    if any(path.is_file() and path.suffix.lower() in _SUFFIXES for folder in classes for path in _visible(folder)):
+        return []
+    text = "classes with the same folders in each, and no image beside them: if they are splits, call them so"
+    return [Finding(text=text, names=tuple(map(str, classes)))]
+
+
 def _images(folder: Path) -> tuple[list[Path], list[Path]]:
     """Image files and other files at any depth, sorted; links are followed.
 
@@ -203,10 +228,10 @@ def _images(folder: Path) -> tuple[list[Path], list[Path]]:
     for where, folders, names in os.walk(folder, followlinks=True):
         # A link to a folder above would go round for ever.
         real = os.path.realpath(where)
-        folders[:] = [] if real in seen else [name for name in folders if not name.startswith(".")]
+        folders[:] = [] if real in seen else [name for name in folders if not _is_hidden(name)]
         for name in names if real not in seen else ():
             path = Path(where, name)
-            if not name.startswith("."):
+            if not _is_hidden(name):
                 (images if path.suffix.lower() in _SUFFIXES and path.is_file() else others).append(path)
         seen.add(real)
     return sorted(images), sorted(others)
@@ -226,7 +251,11 @@ def _folders(root: Path) -> list[Path]:
 
 
 def _visible(root: Path) -> list[Path]:
-    return sorted(path for path in root.iterdir() if not path.name.startswith("."))
+    return sorted(path for path in root.iterdir() if not _is_hidden(path.name))
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name in _SYSTEMS
 
 
 def _read(path: Path, config: DatasetConfig) -> tuple[np.ndarray, int] | None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nas.datasets.images import adapt, fitted_arrays, shape_of
-from nas.datasets.spec import Arrays, DatasetError, DatasetInfo, Split
+from nas.datasets.spec import SPLIT_NAMES, Arrays, DatasetError, DatasetInfo, Finding, Split
 from nas.errors import shown
+from nas.quantity import counted
 
 if TYPE_CHECKING:
     from nas.config import DatasetConfig
@@ -18,11 +19,9 @@ _READ_BATCH = 1024
 CHANNELS = (1, 3, 4)
 """Numbers of channels that pictures have."""
 
-_PAIRS = {
-    "train": (("x_train", "y_train"), ("train_images", "train_labels"), ("images", "labels")),
-    "validation": (("x_val", "y_val"), ("val_images", "val_labels")),
-    "test": (("x_test", "y_test"), ("test_images", "test_labels")),
-}
+_PAIRS: dict[str, list[tuple[str, str]]] = {"train": [("images", "labels")], "validation": [], "test": []}
+for _written, _split in SPLIT_NAMES.items():
+    _PAIRS[_split] += [(f"x_{_written}", f"y_{_written}"), (f"{_written}_images", f"{_written}_labels")]
 
 
 def peek(config: DatasetConfig, arrays: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]]) -> DatasetInfo:
@@ -61,7 +60,15 @@ def load(config: DatasetConfig, arrays: Mapping[str, np.ndarray], *, preview: bo
         made = {split: Split(images=images[split], targets=labels[split]) for split in splits}
     except DatasetError as error:
         raise DatasetError(f"{config.name}: {error}") from error
-    return Arrays(info=info, train=made["train"], validation=made.get("validation"), test=made.get("test"))
+    others = sorted(set(arrays) - {key for pair in splits.values() for key in pair} - {"class_names"})
+    left_out = Finding(text=f"{counted(len(others), 'array')} of other names: left out", names=tuple(others))
+    return Arrays(
+        info=info,
+        train=made["train"],
+        validation=made.get("validation"),
+        test=made.get("test"),
+        findings=(left_out,) if others else (),
+    )
 
 
 def pairs(config: DatasetConfig, keys: Collection[str]) -> dict[str, tuple[str, str]]:
@@ -109,6 +116,8 @@ def check_images(config: DatasetConfig, key: str, shape: tuple[int, ...], dtype:
         raise DatasetError(
             f"{config.name}: {key} must be (n, height, width) or (n, height, width, channels); received {shape}"
         )
+    if min(shape[1:]) < 1:
+        raise DatasetError(f"{config.name}: images have pixels; {key} has the shape {shape}; leave out what is empty")
     if not shape[0]:
         raise DatasetError(f"{config.name}: a split needs at least one image; {key} has none; fill it or leave it out")
     if len(shape) == 4 and shape[1] in CHANNELS and min(shape[2:]) > max(CHANNELS):

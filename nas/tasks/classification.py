@@ -37,6 +37,8 @@ class Classification(Task):
         ((name, count),) = Counter(" ".join(label.split()) for label in labels).most_common(1)
         if count > 1:
             raise TargetError(f"each class needs a name of its own; {data} has {count} classes called {shown(name)}")
+        if not all(label.strip() for label in labels):
+            raise TargetError(f"each class needs a name; {data} has one without a letter")
 
     def check_targets(
         self, targets: Array, labels: Sequence[str], data: str, *, input_shape: tuple[int, int, int]

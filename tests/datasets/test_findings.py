@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 
+import numpy as np
 import pytest
 
 from nas.cli import main
@@ -52,6 +53,30 @@ def test_empty_pictures_and_faint_ones(splits):
     assert found(splits) == [("1 image of a single color", ("test[2]",))]
     faint = {name: (images % 7, targets) for name, (images, targets) in splits.items()}
     assert found(faint)[0] == ("all levels lie from 0 to 6 of 0 to 255; scale them before they are saved", ())
+
+
+def test_levels_of_one_split_that_were_scaled_otherwise(splits):
+    images, targets = splits["test"]
+    splits["test"] = (images // 16, targets)
+    assert found(splits) == [
+        ("levels of the test images lie from 0 to 15 of 0 to 255; scale them as those of the others", ())
+    ]
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_a_channel_that_may_be_transparency(splits, channels):
+    made = {
+        name: Split(images=np.repeat(images, channels, axis=-1), targets=targets)
+        for name, (images, targets) in splits.items()
+    }
+    info = DatasetInfo(name="it", input_shape=(8, 6, channels), labels=("cat", "dog", "Dog"))
+    assert [(each.text, each.names) for each in findings(DatasetSpec(info=info, **made))] == [
+        (
+            f"images of {channels} channels are taken as they are; if the last is transparency, put them on a ground",
+            (),
+        ),
+        ("classes whose names differ in upper and lower case alone", ("dog", "Dog")),
+    ]
 
 
 def test_a_start_says_what_was_taken(npz_file, caplog):

@@ -263,3 +263,40 @@ def test_a_name_that_ends_with_a_slash_is_a_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DatasetError, match=rf"existing folder of class folders is needed; '{tmp_path}/photos' is not"):
         peek(config("photos/"))
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [("training_set", "test_set"), ("train_images", "test_images"), ("Train ", "Test "), ("train2017", "val2017")],
+)
+def test_splits_with_more_in_their_names(image_folder, tmp_path, train, test):
+    root = tmp_path / "more"
+    for name in (train, test):
+        shutil.copytree(image_folder, root / name)
+    spec = load(config(root))
+    assert spec.info.labels == ("cat", "dog", "eel")
+    assert len(spec.validation if "val" in test else spec.test) == 36
+
+
+def test_classes_that_may_be_splits_are_told(image_folder, tmp_path):
+    root = tmp_path / "folds"
+    for name in ("fold0", "fold1"):
+        shutil.copytree(image_folder, root / name)
+    spec = load(config(root))
+    assert spec.info.labels == ("fold0", "fold1")
+    (finding,) = spec.findings
+    assert finding.text.startswith(
+        "classes with the same folders in each, and no image beside them: if they are splits"
+    )
+    shutil.copy(root / "fold0" / "cat" / "000.png", root / "fold0")
+    assert load(config(root)).findings == ()
+
+
+@pytest.mark.parametrize("name", ["@eaDir", "__MACOSX"])
+def test_folders_of_systems_are_no_classes_and_hold_no_images(image_folder, name):
+    for where in (image_folder, image_folder / "cat"):
+        (where / name).mkdir()
+        shutil.copy(image_folder / "dog" / "001.png", where / name)
+    spec = load(config(image_folder))
+    assert spec.info.labels == ("cat", "dog", "eel")
+    assert sum(map(len, spec.splits.values())) == 36

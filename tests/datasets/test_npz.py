@@ -153,7 +153,7 @@ BAD = {
     ),
     "two pairs": (
         {"x_train": IMAGES, "y_train": LABELS, "images": IMAGES, "labels": LABELS},
-        "has the train images twice, as 'x_train' and 'images'; leave one out",
+        "has the train images twice, as 'images' and 'x_train'; leave one out",
     ),
     "classes of one name": (
         {"images": IMAGES, "labels": LABELS, "class_names": np.array(["cat", "dog", " cat "])},
@@ -171,6 +171,14 @@ BAD = {
     "names and numbers": (
         {"x_train": IMAGES, "y_train": np.array(["cat", "dog"])[LABELS % 2], "x_test": IMAGES, "y_test": LABELS},
         "labels are numbers in one split and names in another",
+    ),
+    "no pixels": (
+        {"images": IMAGES[:, :0], "labels": LABELS},
+        r"images have pixels; images has the shape \(12, 0, 5\); leave out what is empty$",
+    ),
+    "a class without a name": (
+        {"images": IMAGES, "labels": np.array(["", "dog"])[LABELS]},
+        "each class needs a name; .* has one without a letter$",
     ),
     "test shape": (
         {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES[:, :3], "y_test": LABELS},
@@ -285,3 +293,16 @@ def test_the_keys_of_medmnist(save):
     spec = load(save(**arrays))
     assert spec.drawn == ()
     assert [len(split) for split in spec.splits.values()] == [6, 3, 3]
+
+
+@pytest.mark.parametrize(
+    "keys", [("x_valid", "y_valid"), ("validation_images", "validation_labels"), ("x_dev", "y_dev")]
+)
+def test_a_split_by_any_of_its_names(keys, save):
+    spec = load(save(x_train=IMAGES, y_train=LABELS, **dict(zip(keys, (IMAGES[:3], LABELS[:3]), strict=True))))
+    assert (len(spec.train), len(spec.validation), spec.drawn) == (10, 3, ("test",))
+
+
+def test_arrays_of_other_names_are_told(save):
+    spec = load(save(images=IMAGES, labels=LABELS, X_test=IMAGES, class_names=np.array(["a", "b"])))
+    assert [(each.text, each.names) for each in spec.findings] == [("1 array of other names: left out", ("X_test",))]
