@@ -61,7 +61,16 @@ def search_views(search_id: str, name: str, objectives: Objectives) -> tuple[Vie
     all_trials, on_front = _sections(axis, score)
     names = f"{name}: all trials", f"{name}: Pareto front", f"{name}: front table"
     return (
-        _view(search_id, names[0], "CHART", score, filter=everything, order=rank, sections=all_trials),
+        _view(
+            search_id,
+            names[0],
+            "CHART",
+            score,
+            filter=everything,
+            order=rank,
+            sections=all_trials,
+            columns=(_DATASET, *_columns(score)),
+        ),
         _view(search_id, names[1], "CHART", score, filter=front, order=cost, sections=on_front),
         _view(search_id, names[2], "TABLE", score, filter=front, order=cost, sections=on_front),
     )
@@ -95,6 +104,10 @@ def _metric(name: str) -> str:
 
 def _tag(name: str) -> str:
     return f"tags.`{name}`"
+
+
+_DATASET = "attributes.`Dataset`"
+"""The column of a run's inputs, which the search's own run has."""
 
 
 def _columns(score: Score) -> tuple[str, ...]:

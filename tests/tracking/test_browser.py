@@ -107,6 +107,16 @@ def test_the_address_that_search_prints_shows_every_trial_with_the_front_in_its_
     assert "Model metrics" not in titles
 
 
+def test_the_table_of_all_trials_says_the_data_set(browser, searched):
+    search, addresses = searched
+    browser.open(addresses[0].replace("compareRunsMode=CHART", "compareRunsMode=TABLE"))
+    digests = " || ".join(f"text.includes('{digest}')" for digest in search.facts.data.values())
+    browser.wait(
+        f"const text = document.body.innerText; return text.includes('Dataset') && ({digests})",
+        "a digest in the column of data sets",
+    )
+
+
 def test_the_view_has_a_name_in_the_menu(browser, searched):
     browser.open(searched[1][0])
     browser.wait("return document.body.innerText.includes('digits: all trials')", "the name of the view")
