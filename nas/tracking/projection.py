@@ -65,6 +65,7 @@ class Projection:
         """
         self._search = search
         client = search.store.connect()
+        self._identity = search.store.identity
         self._experiment_id = search.store.experiment_id(client, search.experiment)
         self._writer = RunWriter(search.store, client, self._experiment_id)
         self._trials: dict[int, KnownRun] = {}
@@ -94,6 +95,11 @@ class Projection:
         self._writer.write_data(self._parent, search.experiment, search.data)
         self._views = views.search_views(search.search_id, search.name, search.objectives)
         publish(client, search.store, self._experiment_id, self._views)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether what was written is gone: the database was deleted or replaced, which its open file does not show."""
+        return self._search.store.identity != self._identity
 
     @property
     def written(self) -> frozenset[int]:

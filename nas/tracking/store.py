@@ -32,7 +32,6 @@ _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_LOGGING_LEVEL": "ERROR",
 }
 
 
@@ -84,6 +83,15 @@ class Store:
         """The file of a SQLite store."""
         return Path(self.uri.removeprefix("sqlite:///")) if self.uri.startswith("sqlite:///") else None
 
+    @property
+    def identity(self) -> tuple[int, int] | None:
+        """Which file the database of a SQLite store is now; None for another store, or if there is none."""
+        try:
+            status = None if self._database is None else self._database.stat()
+        except OSError:
+            return None
+        return None if status is None else (status.st_dev, status.st_ino)
+
     def folder_of(self, artifact_uri: str) -> Path | None:
         """Where the files of a run are that a SQLite store keeps beside itself; None: wherever MLflow puts them.
 
@@ -99,8 +107,12 @@ class Store:
         from mlflow import MlflowClient
 
         if (database := self._database) is not None:
+            before = self.identity
             _create_sqlite(database)
             move_addresses(database)
+            if before is None or before != _opened.setdefault(self.uri, before):
+                _forget_connections(self.uri)
+            _opened[self.uri] = self.identity
         # Named, because MLflow would take the registry that was set last in this process.
         return MlflowClient(tracking_uri=self.uri, registry_uri=os.environ.get("MLFLOW_REGISTRY_URI") or self.uri)
 
@@ -125,6 +137,20 @@ class Store:
         return str(experiment.experiment_id)
 
 
+_opened: dict[str, tuple[int, int] | None] = {}
+"""By the address of a SQLite store: the file to which this process last connected."""
+
+
+def _forget_connections(uri: str) -> None:
+    """MLflow would go on with a database that was deleted or replaced: it keeps connections, and an open file lives."""
+    from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as Registry
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    for engines in (SqlAlchemyStore._engine_map, Registry._engine_map):
+        if uri in engines:
+            engines[uri].dispose()
+
+
 def import_mlflow() -> None:
     """Import MLflow so that it neither chats nor waits for minutes; two seconds the first time.
 
@@ -134,8 +160,9 @@ def import_mlflow() -> None:
         os.environ.setdefault(name, value)
     import mlflow  # noqa: F401
 
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(os.environ["MLFLOW_LOGGING_LEVEL"].upper())
+    # Not even errors: what goes wrong is raised as well, and told in one line; MLflow would log a traceback of each.
+    for name in ("mlflow", "alembic", "sqlalchemy.pool"):
+        logging.getLogger(name).setLevel(os.environ.get("MLFLOW_LOGGING_LEVEL", "CRITICAL").upper())
     # A server's absence is the tracker's `problem`, in one line, not a warning an attempt.
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 

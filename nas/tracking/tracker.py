@@ -160,15 +160,18 @@ class Tracker:
                     self._problem, self._shown_version = "", version
 
     def _show(self, records: tuple[TrialRecord, ...], status: RunStatus) -> None:
-        if self._projection is None:
+        if self._projection is None or self._projection.is_lost:
             self._projection = Projection(self._search, self._description)
             self._ids = self._projection.experiment_id, self._projection.parent_run_id
             self._url = self._projection.url
         try:
             self._projection.bring_up(records, status)
         finally:
+            lost = self._projection.is_lost
             with self._changed:
-                self._written = self._projection.written
+                self._written = frozenset() if lost else self._projection.written
+        if lost:
+            raise NasError("the database was deleted or replaced meanwhile")
 
 
 def sync(
@@ -224,6 +227,7 @@ def one_line(error: Exception, store: Store, *, what: str = "written") -> str:
     """Which store, and what is wrong with it: the innermost cause, which names neither classes nor retries."""
     # MLflow's texts name the address as it was given.
     text = without_password(" ".join(str(error).split()).replace(store.uri, store.label)) or type(error).__name__
+    text = re.sub(r" *\(Background on this error at: \S+\)", "", text)
     if "Failed to establish a new connection" in text or "ConnectTimeout" in text or "Read timed out" in text:
         reason = re.search(r"\[Errno -?\d+\] ([\w ,.-]+)", text)
         return f"MLflow at {store.label} does not answer{f' ({reason[1]})' if reason else ''}"

@@ -336,3 +336,60 @@ def test_a_server_without_inputs_keeps_the_rest(search, monkeypatch):
     monkeypatch.setattr(MlflowClient, "log_inputs", refuse)
     assert sync(replace(search, data={"train": "a" * 32}), [trial(0, 0.9)], description={}) == 1
     assert not read_runs(search)[0].inputs.dataset_inputs
+
+
+def written(tracker, count):
+    deadline = time.monotonic() + 60
+    while tracker.pending and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not tracker.pending
+    assert len(tracker._written) == count
+
+
+def test_a_database_that_is_deleted_meanwhile_is_written_anew(search, capfd):
+    tracker = Tracker(search)
+    tracker.start(DESCRIPTION)
+    tracker.update_front([trial(0, 0.9)])
+    written(tracker, 1)
+    for path in search.store.artifact_root.parent.glob("mlflow.db*"):
+        path.unlink()
+    tracker.finish([trial(1, 0.95, filters=20)])
+    assert tracker.close()
+    parent, children = read_runs(search)
+    assert (parent.info.status, sorted(children)) == ("FINISHED", [0, 1])
+    assert artifact(search, children[0], "architecture.json")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_database_that_goes_while_it_is_written_is_written_again(search, monkeypatch):
+    bring_up, calls = Projection.bring_up, []
+
+    def lose(self, *arguments):
+        bring_up(self, *arguments)
+        if not calls:
+            for path in search.store.artifact_root.parent.glob("mlflow.db*"):
+                path.unlink()
+        calls.append(arguments)
+
+    monkeypatch.setattr(Projection, "bring_up", lose)
+    tracker = Tracker(search, retry_seconds=(0.1, 0.1))
+    tracker.start(DESCRIPTION, [trial(0, 0.9)])
+    written(tracker, 1)
+    tracker.finish()
+    assert tracker.close()
+    assert sorted(read_runs(search)[1]) == [0]
+
+
+def test_a_full_disk_is_one_line_and_no_traceback(search, full_disk, capfd):
+    tracker = Tracker(search, retry_seconds=(0.1, 0.1))
+    tracker.start(DESCRIPTION)
+    tracker.update_front([trial(0, 0.9)])
+    written(tracker, 1)
+    with full_disk(1_000):
+        tracker.finish([trial(1, 0.95, filters=20)])
+        assert not tracker.close()
+    assert tracker.pending == 1
+    assert re.fullmatch(
+        r"MLflow at sqlite:\S+ cannot be written: \(sqlite3\.OperationalError\) [\w /]+", tracker.problem
+    )
+    assert capfd.readouterr() == ("", "")
