@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -77,6 +79,23 @@ def test_a_deleted_experiment_is_brought_back(store):
     client.delete_experiment(identity)
     assert store.experiment_id(client, "digits") == identity
     assert client.get_experiment(identity).lifecycle_stage == "active"
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_client_of_a_database_that_was_deleted_or_replaced_sees_the_new_one(store, tmp_path, replaced):
+    shutil.copy(tmp_path / "mlflow.db", tmp_path / "other.db")
+    store.experiment_id(store.connect(), "digits")
+    for path in tmp_path.glob("mlflow.db*"):
+        path.unlink()
+    if replaced:
+        (tmp_path / "other.db").rename(tmp_path / "mlflow.db")
+    client = store.connect()
+    assert client.get_experiment_by_name("digits") is None
+    identity = store.experiment_id(client, "digits")
+    connection = sqlite3.connect(tmp_path / "mlflow.db")
+    found = connection.execute("SELECT experiment_id FROM experiments WHERE name = 'digits'").fetchall()
+    connection.close()
+    assert found == [(int(identity),)]
 
 
 def test_two_searches_that_create_one_experiment_at_once_share_it(store, monkeypatch):
