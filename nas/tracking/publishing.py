@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from nas.tracking import mlflow_page
+from nas.tracking.deadline import CALL_SECONDS, within
 from nas.tracking.store import Store
 
 if TYPE_CHECKING:
@@ -70,5 +71,5 @@ def _version(store: Store) -> str:
 
     credentials: Any = get_default_host_creds
     request: Any = http_request
-    answer = request(credentials(store.uri), "/version", "GET", max_retries=0, timeout=10)
+    answer = within(CALL_SECONDS, lambda: request(credentials(store.uri), "/version", "GET", max_retries=0, timeout=10))
     return str(answer.text) if answer.status_code == 200 else ""

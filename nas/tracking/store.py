@@ -18,6 +18,7 @@ from nas.command_line import without_password
 from nas.errors import NasError, shown
 from nas.files import outside
 from nas.tracking.addresses import artifact_root, move_addresses, new_address, relative_place
+from nas.tracking.deadline import bounded
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -114,7 +115,8 @@ class Store:
                 _forget_connections(self.uri)
             _opened[self.uri] = self.identity
         # Named, because MLflow would take the registry that was set last in this process.
-        return MlflowClient(tracking_uri=self.uri, registry_uri=os.environ.get("MLFLOW_REGISTRY_URI") or self.uri)
+        client = MlflowClient(tracking_uri=self.uri, registry_uri=os.environ.get("MLFLOW_REGISTRY_URI") or self.uri)
+        return bounded(client) if self.uri.startswith(_SERVERS) else client
 
     def experiment_id(self, client: MlflowClient, name: str) -> str:
         """The experiment of this name: found, brought back from the trash, or created."""
