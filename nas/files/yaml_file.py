@@ -180,5 +180,5 @@ def parse_yaml(text: str, name: str) -> YamlFile:
             mark = getattr(error, "problem_mark", None)
             line = f":{mark.line + 1}" if mark else ""
             problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-            raise FileError(f"{name}{line}: this is not YAML: {problem}") from None
+            raise FileError(f"{name}{line}: this is not YAML: {printable(problem, most=200)}") from None
     return YamlFile(name, data, lines)
