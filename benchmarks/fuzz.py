@@ -213,8 +213,9 @@ final: {seeds: 1, top: 2}
         add(f"picture-{suffix}", _picture(pictures, suffix, folder / suffix), _read_picture, f"{suffix}/a/0.{suffix}")
     name = search.name
     for file in STORED:
+        read = {"search_id": lambda path: search_id(path.parent), "weights/0.npz": lambda _: _read_weights(runs, name)}
         content = (search.path / file).read_bytes()
-        add(f"search {file}", content, lambda _: _read_search(runs, name), f"runs/{name}/{file}")
+        add(f"search {file}", content, read.get(file, lambda _: _read_search(runs, name)), f"runs/{name}/{file}")
     sealed_again = lambda content, rng: sealed(mutated(content, rng))  # noqa: E731
     journal = (search.path / "trials.jsonl").read_bytes()
     add("search sealed", journal, lambda _: _read_search(runs, name), f"runs/{name}/trials.jsonl", mutate=sealed_again)
@@ -321,12 +322,14 @@ def _read_search(runs: Path, name: str) -> None:
         _check(budget.admits(trial.architecture.count), "a network outside of the budget")
         _check(not trial.completed or 0 <= trial.score <= 1, "a score out of range")
     _check(0 <= search.hypervolume <= 1, "a hypervolume out of range")
-    _ = search.finished, search.story(), search.description(), search.space.size(), search.task
-    search_id(search.folder.path)
+    _ = search.finished, search.story(), search.description(), search.space, search.task
     if len(search.front):
         _told(["front", name, "--runs-dir", str(runs)])
-    if search.folder.weights(0).exists() and trials:
-        search.weights_of(trials[0])
+
+
+def _read_weights(runs: Path, name: str) -> None:
+    search = Search(name, runs)
+    search.weights_of(search.observed_trials[0])
 
 
 def _told(arguments: list[str]) -> None:

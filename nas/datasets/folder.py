@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -266,7 +267,9 @@ def _read(path: Path, config: DatasetConfig) -> tuple[np.ndarray, int] | None:
     from PIL import Image, ImageOps
 
     try:
-        with outside.door(DatasetError):
+        # Pillow warns of what it can do without; what it cannot is an error.
+        with outside.door(DatasetError), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             outside.check_regular(path)
             with Image.open(path) as image:
                 pages = getattr(image, "n_frames", 1)

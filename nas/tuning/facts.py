@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt
 
 from nas.tasks import DEFAULT_TASK
+
+
+def _ascending(ends: tuple[float, float]) -> tuple[float, float]:
+    if not 0 <= ends[0] <= ends[1]:
+        raise ValueError("a range has the lower end first, from 0")
+    return ends
+
+
+_Range = Annotated[tuple[float, float], AfterValidator(_ascending)]
 
 
 class SearchFacts(BaseModel):
@@ -26,17 +37,17 @@ class SearchFacts(BaseModel):
         labels_digest: what searches before version 0.2 have in place of `data`: of the targets alone.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     dataset: str
-    input_shape: tuple[int, int, int]
+    input_shape: tuple[PositiveInt, PositiveInt, PositiveInt]
     labels: tuple[str, ...]
     task: str = DEFAULT_TASK.name
-    interest: dict[str, tuple[float, float]] = {}
-    floor: float = 0.0
-    finest: float = 0.001
-    smallest: int = 0
-    largest: int = 0
-    limits: dict[str, tuple[float, float]] = {}
+    interest: dict[str, _Range] = {}
+    floor: float = Field(0.0, ge=0, lt=1)
+    finest: float = Field(0.001, gt=0, le=1)
+    smallest: int = Field(0, ge=0)
+    largest: int = Field(0, ge=0)
+    limits: dict[str, _Range] = {}
     start: tuple[str, ...] = ()
     command: str = ""
     machine: str = ""

@@ -45,7 +45,7 @@ logger = logging.getLogger(__name__)
 def _tell_unchecked(path: Path, lines: int) -> None:
     """Once per file."""
     logger.warning(
-        "%s of %s have no checksum, as earlier versions wrote them: a change would not be seen",
+        "%s of %s without a checksum, as earlier versions wrote them: a change would not be seen",
         counted(lines, "line"),
         path,
     )

@@ -300,7 +300,7 @@ def test_a_search_of_which_every_trial_failed_is_an_error_each_time(run, tmp_pat
     code, _, err = run(*arguments)
     assert code == 1
     told, error = err.splitlines()
-    assert "have no checksum, as earlier versions wrote them" in told
+    assert "without a checksum, as earlier versions wrote them" in told
     assert error.startswith("Error: every trial failed, the last with: ")
 
 

@@ -650,7 +650,7 @@ def test_lines_without_checksum_are_told_once(finished_search, tmp_path, caplog)
         assert Search("digits", tmp_path).observed_trials == finished_search.observed_trials
     lines = len(path.read_text().splitlines())
     (told,) = caplog.messages
-    assert told.startswith(f"{lines} lines of {path} have no checksum, as earlier versions wrote them: a change")
+    assert told.startswith(f"{lines} lines of {path} without a checksum, as earlier versions wrote them: a change")
 
 
 @pytest.mark.parametrize("written", [0, 1, 2, 3])
