@@ -24,6 +24,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from nas.architecture import Budget
 from nas.architecture.budget import LimitError
+from nas.boards import find_board
 from nas.errors import ECHOED, printable, shown
 from nas.files.paths import absolute, located
 from nas.files.yaml_file import FileError, YamlFile, dotted, load_yaml
@@ -200,6 +201,7 @@ class ExperimentConfig(_Strict):
     budget: Annotated[Budget, BeforeValidator(_budget), PlainSerializer(Budget.to_dict, return_type=dict[str, Any])] = (
         Budget()
     )
+    board: str | None = Field(None, description="limits RAM and flash to what this board has left: nas list boards")
     floor: float | None = Field(
         None, ge=0, lt=1, description="score that is worth nothing; that of guessing if left out"
     )
@@ -318,6 +320,11 @@ def load_experiment(path: Path | None, overrides: Mapping[str, Any] | None = Non
                 raise FileError(f"--set {key}: {shown(parent)} has no keys of its own")
         node[last] = value
         _open_sections(data)
+    if isinstance(board := data.get("board"), str):
+        # What the budget says itself counts.
+        budget = data.setdefault("budget", {})
+        if isinstance(budget, dict):
+            data["budget"] = {cost.limit: left for cost, left in find_board(board).limits.items()} | budget
     for key in _PATHS:
         _locate(data, key, Path() if path is None or _is_given(key, overrides or {}) else path.parent)
     try:

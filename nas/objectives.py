@@ -109,6 +109,7 @@ class Cost:
         measured: how it is measured before a network is trained; "" for a cost that is counted from the architecture.
         span: over which hypervolume is taken. None for the three that a space knows the extremes of: parameters,
             multiply-adds and activation bytes.
+        is_time: no whole number, and another one on another machine.
     """
 
     name: str
@@ -116,6 +117,7 @@ class Cost:
     unit: str
     measured: str = ""
     span: tuple[float, float] | None = None
+    is_time: bool = False
 
     def __reduce__(self) -> tuple[Any, ...]:
         """In another process it is that process' own object."""
@@ -139,10 +141,10 @@ class Cost:
     def text(self, value: float) -> str:
         """As tables show it.
 
-        >>> MACS.text(12_345), LATENCY.text(0.61234)
-        ('12,345', '0.612')
+        >>> MACS.text(12_345), LATENCY.text(0.61234), RAM_BYTES.text(7_360)
+        ('12,345', '0.612', '7,360')
         """
-        return f"{value:.3g}" if self.measured and value < 100 else f"{value:,.0f}"
+        return f"{value:.3g}" if self.is_time and value < 100 else f"{value:,.0f}"
 
     def words(self, value: float) -> str:
         """In a sentence.
@@ -158,7 +160,7 @@ class Cost:
         >>> PARAMETERS.short(8_412), LATENCY.short(0.61234)
         ('8.41k', '0.612 ms')
         """
-        return self.words(value) if self.measured else short_count(value)
+        return self.words(value) if self.is_time else short_count(value)
 
 
 PARAMETERS = Cost(name="parameters", heading="parameters", unit="parameters")
@@ -171,12 +173,27 @@ LATENCY = Cost(
     measured="latency measured on this machine's CPU, one image at a time",
     # Fixed, because a latency is unknown until it is measured.
     span=(0.001, 1_000.0),
+    is_time=True,
+)
+RAM_BYTES = Cost(
+    name="ram_bytes",
+    heading="RAM (bytes)",
+    unit="bytes of RAM",
+    measured="RAM that the int8 network takes in LiteRT for Microcontrollers, measured there",
+    span=(1e3, 1e8),
+)
+FLASH_BYTES = Cost(
+    name="flash_bytes",
+    heading="flash (bytes)",
+    unit="bytes of flash",
+    measured="flash that the int8 network takes, the size of its LiteRT file",
+    span=(1e3, 1e8),
 )
 
 COSTS: Registry[Cost] = Registry("cost")
 """Every cost by its name in experiment files."""
 
-for _each in (PARAMETERS, MACS, ACTIVATION_BYTES, LATENCY):
+for _each in (PARAMETERS, MACS, ACTIVATION_BYTES, LATENCY, RAM_BYTES, FLASH_BYTES):
     COSTS.add(_each.name, _each)
 
 

@@ -40,7 +40,8 @@ ALLOWED = {
     "results": CORE,
     "space": CORE | {"files"},
     "strategies": CORE | {"results", "space"},
-    "config": CORE | {"files", "tasks"},
+    "boards": {"errors", "files", "objectives", "registry"},
+    "config": CORE | {"boards", "files", "tasks"},
     "datasets": CORE | {"config", "files", "tasks"},
     "devices": CORE | {"config"},
     "training": CORE | {"config", "datasets", "devices", "files", "tasks"},
@@ -99,7 +100,7 @@ def parsed(path: Path) -> ast.AST:
 def test_every_part_has_a_place():
     parts = {part(path) for path in FILES} - {"__init__", "api", "cli", "_data"}
     assert parts == set(ALLOWED)
-    assert len([name for name in parts | {"api"} if (ROOT / "nas" / f"{name}.py").is_file()]) <= 8
+    assert len([name for name in parts | {"api"} if (ROOT / "nas" / f"{name}.py").is_file()]) <= 9
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())

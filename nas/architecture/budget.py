@@ -50,8 +50,9 @@ class Budget:
     Args:
         min_parameters: all weights, trainable and not; a number, or text such as "20k", as for each of the others.
         limits: `max_parameters`, `max_macs` (multiply-adds of one example), `max_activation_bytes` (peak memory of one
-            example's float32 maps), `max_latency_ms` (of one example; it has to be measured, and `admits` does not ask
-            for it). None is no limit.
+            example's float32 maps); and, of what has to be measured, so that `admits` does not ask for it,
+            `max_latency_ms` (of one example), `max_ram_bytes` and `max_flash_bytes` (of the int8 network). None is no
+            limit.
         interest: which part of the range inside matters, of the first cost that a search wants to be low: two numbers,
             or text such as "500..2k". Strategies look there, and hypervolume is taken there. None is from a twentieth
             of the limit to the limit; without a limit, all that there is.
@@ -76,7 +77,7 @@ class Budget:
             use = ", ".join(self.limit_names())
             raise LimitError(key, f"is no limit{did_you_mean(key, known)}; use one of {use}")
         found = tuple(
-            (cost, _number(key, value, 1 if cost.is_counted else 0, whole=cost.is_counted))
+            (cost, _number(key, value, 0 if cost.is_time else 1, whole=not cost.is_time))
             for key, cost in known.items()
             if (value := limits.get(key)) is not None
         )
@@ -154,7 +155,7 @@ class Budget:
     def __str__(self) -> str:
         least = [] if self.min_parameters is None else [f"at least {PARAMETERS.words(self.min_parameters)}"]
         most = [
-            f"at most {most:g} {cost.unit}" if cost.measured else f"at most {cost.words(most)}"
+            f"at most {most:g} {cost.unit}" if cost.is_time else f"at most {cost.words(most)}"
             for cost, most in self.limits
         ]
         return ", ".join([*least, *most]) or "no limit"

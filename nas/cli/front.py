@@ -177,7 +177,8 @@ def print_front(
         return
     columns = score_columns(points, score, "val")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    shown = shown_costs(points.costs)
+    # What has a limit only was measured too.
+    shown = shown_costs((*points.costs, *search.experiment.measured))
     for heading in ("trial", *(cost.heading for cost in shown), *(name for name, _ in columns)):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("architecture", overflow="fold")

@@ -22,6 +22,7 @@ class Kind(StrEnum):
     datasets = "datasets"
     strategies = "strategies"
     blocks = "blocks"
+    boards = "boards"
 
 
 def listing(
@@ -37,6 +38,7 @@ def listing(
         Kind.datasets: lambda: _datasets(data_dir),
         Kind.strategies: _strategies,
         Kind.blocks: _blocks,
+        Kind.boards: _boards,
     }[kind]()
     if kind is Kind.searches and not rows:
         errors.print(f"no searches in {runs_dir} yet; nas search digits makes one", markup=False, soft_wrap=True)
@@ -98,6 +100,16 @@ def _blocks() -> list[tuple[str, str]]:
     from nas.architecture.blocks import BLOCKS
 
     return [(name, _first_line(cls)) for name, cls in sorted(BLOCKS.items())]
+
+
+def _boards() -> list[tuple[str, str]]:
+    from nas.boards import board_names, find_board
+
+    rows = []
+    for board in map(find_board, board_names()):
+        left = " and ".join(cost.words(limit) for cost, limit in board.limits.items())
+        rows.append((board.name, f"{board.description}; leaves {left}"))
+    return rows
 
 
 def _first_line(cls: type) -> str:

@@ -38,6 +38,10 @@ def search(
         str | None, typer.Option(help="Another data set: digits, a TFDS name, a folder, an .npz.")
     ] = None,
     max_params: MaxParams = None,
+    board: Annotated[
+        str | None,
+        typer.Option(help="Only networks whose int8 form fits it: nas list boards, or a .yaml file."),
+    ] = None,
     strategy: Annotated[str | None, typer.Option(help="How to search (nas list strategies).")] = None,
     early_stopping: Annotated[
         str | None, typer.Option(help="Trials that are not trained in full: none, pareto-asha, one-epoch-then-top-k.")
@@ -91,6 +95,7 @@ def search(
         "space": space,
         "dataset.name": dataset,
         "budget.max_parameters": max_params,
+        "board": board,
         "strategy": strategy,
         "early_stopping": early_stopping,
         "start_from": None if start_from is None else start_from.split(","),

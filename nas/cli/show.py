@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nas.boards import DEVICE_COSTS, find_board
 from nas.cli.terminal import Format, RunsDir, errors, output, print_table
 from nas.command_line import RUNS_DIR
 from nas.errors import NasError
@@ -16,6 +17,7 @@ from nas.objectives import COSTS
 
 if TYPE_CHECKING:
     from nas.architecture import Architecture, Count
+    from nas.objectives import Cost
     from nas.results.trial import TrialRecord
 
 
@@ -32,6 +34,9 @@ def show(
     explain: Annotated[
         bool, typer.Option("--explain", help="Show the arithmetic, and what sharing parameters saves each layer.")
     ] = False,
+    board: Annotated[
+        str | None, typer.Option("--board", help="Say whether its int8 form fits: nas list boards, or a .yaml file.")
+    ] = None,
     diagram: Annotated[Path | None, typer.Option(help="Draw the network into this .svg or .png file.")] = None,
     runs_dir: RunsDir = RUNS_DIR,
 ) -> None:
@@ -41,8 +46,8 @@ def show(
     """
     if len(targets) > 2:
         raise NasError(f"one network is shown, or two side by side; received {len(targets)} targets")
-    if len(targets) == 2 and (explain or diagram):
-        raise NasError("--explain and --diagram take one network; name one target")
+    if len(targets) == 2 and (explain or diagram or board):
+        raise NasError("--explain, --diagram and --board take one network; name one target")
     if diagram is not None and diagram.suffix.lower() not in (".svg", ".png"):
         raise NasError(f"--diagram writes .svg or .png; received {str(diagram)!r}")
     found = [find_architecture(target, runs_dir, input) for target in targets]
@@ -56,15 +61,30 @@ def show(
     (target,), (architecture,) = targets, found
     if diagram is not None:
         write_diagram(architecture, diagram, target)
+    measured = {} if board is None else _measured_on_device(architecture)
     if format is Format.json:
-        output.file.write(json.dumps(_document(architecture, explain=explain) | _origin(trial), indent=2) + "\n")
+        document = _document(architecture, explain=explain) | {cost.name: value for cost, value in measured.items()}
+        output.file.write(json.dumps(document | _origin(trial), indent=2) + "\n")
         return
     _print_layers(architecture)
     if explain:
         _print_explanation(architecture)
     _print_totals(architecture)
+    if board is not None:
+        device = find_board(board)
+        output.print(f"{device.name}: {device.verdict(measured)}", markup=False, soft_wrap=True)
     if trial is not None and trial.parent is not None:
         output.print(f"Its training began with the weights of trial {trial.parent}.")
+
+
+def _measured_on_device(architecture: Architecture) -> dict[Cost, float]:
+    """Flash and RAM of the int8 network."""
+    from nas.devices import import_tensorflow
+    from nas.export import check_measurable, measure
+
+    check_measurable(DEVICE_COSTS)
+    import_tensorflow()
+    return {cost: measure(cost, architecture) for cost in DEVICE_COSTS}
 
 
 def write_diagram(architecture: Architecture, path: Path, title: str) -> None:

@@ -149,8 +149,8 @@ def check(experiment: ExperimentConfig, kind: str) -> None:
         )
     if jax and experiment.measured:
         raise NasError(
-            f"{experiment.measured[0].name}: it is measured on the exported TensorFlow model, which workers on JAX do "
-            f"not have; received device {kind!r}; use cpu or gpu, or limit macs instead"
+            f"{experiment.measured[0].name}: it is measured on the exported model, which workers on JAX do not "
+            f"have; received device {kind!r}; use cpu or gpu, or limit macs instead"
         )
     if jax and experiment.workers == 0:
         raise NasError(

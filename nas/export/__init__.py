@@ -6,7 +6,7 @@ from nas.export import c_source, keras_file, litert, onnx_file, savedmodel  # no
 from nas.export.exporter import ExportReport, Written, export
 from nas.export.format import FORMATS, ExportError, ExportFormat, Source
 from nas.export.litert_file import PixelType
-from nas.export.measure import measure
+from nas.export.measure import check_measurable, measure
 
 __all__ = [
     "FORMATS",
@@ -16,6 +16,7 @@ __all__ = [
     "PixelType",
     "Source",
     "Written",
+    "check_measurable",
     "export",
     "measure",
 ]

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
+from functools import lru_cache
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from nas.export.format import Source
+import numpy as np
+
+from nas.export.format import ExportError, Source
+from nas.export.litert_file import convert
+from nas.export.micro import EXTRA, PACKAGES, arena_bytes
 from nas.export.savedmodel import SavedModel
 from nas.files.temporary import own_temporary
-from nas.objectives import LATENCY, Cost
+from nas.objectives import FLASH_BYTES, LATENCY, RAM_BYTES, Cost
 
 if TYPE_CHECKING:
     from nas.architecture import Architecture
@@ -53,7 +60,53 @@ def latency_ms(architecture: Architecture) -> float:
         return 1_000 * min(seconds(calls) for _ in range(rounds))
 
 
-_MEASURES = {LATENCY: latency_ms}
+def flash_bytes(architecture: Architecture) -> int:
+    """Size of the int8 LiteRT file, which stays the same whatever the weights are."""
+    return len(_quantized(architecture))
+
+
+def ram_bytes(architecture: Architecture) -> int:
+    """TFLM's arena for the int8 file, on a machine with 64-bit addresses.
+
+    Raises:
+        ExportError: TFLM cannot run the network.
+    """
+    return arena_bytes(_quantized(architecture))
+
+
+@lru_cache(maxsize=1)
+def _quantized(architecture: Architecture) -> bytes:
+    """With random weights, calibrated on noise. Made once for whatever is measured of it."""
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, (4, *architecture.input_shape), np.uint8)
+    model = architecture.build()
+    # Biases too, as in a trained network: the converter stores equal arrays once, such as all that are zero.
+    model.set_weights(
+        [rng.uniform(0.5, 1.5, weights.shape) if weights.ndim == 1 else weights for weights in model.get_weights()]
+    )
+    return convert(architecture, model, calibration=noise)
+
+
+_MEASURES = {LATENCY: latency_ms, RAM_BYTES: ram_bytes, FLASH_BYTES: flash_bytes}
+"""How each measured cost is measured."""
+
+_PACKAGES = {RAM_BYTES: (PACKAGES, EXTRA)}
+"""What a measure needs that nas does not install by itself, and the extra of keras-nas that does."""
+
+
+def check_measurable(costs: Iterable[Cost]) -> None:
+    """Refuse costs that cannot be measured here.
+
+    Raises:
+        ExportError: with what to install.
+    """
+    for cost in costs:
+        packages, extra = _PACKAGES.get(cost, ((), ""))
+        missing = [package for package in packages if find_spec(package) is None]
+        if missing:
+            raise ExportError(
+                f"{cost.name} is measured with {', '.join(missing)}; install with: pip install 'keras-nas[{extra}]'"
+            )
 
 
 def measure(cost: Cost, architecture: Architecture) -> float:

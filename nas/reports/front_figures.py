@@ -92,7 +92,7 @@ def front_figure(records: Iterable[TrialRecord], *, title: str, objectives: Obje
             "title": axis.heading,
             "type": "log",
             "range": [math.log10(x) for x in chart.x_range],
-            "tickformat": "~g" if axis.measured else "~s",
+            "tickformat": "~g" if axis.is_time else "~s",
             "dtick": "D2" if chart.x_range[1] / chart.x_range[0] < 300 else 1,
         },
         yaxis={"title": f"validation {score.heading}", "tickformat": _D3_TICK, "range": list(chart.y_range)},

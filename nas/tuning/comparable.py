@@ -34,7 +34,7 @@ def compare(searches: Sequence[Search]) -> Comparison:
     if len({search.experiment.objectives for search in searches}) > 1:
         told = "; ".join(f"{search.name}: {', '.join(search.experiment.objectives)}" for search in searches)
         raise NasError(f"only searches with the same objectives can be compared; received {told}")
-    measured = [cost.name for cost in first.objectives.costs if cost.measured]
+    measured = [cost.name for cost in first.objectives.costs if cost.is_time]
     if measured and len({search.facts.machine for search in searches}) > 1:
         told = "; ".join(f"{search.name}: {search.facts.machine}" for search in searches)
         raise NasError(f"only searches that measured {measured[0]} on one machine can be compared; received {told}")

@@ -245,7 +245,7 @@ def attempt(
 
             measured[cost.name] = value = measure(cost, architecture)
             if limit is not None and value > limit:
-                reason = f"{cost.words(value)} an image is over {cost.limit}, {limit:g}"
+                reason = f"{cost.words(value)} is over {cost.limit}, {limit:g}"
                 return Refused(slot=slot, number=job.number, reason=reason, measured=measured)
         inherited = None
         if job.parent is not None:

@@ -138,7 +138,7 @@ def make_executor(
         free_bytes=free_bytes(),
         data_bytes=_copied_bytes(loaded, dealt[0]),
         trials=experiment.trials,
-        measures=bool(experiment.measured),
+        measures=any(cost.is_time for cost in experiment.measured),
     )
     # Always the same, under the search's lock: a killed search leaves one copy of the data at most.
     shared = folder.data

@@ -244,7 +244,7 @@ class SearchFolder:
         facts = self.facts()
         if not facts.data and not facts.labels_digest and not self.trials():
             return  # The data were never read, perhaps because of a mistake that is mended now.
-        free = FREE_TO_CHANGE - (WHERE if experiment.measured else set())
+        free = FREE_TO_CHANGE - (WHERE if any(cost.is_time for cost in experiment.measured) else set())
         old = json.loads(self.experiment().model_dump_json())
         new = json.loads(experiment.model_dump_json())
         changed = [

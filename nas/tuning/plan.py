@@ -14,6 +14,7 @@ from nas.datasets.pipeline import check_augmentation
 from nas.datasets.splits import validation_images
 from nas.devices.accelerators import check
 from nas.errors import NasError
+from nas.export import check_measurable
 from nas.files import outside
 from nas.files.shipped import find_space
 from nas.objectives import Objectives
@@ -71,6 +72,7 @@ class Plan:
             data: the images, if the program has them; else `experiment.dataset` says where they are.
         """
         check(experiment, experiment.device)
+        check_measurable(experiment.measured)
         if experiment.engine == "ray":
             from nas.tuning.ray_cluster import require_ray
 

@@ -58,7 +58,7 @@ def test_cells_and_tables_are_shown_too(monkeypatch):
     ids=range(7),
 )
 def test_a_long_value_is_echoed_in_its_beginning(value):
-    assert len(shown(value)) <= 90
+    assert len(shown(value)) <= 210
 
 
 def test_every_error_is_printable():

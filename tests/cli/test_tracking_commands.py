@@ -77,7 +77,7 @@ def test_what_differs_between_searches_is_said_first(run, two_searches, tmp_path
     folder = tmp_path / "runs" / "other"
     experiment, facts = (json.loads((folder / f"{name}.json").read_text()) for name in ("experiment", "facts"))
     experiment["training"]["epochs"] = 7
-    experiment["budget"]["max_parameters"] = 1_500
+    experiment["budget"]["max_parameters"] = 3_500
     facts["data"]["train"] = "0123456789abcdef"
     facts["interest"] = {"parameters": [75, 1_500]}
     (folder / "experiment.json").write_text(json.dumps(experiment))
@@ -85,7 +85,7 @@ def test_what_differs_between_searches_is_said_first(run, two_searches, tmp_path
     _, out, _ = run("front", "digits", "other", "--runs-dir", tmp_path / "runs")
     lines = [" ".join(line.split()) for line in out.splitlines()]
     assert "they differ in digits other" in lines
-    assert "budget.max_parameters 3000 1500" in lines
+    assert "budget.max_parameters 3000 3500" in lines
     assert "training.epochs 2 7" in lines
     assert any(line.startswith("train images digest ") and line.endswith("digest 01234567") for line in lines)
     rest = "accuracy from 10.00% to all but one of 288"
@@ -177,7 +177,7 @@ def test_ui_of_an_mlflow_that_is_not_there_is_one_line(run, two_searches, names,
 def test_searches_on_different_data_are_not_compared(run, two_searches, tmp_path):
     shutil.copytree(two_searches, tmp_path / "runs")
     path = tmp_path / "runs" / "other" / "facts.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"dataset": "mnist"}))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"dataset": "mnist", "data": {"train": "0123"}}))
     code, _, err = run("front", "digits", "other", "--runs-dir", tmp_path / "runs")
     assert code == 1
     assert "only searches on the same images can be compared; received digits: digits, other: mnist" in err

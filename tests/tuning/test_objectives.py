@@ -81,7 +81,7 @@ def test_what_is_slower_than_allowed_is_refused_untrained_and_does_not_count(tmp
     for trial in refused:
         assert trial.curve == ()
         assert trial.metrics["latency_ms"] == 2.0
-        assert trial.reason == "2 ms an image is over max_latency_ms, 1"
+        assert trial.reason == "2 ms is over max_latency_ms, 1"
     assert done.finished
     assert done.ended_trials == 3
     _, children = read_runs(done.tracking_run())
