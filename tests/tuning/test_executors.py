@@ -132,7 +132,7 @@ def test_a_search_goes_on_with_the_same_data_alone(data, tmp_path):
     folder = SearchFolder(tmp_path, "digits")
     plan = Plan.of(experiment)
     folder.create(experiment, plan.space_text, plan.facts())
-    _load(experiment, folder)
+    _load(experiment, folder, None)
     assert folder.facts().data == {name: split.digest for name, split in data.splits.items()}
     pixels = data.train.images.copy()
     pixels[700, 3, 3] ^= 255
@@ -154,8 +154,8 @@ def test_a_search_of_an_earlier_version_knows_its_targets(data, tmp_path, same):
     digest = "b666d9641425a2409885f51f41285ee88ea51bf6a0aeafaa1ed67fc5e10f57a2" if same else "0" * 64
     folder.create(experiment, plan.space_text, plan.facts().model_copy(update={"labels_digest": digest}))
     if same:
-        _load(experiment, folder)
+        _load(experiment, folder, None)
         assert folder.facts().data.keys() == data.splits.keys()
     else:
         with pytest.raises(NasError, match="was started with other train, validation or test images of digits"):
-            _load(experiment, folder)
+            _load(experiment, folder, None)
