@@ -20,6 +20,7 @@ from nas.training.model import Weights, answers_of, rebuild
 
 if TYPE_CHECKING:
     from nas.architecture import Architecture
+    from nas.datasets.spec import Split
 
 PICTURED = 18
 """Images in the picture of predictions."""
@@ -36,8 +37,8 @@ ALLOWED_LOSS = 0.01
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class Examples:
-    """Images of one split with their targets.
+class _Examples:
+    """What an export is compared on.
 
     Attributes:
         name: of the split, as scores have it: `val` or `test`.
@@ -58,7 +59,7 @@ class Written:
     Attributes:
         format: a key of `FORMATS`.
         bytes: of its files.
-        largest_difference: of an answer, over all images of the first split.
+        largest_difference: of an answer, over all validation images.
         images_checked: how many that were.
         scores: by split: the trained model's score and the export's, in [0, 1], on the same images; none without
             targets.
@@ -88,6 +89,11 @@ class ExportReport:
     bytes: int
     written: tuple[Written, ...]
 
+    @property
+    def largest_difference(self) -> float:
+        """Of an answer, of the first format, over all validation images."""
+        return self.written[0].largest_difference
+
 
 def export(
     architecture: Architecture,
@@ -95,8 +101,10 @@ def export(
     *,
     labels: Sequence[str],
     to: Path,
-    check: Sequence[Examples],
-    formats: Sequence[str] = ("savedmodel",),
+    check_images: npt.NDArray[np.uint8],
+    check_targets: npt.NDArray[Any] | None = None,
+    test: Split | None = None,
+    format: str = "savedmodel",
     calibration: npt.NDArray[np.uint8] | None = None,
     pixels: PixelType = "int8",
     allowed_loss: float = ALLOWED_LOSS,
@@ -114,14 +122,17 @@ def export(
         to: a folder that is absent, empty, or an earlier export and nothing else, which is replaced. An export that
             is killed may leave `.NAME.export-*` beside the folder, with the earlier export in it; the next export
             puts that back first and removes the rest.
-        check: on the images of the first split the export must answer what the trained model answers; the others are
-            scored only.
-        formats: keys of `FORMATS`.
+        check_images: uint8 `(n, height, width, channels)`, n > 0, validation images, on which the export must answer
+            what the trained model answers.
+        check_targets: of these images, for scores, without which no quantized format is written, and for a picture of
+            some predictions; None: they are not known.
+        test: images on which the export is scored, too.
+        format: keys of `FORMATS`, with commas between them.
         calibration: training images, uint8 `(n, height, width, channels)`, of which some show a quantized format its
             ranges; needed for these formats only.
         pixels: what a quantized network takes.
-        allowed_loss: most that the score of the first split may fall in a quantized format, in [0, 1]. One image is
-            always allowed.
+        allowed_loss: most that the validation score may fall in a quantized format, in [0, 1]. One image is always
+            allowed.
         inherited_from: the trial with whose weights the training began, for `export.json`; None: it began from random
             ones.
 
@@ -130,13 +141,19 @@ def export(
             something else; then the destination is as it was.
         NasError: the weights are not this architecture's.
     """
-    writers = [FORMATS.find(format) for format in dict.fromkeys(formats)]
+    writers = [FORMATS.find(name) for name in dict.fromkeys(format.split(","))]
     for writer in writers:
         writer.check_installed()
+    check = [_Examples(name="val", images=check_images, targets=check_targets)]
+    if test is not None:
+        check.append(_Examples(name="test", images=test.images, targets=test.targets))
     for examples in check:
         _check_images(architecture, examples.images)
-    if calibration is None and any(writer.is_quantized for writer in writers):
-        raise ExportError("a quantized network is calibrated on training images; received none")
+    if any(writer.is_quantized for writer in writers) and (calibration is None or check_targets is None):
+        raise ExportError(
+            "a quantized network is calibrated on training images, and judged by its score on validation images with "
+            "targets; pass calibration and check_targets"
+        )
     to = to.resolve()
     recover(to)
     _check_destination(to)
@@ -160,9 +177,11 @@ def export(
             ]
             if labels:
                 (stage / "labels.txt").write_text("".join(f"{' '.join(label.split())}\n" for label in labels), "utf-8")
-            if (targets := check[0].targets) is not None:
+            if check_targets is not None:
                 # Spread, as a folder's images are in the order of their classes.
-                images, wanted, answered = (_spread(each, PICTURED) for each in (check[0].images, targets, expected[0]))
+                images, wanted, answered = (
+                    _spread(each, PICTURED) for each in (check_images, check_targets, expected[0])
+                )
                 (stage / "predictions.svg").write_text(task.picture(images, wanted, answered, labels), "utf-8")
             (stage / "architecture.json").write_text(architecture.to_json() + "\n", "utf-8")
             (stage / "architecture.svg").write_text(diagram(architecture).svg(), "utf-8")
@@ -189,7 +208,7 @@ def _written(
     source: Source,
     task: Task,
     folder: Path,
-    check: Sequence[tuple[Examples, npt.NDArray[np.float32]]],
+    check: Sequence[tuple[_Examples, npt.NDArray[np.float32]]],
     allowed_loss: float,
 ) -> Written:
     """Write one format and compare it; each split comes with what the trained model answers.

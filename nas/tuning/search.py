@@ -269,24 +269,20 @@ class Search:
 
         import_tensorflow()
         from nas.export import FORMATS, export
-        from nas.export.exporter import ALLOWED_LOSS, Examples
+        from nas.export.exporter import ALLOWED_LOSS
 
         record = self.best(max_parameters) if trial is None else self.trial(trial)
-        formats = format.split(",")
         weights = self.weights_of(record)
-        data = self._images(needed=any(FORMATS.find(name).is_quantized for name in formats))
-        if data is None:
-            check = [Examples(name="val", images=self._random_images())]
-        else:
-            splits = {"val": data.validation} | ({"test": data.test} if record.is_tested else {})
-            check = [Examples(name=name, images=each.images, targets=each.targets) for name, each in splits.items()]
+        data = self._images(needed=any(FORMATS.find(name).is_quantized for name in format.split(",")))
         return export(
             record.architecture,
             weights,
             labels=self.facts.labels,
             to=Path(to),
-            check=check,
-            formats=formats,
+            check_images=self._random_images() if data is None else data.validation.images,
+            check_targets=None if data is None else data.validation.targets,
+            test=data.test if data is not None and record.is_tested else None,
+            format=format,
             calibration=None if data is None else data.train.images,
             pixels=pixels,
             allowed_loss=ALLOWED_LOSS if allowed_loss is None else allowed_loss,

@@ -11,7 +11,6 @@ from nas.architecture import Architecture
 from nas.architecture.blocks import Conv, GlobalPoolHead, Pool
 from nas.devices import import_tensorflow
 from nas.export import export
-from nas.export.exporter import Examples
 from nas.export.micro import arena_bytes
 
 LABELS = ("plain", 'a "quoted" \\ back??/slash', "über")
@@ -47,15 +46,15 @@ def exported(tmp_path_factory):
     keras.utils.set_random_seed(1)
     network = Architecture(input_shape=(8, 6, 1), blocks=(Conv(filters=4), Pool(), GlobalPoolHead(classes=3)))
     images = np.random.default_rng(1).integers(0, 256, (300, 8, 6, 1), np.uint8)
-    check = [Examples(name="val", images=images, targets=np.zeros(300, np.int64))]
     return export(
         network,
         network.build().get_weights(),
         labels=LABELS,
         to=tmp_path_factory.mktemp("export") / "model",
-        check=check,
+        check_images=images,
+        check_targets=np.zeros(300, np.int64),
         calibration=images,
-        formats=["litert-int8", "c"],
+        format="litert-int8,c",
         allowed_loss=1,
     )
 

@@ -10,7 +10,6 @@ from nas.architecture import Architecture
 from nas.architecture.blocks import Conv, GlobalPoolHead
 from nas.devices import import_tensorflow
 from nas.export import export
-from nas.export.exporter import Examples
 from nas.training import answers_of, rebuild
 
 IMAGES = np.random.default_rng(1).integers(0, 256, (5, 8, 6, 1), np.uint8)
@@ -26,7 +25,7 @@ def exported(tmp_path_factory):
         weights,
         labels="abc",
         to=tmp_path_factory.mktemp("export") / "model",
-        check=[Examples(name="val", images=IMAGES)],
+        check_images=IMAGES,
     )
     return report, answers_of(network, rebuild(network, weights), IMAGES)
 
