@@ -25,9 +25,9 @@ from nas.objectives import COSTS
 
 REQUIRED = ("parameters", "accuracy")
 OPTIONAL = ("macs", "test_accuracy", "cost_seconds")
-SEED = re.compile(r"accuracy_([0-9]+)")
-EPOCH = re.compile(r"(accuracy|accuracy_[0-9]+)@([0-9]+)")
-TRAINING_EPOCH = re.compile(r"training((?:_[0-9]+)?)@([0-9]+)")
+SEED = re.compile(r"accuracy_([0-9]{1,9})")
+EPOCH = re.compile(r"(accuracy|accuracy_[0-9]{1,9})@([0-9]{1,9})")
+TRAINING_EPOCH = re.compile(r"training((?:_[0-9]{1,9})?)@([0-9]{1,9})")
 
 ROUNDED = 0.005
 """By how much `accuracy` may miss the mean of the single trainings."""

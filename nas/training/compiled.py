@@ -7,6 +7,7 @@ short trainings of a search that is most of the time.
 from __future__ import annotations
 
 import functools
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -114,22 +115,25 @@ def train_compiled(
             positions, seeds = next(stream)
             if epoch < history.epochs:
                 continue
-            loss, evidence, start = 0.0, [], 0
+            losses: list[float] = []
+            evidence, start = [], 0
             while start < steps:
                 end = min(steps, start + pace.steps)
                 with pace.measure(end - start):
                     left = (until - epoch) * steps - start
-                    summed, seen = train_chunk(positions[start:end], seeds[start:end], left=left)
-                loss, start = loss + float(summed), end
+                    stepwise, seen = train_chunk(positions[start:end], seeds[start:end], left=left)
+                    losses += stepwise.tolist()
+                start = end
                 evidence.append(seen)
-                history.check_loss(loss)
+                history.check_loss(math.fsum(losses))
                 history.check_stop()
             measure()
-            val_loss, val_evidence = validate()
+            val_losses, val_evidence = validate()
             values = {
-                "loss": loss / steps,
+                # The same to the last digit, whatever the chunks were.
+                "loss": math.fsum(losses) / steps,
                 "score": task.score_of(np.concatenate(evidence)),
-                "val_loss": float(val_loss) / len(data.validation),
+                "val_loss": math.fsum(val_losses.numpy().tolist()) / len(data.validation),
                 "val_score": task.score_of(val_evidence.numpy()),
             }
             history.end_epoch(values, network.get_weights)
@@ -176,7 +180,7 @@ def _make_train_chunk(
     batch_size: int,
     xla: bool,
 ) -> Way:
-    """A function that trains on batches: (positions `(n, batch)`, seeds `(n, 2)`) -> (summed loss, evidence).
+    """A function that trains on batches: (positions `(n, batch)`, seeds `(n, 2)`) -> (losses `(n,)`, evidence).
 
     The evidence has a row an image, batch after batch.
     """
@@ -247,7 +251,7 @@ def _make_measurement(network: Network, split: Split, *, training_size: int) -> 
 def _make_validation(
     network: Network, head: Head, split: Split, *, batch_size: int
 ) -> Callable[[], tuple[Tensor, Tensor]]:
-    """A function that validates: () -> (summed loss, evidence) of the split."""
+    """A function that validates: () -> (losses, evidence) of the split; each loss is a sum over a batch."""
     import tensorflow as tf
 
     from nas.datasets.pipeline import on_device, scaled
@@ -269,26 +273,25 @@ def _make_validation(
 
     def validate() -> tuple[Tensor, Tensor]:
         if calls == 1:
-            return batch(positions[0], counts[0])
-        summed, evidence = _looped(lambda i: batch(tf.constant(positions)[i], tf.constant(counts)[i]), calls)
-        return summed, evidence[: len(split)]
+            summed, seen = batch(positions[0], counts[0])
+            return summed[None], seen
+        losses, evidence = _looped(lambda i: batch(tf.constant(positions)[i], tf.constant(counts)[i]), calls)
+        return losses, evidence[: len(split)]
 
     return _compiled(validate, [])
 
 
 def _looped(step: Callable[[Tensor], tuple[Tensor, Tensor]], steps: Tensor | int) -> tuple[Tensor, Tensor]:
-    """Step after step in the graph: their losses summed, and their evidence, one below the other."""
+    """Step after step in the graph: their losses, and their evidence, one below the other."""
     import tensorflow as tf
 
-    def body(i: Tensor, summed: Tensor, evidence: Any) -> tuple[Tensor, Tensor, Any]:
+    def body(i: Tensor, losses: Any, evidence: Any) -> tuple[Tensor, Any, Any]:
         loss, seen = step(i)
-        return i + 1, summed + loss, evidence.write(i, seen)
+        return i + 1, losses.write(i, loss), evidence.write(i, seen)
 
-    evidence = tf.TensorArray(tf.float32, size=steps, infer_shape=True)
-    _, summed, evidence = tf.while_loop(
-        lambda i, *_: i < steps, body, (0, tf.zeros(()), evidence), parallel_iterations=1
-    )
-    return summed, evidence.concat()
+    arrays = [tf.TensorArray(tf.float32, size=steps, infer_shape=True) for _ in range(2)]
+    _, losses, evidence = tf.while_loop(lambda i, *_: i < steps, body, (0, *arrays), parallel_iterations=1)
+    return losses.stack(), evidence.concat()
 
 
 def _compiled(function: Callable[..., Any], signature: list[Any]) -> Callable[..., Any]:

@@ -200,3 +200,9 @@ def test_the_table_of_our_own_is_the_whole_of_its_space():
 
 def _costs(count):
     return count.parameters, count.macs
+
+
+@pytest.mark.parametrize("column", ["accuracy@{}", "accuracy_{}", "accuracy_1@{}"])
+def test_an_epoch_of_thousands_of_digits_is_no_epoch(column):
+    with pytest.raises(TableError, match=r"has the column 'accuracy.*; an accuracy is accuracy_1, accuracy@5 or acc"):
+        parse_table(f"g,parameters,accuracy,{column.format('9' * 5_000)}\na,1,0.5,0.5\n", "t")
