@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -28,8 +29,18 @@ from nas.boards import find_board
 from nas.errors import ECHOED, printable, shown
 from nas.files.paths import absolute, located
 from nas.files.yaml_file import FileError, YamlFile, dotted, load_yaml
-from nas.objectives import COSTS, DEFAULT_COSTS, SCORES, Cost, Score
-from nas.quantity import parse_count, parse_duration, parse_size
+from nas.objectives import (
+    ACTIVATION_BYTES,
+    COSTS,
+    DEFAULT_COSTS,
+    FLASH_BYTES,
+    PARAMETERS,
+    RAM_BYTES,
+    SCORES,
+    Cost,
+    Score,
+)
+from nas.quantity import parse_count, parse_duration, parse_size, whole_number
 from nas.registry import did_you_mean
 from nas.tasks import DEFAULT_TASK
 
@@ -325,12 +336,23 @@ def load_experiment(path: Path | None, overrides: Mapping[str, Any] | None = Non
         budget = data.setdefault("budget", {})
         if isinstance(budget, dict):
             data["budget"] = {cost.limit: left for cost, left in find_board(board).limits.items()} | budget
+    _imply_counted_limits(data.get("budget"))
     for key in _PATHS:
         _locate(data, key, Path() if path is None or _is_given(key, overrides or {}) else path.parent)
     try:
         return ExperimentConfig.model_validate(data)
     except ValidationError as error:
         raise _first_mistake(error, file, overrides or {}) from None
+
+
+def _imply_counted_limits(budget: Any) -> None:
+    """What is surely too large for a device is not even proposed: in int8 a weight is a byte, a map a quarter."""
+    if not isinstance(budget, dict):
+        return
+    for measured, counted, factor in ((FLASH_BYTES, PARAMETERS, 1), (RAM_BYTES, ACTIVATION_BYTES, 4)):
+        if budget.get(counted.limit) is None and budget.get(measured.limit) is not None:
+            with suppress(ValueError, TypeError):  # told where limits are checked
+                budget[counted.limit] = factor * whole_number(budget[measured.limit])
 
 
 _PATHS = ("space", "start", "dataset.data_dir", "dataset.manual_dir", "dataset.name")

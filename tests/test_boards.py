@@ -78,6 +78,10 @@ def test_an_experiment_has_its_limits_and_what_the_budget_says_itself_counts(own
     assert budget(board=str(own), **{"budget.max_ram_bytes": "9k"})["max_ram_bytes"] == 9_000
     assert budget(board=str(own), **{"budget.max_parameters": "5k"})["max_parameters"] == 5_000
     assert budget()["max_ram_bytes"] is None
+    # What is surely too large is not even proposed, unless the budget says something else of it.
+    assert (found["max_parameters"], found["max_activation_bytes"]) == (20_000, 4 * 15_000)
+    free = budget(board=str(own), **{"budget.max_parameters": None, "budget.max_flash_bytes": "50k"})
+    assert free["max_parameters"] == 50_000
 
 
 def test_they_are_listed(capsys):

@@ -55,7 +55,10 @@ def test_overrides_replace_values_at_any_depth(experiment):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (MINIMAL + "trails: 3\n", r"mine.yaml:3: trails: unknown key \(did you mean 'trials'\?\); use one of budget, "),
+        (
+            MINIMAL + "trails: 3\n",
+            r"mine.yaml:3: trails: unknown key \(did you mean 'trials'\?\); use one of board, budget, ",
+        ),
         (MINIMAL + "training:\n  epocs: 3\n", r"mine.yaml:4: training.epocs: unknown key \(did you mean 'epochs'\?\)"),
         (
             MINIMAL + "epochs: 3\n",
@@ -221,8 +224,8 @@ def test_the_page_s_example_is_one(experiment):
 )
 def test_objectives_are_the_score_and_some_costs(wrong):
     told = re.escape(
-        "objectives are val_accuracy and one or two of parameters, macs, activation_bytes, latency_ms; received "
-        + ", ".join(wrong)
+        "objectives are val_accuracy and one or two of parameters, macs, activation_bytes, latency_ms, ram_bytes, "
+        "flash_bytes; received " + ", ".join(wrong)
     )
     with pytest.raises(FileError, match=told):
         load_experiment(find_experiment("digits"), {"objectives": wrong})
@@ -257,6 +260,8 @@ def test_an_experiment_is_read_back_as_it_was_written():
         "max_activation_bytes": None,
         "interest": "1500..2000",
         "max_latency_ms": 0.5,
+        "max_ram_bytes": None,
+        "max_flash_bytes": None,
     }
     assert loaded.floor == 0.25
 
@@ -328,12 +333,11 @@ def test_a_folder_beside_the_file_that_is_called_as_a_data_set(experiment, tmp_p
     ("key", "told"),
     [
         ("training.lr", "unknown key (did you mean 'training.learning_rate'?); use one of augmentation, "),
-        ("lr", "unknown key (did you mean 'training.learning_rate'?); use one of budget, "),
+        ("lr", "unknown key (did you mean 'training.learning_rate'?); use one of board, budget, "),
         ("dataset.path", "unknown key (did you mean 'dataset.name'?); use one of data_dir, "),
         ("budget.max_params", "unknown key (did you mean 'max_parameters'?); use one of interest, "),
         ("budget.max_parmeters", "unknown key (did you mean 'max_parameters'?); use one of interest, "),
-        # There is no limit on bytes of flash: all limits begin alike, which makes none of them meant.
-        ("budget.max_flash", "unknown key; use one of interest, "),
+        ("budget.max_flash", "unknown key (did you mean 'max_flash_bytes'?); use one of interest, "),
         ("budget.max_size", "unknown key; use one of interest, "),
     ],
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nas.boards import DEVICE_COSTS
 from nas.cli.listing import complete_searches
 from nas.cli.terminal import RunsDir, TableFormat, errors, output, print_table
 from nas.command_line import RUNS_DIR, command_line
@@ -211,9 +212,15 @@ def print_front(
     best, name = points.best(), search.name
     by_size = points.costs == DEFAULT_COSTS
     chosen = ["--max-params", str(best.parameters)] if by_size else ["--trial", str(best.number)]
+    to: tuple[str, ...] = ("--to", f"{name}-model")
+    if set(DEVICE_COSTS) & {*points.costs, *search.experiment.measured}:
+        to = ("--format", "litert-int8,c", "--to", f"{name}-device")
     hints = (
         (command_line("show", f"{name}/{best.number}", runs_dir=runs_dir), "one network, layer by layer"),
-        (command_line("export", name, *chosen, "--to", f"{name}-model", runs_dir=runs_dir), "as a SavedModel"),
+        (
+            command_line("export", name, *chosen, *to, runs_dir=runs_dir),
+            "int8 and C++" if len(to) > 2 else "as a SavedModel",
+        ),
         (command_line("ui", name, runs_dir=runs_dir, tracking_uri=tracking_uri), "every trial in MLflow"),
     )
     width = max(len(line) for line, _ in hints)

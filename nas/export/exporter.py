@@ -20,7 +20,6 @@ from nas.training.model import Weights, answers_of, rebuild
 
 if TYPE_CHECKING:
     from nas.architecture import Architecture
-    from nas.datasets.spec import Split
 
 PICTURED = 18
 """Images in the picture of predictions."""
@@ -103,7 +102,7 @@ def export(
     to: Path,
     check_images: npt.NDArray[np.uint8],
     check_targets: npt.NDArray[Any] | None = None,
-    test: Split | None = None,
+    test: tuple[npt.NDArray[np.uint8], npt.NDArray[Any]] | None = None,
     format: str = "savedmodel",
     calibration: npt.NDArray[np.uint8] | None = None,
     pixels: PixelType = "int8",
@@ -126,7 +125,7 @@ def export(
             what the trained model answers.
         check_targets: of these images, for scores, without which no quantized format is written, and for a picture of
             some predictions; None: they are not known.
-        test: images on which the export is scored, too.
+        test: images and targets on which the export is scored, too.
         format: keys of `FORMATS`, with commas between them.
         calibration: training images, uint8 `(n, height, width, channels)`, of which some show a quantized format its
             ranges; needed for these formats only.
@@ -146,7 +145,7 @@ def export(
         writer.check_installed()
     check = [_Examples(name="val", images=check_images, targets=check_targets)]
     if test is not None:
-        check.append(_Examples(name="test", images=test.images, targets=test.targets))
+        check.append(_Examples(name="test", images=test[0], targets=test[1]))
     for examples in check:
         _check_images(architecture, examples.images)
     if any(writer.is_quantized for writer in writers) and (calibration is None or check_targets is None):

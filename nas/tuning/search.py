@@ -281,7 +281,7 @@ class Search:
             to=Path(to),
             check_images=self._random_images() if data is None else data.validation.images,
             check_targets=None if data is None else data.validation.targets,
-            test=data.test if data is not None and record.is_tested else None,
+            test=(data.test.images, data.test.targets) if data is not None and record.is_tested else None,
             format=format,
             calibration=None if data is None else data.train.images,
             pixels=pixels,
