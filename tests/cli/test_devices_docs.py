@@ -7,8 +7,11 @@ from pathlib import Path
 
 from nas.boards import find_board
 from nas.cli import main
-from nas.export import FORMATS
+from nas.devices import import_tensorflow
+from nas.export import FORMATS, measure
+from nas.objectives import FLASH_BYTES, RAM_BYTES
 from nas.results.trial import TrialStatus
+from nas.space import load_space
 from nas.tuning import Search
 
 PAGE = (Path(__file__).parents[2] / "docs" / "devices.md").read_text(encoding="utf-8")
@@ -51,3 +54,22 @@ def test_from_a_board_to_its_source(tmp_path, monkeypatch, capsys):
     assert facts["litert-int8"]["bytes"] == facts["c"]["array_bytes"] == best.metrics["flash_bytes"]
     assert (tmp_path / "device" / "model.cc").is_file()
     assert "my_board: " in told["show"]
+
+
+NUMBERS = r" \| ([\d,]+)" * 5
+ROWS = re.findall(rf"^\| `(mlperf_tiny/\w+)` \| [^|]*{NUMBERS} \|", PAGE, re.MULTILINE)
+
+
+def test_the_networks_that_everybody_knows_have_their_numbers():
+    assert [name for name, *_ in ROWS] == [
+        "mlperf_tiny/ds_cnn",
+        "mlperf_tiny/resnet8",
+        "mlperf_tiny/resnet8_wide",
+        "mlperf_tiny/mobilenet_v1_025",
+    ]
+    import_tensorflow()
+    for name, *numbers in ROWS:
+        network = load_space(name).only()
+        count = network.count
+        told = [count.parameters, count.macs, measure(FLASH_BYTES, network), measure(RAM_BYTES, network)]
+        assert [*map("{:,}".format, [*told, count.activation_bytes // 4])] == numbers

@@ -40,6 +40,7 @@ class Residual(Block):
             projection.
         stride_at: `first` as in the paper, or `middle`, the kxk one.
         bias, normalization, activation: of every convolution.
+        projection: `normalized` as the convolutions are, or `plain`, without a normalization of its own.
     """
 
     filters: Filters
@@ -53,6 +54,7 @@ class Residual(Block):
     bias: Bias = None
     normalization: Normalization = "batch"
     activation: ActivationName = "relu"
+    projection: Literal["normalized", "plain"] = "normalized"
 
     def wire(self, graph: Graph, x: SymbolicTensor) -> SymbolicTensor:
         style = Style(self.bias, self.normalization, self.activation)
@@ -75,6 +77,7 @@ class Residual(Block):
                     name=f"conv_{number}",
                 )
         if y.shape != x.shape:
-            x = linear.conv(graph, x, self.filters, stride=self.stride, name="project")
+            shortcut = linear if self.projection == "normalized" else Style(self.bias, "none", "linear")
+            x = shortcut.conv(graph, x, self.filters, stride=self.stride, name="project")
         y = graph.add(Add(), y, x, name="add")
         return graph.add(Activation(function=self.activation), y, name=f"add_{self.activation}")
