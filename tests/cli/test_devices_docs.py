@@ -5,6 +5,8 @@ import re
 import shlex
 from pathlib import Path
 
+import pytest
+
 from nas.boards import find_board
 from nas.cli import main
 from nas.devices import import_tensorflow
@@ -71,5 +73,8 @@ def test_the_networks_that_everybody_knows_have_their_numbers():
     for name, *numbers in ROWS:
         network = load_space(name).only()
         count = network.count
-        told = [count.parameters, count.macs, measure(FLASH_BYTES, network), measure(RAM_BYTES, network)]
-        assert [*map("{:,}".format, [*told, count.activation_bytes // 4])] == numbers
+        parameters, macs, flash, ram, maps = (int(number.replace(",", "")) for number in numbers)
+        assert (count.parameters, count.macs, count.activation_bytes) == (parameters, macs, 4 * maps)
+        # Other versions of the converter and of TFLM need a little more or less.
+        assert measure(FLASH_BYTES, network) == pytest.approx(flash, rel=0.05)
+        assert measure(RAM_BYTES, network) == pytest.approx(ram, rel=0.05)
