@@ -145,7 +145,7 @@ def _resolution(search: Search, points: ParetoFront[TrialRecord]) -> Iterator[st
     chance, finest = search.task.chance(search.facts.labels), objectives.finest
     if guessing := not_above_guessing(points, chance=chance, finest=finest):
         plural = "s" * (len(guessing) > 1)
-        yield f"No better than guessing, as far as can be told: trial{plural} {', '.join(map(str, guessing))}."
+        yield f"Not distinguishable from chance: trial{plural} {', '.join(map(str, guessing))}."
     if finest > COARSE or guessing:
         yield f"{resolution(objectives.score, chance=chance, finest=finest)}."
 

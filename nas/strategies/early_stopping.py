@@ -130,7 +130,7 @@ class ParetoAsha(EarlyStopping):
         off = len(silent) == len(self.rungs) - 1
         return (
             f"among networks of one size, scores after {told} hardly tell those after {self.epochs:,}: "
-            f"{'early stopping is off, and all are trained in full' if off else 'nobody is stopped there'}"
+            f"{'early stopping is off, and all are trained in full' if off else 'no trial is stopped there'}"
         )
 
     def _uninformative(self, history: History[Any]) -> dict[int, float]:

@@ -72,10 +72,10 @@ def resolution(score: Score, *, chance: float, finest: float) -> str:
 
     >>> from nas.tasks import DEFAULT_TASK
     >>> resolution(DEFAULT_TASK.score, chance=0.5, finest=1 / 96)
-    'Guessing comes to 50.00%; one of 96 validation images is 1.04 points'
+    'Chance level is 50.00%; one of the 96 validation images is 1.04 points'
     """
     return (
-        f"Guessing comes to {score.text(chance)}; one of {round(1 / finest):,} validation images is "
+        f"Chance level is {score.text(chance)}; one of the {round(1 / finest):,} validation images is "
         f"{score.points(finest)} points"
     )
 

@@ -90,6 +90,7 @@ EXAMPLES = {
         Residual(filters=4, groups=2, activation="leaky_relu"),
         Residual(filters=8, form="bottleneck", squeeze=3, stride=2),
         Residual(filters=4, form="bottleneck", squeeze=2, stride=2, stride_at="middle", bias=True),
+        Residual(filters=6, stride=2, projection="plain"),
         Residual(filters=4, form="bottleneck", squeeze=4, groups=2, kernel=(3, 1)),
     ],
     "dense_block": [

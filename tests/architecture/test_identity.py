@@ -114,6 +114,10 @@ EQUAL = {
         network(Residual(filters=4, form="bottleneck", squeeze=2, stride_at="middle")),
         network(Residual(filters=4, form="bottleneck", squeeze=2)),
     ),
+    "a projection that is not needed": (
+        network(Conv(filters=4), Residual(filters=4, projection="plain")),
+        network(Conv(filters=4), Residual(filters=4)),
+    ),
     "an inception of one branch is a convolution": (
         network(Inception(branch1x1=0, branch3x3=4, branch5x5=0, branch_pool=0, reduce5x5=3)),
         network(Conv(filters=4)),
@@ -209,6 +213,7 @@ DIFFERENT = [
     network(Residual(filters=4, convolutions=1)),
     network(Residual(filters=4, form="bottleneck", squeeze=2, stride=2)),
     network(Residual(filters=4, form="bottleneck", squeeze=2, stride=2, stride_at="middle")),
+    network(Residual(filters=4, projection="plain")),
     network(Inception(branch1x1=2, branch3x3=2, branch5x5=0, branch_pool=0)),
     network(Inception(branch1x1=2, branch3x3=0, branch5x5=2, branch_pool=0)),
     network(Inception(branch1x1=2, branch3x3=0, branch5x5=2, branch_pool=0, stacked=True)),

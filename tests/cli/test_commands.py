@@ -102,10 +102,10 @@ def test_a_narrow_terminal_leaves_the_architectures_legible(run, runs_dir, finis
 
 
 def test_a_front_says_what_guessing_and_one_image_come_to(run, runs_dir, finished_search, monkeypatch):
-    told = "Guessing comes to 10.00%; one of 288 validation images is 0.35 points."
+    told = "Chance level is 10.00%; one of the 288 validation images is 0.35 points."
     out = run("front", "digits", "--runs-dir", runs_dir)[1]
     assert told in out
-    assert "No better than guessing" not in out
+    assert "Not distinguishable from chance" not in out
     assert finished_search.story().facts["Scores"] == told[:-1]
     assert finished_search.story().facts["Of interest"] == "150 to 3,000 parameters; accuracy above 10.00%"
     # 10 % and two standard errors of 288 images are 13.5 %.
@@ -116,7 +116,7 @@ def test_a_front_says_what_guessing_and_one_image_come_to(run, runs_dir, finishe
     ]
     monkeypatch.setattr("nas.tuning.Search.trials", trials)
     out = run("front", "digits", "--runs-dir", runs_dir)[1]
-    assert f"No better than guessing, as far as can be told: trial {smallest.number}." in out
+    assert f"Not distinguishable from chance: trial {smallest.number}." in out
 
 
 def test_front_as_json_is_the_contract(run, runs_dir, finished_search):

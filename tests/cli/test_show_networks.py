@@ -88,7 +88,7 @@ def test_the_drawing(run, tmp_path, suffix, start):
     ("arguments", "message"),
     [
         (["reference/lenet5"] * 3, "one network is shown, or two side by side; received 3 targets"),
-        (["reference/lenet5"] * 2 + ["--explain"], "--explain and --diagram take one network; name one target"),
+        (["reference/lenet5"] * 2 + ["--explain"], "--explain, --diagram and --board take one network; name one"),
         (["reference/lenet5", "--diagram", "x.pdf"], "--diagram writes .svg or .png; received 'x.pdf'"),
         (["reference/lenet5", "--diagram", "no/such/x.svg"], "cannot write no/such/x.svg: No such file or directory"),
         (["reference/lenet"], "did you mean 'reference/lenet5'?"),

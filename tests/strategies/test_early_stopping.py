@@ -188,7 +188,7 @@ def test_where_a_rung_says_nothing_all_go_on_to_the_next_and_it_is_said():
     assert all_that_go_on([*enough, stopped(50, 500, 0.1, 0.1, 0.1)]) == []
     assert early().note(History.of(enough)) == (
         "among networks of one size, scores after 1 epoch (rank correlation -1.00) hardly tell those after 9: "
-        "nobody is stopped there"
+        "no trial is stopped there"
     )
 
 
