@@ -30,6 +30,8 @@ def test_rows_by_hand():
         "macs": 64 * 9 * 16 + 16 * 16 * 8 + 80,
         "activation_bytes": 4 * (64 * 16 + 16 * 16),
         "latency_ms": None,
+        "ram_bytes": None,
+        "flash_bytes": None,
         "expected_accuracy": None,
         "val_accuracy": 0.9,
         "val_loss": None,
