@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nas.cli.front import Name
-from nas.cli.terminal import MaxParams, RunsDir, TrackingUri, count_option, output
+from nas.cli.terminal import MaxParams, RunsDir, TrackingUri, count_option, errors, output
 from nas.command_line import RUNS_DIR
 from nas.errors import NasError
 from nas.export import FORMATS
@@ -52,6 +52,9 @@ def export(
     search = Search(name, runs_dir)
     limit = count_option("--max-params", max_params)
     record = search.best(limit) if trial is None else search.trial(trial)
+    for each in format.split(","):
+        FORMATS.find(each).check_installed()
+    errors.print(f"Writing {format.replace(',', ', ')}, and reading each again ...", markup=False, soft_wrap=True)
     report = search.export(
         to,
         trial=record.number,
