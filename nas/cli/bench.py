@@ -24,7 +24,7 @@ def bench(
         list[str] | None,
         typer.Option(
             "--table",
-            help="naap440 (default), fashion-tiny, fashion-widths, digits-mixed, nasbench201 or a .csv file; repeatable.",
+            help="naap440 (default), fashion-tiny, fashion-widths, digits-mixed, nasbench201 or a .csv; one or more.",
         ),
     ] = None,
     strategies: Annotated[str, typer.Option(help="Names with commas between them (nas list strategies).")] = OURS,
