@@ -19,7 +19,6 @@ import numpy as np
 import pytest
 
 import nas
-from nas.cli import main
 from tests.children import spawned_by
 from tests.tuning.edited import edit, without_end
 
@@ -40,18 +39,6 @@ FAST = [
     "--set",
     "final.seeds=0",
 ]
-
-
-@pytest.fixture
-def run(capsys):
-    """Run a command line: its exit code, stdout and stderr."""
-
-    def call(*arguments):
-        code = main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
 
 
 @pytest.fixture

@@ -4,22 +4,10 @@ import io
 
 import pytest
 
-from nas.cli import main, terminal
+from nas.cli import terminal
 from nas.errors import NasError, printable, shown
 
 RED = "\x1b[31m"
-
-
-@pytest.fixture
-def run(capsys):
-    """Run a command line: its exit code, stdout and stderr."""
-
-    def call(*arguments):
-        code = main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
 
 
 def test_a_space_is_shown_without_its_escapes(run, tmp_path):

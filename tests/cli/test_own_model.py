@@ -8,17 +8,6 @@ import numpy as np
 import pytest
 
 import nas
-from nas.cli import main
-
-
-@pytest.fixture
-def run(capsys):
-    def call(*arguments):
-        code = main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
 
 
 def constant(units, path):

@@ -5,18 +5,6 @@ import re
 
 import pytest
 
-from nas.cli import main
-
-
-@pytest.fixture
-def run(capsys):
-    def call(*arguments):
-        code = main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
-
 
 def test_a_reference_network_layer_by_layer(run):
     code, out, err = run("show", "reference/alexnet")

@@ -18,22 +18,9 @@ from pathlib import Path
 import pytest
 
 import nas
-from nas.cli import main
 from nas.tracking import running_searches
 
 ROOT = Path(nas.__file__).parent.parent
-
-
-@pytest.fixture
-def run(capsys):
-    """Run a command line: its exit code, stdout and stderr."""
-
-    def call(*arguments):
-        code = main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
 
 
 @pytest.fixture(scope="module")
