@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-from collections.abc import Mapping
-from contextlib import suppress
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -25,60 +21,13 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from nas.architecture import Budget
 from nas.architecture.budget import LimitError
-from nas.boards import find_board
 from nas.errors import ECHOED, printable, shown
-from nas.files.paths import absolute, located
-from nas.files.yaml_file import FileError, YamlFile, dotted, load_yaml
-from nas.objectives import (
-    ACTIVATION_BYTES,
-    COSTS,
-    DEFAULT_COSTS,
-    FLASH_BYTES,
-    PARAMETERS,
-    RAM_BYTES,
-    SCORES,
-    Cost,
-    Score,
-)
-from nas.quantity import parse_count, parse_duration, parse_size, whole_number
-from nas.registry import did_you_mean
+from nas.objectives import COSTS, DEFAULT_COSTS, SCORES, Cost, Score
+from nas.quantity import parse_count, parse_duration, parse_size
 from nas.tasks import DEFAULT_TASK
 
 MOST_COSTS = 2
 """Fronts in more than three dimensions hold nearly every trial, and their hypervolumes take minutes."""
-
-_ALSO_CALLED = {
-    "lr": "training.learning_rate",
-    "wd": "training.weight_decay",
-    "max_flops": "budget.max_macs",
-    "params": "budget.max_parameters",
-    "path": "dataset.name",
-    "size": "dataset.image_size",
-}
-"""Keys by what others call them."""
-
-_IN_WORDS = {
-    "string_pattern_mismatch": "a name is letters, digits, '.', '_' and '-', and begins with a letter or a digit",
-    "tuple_type": "must be a list",
-    "model_type": "must be a mapping of keys to values",
-    "dataclass_type": "must be a mapping of keys to values",
-    "string_type": "must be text",
-    "string_too_short": "must not be empty",
-    "string_too_long": "must have at most {max_length} characters",
-    "bool_type": "must be true or false",
-    "bool_parsing": "must be true or false",
-    "float_type": "must be a number",
-    "float_parsing": "must be a number",
-    "int_type": "must be a whole number",
-    "int_parsing": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "literal_error": "must be {expected}",
-    "greater_than": "must be greater than {gt:g}",
-    "greater_than_equal": "must be at least {ge:,g}",
-    "less_than": "must be less than {lt:g}",
-    "less_than_equal": "must be at most {le:,g}",
-}
-"""Pydantic's complaints, in the words of the rest."""
 
 Count = Annotated[int, BeforeValidator(parse_count)]
 Seconds = Annotated[float, BeforeValidator(parse_duration)]
@@ -298,158 +247,3 @@ class ExperimentConfig(_Strict):
                 f"received {self.gpus_per_trial} and {self.trials_per_gpu}"
             )
         return self
-
-
-def load_experiment(path: Path | None, overrides: Mapping[str, Any] | None = None) -> ExperimentConfig:
-    """Read an experiment file.
-
-    Args:
-        path: of the file; its name is the experiment's if the file gives none. None: there is none, and `overrides`
-            say it all.
-        overrides: values by dotted key, such as `training.batch_size`, which replace those of the file.
-
-    Returns:
-        The experiment, with absolute paths: those of the file are relative to it, those of `overrides` to the current
-        directory.
-
-    Raises:
-        FileError: the file, line and key of the first mistake, and what to change.
-    """
-    file = YamlFile("without an experiment", {}, {}) if path is None else load_yaml(path)
-    if not isinstance(file.data, dict):
-        raise file.error((), "an experiment is a mapping of keys to values; see docs/experiments.md")
-    data = json.loads(json.dumps(file.data, default=str))
-    if path is not None:
-        data.setdefault("name", path.stem)
-    _open_sections(data)
-    for key, value in (overrides or {}).items():
-        *parents, last = key.split(".")
-        node = data
-        for parent in parents:
-            node = node.setdefault(parent, {})
-            if not isinstance(node, dict):
-                raise FileError(f"--set {key}: {shown(parent)} has no keys of its own")
-        node[last] = value
-        _open_sections(data)
-    if isinstance(board := data.get("board"), str):
-        # What the budget says itself counts.
-        budget = data.setdefault("budget", {})
-        if isinstance(budget, dict):
-            data["budget"] = {cost.limit: left for cost, left in find_board(board).limits.items()} | budget
-    _imply_counted_limits(data.get("budget"))
-    for key in _PATHS:
-        _locate(data, key, Path() if path is None or _is_given(key, overrides or {}) else path.parent)
-    try:
-        return ExperimentConfig.model_validate(data)
-    except ValidationError as error:
-        raise _first_mistake(error, file, overrides or {}) from None
-
-
-def _imply_counted_limits(budget: Any) -> None:
-    """What is surely too large for a device is not even proposed: in int8 a weight is a byte, a map a quarter."""
-    if not isinstance(budget, dict):
-        return
-    for measured, counted, factor in ((FLASH_BYTES, PARAMETERS, 1), (RAM_BYTES, ACTIVATION_BYTES, 4)):
-        if budget.get(counted.limit) is None and budget.get(measured.limit) is not None:
-            with suppress(ValueError, TypeError):  # told where limits are checked
-                budget[counted.limit] = factor * whole_number(budget[measured.limit])
-
-
-_PATHS = ("space", "start", "dataset.data_dir", "dataset.manual_dir", "dataset.name")
-"""Keys that may be paths; where data sets with a name are comes before the names."""
-
-
-def _is_given(key: str, overrides: Mapping[str, Any]) -> bool:
-    """Whether an override says it, alone or with its section."""
-    return any(f"{key}.".startswith(f"{given}.") for given in overrides)
-
-
-def _locate(data: dict[str, Any], key: str, folder: Path) -> None:
-    """Put an absolute path in place of one that is relative to a folder.
-
-    Raises:
-        FileError: an unknown home directory, or the name of a folder and a data set.
-    """
-    *section, last = key.split(".")
-    node = data.get(section[0]) if section else data
-    value = node.get(last) if isinstance(node, dict) else None
-    if not isinstance(node, dict) or not isinstance(value, str | list) or not value:
-        return
-    if key == "dataset.name":
-        node[last] = located(value, folder, node.get("data_dir")) if isinstance(value, str) else value
-    elif isinstance(value, list):
-        node[last] = [_file(each, folder) for each in value]
-    else:
-        node[last] = absolute(value, folder) if key.endswith("_dir") else _file(value, folder)
-
-
-def _file(value: Any, folder: Path) -> Any:
-    """The path of a space or a network, and anything else as it is."""
-    return absolute(value, folder) if str(value).endswith((".yaml", ".yml", ".json")) else value
-
-
-def dataset_config(**settings: Any) -> DatasetConfig:
-    """A data set as the command line names it.
-
-    Raises:
-        FileError: the key of the first mistake, and what to change.
-    """
-    try:
-        return DatasetConfig(**settings)
-    except ValidationError as error:
-        raise _first_mistake(error, YamlFile("dataset", {}, {}), settings) from None
-
-
-def _open_sections(data: dict[str, Any]) -> None:
-    """A data set by its name alone, and a section whose keys are all commented out, as mappings."""
-    if isinstance(data.get("dataset"), str):
-        data["dataset"] = {"name": data["dataset"]}
-    for section in ("budget", "training", "final"):
-        if section in data and data[section] is None:
-            data[section] = {}
-
-
-def _first_mistake(error: ValidationError, file: YamlFile, overrides: Mapping[str, Any]) -> FileError:
-    """The first of pydantic's complaints as one line of ours."""
-    mistake = error.errors()[0]
-    path = mistake["loc"]
-    message = mistake["msg"].removeprefix("Value error, ")
-    if mistake["type"] == "extra_forbidden":
-        keys = _all_keys(ExperimentConfig)
-        section = dotted(path[:-1])
-        known = [key.rpartition(".")[2] for key in keys if key.rpartition(".")[0] == section]
-        word = str(path[-1])
-        elsewhere = next((key for key in keys if key.rpartition(".")[2] == word), _ALSO_CALLED.get(word))
-        prefix = next((each for each in ("max_", "min_") if word.startswith(each)), "")
-        hint = did_you_mean(word, known, prefix=prefix) if elsewhere is None else f" (did you mean {elsewhere!r}?)"
-        message = f"unknown key{hint}; use one of {', '.join(sorted(known))}"
-    elif mistake["type"] == "missing":
-        message = "is missing"
-    elif mistake["type"] != "value_error":  # our own say what was received
-        in_words = _IN_WORDS.get(mistake["type"])
-        message = in_words.format(**mistake.get("ctx", {})) if in_words else f"{message[0].lower()}{message[1:]}"
-        if isinstance(path[-1], str) and not path[-1].isidentifier():
-            # A number or a word may stand here: pydantic complains of each, and names the kind after the key.
-            path, word = path[:-1], error.errors()[1]["ctx"]["expected"]
-            message = f"{message}, or {word}"
-        message = f"{message}; received {shown(mistake['input'])}"
-    if path == ("name",) and mistake["type"] != "missing" and not {"name"} & (file.data.keys() | overrides.keys()):
-        message += ". It is the file's: add a `name`, or give --name"
-    # A whole section may have been given, such as --set 'training={epochs: 3}'.
-    here = dotted(path)
-    if _is_given(here, overrides) or any(key.startswith(f"{here}.") for key in overrides):
-        return FileError(f"{dotted(path)}: {message}")
-    return file.error(path, message)
-
-
-def _all_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
-    """Dotted, those of sections included."""
-    keys = []
-    for name, field in model.model_fields.items():
-        keys.append(f"{prefix}{name}")
-        section = field.annotation
-        if section is Budget:
-            keys += [f"{prefix}{name}.{key}" for key in Budget.limit_names()]
-        elif isinstance(section, type) and issubclass(section, BaseModel):
-            keys += _all_keys(section, f"{prefix}{name}.")
-    return keys

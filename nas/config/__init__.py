@@ -1,0 +1,20 @@
+"""The experiment as typed objects: what is searched, on which data, under which budget, trained how."""
+
+from nas.config.experiment import (
+    AugmentationConfig,
+    DatasetConfig,
+    ExperimentConfig,
+    FinalConfig,
+    TrainingConfig,
+)
+from nas.config.reading import dataset_config, load_experiment
+
+__all__ = [
+    "AugmentationConfig",
+    "DatasetConfig",
+    "ExperimentConfig",
+    "FinalConfig",
+    "TrainingConfig",
+    "dataset_config",
+    "load_experiment",
+]

@@ -1,0 +1,98 @@
+"""A mistake in an experiment as one line: its file, line and key, and what to change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from nas.architecture import Budget
+from nas.config.experiment import ExperimentConfig
+from nas.errors import shown
+from nas.files.yaml_file import FileError, YamlFile, dotted
+from nas.registry import did_you_mean
+
+_ALSO_CALLED = {
+    "lr": "training.learning_rate",
+    "wd": "training.weight_decay",
+    "max_flops": "budget.max_macs",
+    "params": "budget.max_parameters",
+    "path": "dataset.name",
+    "size": "dataset.image_size",
+}
+"""Keys by what others call them."""
+
+_IN_WORDS = {
+    "string_pattern_mismatch": "a name is letters, digits, '.', '_' and '-', and begins with a letter or a digit",
+    "tuple_type": "must be a list",
+    "model_type": "must be a mapping of keys to values",
+    "dataclass_type": "must be a mapping of keys to values",
+    "string_type": "must be text",
+    "string_too_short": "must not be empty",
+    "string_too_long": "must have at most {max_length} characters",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "literal_error": "must be {expected}",
+    "greater_than": "must be greater than {gt:g}",
+    "greater_than_equal": "must be at least {ge:,g}",
+    "less_than": "must be less than {lt:g}",
+    "less_than_equal": "must be at most {le:,g}",
+}
+"""Pydantic's complaints, in the words of the rest."""
+
+
+def is_given(key: str, overrides: Mapping[str, Any]) -> bool:
+    """Whether an override says it, alone or with its section."""
+    return any(f"{key}.".startswith(f"{given}.") for given in overrides)
+
+
+def first_mistake(error: ValidationError, file: YamlFile, overrides: Mapping[str, Any]) -> FileError:
+    """The first of pydantic's complaints as one line of ours."""
+    mistake = error.errors()[0]
+    path = mistake["loc"]
+    message = mistake["msg"].removeprefix("Value error, ")
+    if mistake["type"] == "extra_forbidden":
+        keys = _all_keys(ExperimentConfig)
+        section = dotted(path[:-1])
+        known = [key.rpartition(".")[2] for key in keys if key.rpartition(".")[0] == section]
+        word = str(path[-1])
+        elsewhere = next((key for key in keys if key.rpartition(".")[2] == word), _ALSO_CALLED.get(word))
+        prefix = next((each for each in ("max_", "min_") if word.startswith(each)), "")
+        hint = did_you_mean(word, known, prefix=prefix) if elsewhere is None else f" (did you mean {elsewhere!r}?)"
+        message = f"unknown key{hint}; use one of {', '.join(sorted(known))}"
+    elif mistake["type"] == "missing":
+        message = "is missing"
+    elif mistake["type"] != "value_error":  # our own say what was received
+        in_words = _IN_WORDS.get(mistake["type"])
+        message = in_words.format(**mistake.get("ctx", {})) if in_words else f"{message[0].lower()}{message[1:]}"
+        if isinstance(path[-1], str) and not path[-1].isidentifier():
+            # A number or a word may stand here: pydantic complains of each, and names the kind after the key.
+            path, word = path[:-1], error.errors()[1]["ctx"]["expected"]
+            message = f"{message}, or {word}"
+        message = f"{message}; received {shown(mistake['input'])}"
+    if path == ("name",) and mistake["type"] != "missing" and not {"name"} & (file.data.keys() | overrides.keys()):
+        message += ". It is the file's: add a `name`, or give --name"
+    # A whole section may have been given, such as --set 'training={epochs: 3}'.
+    here = dotted(path)
+    if is_given(here, overrides) or any(key.startswith(f"{here}.") for key in overrides):
+        return FileError(f"{dotted(path)}: {message}")
+    return file.error(path, message)
+
+
+def _all_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
+    """Dotted, those of sections included."""
+    keys = []
+    for name, field in model.model_fields.items():
+        keys.append(f"{prefix}{name}")
+        section = field.annotation
+        if section is Budget:
+            keys += [f"{prefix}{name}.{key}" for key in Budget.limit_names()]
+        elif isinstance(section, type) and issubclass(section, BaseModel):
+            keys += _all_keys(section, f"{prefix}{name}.")
+    return keys
