@@ -107,3 +107,15 @@ def short_count(number: float) -> str:
         if number >= limit * 0.9995:
             return f"{number / limit:.3g}{suffix}"
     return f"{number:.3g}"
+
+
+def data_size(count: int) -> str:
+    """Bytes as people read them, in powers of 1,000.
+
+    >>> data_size(1), data_size(950), data_size(12_345), data_size(3_210_000_000)
+    ('1 byte', '950 bytes', '12.3 kB', '3.21 GB')
+    """
+    if count < 1_000:
+        return counted(count, "byte")
+    number = short_count(count)
+    return f"{number[:-1]} {number[-1]}B"

@@ -7,7 +7,25 @@ from typing import Annotated
 import typer
 
 from nas import __version__
-from nas.cli import bench, datasets, doctor, export, front, listing, pack, report, search, show, space, sync, ui, unpack
+from nas.cli import (
+    bench,
+    datasets,
+    delete,
+    doctor,
+    export,
+    front,
+    gc,
+    listing,
+    pack,
+    rename,
+    report,
+    search,
+    show,
+    space,
+    sync,
+    ui,
+    unpack,
+)
 from nas.cli.terminal import output
 
 app = typer.Typer(
@@ -26,6 +44,9 @@ app.command("ui")(ui.ui)
 app.command("sync")(sync.sync)
 app.command("pack")(pack.pack)
 app.command("unpack")(unpack.unpack)
+app.command("rename")(rename.rename)
+app.command("delete")(delete.delete)
+app.command("gc")(gc.gc)
 app.command("bench")(bench.bench)
 app.command("doctor")(doctor.doctor)
 app.command("list")(listing.listing)

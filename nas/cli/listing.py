@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from nas.cli.terminal import RunsDir, errors, output
+from nas.cli.terminal import Format, RunsDir, errors, output, print_table
 from nas.command_line import RUNS_DIR
 from nas.errors import NasError
-from nas.quantity import counted
+from nas.objectives import SCORES
+from nas.quantity import data_size
 
 
 class Kind(StrEnum):
@@ -27,12 +30,15 @@ class Kind(StrEnum):
 
 def listing(
     kind: Annotated[Kind, typer.Argument(help="What to list.")],
+    format: Annotated[Format, typer.Option(help="How to print the list.")] = Format.table,
     data_dir: Annotated[str | None, typer.Option(help="Where TFDS keeps prepared data sets.")] = None,
     runs_dir: RunsDir = RUNS_DIR,
 ) -> None:
     """List names that other commands take, each with what it is."""
+    if kind is Kind.searches:
+        _list_searches(runs_dir, format)
+        return
     rows = {
-        Kind.searches: lambda: _searches(runs_dir),
         Kind.spaces: _spaces,
         Kind.experiments: _experiments,
         Kind.datasets: lambda: _datasets(data_dir),
@@ -40,29 +46,79 @@ def listing(
         Kind.blocks: _blocks,
         Kind.boards: _boards,
     }[kind]()
-    if kind is Kind.searches and not rows:
-        errors.print(f"no searches in {runs_dir} yet; nas search digits makes one", markup=False, soft_wrap=True)
+    if format is Format.json:
+        output.file.write(json.dumps([{"name": name, "description": what} for name, what in rows], indent=2) + "\n")
+        return
     width = max((len(name) for name, _ in rows), default=0)
     for name, what in rows:
         output.print(f"{name:<{width}}  {what}".rstrip(), markup=False, soft_wrap=True)
 
 
-def _searches(runs_dir: Path) -> list[tuple[str, str]]:
-    from nas.results.pareto import ParetoFront
-    from nas.tuning import Search, searches
+def _list_searches(runs_dir: Path, format: Format) -> None:
+    from rich.table import Table
 
-    rows = []
-    for name in searches(runs_dir):
-        try:
-            search = Search(name, runs_dir)
-            state = "finished" if search.finished else "unfinished"
-            # By what was observed: what is expected takes a model of each search.
-            front = ParetoFront.of(search.observed_trials, search.objectives.costs)
-            rows.append((name, f"{state}, {counted(search.ended_trials, 'trial')}, {len(front)} on the front"))
-        except NasError as error:
-            # The others are listed all the same.
-            rows.append((name, str(error)))
-    return rows
+    from nas.tuning import searches
+
+    rows = [_search_row(name, runs_dir) for name in searches(runs_dir)]
+    if format is Format.json:
+        output.file.write(json.dumps(rows, indent=2) + "\n")
+        return
+    if not rows:
+        errors.print(f"no searches in {runs_dir} yet; nas search digits makes one", markup=False, soft_wrap=True)
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("search", "data", "trials", "best score", "parameters", "size", "last change"):
+        words = heading in ("search", "data", "last change")
+        table.add_column(heading, justify="left" if words else "right", no_wrap=True)
+    broken = []
+    for row in rows:
+        if "problem" in row:
+            broken.append(row)
+            continue
+        best = row["best"]
+        known = ("", "") if best is None else (SCORES[row["score"]].text(best["score"]), f"{best['parameters']:,}")
+        state = f"{row['trials']:,}" if row["finished"] else f"{row['trials']:,} of {row['wanted']:,}"
+        changed = row["changed"].replace("T", " ")[:16]
+        table.add_row(row["search"], row["data"], state, *known, data_size(row["bytes"]), changed)
+    if table.row_count:
+        print_table(table)
+    for row in broken:
+        output.print(f"{row['search']}: {row['problem']}", markup=False, soft_wrap=True)
+
+
+def _search_row(name: str, runs_dir: Path) -> dict[str, Any]:
+    """What `--format json` has of a search."""
+    from nas.results.pareto import ParetoFront
+    from nas.tuning import Search
+    from nas.tuning.folder import SearchFolder
+    from nas.tuning.lifecycle import size_on_disk
+
+    folder = SearchFolder(runs_dir, name)
+    row: dict[str, Any] = {"search": name}
+    try:
+        search = Search(name, runs_dir)
+        # By what was observed: what is expected takes a model of each search.
+        front = ParetoFront.of(search.observed_trials, search.objectives.costs)
+        best = None
+        if front.points:
+            point = front.best()
+            best = {"trial": point.number, "score": point.score, "parameters": point.parameters}
+        journal = folder.journal.path
+        row |= {
+            "data": search.facts.dataset,
+            "score": search.experiment.score.objective,
+            "trials": search.ended_trials,
+            "wanted": search.experiment.trials,
+            "finished": search.finished,
+            "front": len(front),
+            "best": best,
+            "bytes": size_on_disk(folder),
+            "changed": datetime.fromtimestamp(journal.stat().st_mtime).astimezone().isoformat(timespec="seconds"),
+        }
+    except NasError as error:
+        # The others are listed all the same.
+        row["problem"] = str(error)
+    return row
 
 
 def _spaces() -> list[tuple[str, str]]:

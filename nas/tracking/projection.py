@@ -14,14 +14,14 @@ from nas.reports import Story, front_figures, front_tables
 from nas.reports.search_page import report_html
 from nas.results.pareto import ParetoFront, hypervolume, pareto_rank
 from nas.results.trial import TrialRecord, TrialStatus
-from nas.tracking import mlflow_page, runs, views
-from nas.tracking.publishing import publish
+from nas.tracking import mlflow_page, publishing, runs, views
 from nas.tracking.search_note import search_note
 from nas.tracking.store import Store
 from nas.tracking.writer import FILES_MISSING, KnownRun, RunWriter
 
 RunStatus = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 
+_NAME = "nas.search"
 _FRONT_DIGEST = "nas.front_digest"
 _STORY_DIGEST = "nas.story_digest"
 
@@ -79,13 +79,17 @@ class Projection:
                 parent = known
             elif runs.TRIAL in known.tags:
                 self._trials[int(known.tags[runs.TRIAL])] = known
-        tags = {runs.SEARCH_ID: search.search_id, runs.ROLE: "search", "nas.search": search.name}
+        tags = {runs.SEARCH_ID: search.search_id, runs.ROLE: "search", _NAME: search.name}
         tags["mlflow.source.name"] = "nas"
         if parent is None:
             # A color of its own for every search of an experiment, so that their fronts can be told apart in one chart.
             others = sum(1 for _ in self._writer.find(f"tags.`{runs.ROLE}` = 'search'"))
             tags[runs.COLOR] = front_figures.FRONT_COLORS[others % len(front_figures.FRONT_COLORS)]
             parent = self._writer.create(search.name, tags, start_ms=_now_ms())
+        if parent.tags.get(_NAME) != search.name:  # it was renamed
+            publishing.unpublish(client, client.get_experiment(self._experiment_id), search.search_id)
+            client.update_run(parent.run_id, name=search.name)
+            self._writer.write(parent, tags={_NAME: search.name})
         self._parent = parent
         self._front_color = parent.tags.get(runs.COLOR, front_figures.FRONT_COLOR)
         params = runs.clipped(description, 500)
@@ -94,7 +98,7 @@ class Projection:
         self._write_story()
         self._writer.write_data(self._parent, search.experiment, search.data)
         self._views = views.search_views(search.search_id, search.name, search.objectives)
-        publish(client, search.store, self._experiment_id, self._views)
+        publishing.publish(client, search.store, self._experiment_id, self._views)
 
     @property
     def is_lost(self) -> bool:

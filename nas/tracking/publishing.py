@@ -1,4 +1,4 @@
-"""Puts views where MLflow's page finds them. A view is a convenience: nothing in here ever raises."""
+"""Puts views where MLflow's page finds them, and takes them away."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 from nas.tracking import mlflow_page
 from nas.tracking.deadline import CALL_SECONDS, within
 from nas.tracking.store import Store
+from nas.tracking.views import TAG
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Experiment
 
     from nas.tracking.views import View
 
@@ -21,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 def publish(client: MlflowClient, store: Store, experiment_id: str, wanted: Sequence[View]) -> bool:
     """Write the views that the experiment does not have, or has otherwise, and read them back.
+
+    A view is a convenience: this never raises.
 
     Args:
         client: of the store.
@@ -57,6 +61,18 @@ def publish(client: MlflowClient, store: Store, experiment_id: str, wanted: Sequ
     except Exception:  # whatever the store raises: the plain page remains
         logger.debug("views at %s", store.label, exc_info=True)
         return False
+
+
+def unpublish(client: MlflowClient, experiment: Experiment, search_id: str) -> None:
+    """Remove the views of a search from an experiment.
+
+    Raises:
+        MlflowException: the store cannot be written.
+    """
+    for tag, value in experiment.tags.items():
+        view = mlflow_page.decode(value) if tag.startswith(TAG) else None
+        if view is not None and f"'{search_id}'" in str(view[0].get("searchFilter")):
+            client.delete_experiment_tag(experiment.experiment_id, tag)
 
 
 def _version(store: Store) -> str:

@@ -80,6 +80,11 @@ class Store:
         return without_password(self.uri)
 
     @property
+    def is_sqlite(self) -> bool:
+        """Whether it is a file, which has no server that could be asked."""
+        return self._database is not None
+
+    @property
     def _database(self) -> Path | None:
         """The file of a SQLite store."""
         return Path(self.uri.removeprefix("sqlite:///")) if self.uri.startswith("sqlite:///") else None
@@ -117,6 +122,19 @@ class Store:
         # Named, because MLflow would take the registry that was set last in this process.
         client = MlflowClient(tracking_uri=self.uri, registry_uri=os.environ.get("MLFLOW_REGISTRY_URI") or self.uri)
         return bounded(client) if self.uri.startswith(_SERVERS) else client
+
+    def compact(self) -> None:
+        """Give back the space that removed runs took in a SQLite store.
+
+        Raises:
+            sqlite3.Error: another process is writing.
+        """
+        if self._database is not None:
+            connection = sqlite3.connect(self._database, timeout=10, isolation_level=None)
+            try:
+                connection.execute("VACUUM")
+            finally:
+                connection.close()
 
     def experiment_id(self, client: MlflowClient, name: str) -> str:
         """The experiment of this name: found, brought back from the trash, or created."""

@@ -125,7 +125,7 @@ def unpack(file: Path, runs_dir: Path) -> Packed:
             target = runs_dir / name
             if os.path.lexists(target):
                 raise SearchError(f"{target} exists; rename or move it, or give another --runs-dir")
-            with _staging(runs_dir / f".{name}.unpacking") as stage:
+            with staging(runs_dir / f".{name}.unpacking") as stage:
                 sizes = _extract(archive, chain((first,), members), stage)
                 while stream.read(_CHUNK):  # to the end, where the checksum is
                     pass
@@ -239,7 +239,7 @@ def _text(path: Path) -> bytes:
 
 
 @contextmanager
-def _staging(folder: Path) -> Iterator[Path]:
+def staging(folder: Path) -> Iterator[Path]:
     """An empty folder, beside its target; one that a killed process left is emptied.
 
     Raises:
