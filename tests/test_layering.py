@@ -19,7 +19,6 @@ HEAVY = {
     "tensorflow_datasets",
     "sklearn",
     "matplotlib",
-    "plotly",
     "pandas",
     "PIL",
     "ray",

@@ -28,17 +28,17 @@ def check_plot(path: Path, searches: int) -> None:
 
 
 def write_plot(search: Search, path: Path) -> None:
-    """The front in a file: a picture, or a page that needs no network.
+    """The front in a file: a picture, or the report, whose chart tells more where a mouse points.
 
     Raises:
         NasError: the file cannot be written.
     """
-    from nas.reports.front_figures import front_html, front_png, front_svg
+    from nas.reports.front_figures import front_png, front_svg
 
     objectives = search.objectives
     title = f"{search.name}: {objectives.score.heading} against {objectives.axis.heading}"
     draw: dict[str, Callable[[], bytes]] = {
-        ".html": lambda: front_html(search.trials, title=title, objectives=objectives).encode(),
+        ".html": lambda: search.report().encode(),
         ".png": lambda: front_png(search.trials, title=title, objectives=objectives),
         ".svg": lambda: front_svg(search.trials, title=title, objectives=objectives),
     }

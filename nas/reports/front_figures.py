@@ -1,4 +1,4 @@
-"""Pictures of the front: interactive (plotly) and static (matplotlib). Pure: records in, figure out."""
+"""Pictures of the front, drawn by matplotlib. Pure: records in, bytes out."""
 
 from __future__ import annotations
 
@@ -19,93 +19,7 @@ FRONT_COLORS = (FRONT_COLOR, "#2a6fbb", "#2f8f6b", "#c98a1b", "#7a54b0", "#0f8b8
 DOMINATED_COLOR = "#b8bec6"
 FAILED_COLOR = "#e4e6e9"
 OUTSIDE, OUTSIDE_COLOR = "not of interest", "#8a949e"
-_D3_TICK = "~%"
-"""What `Score.tick` writes, as plotly's own script is told to write it."""
 _INK, _MUTED = "#22303c", "#6b7785"
-
-
-def front_figure(records: Iterable[TrialRecord], *, title: str, objectives: Objectives) -> Any:
-    """A `plotly.graph_objects.Figure`: hovering shows run, architecture, costs and score.
-
-    Args:
-        records: trials in any order; failed ones are left out.
-        title: plain text; markup in it is shown, not obeyed.
-        objectives: of the search; its first cost is the horizontal axis, and its budget is drawn.
-    """
-    import html
-    import math
-
-    import plotly.graph_objects as go
-
-    from nas.reports.front_tables import costs_in_words, run_name
-
-    chart = FrontChart.of(records, objectives)
-    axis, budget, score = objectives.axis, objectives.budget, objectives.score
-
-    def points(trials: Iterable[TrialRecord], name: str, color: str, size: int) -> Any:
-        trials = tuple(trials)
-        return go.Scatter(
-            x=[r.cost(axis) for r in trials],
-            y=[r.score for r in trials],
-            customdata=[
-                [
-                    html.escape(r.score_text(score)),
-                    html.escape(r.architecture.describe()),
-                    costs_in_words(r, objectives),
-                    run_name(r),
-                ]
-                for r in trials
-            ],
-            hovertemplate="<b>%{customdata[3]}</b><br>%{customdata[1]}<br>%{customdata[2]}<br>"
-            "%{customdata[0]}<extra></extra>",
-            mode="markers",
-            name=name,
-            marker={"color": color, "size": size, "line": {"color": "white", "width": 1}},
-        )
-
-    figure = go.Figure()
-    figure.add_trace(points(chart.dominated, "dominated", DOMINATED_COLOR, 8))
-    figure.add_trace(
-        go.Scatter(
-            x=[x for x, _ in chart.steps],
-            y=[y for _, y in chart.steps],
-            mode="lines",
-            line={"color": FRONT_COLOR, "width": 2},
-            hoverinfo="skip",
-            showlegend=False,
-        )
-    )
-    if chart.outside:
-        figure.add_trace(points(chart.outside, OUTSIDE, OUTSIDE_COLOR, 11))
-    figure.add_trace(points(chart.inside, "Pareto front", FRONT_COLOR, 11))
-    if budget:
-        figure.add_vline(
-            x=budget,
-            line={"color": _MUTED, "dash": "dash", "width": 1},
-            annotation={"text": f"budget {axis.short(budget)}", "font": {"color": _MUTED}},
-        )
-    figure.update_layout(
-        template="plotly_white",
-        title={"text": f"{html.escape(title)}<br><sup>{chart.subtitle}</sup>"},
-        font={"color": _INK},
-        xaxis={
-            "title": axis.heading,
-            "type": "log",
-            "range": [math.log10(x) for x in chart.x_range],
-            "tickformat": "~g" if axis.is_time else "~s",
-            "dtick": "D2" if chart.x_range[1] / chart.x_range[0] < 300 else 1,
-        },
-        yaxis={"title": f"validation {score.heading}", "tickformat": _D3_TICK, "range": list(chart.y_range)},
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "xanchor": "right", "x": 1.0},
-    )
-    return figure
-
-
-def front_html(records: Iterable[TrialRecord], *, title: str, objectives: Objectives) -> str:
-    """The interactive figure as a page of 5 MB that needs no network: plotly's script is inside."""
-    figure = front_figure(records, title=title, objectives=objectives)
-    page: str = figure.to_html(include_plotlyjs=True, full_html=True, config={"displaylogo": False})
-    return page
 
 
 def front_png(records: Iterable[TrialRecord], *, title: str, objectives: Objectives) -> bytes:

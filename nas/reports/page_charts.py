@@ -87,7 +87,7 @@ def scatter_svg(records: Sequence[TrialRecord], objectives: Objectives, size: tu
         parts.append(f'<line class="budget" x1="{x}" x2="{x}" y1="{frame.top}" y2="{size[1] - frame.bottom}"/>')
     parts += [
         f'<circle class="dominated" cx="{frame.across(r.cost(axis)):.1f}" cy="{frame.up(r.score):.1f}" r="4">'
-        f"<title>{said(r, objectives)}</title></circle>"
+        f"<title>{_hover(r, objectives)}</title></circle>"
         for r in chart.dominated
         if r.score >= chart.y_range[0]
     ]
@@ -97,7 +97,7 @@ def scatter_svg(records: Sequence[TrialRecord], objectives: Objectives, size: tu
     parts += [
         f'<a href="#trial-{r.number}" aria-label="{said(r, objectives)}"><circle class="{kind}" '
         f'cx="{frame.across(r.cost(axis)):.1f}" cy="{frame.up(r.score):.1f}" r="6">'
-        f"<title>{said(r, objectives)}</title></circle></a>"
+        f"<title>{_hover(r, objectives)}</title></circle></a>"
         for kind, points in (("outside", chart.outside), ("front", chart.inside))
         for r in points
         if r.score >= chart.y_range[0]
@@ -134,6 +134,11 @@ def said(record: TrialRecord, objectives: Objectives) -> str:
     """
     costs, score = costs_in_words(record, objectives), objectives.score
     return html.escape(f"trial {record.number}: {costs}, {record.score_text(score)}")
+
+
+def _hover(record: TrialRecord, objectives: Objectives) -> str:
+    """What a mouse is told over a point: its trial in words, and its network."""
+    return f"{said(record, objectives)}\n{html.escape(record.architecture.describe())}"
 
 
 def _svg(parts: Sequence[str], size: tuple[int, int], title: str, *, role: str) -> str:

@@ -264,8 +264,6 @@ class Projection:
         self._writer.write_files(
             self._parent,
             {
-                "front.html": front_figures.front_html(records, title=title, objectives=objectives).encode(),
-                "front.png": front_figures.front_png(records, title=title, objectives=objectives),
                 "front.svg": front_figures.front_svg(records, title=title, objectives=objectives),
                 "front.csv": front_tables.rows_csv(front_tables.front_rows(front, objectives.score)).encode(),
                 "front.json": text.encode(),

@@ -166,12 +166,12 @@ def test_the_description_renders_and_its_links_lead_to_the_trials(browser, searc
     assert any("architecture.svg" in source and width for source, width in drawn)
 
 
-def test_the_figure_renders_without_a_network(browser, searched, client, tmp_path):
+def test_the_report_renders_without_a_network(browser, searched, client, tmp_path):
     (parent,) = runs_of(client, "search")
-    path = Path(client.download_artifacts(parent.info.run_id, "front.html", str(tmp_path)))
+    path = Path(client.download_artifacts(parent.info.run_id, "report.html", str(tmp_path)))
     browser.logs("performance")
     browser.open(path.as_uri())
-    browser.wait("return document.querySelectorAll('.point').length >= 5", "the figure's points")
+    browser.wait("return document.querySelectorAll('circle').length >= 5", "the chart's points")
     assert remote_requests(browser) == []
 
 

@@ -96,9 +96,8 @@ def test_the_search_run_shows_the_front(search):
     assert [p["trial"] for p in document["points"]] == [p.number for p in front]
     assert 0 < document["hypervolume"] < 1
     assert artifact(search, parent, "front.csv").count(b"\n") == len(front) + 1
-    assert artifact(search, parent, "front.png").startswith(b"\x89PNG")
     assert artifact(search, parent, "report.html").startswith(b"<!DOCTYPE html>")
-    assert b"validation accuracy" in artifact(search, parent, "front.html")
+    assert b"validation accuracy" in artifact(search, parent, "front.svg")
     assert children[front.best().number].info.run_id in parent.data.tags["mlflow.note.content"]
 
 
@@ -304,7 +303,6 @@ def test_numbers_survive_a_file_store_out_of_reach(search, monkeypatch):
     parent, children = read_runs(search)
     assert "nas.files_missing" not in children[0].data.tags | parent.data.tags
     assert artifact(search, children[0], "architecture.json").startswith(b"{")
-    assert artifact(search, parent, "front.png").startswith(b"\x89PNG")
 
 
 def test_the_run_of_a_search_has_its_data_as_inputs_once(search):
