@@ -16,19 +16,32 @@ def search(
     *,
     space: str | None = None,
     dataset: object = None,
-    max_parameters: int | str | None = None,
+    max_params: int | str | None = None,
+    board: str | None = None,
     strategy: str | None = None,
+    early_stopping: str | None = None,
+    start_from: Sequence[str] | None = None,
     trials: int | None = None,
+    patience: int | None = None,
     epochs: int | None = None,
+    time_limit: float | str | None = None,
+    workers: int | str | None = None,
+    engine: str | None = None,
+    ray_address: str | None = None,
+    device: str | None = None,
+    tpu_runtime: str | None = None,
     seed: int | None = None,
     name: str | None = None,
     settings: Mapping[str, Any] | None = None,
-    runs_dir: str | Path = "runs",
+    runs_dir: str | Path | None = None,
     tracking_uri: str | None = None,
     fresh: bool = False,
     observers: Sequence[Observer] = (),
+    max_parameters: int | str | None = None,
 ) -> Search:
     """Search for the best networks of each size; goes on with an unfinished search.
+
+    Arguments are called what the options of `nas search` are called; what is left out, the experiment says.
 
     Args:
         experiment: a shipped experiment such as "digits", or the path of a .yaml file. Without one, the other arguments
@@ -39,24 +52,36 @@ def search(
             themselves: `(images, labels)`, numpy arrays as an .npz file would have them, or a `tf.data.Dataset` of
             (image, label); several of these by split, as `(train, test)`, `(train, validation, test)` or {"train": ...,
             "validation": ..., "test": ..., "class_names": [...]}; or a dict with the keys of an .npz file.
-        max_parameters: the budget; numbers, or text such as "20k".
+        max_params: the budget; numbers, or text such as "20k".
+        board: only networks whose int8 form fits it: a shipped board such as "stm32f446re", or a .yaml file.
         strategy: how to search.
+        early_stopping: which trials are not trained in full: "none", "pareto-asha", ...
+        start_from: earlier searches of the same space that choose the first trials.
         trials: how many architectures are trained.
+        patience: ends the search when so many trials in a row have gained nothing worth naming.
         epochs: of each trial.
+        time_limit: seconds, or text such as "30m".
+        workers: processes that train at the same time, or "auto"; 0 is this process.
+        engine: "local" or "ray".
+        ray_address: HOST:PORT of a running Ray cluster.
+        device: "auto", "cpu", "gpu", "tpu" or "jax-cpu".
+        tpu_runtime: "jax" or "tensorflow".
         seed: fixes every random choice.
         name: of the search; the experiment's if left out, or "arrays" without one.
         settings: any other key of the experiment file, such as {"training.batch_size": 32}.
-        runs_dir: where searches are kept.
+        runs_dir: where searches are kept; NAS_RUNS_DIR, else "runs", if left out.
         tracking_uri: of MLflow; MLFLOW_TRACKING_URI or a database in `runs_dir` if left out.
         fresh: set an earlier search of the same name aside.
         observers: told of every trial and epoch.
+        max_parameters: earlier name of `max_params`.
 
     Returns:
-        The finished search: `.front`, `.trials`, `.best(max_parameters)`, `.export(folder)`.
+        The finished search: `.front`, `.trials`, `.best(max_params)`, `.load_model()`, `.export(folder)`.
 
     Raises:
         NasError: in one sentence, what is wrong and what to do.
     """
+    from nas.command_line import runs_folder
     from nas.config import load_experiment
     from nas.datasets import InMemory
     from nas.files.paths import ARRAYS
@@ -68,10 +93,20 @@ def search(
     given = {
         "space": space,
         "dataset.name": str(dataset) if isinstance(dataset, str | Path) else None,
-        "budget.max_parameters": max_parameters,
+        "budget.max_parameters": max_parameters if max_params is None else max_params,
+        "board": board,
         "strategy": strategy,
+        "early_stopping": early_stopping,
+        "start_from": None if start_from is None else list(start_from),
         "trials": trials,
+        "patience": patience,
         "training.epochs": epochs,
+        "time_limit": time_limit,
+        "workers": workers,
+        "engine": engine,
+        "ray_address": ray_address,
+        "device": device,
+        "tpu_runtime": tpu_runtime,
         "seed": seed,
         "name": name,
     }
@@ -85,5 +120,6 @@ def search(
             overrides.setdefault("name", ARRAYS)
     config = load_experiment(None if experiment is None else find_experiment(str(experiment)), overrides)
     data = InMemory.of(dataset, config.dataset) if in_memory else None
-    plan = Plan.of(config, runs_dir, fresh=fresh, data=data)
-    return run(plan, runs_dir=runs_dir, tracking_uri=tracking_uri, fresh=fresh, observers=observers)
+    folder = runs_folder(runs_dir)
+    plan = Plan.of(config, folder, fresh=fresh, data=data)
+    return run(plan, runs_dir=folder, tracking_uri=tracking_uri, fresh=fresh, observers=observers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -10,6 +11,11 @@ from pathlib import Path
 
 RUNS_DIR = Path("runs")
 """Where searches are kept if nothing else is said."""
+
+
+def runs_folder(given: str | Path | None) -> Path:
+    """Where searches are kept: what is given, else NAS_RUNS_DIR, else `runs`."""
+    return Path(given or os.environ.get("NAS_RUNS_DIR") or RUNS_DIR)
 
 
 def command_line(*words: str, runs_dir: Path, tracking_uri: str | None = None) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final
 
 from nas.quantity import short_count
 from nas.reports.front_chart import FrontChart
@@ -20,6 +22,28 @@ DOMINATED_COLOR = "#b8bec6"
 FAILED_COLOR = "#e4e6e9"
 OUTSIDE, OUTSIDE_COLOR = "not of interest", "#8a949e"
 _INK, _MUTED = "#22303c", "#6b7785"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A drawing that a notebook shows."""
+
+    svg: str
+
+    def _repr_svg_(self) -> str:
+        return self.svg
+
+    def save(self, path: str | Path) -> None:
+        """Write it as an .svg file.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        Path(path).write_text(self.svg, encoding="utf-8")
+
+    def __repr__(self) -> str:
+        return f"Picture({len(self.svg):,} characters of SVG)"
 
 
 def front_png(records: Iterable[TrialRecord], *, title: str, objectives: Objectives) -> bytes:

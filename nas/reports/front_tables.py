@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import json
 import math
@@ -93,6 +94,28 @@ def front_markdown(
             return f"{text}\n{len(points) - number:,} more are in front.csv.\n"
         text += row
     return text
+
+
+def front_html_table(front: ParetoFront[TrialRecord], score: Score) -> str:
+    """The rows as an HTML table, for notebooks."""
+    shown, columns = shown_costs(front.costs), score_columns(front, score, "validation")
+    headings = ["trial", *(cost.heading for cost in shown), *(name for name, _ in columns), "architecture"]
+    rows = [
+        [
+            f"{point.number}",
+            *(cost.text(point.cost(cost)) for cost in shown),
+            *(cell(point) for _, cell in columns),
+            point.architecture.describe(),
+        ]
+        for point in front
+    ]
+
+    def row(cells: Sequence[str], tag: str) -> str:
+        return f"<tr>{''.join(f'<{tag}>{html.escape(cell)}</{tag}>' for cell in cells)}</tr>"
+
+    return (
+        f"<table><thead>{row(headings, 'th')}</thead><tbody>{''.join(row(each, 'td') for each in rows)}</tbody></table>"
+    )
 
 
 def score_columns(

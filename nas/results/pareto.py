@@ -11,6 +11,7 @@ from typing import Generic, Protocol, TypeVar
 
 from nas.errors import NasError
 from nas.objectives import DEFAULT_COSTS, MACS, PARAMETERS, Cost, Objectives, log_cost
+from nas.quantity import counted
 
 
 class Scored(Protocol):
@@ -33,7 +34,7 @@ class Scored(Protocol):
 Trial = TypeVar("Trial", bound=Scored)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ParetoFront(Generic[Trial]):
     """The trials that no other beats in one objective without losing in another.
 
@@ -58,6 +59,17 @@ class ParetoFront(Generic[Trial]):
 
     def __len__(self) -> int:
         return len(self.points)
+
+    def __getitem__(self, place: int) -> Trial:
+        """The point at a place in the front's order."""
+        return self.points[place]
+
+    def __repr__(self) -> str:
+        if not self.points:
+            return "ParetoFront(no points)"
+        axis, (first, last) = self.costs[0], (self.points[0], self.points[-1])
+        ends = f"{axis.text(first.cost(axis))} to {axis.text(last.cost(axis))} {axis.heading}"
+        return f"ParetoFront({counted(len(self), 'point')}, {ends}, score {first.score:.3f} to {last.score:.3f})"
 
     def __iter__(self) -> Iterator[Trial]:
         return iter(self.points)

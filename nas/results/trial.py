@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from nas.objectives import Cost, Score
+from nas.objectives import PARAMETERS, Cost, Score
 from nas.quantity import counted
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class FinalTraining:
     test_score: float
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
 class TrialRecord:
     """One trial. A failed one has a `reason` and no invented number; a stopped one has what it came to so far.
 
@@ -73,6 +73,11 @@ class TrialRecord:
     parent: int | None = None
     finals: tuple[FinalTraining, ...] = ()
     failed_finals: Mapping[int, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        known = f", score {self.score:.4f}" if "val_score" in self.metrics else ""
+        size = PARAMETERS.words(self.parameters)
+        return f"TrialRecord({self.number}, {self.status}, {size}{known}, {self.architecture.describe()})"
 
     def with_final(self, training: FinalTraining) -> TrialRecord:
         """After one more training of the final stage."""

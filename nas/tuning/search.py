@@ -9,6 +9,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
+from nas.command_line import runs_folder
 from nas.config import ExperimentConfig
 from nas.errors import NasError
 from nas.objectives import COSTS, Objectives
@@ -29,11 +30,14 @@ from nas.tuning.journal import Contents
 
 if TYPE_CHECKING:
     import numpy as np
+    from pandas import DataFrame
 
+    from nas.architecture.keras_types import KerasModel
     from nas.datasets import InMemory
     from nas.datasets.spec import DatasetSpec
     from nas.export import ExportReport, PixelType
     from nas.reports import Story
+    from nas.reports.front_figures import Picture
     from nas.tracking import RunStatus, SearchRun
     from nas.tracking.model_registry import RegisteredModel
     from nas.training.model import Weights
@@ -61,15 +65,15 @@ class Search:
 
     Args:
         name: of the search.
-        runs_dir: where searches are kept.
+        runs_dir: where searches are kept; NAS_RUNS_DIR, else "runs", if left out.
         data: its images, if a program has them and no file.
 
     Attributes:
         folder: where everything of it is.
     """
 
-    def __init__(self, name: str, runs_dir: str | Path = "runs", *, data: InMemory | None = None) -> None:
-        self.folder = SearchFolder(Path(runs_dir), name)
+    def __init__(self, name: str, runs_dir: str | Path | None = None, *, data: InMemory | None = None) -> None:
+        self.folder = SearchFolder(runs_folder(runs_dir), name)
         self.experiment = self.folder.experiment()
         self.facts = self.folder.facts()
         self._data = data
@@ -196,19 +200,21 @@ class Search:
         """How many trials have ended, failed ones and stopped ones included; not those that were refused."""
         return sum(trial.status not in (TrialStatus.RUNNING, TrialStatus.REFUSED) for trial in self.observed_trials)
 
-    def best(self, max_parameters: int | str | None = None) -> TrialRecord:
+    def best(self, max_params: int | str | None = None, *, max_parameters: int | str | None = None) -> TrialRecord:
         """The point of the front with the highest score, of those that noise does not explain.
 
         Args:
-            max_parameters: the most that it may have; a number, or text such as "20k".
+            max_params: the most parameters that it may have; a number, or text such as "20k".
+            max_parameters: earlier name of `max_params`.
 
         Raises:
             NasError: there is none.
         """
+        limit = max_parameters if max_params is None else max_params
         try:
-            most = None if max_parameters is None else whole_number(max_parameters)
+            most = None if limit is None else whole_number(limit)
         except ValueError as error:
-            raise SearchError(f"max_parameters {error}") from None
+            raise SearchError(f"max_params {error}") from None
         return without_noise(self.front).best(most)
 
     def trial(self, number: int) -> TrialRecord:
@@ -238,15 +244,69 @@ class Search:
             )
         return load_weights(path, record.architecture)
 
+    def load_model(self, trial: int | None = None, *, max_params: int | str | None = None) -> KerasModel:
+        """The trained `keras.Model` of a point of the front, for a program's own evaluation or fine-tuning.
+
+        It takes float32 images `(n, height, width, channels)` in [0, 1] and returns what its head makes, for
+        classification class probabilities `(n, classes)`. It is not compiled.
+
+        Args:
+            trial: its number.
+            max_params: the best point with at most so many parameters instead; the one with the highest score if
+                neither is given.
+
+        Raises:
+            NasError: there is none, or its weights were not kept.
+        """
+        from nas.training import rebuild
+
+        record = self.best(max_params) if trial is None else self.trial(trial)
+        return rebuild(record.architecture, self.weights_of(record))
+
+    def to_dataframe(self) -> DataFrame:
+        """Every trial as a row: number, status, costs, scores, whether it is on the front, architecture."""
+        import pandas
+
+        score, on_front = self.objectives.score, {point.number for point in self.front}
+        costs = [cost for cost in COSTS.values() if any(trial.has_cost(cost) for trial in self.trials)]
+        rows = [
+            {
+                "trial": trial.number,
+                "status": str(trial.status),
+                **{cost.name: trial.cost(cost) if trial.has_cost(cost) else None for cost in costs},
+                **score.spelled_keys({k: v for k, v in trial.metrics.items() if k not in COSTS}),
+                "on_front": trial.number in on_front,
+                "duration_seconds": trial.duration_seconds,
+                "architecture": trial.architecture.describe(),
+            }
+            for trial in self.trials
+        ]
+        return pandas.DataFrame(rows)
+
+    def plot(self) -> Picture:
+        """The front against its first cost, as a notebook shows it; `.save(path)` writes it as .svg."""
+        from nas.reports.front_figures import Picture, front_svg
+
+        objectives = self.objectives
+        title = f"{self.name}: {objectives.score.heading} against {objectives.axis.heading}"
+        return Picture(front_svg(self.trials, title=title, objectives=objectives).decode())
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the picture of the front, and its points."""
+        from nas.reports.front_tables import front_html_table
+
+        return self.plot().svg + front_html_table(self.front, self.objectives.score)
+
     def export(
         self,
         to: str | Path,
         *,
-        max_parameters: int | str | None = None,
+        max_params: int | str | None = None,
         trial: int | None = None,
         format: str = "savedmodel",
         pixels: PixelType = "int8",
         allowed_loss: float | None = None,
+        max_parameters: int | str | None = None,
     ) -> ExportReport:
         """Write a trained network of the front, checked against the trained one on the validation images.
 
@@ -255,11 +315,12 @@ class Search:
 
         Args:
             to: folder that is made.
-            max_parameters: the best point with at most so many; a number, or text such as "20k".
+            max_params: the best point with at most so many parameters; a number, or text such as "20k".
             trial: number of the trial instead; the one with the highest score if neither is given.
             format: keys of `nas.export.FORMATS`, with commas between them.
             pixels: what a quantized network takes.
             allowed_loss: most that its validation score may lose by rounding, in [0, 1]; 0.01 if left out.
+            max_parameters: earlier name of `max_params`.
 
         Raises:
             NasError: nothing fits, the weights were not kept, a package is missing, or the export predicts something
@@ -271,7 +332,7 @@ class Search:
         from nas.export import FORMATS, export
         from nas.export.exporter import ALLOWED_LOSS
 
-        record = self.best(max_parameters) if trial is None else self.trial(trial)
+        record = self.best(max_params, max_parameters=max_parameters) if trial is None else self.trial(trial)
         weights = self.weights_of(record)
         data = self._images(needed=any(FORMATS.find(name).is_quantized for name in format.split(",")))
         return export(

@@ -130,7 +130,7 @@ def test_facts_of_older_versions_have_limits_and_no_floor(finished_search, tmp_p
 
 def test_the_most_parameters_may_be_text(finished_search, tmp_path):
     assert finished_search.best("3k") == finished_search.best(3_000)
-    with pytest.raises(SearchError, match=r"^max_parameters must be a whole number such as .*; received 'few'$"):
+    with pytest.raises(SearchError, match=r"^max_params must be a whole number such as .*; received 'few'$"):
         finished_search.export(tmp_path / "model", max_parameters="few")
 
 
