@@ -44,8 +44,9 @@ def search(
     Arguments are called what the options of `nas search` are called; what is left out, the experiment says.
 
     Args:
-        experiment: a shipped experiment such as "digits", or the path of a .yaml file. Without one, the other arguments
-            say it all: at least `space` and `dataset`.
+        experiment: a shipped experiment such as "digits", the path of a .yaml file, or a folder of class folders or an
+            .npz file, which is the shipped experiment "pictures" on these. Without one, the other arguments say it all:
+            at least `space` and `dataset`.
         space: another search space, by name or path. One that is a single network, such as "reference/lenet5", means
             one trial without the experiment's budget.
         dataset: another data set: "digits", a TFDS name, a folder of class folders, an .npz file. Or the images
@@ -82,10 +83,9 @@ def search(
         NasError: in one sentence, what is wrong and what to do.
     """
     from nas.command_line import runs_folder
-    from nas.config import load_experiment
+    from nas.config import load_experiment, named_experiment
     from nas.datasets import InMemory
     from nas.files.paths import ARRAYS
-    from nas.files.shipped import find_experiment
     from nas.tuning import Plan, run
     from nas.tuning.one_network import one_network_settings
 
@@ -118,7 +118,7 @@ def search(
         overrides["dataset.name"] = ARRAYS  # after a whole section of settings
         if experiment is None:
             overrides.setdefault("name", ARRAYS)
-    config = load_experiment(None if experiment is None else find_experiment(str(experiment)), overrides)
+    config = load_experiment(None, overrides) if experiment is None else named_experiment(str(experiment), overrides)
     data = InMemory.of(dataset, config.dataset) if in_memory else None
     folder = runs_folder(runs_dir)
     plan = Plan.of(config, folder, fresh=fresh, data=data)

@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 from nas.architecture import Budget
-from nas.config import ExperimentConfig, load_experiment
+from nas.config import ExperimentConfig, load_experiment, named_experiment
 from nas.files.shipped import find_experiment, shipped
 from nas.files.yaml_file import FileError
 from nas.objectives import DEFAULT_COSTS, LATENCY, MACS
@@ -344,3 +344,29 @@ def test_a_folder_beside_the_file_that_is_called_as_a_data_set(experiment, tmp_p
 def test_keys_by_other_names(key, told):
     with pytest.raises(FileError, match="^" + re.escape(f"{key}: {told}")):
         load_experiment(find_experiment("digits"), {key: 1})
+
+
+def test_a_folder_in_place_of_an_experiment_is_searched_on_under_its_name(tmp_path, monkeypatch):
+    (tmp_path / "My photos (new)" / "cat").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    found = named_experiment("My photos (new)/", {"trials": 3})
+    assert (found.name, found.trials) == ("My-photos-new-", 3)
+    assert (found.dataset.name, found.dataset.image_size) == (str(tmp_path / "My photos (new)"), 32)
+    assert named_experiment("My photos (new)", {"name": "mine"}).name == "mine"
+    # A name that is no letter is no name.
+    (tmp_path / "_").mkdir()
+    assert named_experiment("_", {}).name == "pictures"
+
+
+def test_arrays_in_place_of_an_experiment_keep_their_size(tmp_path, monkeypatch):
+    (tmp_path / "sensor.v2.npz").touch()
+    found = named_experiment(str(tmp_path / "sensor.v2.npz"), {})
+    assert (found.name, found.dataset.image_size, found.dataset.fit) == ("sensor.v2", None, "stretch")
+
+
+def test_an_experiment_is_meant_where_a_folder_is_called_like_it(tmp_path, monkeypatch):
+    (tmp_path / "mnist").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert named_experiment("mnist", {}).space == load_experiment(find_experiment("mnist")).space == "tiny"
+    with pytest.raises(FileError, match=r"^there is no experiment 'nothing'; give a path ending in \.yaml, a folder"):
+        named_experiment("nothing", {})

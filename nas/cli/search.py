@@ -30,7 +30,8 @@ def search(
     experiment: Annotated[
         str,
         typer.Argument(
-            help="A shipped experiment (nas list experiments) or a .yaml file.", autocompletion=complete_experiments
+            help="A shipped experiment (nas list experiments), a .yaml file, a folder of class folders, or an .npz.",
+            autocompletion=complete_experiments,
         ),
     ],
     space: Annotated[str | None, typer.Option(help="Another search space: a shipped one or a .yaml file.")] = None,
@@ -81,8 +82,7 @@ def search(
 
     The same command line goes on with a search that was interrupted.
     """
-    from nas.config import load_experiment
-    from nas.files.shipped import find_experiment
+    from nas.config import named_experiment
     from nas.tuning import Plan, SearchFolder
     from nas.tuning.baseline import at_cost_of, baseline_plan
     from nas.tuning.one_network import one_network_settings
@@ -114,7 +114,7 @@ def search(
     overrides = {key: value for key, value in given.items() if value is not None} | _settings(set_ or [])
     if space is not None:
         overrides = one_network_settings(space) | overrides
-    plan = Plan.of(load_experiment(find_experiment(experiment), overrides), runs_dir, fresh=fresh)
+    plan = Plan.of(named_experiment(experiment, overrides), runs_dir, fresh=fresh)
     # Before anything runs: a mistake in it is not told after hours.
     other = None if baseline is None else baseline_plan(plan.experiment, baseline)
     if not fresh:

@@ -7,6 +7,7 @@ from nas.config.experiment import (
     FinalConfig,
     TrainingConfig,
 )
+from nas.config.own_data import named_experiment
 from nas.config.reading import dataset_config, load_experiment
 
 __all__ = [
@@ -17,4 +18,5 @@ __all__ = [
     "TrainingConfig",
     "dataset_config",
     "load_experiment",
+    "named_experiment",
 ]

@@ -58,6 +58,7 @@ def _find(name: str, folder: str, what: str) -> Path:
             f"{', '.join(known)}"
         )
     raise FileError(
-        f"there is no {what} {shown(name)}{did_you_mean(name, known)}; give a path ending in .yaml, or one of "
+        f"there is no {what} {shown(name)}{did_you_mean(name, known)}; give a path ending in .yaml"
+        f"{', a folder of class folders, an .npz file,' if folder == 'experiments' else ','} or one of "
         f"{', '.join(known)}"
     )
