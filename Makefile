@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: search test lint bench images clean help
+.PHONY: search test lint bench images docs clean help
 
 search: $(VENV)/.installed  ## search the embedded digits, print the front
 	$(BIN)/nas search digits
@@ -25,8 +25,11 @@ bench: $(VENV)/.installed  ## what counting and writing to MLflow cost
 images: $(VENV)/.installed-test  ## the pictures of the README
 	$(BIN)/python docs/make_images.py
 
+docs: $(VENV)/.installed-docs  ## the documentation as a site, in site/
+	$(BIN)/mkdocs build
+
 clean:  ## remove the virtual environment and caches; searches stay
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 help:
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
@@ -42,4 +45,8 @@ $(VENV)/.installed: pyproject.toml | $(BIN)/python
 
 $(VENV)/.installed-test: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $(VENV)/.installed $@
+
+$(VENV)/.installed-docs: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	@touch $(VENV)/.installed $@
