@@ -15,12 +15,9 @@ from nas.space.definition import DOWNSAMPLE, STAGE_KEYS, TOP_KEYS
 from nas.space.schema import schema
 
 ELSEWHERE = ("mlflow", "your-pictures")
-"""Pages whose programs need what the page did before: tests/cli/test_tracking_commands.py and test_walks.py run them."""
-DOCS = [
-    path
-    for path in sorted((Path(__file__).resolve().parent.parent / "docs").glob("*.md"))
-    if path.stem not in ELSEWHERE
-]
+"""Pages whose programs need what the page did before: run by tests/cli/test_tracking_commands.py and test_walks.py."""
+PAGES = Path(__file__).resolve().parent.parent / "docs"
+DOCS = [path for path in sorted(PAGES.glob("*.md")) if path.stem not in ELSEWHERE]
 SPACES = next(path for path in DOCS if path.name == "search-spaces.md")
 
 
