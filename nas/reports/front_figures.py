@@ -110,14 +110,16 @@ def _drawn(records: Iterable[TrialRecord], title: str, objectives: Objectives, f
         scatter(chart.inside, "Pareto front", color=FRONT_COLOR, s=58, zorder=3)
         labels = {point.number: point for point in (chart.front.knee(), chart.front.best())}
         for point in labels.values():
-            # Left of a point the front leaves room, but for the labels of its first points.
-            left = point.cost(axis) < chart.x_range[0] ** 0.83 * chart.x_range[1] ** 0.17
+            # Below and right of its point, under the front's line, where no other label and no line is.
+            left = point.cost(axis) < chart.x_range[0] ** 0.2 * chart.x_range[1] ** 0.8
             axes.annotate(
                 f"{score.text(point.score, 1)} with {axis.short(point.cost(axis))}",
                 (point.cost(axis), point.score),
-                xytext=(6 if left else -8, 6),
+                xytext=(7 if left else -7, -7),
                 textcoords="offset points",
                 ha="left" if left else "right",
+                va="top",
+                bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.6, "pad": 1.5},
                 fontsize=9,
                 fontweight="bold",
                 color=FRONT_COLOR,
