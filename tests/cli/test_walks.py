@@ -30,9 +30,11 @@ def desk(tmp_path, monkeypatch):
     return tmp_path
 
 
-def walk(page, capsys):
-    """Run the commands and programs of a page; what each command printed."""
+def walk(page, capsys, section=""):
+    """Run the commands and programs of a page, or of a section; what each printed."""
     text = (ROOT / page).read_text(encoding="utf-8")
+    if section:
+        text = text.partition(f"\n## {section}\n")[2].partition("\n## ")[0]
     told = {}
     for language, block in re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
         if language == "python":
@@ -52,6 +54,14 @@ def test_from_a_folder_of_pictures_to_a_program(desk, capsys):
     assert program.split()[0] in ("cat", "dog", "bird")
     assert "32x32x3, 3 classes" in told["search photos/ --max-params 20k --dry-run"]
     assert {path.name for path in desk.iterdir()} >= {"photos.html", "model", "device"}
+
+
+def test_the_readme_leads_from_a_folder_of_pictures_to_a_program(desk, capsys):
+    told = walk("README.md", capsys, "From your pictures to a file for the device")
+    program = next(text for line, text in told.items() if "saved_model.load" in line)
+    assert program.split() in (["cat"], ["dog"], ["bird"])
+    assert "expected" in told["front photos"] or "val accuracy" in told["front photos"]
+    assert (desk / "device" / "model.cc").is_file()
 
 
 def test_from_a_file_to_a_space(tmp_path, monkeypatch, capsys):
