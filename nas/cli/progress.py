@@ -50,6 +50,8 @@ class Progress(Observer):
         if self.live is not None:
             self.live.start()
             self._refresh()
+        else:
+            errors.print(f"{self.now[:1].upper()}{self.now[1:]} ...", style="dim")
         return self
 
     def __exit__(

@@ -145,9 +145,9 @@ def score_columns(
 
 
 def run_name(record: TrialRecord) -> str:
-    """Number, what it is made of, and size: `017 - inception - 8.4k`."""
+    """Number, size, and what it is made of, which a narrow column may cut: `017 - 8.4k - inception`."""
     shown = sorted(set(record.architecture.kinds[:-1]) - {"pool"}) or ["pool"]
-    return f"{record.number:03d} - {'+'.join(shown)} - {short_count(record.parameters)}"[:200]
+    return f"{record.number:03d} - {short_count(record.parameters)} - {'+'.join(shown)}"[:200]
 
 
 def costs_in_words(record: TrialRecord, objectives: Objectives) -> str:

@@ -11,7 +11,7 @@ from tests.tracking.examples import SCORE, failed, trial
 
 def test_name_says_number_kinds_and_size():
     content = trial_content(trial(17, 0.9), search_id="s", score=SCORE)
-    assert content.name == "017 - conv - 458"
+    assert content.name == "017 - 458 - conv"
     assert (content.status, trial_content(failed(1), search_id="s", score=SCORE).status) == ("FINISHED", "FAILED")
 
 
