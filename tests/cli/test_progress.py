@@ -31,7 +31,8 @@ def test_a_file_gets_one_plain_line_a_trial(shown):
         display.on_trial_end(trial(0, 0.5))
         display.on_trial_end(failed(1))
         display.on_trial_end(trial(2, 0.4, filters=20))
-    lines = text.getvalue().splitlines()
+    first, *lines = text.getvalue().splitlines()
+    assert first == "Starting TensorFlow and reading the data ..."
     assert len(lines) == 3
     assert lines[0].startswith("   1/4  trial 0            ")
     assert "50.00%  front" in lines[0]
