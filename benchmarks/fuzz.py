@@ -230,7 +230,7 @@ def made_search(runs: Path) -> SearchFolder:
     plan = Plan.of(load_experiment(find_experiment("digits"), settings | {"workers": 0}), runs)
     folder = SearchFolder(runs, "digits")
     folder.create(plan.experiment, plan.space_text, plan.facts("nas search digits"))
-    for number, architecture in enumerate(plan.first_proposals(5)):
+    for number, architecture in enumerate(each.architecture for each in plan.first_proposals(5)):
         score = 0.5 + number / 10
         folder.journal.start(number, architecture)
         ended = TrialRecord(

@@ -237,7 +237,7 @@ def data(megabytes: int) -> None:
     )
     with tempfile.TemporaryDirectory() as folder:
         begin = time.process_time()
-        write_shared(spec, Path(folder))
+        write_shared({spec.info.input_shape: spec}, Path(folder))
         wrote = time.process_time() - begin
         begin = time.process_time()
         read_shared(Path(folder))

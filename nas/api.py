@@ -84,7 +84,7 @@ def search(
     """
     from nas.command_line import runs_folder
     from nas.config import load_experiment, named_experiment
-    from nas.datasets import InMemory
+    from nas.datasets import InMemory, whole
     from nas.files.paths import ARRAYS
     from nas.tuning import Plan, run
     from nas.tuning.one_network import one_network_settings
@@ -119,7 +119,7 @@ def search(
         if experiment is None:
             overrides.setdefault("name", ARRAYS)
     config = load_experiment(None, overrides) if experiment is None else named_experiment(str(experiment), overrides)
-    data = InMemory.of(dataset, config.dataset) if in_memory else None
+    data = InMemory.of(dataset, whole(config)) if in_memory else None
     folder = runs_folder(runs_dir)
     plan = Plan.of(config, folder, fresh=fresh, data=data)
     return run(plan, runs_dir=folder, tracking_uri=tracking_uri, fresh=fresh, observers=observers)

@@ -207,7 +207,7 @@ def test_the_page_states_the_defaults():
 
 def test_the_page_s_example_is_one(experiment):
     page = (Path(__file__).parent.parent / "docs" / "experiments.md").read_text()
-    (example,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    example = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)[0]
     loaded = load_experiment(experiment(example))
     assert (loaded.time_limit, loaded.budget.max_parameters, loaded.training.augmentation.shift) == (7200, 16_000, 2)
 

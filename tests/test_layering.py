@@ -25,12 +25,13 @@ HEAVY = {
     "jax",
 }
 
-CORE = {"architecture", "errors", "objectives", "quantity", "registry"}
+CORE = {"architecture", "errors", "objectives", "quantity", "recipe", "registry"}
 ALLOWED = {
     # part: the parts of nas that it may import beside itself
     "command_line": set(),
     "errors": set(),
     "quantity": {"errors"},
+    "recipe": set(),
     "registry": {"errors"},
     "objectives": {"errors", "quantity", "registry"},
     "files": {"errors", "registry"},

@@ -95,9 +95,9 @@ def _scored(search: Search, paths: list[Path]) -> list[UserModel]:
     from nas.training.user_model import score_user_model
 
     import_tensorflow()
-    from nas.datasets import load
+    from nas.datasets import load, whole
 
-    data = load(search.experiment.dataset)
+    data = load(whole(search.experiment))
     search.folder.check_data(data)
     found = [score_user_model(path, data.validation, data.info) for path in paths]
     for model in found:
@@ -159,7 +159,7 @@ def print_front(
     from rich.table import Table
 
     from nas.objectives import shown_costs
-    from nas.reports.front_tables import score_columns
+    from nas.reports.front_tables import recipe_columns, score_columns
     from nas.results.pareto import is_of_interest
 
     front, score = search.front, search.objectives.score
@@ -176,7 +176,7 @@ def print_front(
     )
     if not len(points) and not yours:
         return
-    columns = score_columns(points, score, "val")
+    columns = [*score_columns(points, score, "val"), *recipe_columns(points)]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     # What has a limit only was measured too.
     shown = shown_costs((*points.costs, *search.experiment.measured))

@@ -83,7 +83,7 @@ class Progress(Observer):
             outcome, style = f"{record.status.value.lower()}: {record.reason}", "yellow"
         errors.print(
             f"{self.done:>4}/{self.trials}  trial {record.number:<4} {self._costs(record)}  "
-            f"{outcome}  {record.duration_seconds:5.1f} s  {record.architecture.describe()}",
+            f"{outcome}  {record.duration_seconds:5.1f} s  {record.in_words}",
             style=style,
             markup=False,
             overflow="ellipsis",
@@ -128,7 +128,7 @@ class Progress(Observer):
 
 
 def _described(record: TrialRecord) -> str:
-    return f"{short_count(record.parameters)} parameters, {record.architecture.describe()}"
+    return f"{short_count(record.parameters)} parameters, {record.in_words}"
 
 
 def _clock(seconds: float) -> str:

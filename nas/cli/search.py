@@ -18,7 +18,9 @@ from nas.cli.terminal import MaxParams, RunsDir, TableFormat, TrackingUri, error
 from nas.command_line import RUNS_DIR, command_line, without_password
 from nas.errors import NasError
 from nas.files.temporary import own_temporary, temporary_files_in
+from nas.objectives import PARAMETERS
 from nas.quantity import counted
+from nas.recipe import offered
 from nas.results.trial import TrialStatus
 
 if TYPE_CHECKING:
@@ -255,7 +257,7 @@ def _settings(pairs: list[str]) -> dict[str, Any]:
 
 def _print_plan(plan: Plan, baseline: Plan | None, runs_dir: Path, fresh: bool) -> None:
     """What would be searched; what a search would refuse before its first trial is refused here, too."""
-    from nas.datasets import Finding, is_users_own, look
+    from nas.datasets import Finding, is_users_own, look, whole
     from nas.datasets.findings import described, findings
     from nas.tuning import Search, SearchFolder
 
@@ -269,7 +271,7 @@ def _print_plan(plan: Plan, baseline: Plan | None, runs_dir: Path, fresh: bool) 
     if earlier is not None:
         folder.check_whole()
     if is_users_own(experiment.dataset):
-        data, exact = look(experiment.dataset)
+        data, exact = look(whole(experiment))
         if earlier is not None and exact:
             folder.check_data(data)
         images, found = described(data), findings(data)
@@ -280,11 +282,14 @@ def _print_plan(plan: Plan, baseline: Plan | None, runs_dir: Path, fresh: bool) 
     )
     for finding in found:
         output.print(f"          {finding.text}", markup=False, soft_wrap=True)
-    output.print(
-        f"space     {space.name}: {space.size()} architectures, "
-        f"{space.fewest_parameters:,} to {space.most_parameters:,} parameters",
-        markup=False,
-    )
+    least, most = plan.proposals.counts(PARAMETERS)
+    networks = plan.proposals.networks()
+    output.print(f"space     {space.name}: {networks} architectures, {least:,} to {most:,} parameters", markup=False)
+    if experiment.choices:
+        recipes = len(plan.proposals.recipes)
+        both = plan.proposals.networks(times=recipes)
+        output.print(f"choices   {offered(experiment.choices)}", markup=False, soft_wrap=True)
+        output.print(f"          {recipes:,} trainings of each network: {both} candidates", markup=False)
     low = ", ".join(cost.name for cost in experiment.costs)
     output.print(f"wanted    high {experiment.score.objective}, low {low}")
     output.print(f"budget    {experiment.budget}")
@@ -299,5 +304,5 @@ def _print_plan(plan: Plan, baseline: Plan | None, runs_dir: Path, fresh: bool) 
         output.print(f"goes on   after {counted(earlier.ended_trials, 'trial')}")
         return
     output.print("first proposals:")
-    for architecture in plan.first_proposals(5):
-        output.print(f"  {architecture.count.parameters:>11,}  {architecture.describe()}", markup=False)
+    for first in plan.first_proposals(5):
+        output.print(f"  {first.count.parameters:>11,}  {first.in_words}", markup=False)

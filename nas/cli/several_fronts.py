@@ -140,7 +140,7 @@ def _print_tables(compared: Comparison, searches: list[Search]) -> None:
     joint.add_column("architecture", overflow="fold")
     for name, point in compared.joint:
         numbers = (cost.text(point.cost(cost)) for cost in shown)
-        joint.add_row(name, str(point.number), *numbers, score.text(point.score), point.architecture.describe())
+        joint.add_row(name, str(point.number), *numbers, score.text(point.score), point.in_words)
     print_table(joint)
 
 

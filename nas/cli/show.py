@@ -14,6 +14,7 @@ from nas.cli.terminal import Format, RunsDir, errors, output, print_table
 from nas.command_line import RUNS_DIR
 from nas.errors import NasError
 from nas.objectives import COSTS
+from nas.recipe import described
 
 if TYPE_CHECKING:
     from nas.architecture import Architecture, Count
@@ -73,6 +74,8 @@ def show(
     if board is not None:
         device = find_board(board)
         output.print(f"{device.name}: {device.verdict(measured)}", markup=False, soft_wrap=True)
+    if trial is not None and trial.recipe:
+        output.print(f"Trained with {described(trial.recipe)}.", markup=False)
     if trial is not None and trial.parent is not None:
         output.print(f"Its training began with the weights of trial {trial.parent}.")
 
@@ -104,8 +107,10 @@ def write_diagram(architecture: Architecture, path: Path, title: str) -> None:
 
 
 def _origin(trial: TrialRecord | None) -> dict[str, Any]:
-    """Of a trial: whose weights it started with."""
-    return {} if trial is None else {"inherited_from": trial.parent}
+    """Of a trial: whose weights it started with, and what it was trained with where that was a choice."""
+    if trial is None:
+        return {}
+    return {"inherited_from": trial.parent, **({"recipe": trial.recipe} if trial.recipe else {})}
 
 
 def _document(architecture: Architecture, *, explain: bool = False) -> dict[str, Any]:

@@ -11,19 +11,25 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    ModelWrapValidatorHandler,
     PlainSerializer,
+    PrivateAttr,
+    SerializerFunctionWrapHandler,
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_serializer,
     model_validator,
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from nas.architecture import Budget
 from nas.architecture.budget import LimitError
+from nas.config.choices import copied, read, refused, replaced
 from nas.errors import ECHOED, printable, shown
 from nas.objectives import COSTS, DEFAULT_COSTS, SCORES, Cost, Score
 from nas.quantity import parse_count, parse_duration, parse_size
+from nas.recipe import Choices, Recipe
 from nas.tasks import DEFAULT_TASK
 
 MOST_COSTS = 2
@@ -120,6 +126,15 @@ class TrainingConfig(_Strict):
     augmentation: AugmentationConfig = AugmentationConfig()
 
 
+OPEN = (
+    "dataset.image_size",
+    "dataset.grayscale",
+    *(f"training.{key}" for key in TrainingConfig.model_fields if key not in ("epochs", "precision", "augmentation")),
+    *(f"training.augmentation.{key}" for key in AugmentationConfig.model_fields),
+)
+"""Keys at which a list is a choice. Epochs and precision say what a training costs: all trials have the same."""
+
+
 class FinalConfig(_Strict):
     """How the front is trained again, with other seeds, and scored on the test split."""
 
@@ -148,7 +163,10 @@ def _mistake(kind: str | PydanticCustomError, key: str, received: object) -> Val
 
 
 class ExperimentConfig(_Strict):
-    """A whole experiment file, and the command line's overrides, resolved."""
+    """A whole experiment file, and the command line's overrides, resolved.
+
+    A list at a key of `OPEN` is a choice: the key has its first value, `choices` has all.
+    """
 
     name: str = Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     description: str = ""
@@ -192,6 +210,42 @@ class ExperimentConfig(_Strict):
         "jax", description="tensorflow needs an installation with a TensorFlow that works on the TPU"
     )
     seed: int = Field(0, ge=0)
+    _choices: Choices = PrivateAttr(default_factory=dict)
+
+    @property
+    def choices(self) -> Choices:
+        """What each trial has one of, by dotted key."""
+        return self._choices
+
+    def with_recipe(self, recipe: Recipe) -> ExperimentConfig:
+        """With what one trial is trained with, and nothing left to choose."""
+        changed = self.model_copy()
+        changed._choices = {}
+        for key, value in recipe.items():
+            changed = copied(changed, key, value)
+        return changed
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _lists_are_choices(cls, data: Any, handler: ModelWrapValidatorHandler[ExperimentConfig]) -> ExperimentConfig:
+        if not isinstance(data, dict):
+            return handler(data)
+        experiment, choices = read(data, OPEN, handler)
+        decays = "training.weight_decay" in choices
+        if decays and experiment.training.optimizer == "adam" and "training.optimizer" not in choices:
+            raise refused(
+                "training.weight_decay",
+                "the choice changes nothing, as adam shrinks no weights; use optimizer: adamw or sgd, or no list",
+            )
+        experiment._choices = choices
+        return experiment
+
+    @model_serializer(mode="wrap")
+    def _choices_are_lists(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        document: dict[str, Any] = handler(self)
+        for key, values in self._choices.items():
+            document = replaced(document, key, list(values))
+        return document
 
     @property
     def score(self) -> Score:

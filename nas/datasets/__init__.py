@@ -1,6 +1,7 @@
 """Labelled images, whatever they come from: TFDS, the embedded digits, folders, numpy archives."""
 
 from nas.datasets.findings import tell
+from nas.datasets.forms import forms, in_forms, whole
 from nas.datasets.idx import prepare
 from nas.datasets.in_memory import InMemory
 from nas.datasets.sources import is_users_own, load, look, peek
@@ -17,6 +18,8 @@ __all__ = [
     "InMemory",
     "Split",
     "data_dir_of",
+    "forms",
+    "in_forms",
     "is_users_own",
     "known_datasets",
     "load",
@@ -25,4 +28,5 @@ __all__ = [
     "prepare",
     "prepare_tfds",
     "tell",
+    "whole",
 ]

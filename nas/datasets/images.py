@@ -69,11 +69,18 @@ def fitted_arrays(images: np.ndarray, config: DatasetConfig) -> np.ndarray:
 
 def adapt(images: Any, config: DatasetConfig) -> Any:
     """The uint8 images `(..., height, width, channels)`, one or a batch, gray or stretched if the user wants that."""
+    height, width, channels = images.shape[-3:]
+    size = (config.size if config.fit == "stretch" else None) or (height, width)
+    return in_shape(images, (*size, 1 if config.grayscale and channels == 3 else channels))
+
+
+def in_shape(images: Any, shape: ImageShape) -> Any:
+    """The uint8 images `(..., height, width, channels)` in another shape: stretched, and gray if it has one channel."""
     import tensorflow as tf
 
-    if config.grayscale and images.shape[-1] == 3:
+    height, width, channels = shape
+    if channels == 1 and images.shape[-1] == 3:
         images = tf.image.rgb_to_grayscale(images)
-    size = config.size
-    if size is not None and config.fit == "stretch" and tuple(images.shape[-3:-1]) != size:
-        images = tf.cast(tf.round(tf.image.resize(images, size, antialias=True)), tf.uint8)
+    if tuple(images.shape[-3:-1]) != (height, width):
+        images = tf.cast(tf.round(tf.image.resize(images, (height, width), antialias=True)), tf.uint8)
     return images

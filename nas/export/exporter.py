@@ -14,9 +14,10 @@ from nas import __version__
 from nas.export.format import FORMATS, ExportError, ExportFormat, Source
 from nas.export.litert_file import PixelType
 from nas.export.place import foreign, put_in_place, recover, staging, write_card
+from nas.recipe import Recipe
 from nas.reports.network_diagram import diagram
 from nas.tasks import TASKS, Task
-from nas.training.model import Weights, answers_of, rebuild
+from nas.training.model import Weights, answers_of, rebuild, shaped
 
 if TYPE_CHECKING:
     from nas.architecture import Architecture
@@ -41,12 +42,14 @@ class _Examples:
 
     Attributes:
         name: of the split, as scores have it: `val` or `test`.
-        images: uint8 `(n, height, width, channels)`, n > 0.
+        images: uint8 `(n, height, width, channels)`, n > 0, of the data set.
+        shaped: the same as the network takes them.
         targets: a row an image; None: they are not known.
     """
 
     name: str
     images: npt.NDArray[np.uint8]
+    shaped: npt.NDArray[np.uint8]
     targets: npt.NDArray[Any] | None = None
 
 
@@ -108,6 +111,8 @@ def export(
     pixels: PixelType = "int8",
     allowed_loss: float = ALLOWED_LOSS,
     inherited_from: int | None = None,
+    recipe: Recipe | None = None,
+    image_shape: tuple[int, int, int] | None = None,
 ) -> ExportReport:
     """Writes a trained network into the folder `to`, with `architecture.json`, `export.json`, the drawing
     `architecture.svg`, `labels.txt` if there are classes, and `predictions.svg` if targets are given.
@@ -134,6 +139,8 @@ def export(
             allowed.
         inherited_from: the trial with whose weights the training began, for `export.json`; None: it began from random
             ones.
+        recipe: what it was trained with where that was a choice, for `export.json`.
+        image_shape: of all images above, where that is not the network's: formats that adapt take these.
 
     Raises:
         ExportError: the destination is in use or cannot be written, a package is missing, or the export predicts
@@ -143,11 +150,14 @@ def export(
     writers = [FORMATS.find(name) for name in dict.fromkeys(format.split(","))]
     for writer in writers:
         writer.check_installed()
-    check = [_Examples(name="val", images=check_images, targets=check_targets)]
+    own = architecture.input_shape
+    for images in (check_images, *(test or ())[:1]):
+        _check_images(image_shape or own, images)
+    check = [
+        _Examples(name="val", images=check_images, shaped=shaped(check_images, own), targets=check_targets),
+    ]
     if test is not None:
-        check.append(_Examples(name="test", images=test[0], targets=test[1]))
-    for examples in check:
-        _check_images(architecture, examples.images)
+        check.append(_Examples(name="test", images=test[0], shaped=shaped(test[0], own), targets=test[1]))
     if any(writer.is_quantized for writer in writers) and (calibration is None or check_targets is None):
         raise ExportError(
             "a quantized network is calibrated on training images, and judged by its score on validation images with "
@@ -158,15 +168,16 @@ def export(
     _check_destination(to)
     task = TASKS[architecture.head.task]
     model = rebuild(architecture, weights)
-    expected = [answers_of(architecture, model, examples.images) for examples in check]
+    expected = [answers_of(architecture, model, examples.shaped) for examples in check]
     if problem := task.check_answers(expected[0].shape[1:], labels):
         raise ExportError(f"the network {problem}; pass the labels of the data set it was trained on")
     source = Source(
         architecture=architecture,
         model=model,
         labels=labels,
-        calibration=None if calibration is None else _spread(calibration, CALIBRATED),
+        calibration=None if calibration is None else shaped(_spread(calibration, CALIBRATED), own),
         pixels=pixels,
+        image_shape=image_shape,
     )
     try:
         with staging(to) as stage:
@@ -188,6 +199,8 @@ def export(
                 "created_by": f"nas {__version__}",
                 "architecture": architecture.id,
                 "input_shape": list(architecture.input_shape),
+                **({} if image_shape in (None, own) else {"image_shape": list(image_shape or own)}),
+                **({"recipe": dict(recipe)} if recipe else {}),
                 "inherited_from": inherited_from,
                 "formats": {each.format: _on_card(each, task) for each in written},
             }
@@ -221,7 +234,8 @@ def _written(
     most = max(LEAST_CHECKED, QUANTIZED_MACS // max(source.architecture.count.macs, 1)) if writer.is_quantized else None
     differences, scores, counts = [], {}, []
     for examples, expected in check:
-        images, wanted = _spread(examples.images, most), _spread(expected, most)
+        images = _spread(examples.images if writer.adapts else examples.shaped, most)
+        wanted = _spread(expected, most)
         received = writer.predict(source.architecture, folder, images)
         differences.append(_compare(writer, task, wanted, received))
         counts.append(len(images))
@@ -281,10 +295,10 @@ def _bytes(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
-def _check_images(architecture: Architecture, check_images: npt.NDArray[np.uint8]) -> None:
-    if check_images.dtype != np.uint8 or check_images.shape[1:] != tuple(architecture.input_shape):
+def _check_images(shape: tuple[int, int, int], check_images: npt.NDArray[np.uint8]) -> None:
+    if check_images.dtype != np.uint8 or check_images.shape[1:] != shape:
         raise ExportError(
-            f"The images to check must be uint8 of shape (n, {', '.join(map(str, architecture.input_shape))}); "
+            f"The images to check must be uint8 of shape (n, {', '.join(map(str, shape))}); "
             f"received {check_images.dtype} {check_images.shape}. Pass images of the data set it was trained on."
         )
     if not len(check_images):

@@ -38,6 +38,7 @@ class Source:
         calibration: uint8 `(n, height, width, channels)`, training images that show a quantized format the ranges of
             its maps; None if there are no such formats.
         pixels: what a quantized network takes.
+        image_shape: of the images that a format which `adapts` takes; the network's own if left out.
     """
 
     architecture: Architecture
@@ -45,6 +46,7 @@ class Source:
     labels: Sequence[str] = ()
     calibration: npt.NDArray[np.uint8] | None = None
     pixels: PixelType = "int8"
+    image_shape: tuple[int, int, int] | None = None
 
     @cached_property
     def int8(self) -> bytes:
@@ -60,6 +62,8 @@ class ExportFormat(ABC):
         tolerance: largest difference of an answer from the trained network's that passes, relative to the size of the
             numbers.
         is_quantized: whether its numbers are rounded so much that only the score tells whether it is right.
+        adapts: whether it takes the images of the data set where the search chose another size or gray, and makes
+            those that the network takes itself.
         packages: that it needs beside those of nas, as they are imported.
         extra: of keras-nas, which installs them.
     """
@@ -67,6 +71,7 @@ class ExportFormat(ABC):
     name: ClassVar[str]
     tolerance: ClassVar[float] = 1e-4
     is_quantized: ClassVar[bool] = False
+    adapts: ClassVar[bool] = False
     packages: ClassVar[tuple[str, ...]] = ()
     extra: ClassVar[str] = ""
 

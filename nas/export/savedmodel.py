@@ -11,7 +11,7 @@ import numpy.typing as npt
 from nas.architecture.keras_types import Tensor
 from nas.export.format import ExportFormat, Source, register
 from nas.tasks import TASKS
-from nas.training.model import BATCH
+from nas.training.model import BATCH, in_shape
 
 if TYPE_CHECKING:
     from nas.architecture import Architecture
@@ -25,17 +25,20 @@ class SavedModel(ExportFormat):
     `serving_default`, endpoint `serve`, takes `image`, uint8. `float_0_to_1` takes `image_0_to_1`, float32 in [0, 1].
     TensorFlow Serving does not enforce a signature's shape, so the graph itself does, as it does the range of floats:
     whoever feeds pixels from 0 to 255 there is told. The answers have the task's name for them, such as
-    `probabilities`.
+    `probabilities`. Where the search chose the size or the color of images, they are those of the data set, which the
+    graph makes smaller and gray itself.
     """
 
     name = "savedmodel"
+    adapts = True
 
     def write(self, source: Source, folder: Path) -> None:
         import keras
         import tensorflow as tf
 
         head, model = source.architecture.head, source.model
-        shape = source.architecture.input_shape
+        own = source.architecture.input_shape
+        shape = source.image_shape or own
 
         def answers(images: Tensor) -> dict[str, Tensor]:
             return {TASKS[head.task].answer: head.answers(model(images, training=False))}
@@ -50,7 +53,7 @@ class SavedModel(ExportFormat):
                 return tf.identity(images)
 
         def serve(image: Tensor) -> dict[str, Tensor]:
-            return answers(tf.cast(checked(image), tf.float32) / 255.0)
+            return answers(tf.cast(in_shape(checked(image), own), tf.float32) / 255.0)
 
         def float_0_to_1(image_0_to_1: Tensor) -> dict[str, Tensor]:
             images = checked(image_0_to_1)
@@ -58,7 +61,12 @@ class SavedModel(ExportFormat):
             rule = "image_0_to_1 must lie in [0, 1]; pass uint8 images to serving_default; received from, to"
             told = [rule, tf.reduce_min(images), tf.reduce_max(images)]
             with tf.control_dependencies([tf.debugging.Assert(inside, told)]):
-                return answers(tf.identity(images))
+                images = tf.identity(images)
+            if shape == own:
+                return answers(images)
+            # By way of levels, as the training images were made.
+            levels = tf.cast(tf.round(255.0 * images), tf.uint8)
+            return answers(tf.cast(in_shape(levels, own), tf.float32) / 255.0)
 
         archive = keras.export.ExportArchive()
         archive.track(model)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas.objectives import COSTS, shown_costs
 from nas.quantity import short_count
+from nas.recipe import differing, keys, short, text
 from nas.results.noise import explained_by_noise
 
 if TYPE_CHECKING:
@@ -24,11 +25,13 @@ def front_rows(front: ParetoFront[TrialRecord], score: Score) -> list[dict[str, 
     """One row a point, in the front's order; `None` where a number was not measured or is not finite."""
     scores = ("expected_score", "val_score", "val_loss", "test_score", "test_score_std")
     noise = explained_by_noise(front)
+    chosen = keys(record.recipe for record in front)
     rows = (
         {
             "trial": record.number,
             "architecture": record.architecture.describe(),
             "architecture_id": record.architecture.id,
+            **{key: record.recipe.get(key) for key in chosen},
             **{cost.name: record.cost(cost) if record.has_cost(cost) else None for cost in COSTS.values()},
             **score.spelled_keys({name: record.metrics.get(name) for name in scores}),
             "explained_by_noise": record.number in noise if len(record.finals) else None,
@@ -79,7 +82,7 @@ def front_markdown(
     """
     points = sorted(front, key=lambda point: -point.score)
     shown = shown_costs(front.costs)
-    columns = score_columns(points, score, "validation")
+    columns = [*score_columns(points, score, "validation"), *recipe_columns(points)]
     names = (*(cost.heading for cost in shown), *(name for name, _ in columns))
     headings = "".join(f" {name} |" for name in names)
     text = f"| trial |{headings} architecture |\n"
@@ -98,7 +101,8 @@ def front_markdown(
 
 def front_html_table(front: ParetoFront[TrialRecord], score: Score) -> str:
     """The rows as an HTML table, for notebooks."""
-    shown, columns = shown_costs(front.costs), score_columns(front, score, "validation")
+    shown = shown_costs(front.costs)
+    columns = [*score_columns(front, score, "validation"), *recipe_columns(front)]
     headings = ["trial", *(cost.heading for cost in shown), *(name for name, _ in columns), "architecture"]
     rows = [
         [
@@ -116,6 +120,15 @@ def front_html_table(front: ParetoFront[TrialRecord], score: Score) -> str:
     return (
         f"<table><thead>{row(headings, 'th')}</thead><tbody>{''.join(row(each, 'td') for each in rows)}</tbody></table>"
     )
+
+
+def recipe_columns(points: Iterable[TrialRecord]) -> list[tuple[str, Callable[[TrialRecord], str]]]:
+    """A column for each choice in which trials differ: heading, and what stands below it."""
+
+    def cells(key: str) -> Callable[[TrialRecord], str]:
+        return lambda point: text(point.recipe[key]) if key in point.recipe else ""
+
+    return [(short(key), cells(key)) for key in differing(point.recipe for point in points)]
 
 
 def score_columns(

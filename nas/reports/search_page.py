@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from nas import __version__
 from nas.objectives import DEFAULT_COSTS, shown_costs
 from nas.quantity import counted, short_count
-from nas.reports.front_tables import score_columns
+from nas.reports.front_tables import recipe_columns, score_columns
 from nas.reports.network_diagram import diagram
 from nas.reports.page_charts import NARROW, WIDE, line_svg, plain_tick, said, scatter_svg
 from nas.reports.page_style import STYLE
@@ -117,7 +117,8 @@ def _front(records: Sequence[TrialRecord], front: ParetoFront[TrialRecord], obje
         f"No trial is both {cheaper} and higher in validation {score.heading} than one on the front.{below}{budget}"
     )
     tested = any(point.is_tested for point in front)
-    shown, columns = shown_costs(objectives.costs), score_columns(front, score, "validation")
+    shown = shown_costs(objectives.costs)
+    columns = [*score_columns(front, score, "validation"), *recipe_columns(front)]
     heads = ["trial", *(cost.heading for cost in shown), *(name for name, _ in columns), "architecture"]
     head = "".join(f'<th scope="col"{_right(h != "architecture")}>{h}</th>' for h in heads)
     rows = []
@@ -178,7 +179,7 @@ def _networks(front: ParetoFront[TrialRecord], objectives: Objectives) -> str:
             )
         epochs = max((len(curve) for curve in point.curves.values()), default=0)
         about = (
-            f"{point.architecture.describe()}. {short_count(point.macs)} multiply-adds an image, trained for "
+            f"{point.in_words}. {short_count(point.macs)} multiply-adds an image, trained for "
             f"{counted(epochs, 'epoch')} in {point.duration_seconds:.1f} seconds."
         )
         parts.append(
@@ -202,7 +203,7 @@ def _trials(records: Sequence[TrialRecord], front: ParetoFront[TrialRecord], obj
         outcome = record.status.value.lower() if untrained else score.text(record.observed)
         if record.status is TrialStatus.STOPPED:
             outcome += f" after {counted(len(record.curve), 'epoch')}"
-        remark = record.reason if untrained else record.architecture.describe()
+        remark = record.reason if untrained else record.in_words
         mark = "front" if record.number in members else ""
         costs = (cost.text(record.cost(cost)) if record.has_cost(cost) else "" for cost in shown)
         rows.append(

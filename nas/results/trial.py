@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from nas.objectives import PARAMETERS, Cost, Score
 from nas.quantity import counted
+from nas.recipe import Recipe, described
 
 if TYPE_CHECKING:
     from nas.architecture import Architecture
@@ -60,6 +61,7 @@ class TrialRecord:
             training), `test_seeds` and `final_val_score`.
         failed_finals: why trainings of the final stage failed, by seed.
         parent: number of the trial whose weights it started with; None if it started from its own.
+        recipe: what it was trained with, of what the search chooses; {} if that is the same for all trials.
     """
 
     number: int
@@ -73,6 +75,7 @@ class TrialRecord:
     parent: int | None = None
     finals: tuple[FinalTraining, ...] = ()
     failed_finals: Mapping[int, str] = field(default_factory=dict)
+    recipe: Recipe = field(default_factory=dict)
 
     def __repr__(self) -> str:
         known = f", score {self.score:.4f}" if "val_score" in self.metrics else ""
@@ -99,6 +102,11 @@ class TrialRecord:
     @property
     def completed(self) -> bool:
         return self.status is TrialStatus.COMPLETED
+
+    @property
+    def in_words(self) -> str:
+        """The network in one line, and its recipe if it has one."""
+        return f"{self.architecture.describe()}{f' ({described(self.recipe)})' if self.recipe else ''}"
 
     @property
     def curve(self) -> tuple[float, ...]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from nas.objectives import Objectives
 from nas.results.trial import TrialRecord
 from nas.strategies.ehvi import EhviStrategy, observed
-from nas.strategies.history import History
+from nas.strategies.history import Proposed, history_of
 from nas.strategies.learning_curve import Expected, expected
 from nas.strategies.score_model import ScoreModel
 from nas.strategies.starting import START
@@ -19,7 +19,7 @@ from nas.strategies.threads import one_thread
 
 if TYPE_CHECKING:
     from nas.architecture import Budget
-    from nas.space import SearchSpace
+    from nas.space.recipe_space import RecipeSpace
 
 MOST = 1_000
 """Trainings that a model takes into account; time grows with their cube."""
@@ -30,7 +30,7 @@ KEPT_RANKS = 3
 
 def with_expectations(
     records: Sequence[TrialRecord],
-    space: SearchSpace,
+    space: RecipeSpace,
     budget: Budget,
     objectives: Objectives,
     *,
@@ -60,19 +60,22 @@ def with_expectations(
 
 def _expectations(
     records: Sequence[TrialRecord],
-    space: SearchSpace,
+    space: RecipeSpace,
     budget: Budget,
     objectives: Objectives,
     *,
     kept: Collection[int],
 ) -> dict[int, float]:
-    known = [each for each in expected(History.of(records)) if each.architecture in space]
+    known = [each for each in expected(history_of(records)) if each.architecture in space]
     judged = [record for record in records if record.completed and math.isfinite(record.score)]
     own = {trial.number for trial in known}
     if len(known) < START:
         return {}
     again = [
-        Expected(record, training.val_score) for record in judged if record.number in own for training in record.finals
+        Expected(Proposed(record), training.val_score)
+        for record in judged
+        if record.number in own
+        for training in record.finals
     ]
     strategy = EhviStrategy(space, budget, objectives)
     with one_thread():
@@ -80,7 +83,7 @@ def _expectations(
         seen = [*known, *again][:MOST]
         model = ScoreModel(strategy.encoder, *observed(strategy, seen), strategy.fitted(known))
         of_space = [record for record in judged if record.number in own]
-        means, _ = model.predict([strategy.genes(record.architecture) for record in of_space])
+        means, _ = model.predict([strategy.genes(Proposed(record).architecture) for record in of_space])
     found = {record.number: objectives.score_worth(float(mean)) for record, mean in zip(of_space, means, strict=True)}
     for record in judged:
         # A network that is not of the space has no neighbors.

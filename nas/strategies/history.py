@@ -9,8 +9,9 @@ from typing import Generic, Protocol, TypeVar, final
 
 from nas.objectives import Cost
 from nas.results.pareto import Scored
-from nas.results.trial import TrialStatus
+from nas.results.trial import TrialRecord, TrialStatus
 from nas.space.protocol import AnyCandidate, Candidate
+from nas.space.recipe_space import Proposal
 
 CandidateOut = TypeVar("CandidateOut", bound=Candidate, covariant=True)
 
@@ -30,6 +31,49 @@ class Tried(Scored, Protocol[CandidateOut]):
     def has_cost(self, cost: Cost) -> bool:
         """Whether that cost is known."""
         ...
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """A trial of a search as strategies see it: its network and its recipe are one candidate."""
+
+    record: TrialRecord
+
+    @property
+    def architecture(self) -> Proposal:
+        return Proposal(self.record.architecture, self.record.recipe)
+
+    @property
+    def number(self) -> int:
+        return self.record.number
+
+    @property
+    def status(self) -> TrialStatus:
+        return self.record.status
+
+    @property
+    def completed(self) -> bool:
+        return self.record.completed
+
+    @property
+    def score(self) -> float:
+        return self.record.score
+
+    @property
+    def curve(self) -> Sequence[float]:
+        return self.record.curve
+
+    def cost(self, cost: Cost) -> float:
+        return self.record.cost(cost)
+
+    def has_cost(self, cost: Cost) -> bool:
+        return self.record.has_cost(cost)
+
+
+def history_of(records: Iterable[TrialRecord]) -> History[Proposal]:
+    """Of a search's trials, in order of their numbers."""
+    return History.of(map(Proposed, records))
 
 
 @final

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from nas.errors import printable
 from nas.objectives import COSTS, Cost, Score, log_cost
 from nas.quantity import counted
+from nas.recipe import text
 from nas.reports.front_figures import DOMINATED_COLOR, FAILED_COLOR, FRONT_COLOR
 from nas.reports.front_tables import run_name
 from nas.reports.network_diagram import diagram
@@ -109,6 +110,7 @@ def trial_content(record: TrialRecord, *, search_id: str, score: Score) -> RunCo
                 "kinds": ", ".join(sorted(set(kinds))),
                 "max_channels": str(channels),
                 "head": architecture.kinds[-1],
+                **{key: text(value) for key, value in record.recipe.items()},
             },
             _PARAM_LIMIT,
         ),

@@ -81,6 +81,21 @@ def answers_of(architecture: Architecture, model: KerasModel, images: npt.NDArra
     return np.concatenate([np.asarray(head.answers(outputs), np.float32) for _, outputs in _outputs(model, images)])
 
 
+def in_shape(images: Tensor, shape: tuple[int, int, int]) -> Tensor:
+    """Batches of uint8 images as a network takes them, in its graph."""
+    from nas.datasets.images import in_shape as made
+
+    return made(images, shape)
+
+
+def shaped(images: npt.NDArray[np.uint8], shape: tuple[int, int, int]) -> npt.NDArray[np.uint8]:
+    """Images as a network takes them: resized and gray as the training images were, if these are others."""
+    if images.shape[1:] == shape:
+        return images
+    parts = [in_shape(images[start : start + BATCH], shape) for start in range(0, len(images), BATCH)]
+    return np.concatenate([np.asarray(part) for part in parts])
+
+
 def evaluate(architecture: Architecture, weights: Weights, split: Split) -> dict[str, float]:
     """The score in [0, 1] and the mean loss of a split, `{"score", "loss"}`, in float32; on JAX, too."""
     import_tensorflow("tensorflow", "jax")

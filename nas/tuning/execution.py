@@ -11,15 +11,19 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeGuard, final
 
 from nas.architecture import Architecture
+from nas.config import TrainingConfig
 from nas.errors import NasError
 from nas.objectives import Cost
 
 if TYPE_CHECKING:
-    from nas.config import TrainingConfig
     from nas.datasets import DatasetSpec
+    from nas.datasets.spec import ImageShape
     from nas.devices import Devices
     from nas.training import TrainingResult
     from nas.training.model import Weights
+
+    Forms = Mapping[ImageShape, DatasetSpec]
+    """The data of a search, by the shape of images among which it chooses."""
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +52,7 @@ class Job:
     number: int
     architecture: str
     """As JSON."""
+    training: TrainingConfig
     seed: int
     epochs: int
     """After which to stop; fewer than the training's at a rung of early stopping."""
@@ -168,8 +173,7 @@ class InProcess(Executor):
     """One slot in this process: for debugging, and for a trial over several devices.
 
     Args:
-        data: on which every trial is trained.
-        training: how every trial is trained.
+        data: by the shape of the images that networks take.
         devices: what it is trained on.
         should_stop: asked within each epoch whether the search shall end.
         timeout_seconds: a trial that takes longer is ended within its next steps; None for no limit.
@@ -180,13 +184,12 @@ class InProcess(Executor):
     def __init__(
         self,
         *,
-        data: DatasetSpec,
-        training: TrainingConfig,
+        data: Forms,
         devices: Devices,
         should_stop: Callable[[], bool],
         timeout_seconds: float | None = None,
     ) -> None:
-        self._data, self._training, self._devices, self._should_stop = data, training, devices, should_stop
+        self._data, self._devices, self._should_stop = data, devices, should_stop
         self._timeout = timeout_seconds
         self._job: Job | None = None
 
@@ -207,7 +210,7 @@ class InProcess(Executor):
             return late or self._should_stop()
 
         try:
-            return attempt(0, job, self._data, self._training, self._devices, on_epoch, should_stop=must_end)
+            return attempt(0, job, self._data, self._devices, on_epoch, should_stop=must_end)
         except TrainingStoppedError:
             if self._timeout is None or self._should_stop():
                 return None
@@ -222,8 +225,7 @@ class InProcess(Executor):
 def attempt(
     slot: int,
     job: Job,
-    data: DatasetSpec,
-    training: TrainingConfig,
+    data: Forms,
     devices: Devices,
     on_epoch: Callable[[Epoch], None],
     *,
@@ -239,6 +241,7 @@ def attempt(
 
     try:
         architecture = Architecture.from_json(job.architecture)
+        images = data[architecture.input_shape]
         measured: dict[str, float] = {}
         for cost, limit in job.measure.items():
             from nas.export import measure
@@ -253,8 +256,8 @@ def attempt(
             inherited = inherit(parent, job.parent.weights, architecture, seed=job.seed)
         result = train(
             architecture,
-            data,
-            training,
+            images,
+            job.training,
             seed=job.seed,
             devices=devices,
             on_epoch=lambda epoch, metrics: on_epoch(Epoch(number=job.number, epoch=epoch, metrics=dict(metrics))),
@@ -265,7 +268,7 @@ def attempt(
         )
         metrics = {**measured, **result.metrics}
         if job.test:
-            metrics["test_score"] = evaluate(architecture, result.weights, data.test)["score"]
+            metrics["test_score"] = evaluate(architecture, result.weights, images.test)["score"]
     except TrainingStoppedError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a trial raises is that trial's outcome

@@ -21,6 +21,7 @@ from nas.tuning.workers import Workers
 
 if TYPE_CHECKING:
     from nas.datasets import DatasetSpec, InMemory
+    from nas.tuning.execution import Forms
 
 WORKER_BYTES = 2**30
 """Memory that a worker on the CPU is given, beside its copy of the data."""
@@ -120,7 +121,6 @@ def make_executor(
         loaded = _load(experiment, folder, data)
         yield InProcess(
             data=loaded,
-            training=experiment.training,
             devices=devices,
             should_stop=should_stop,
             timeout_seconds=experiment.trial_timeout,
@@ -136,7 +136,7 @@ def make_executor(
         dealt=dealt,
         cores=_cores(),
         free_bytes=free_bytes(),
-        data_bytes=_copied_bytes(loaded, dealt[0]),
+        data_bytes=sum(_copied_bytes(form, dealt[0]) for form in loaded.values()),
         trials=experiment.trials,
         measures=any(cost.is_time for cost in experiment.measured),
     )
@@ -148,7 +148,6 @@ def make_executor(
         with own_temporary() as temporary:
             executor = Workers(
                 data=shared,
-                training=experiment.training,
                 devices=allocation.devices,
                 threads=allocation.threads,
                 timeout_seconds=experiment.trial_timeout,
@@ -190,7 +189,6 @@ def _ray_tasks(experiment: ExperimentConfig, folder: SearchFolder, data: InMemor
         check(experiment, devices.kind)
         executor = RayTasks(
             data=_load(experiment, folder, data),
-            training=experiment.training,
             need=need,
             slots=slots,
             devices=devices,
@@ -203,15 +201,15 @@ def _ray_tasks(experiment: ExperimentConfig, folder: SearchFolder, data: InMemor
             executor.close()
 
 
-def _load(experiment: ExperimentConfig, folder: SearchFolder, given: InMemory | None) -> DatasetSpec:
-    """The data, if they are those that the search was started with; what stands out in them is told."""
-    from nas.datasets import load, tell
+def _load(experiment: ExperimentConfig, folder: SearchFolder, given: InMemory | None) -> Forms:
+    """The data in each form, if they are those that the search was started with; what stands out in them is told."""
+    from nas.datasets import forms, in_forms, load, tell, whole
 
-    data = load(experiment.dataset) if given is None else given.load()
+    data = load(whole(experiment)) if given is None else given.load()
     folder.check_data(data)
     folder.keep_data(data)
     tell(data)
-    return data
+    return in_forms(data, forms(experiment, data.info.input_shape))
 
 
 def _cores() -> int:

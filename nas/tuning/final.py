@@ -115,7 +115,8 @@ def _run_round(
             running[started] = (number, seed, tries)
             architecture = trials[number].architecture.to_json()
             epochs = experiment.training.epochs
-            job = Job(number=started, architecture=architecture, seed=seed, epochs=epochs, test=True)
+            how = experiment.with_recipe(trials[number].recipe).training
+            job = Job(number=started, architecture=architecture, training=how, seed=seed, epochs=epochs, test=True)
             executor.submit(free.pop(0), job)
             started += 1
         outcome = executor.next_outcome(LOOK_SECONDS, on_epoch)

@@ -18,10 +18,12 @@ from pydantic import BaseModel, ValidationError
 
 from nas.config import ExperimentConfig
 from nas.datasets import DatasetInfo, DatasetSpec
+from nas.datasets.images import shape_of
 from nas.errors import ECHOED, NasError, printable
 from nas.files import outside
 from nas.files.durable import write_atomically
 from nas.files.paths import absolute
+from nas.recipe import NOT_ALWAYS, text
 from nas.results.trial import TrialRecord, TrialStatus
 from nas.tuning.facts import SearchFacts
 from nas.tuning.journal import Journal, JournalError, check_version, has_trials
@@ -69,8 +71,10 @@ class _Admitted:
 
     def __call__(self, record: TrialRecord) -> None:
         architecture, facts, budget = record.architecture, self.facts, self.experiment.budget
-        if architecture.input_shape != facts.input_shape:
-            theirs, ours = ("x".join(map(str, shape)) for shape in (architecture.input_shape, facts.input_shape))
+        self._check_recipe(record)
+        shape = shape_of(facts.input_shape, self.experiment.with_recipe(record.recipe).dataset)
+        if architecture.input_shape != shape:
+            theirs, ours = ("x".join(map(str, each)) for each in (architecture.input_shape, shape))
             raise ValueError(f"trial {record.number} takes images of {theirs}, and the search has {ours}")
         classes = getattr(architecture.head, "classes", None)
         if facts.labels and classes not in (None, len(facts.labels)):
@@ -88,6 +92,14 @@ class _Admitted:
                     raise ValueError(f"trial {record.number} was trained without a {cost.name}")
                 if most is not None and value > most * (1 + 1e-6):  # seven figures are kept
                     raise ValueError(f"trial {record.number} was trained with {cost.words(value)}, over {most:g}")
+
+    def _check_recipe(self, record: TrialRecord) -> None:
+        choices, recipe = self.experiment.choices, record.recipe
+        for key, value in recipe.items():
+            if text(value) not in map(text, choices.get(key, ())):
+                raise ValueError(f"trial {record.number} has {key} {text(value)}, which the search does not offer")
+        if missing := choices.keys() - recipe.keys() - NOT_ALWAYS:
+            raise ValueError(f"trial {record.number} has no {min(missing)}, which the search chooses")
 
 
 Model = TypeVar("Model", bound=BaseModel)

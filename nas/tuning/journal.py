@@ -17,7 +17,9 @@ from nas.errors import NasError, shown
 from nas.files import outside
 from nas.files.durable import keeping, write_atomically
 from nas.objectives import COSTS, Score
+from nas.recipe import Recipe
 from nas.results.trial import FinalTraining, TrialRecord, TrialStatus
+from nas.space.recipe_space import Proposal
 
 FORMAT = 1
 """Version of the journal's lines."""
@@ -98,9 +100,11 @@ class Journal:
                     if trial != len(trials):
                         raise ValueError(f"trial {trial} starts where trial {len(trials)} would")
                     record = _started(trial, event)
-                    if record.architecture.id in ids:
-                        raise ValueError(f"trial {trial} has the network of an earlier trial")
-                    ids.add(record.architecture.id)
+                    identity = Proposal(record.architecture, record.recipe).id
+                    if identity in ids:
+                        what = "network and recipe" if record.recipe else "network"
+                        raise ValueError(f"trial {trial} has the {what} of an earlier trial")
+                    ids.add(identity)
                     trials.append(record)
                 elif trial >= len(trials):
                     raise ValueError(f"trial {trial} has not started")
@@ -114,9 +118,13 @@ class Journal:
         """Nothing is left to propose, now and whenever the search goes on: neither its space nor its budget change."""
         self._append({"event": "exhausted"})
 
-    def start(self, trial: int, architecture: Architecture, parent: int | None = None) -> None:
+    def start(
+        self, trial: int, architecture: Architecture, parent: int | None = None, recipe: Recipe | None = None
+    ) -> None:
         """A trial is about to run, with the weights of an earlier one if there is a parent."""
-        origin = {} if parent is None else {"parent": parent}
+        origin: dict[str, Any] = {} if parent is None else {"parent": parent}
+        if recipe:
+            origin["recipe"] = recipe
         self._append({"event": "start", "trial": trial, **origin, "architecture": architecture.to_dict()})
 
     def resume(self, trial: int) -> None:
@@ -209,6 +217,7 @@ class Journal:
             reason=_text("reason", event["reason"]),
             log=_text("log", event["log"]),
             parent=_parent(running.number, event, running.parent),
+            recipe=running.recipe,
         )
         if record.status is TrialStatus.RUNNING:
             raise ValueError("a trial that has ended does not run")
@@ -291,7 +300,17 @@ def _started(trial: int, event: Mapping[str, Any]) -> TrialRecord:
         architecture=Architecture.from_dict(event["architecture"]),
         status=TrialStatus.RUNNING,
         parent=_parent(trial, event, None),
+        recipe=_recipe(event),
     )
+
+
+def _recipe(event: Mapping[str, Any]) -> Recipe:
+    recipe = event.get("recipe", {})
+    if not isinstance(recipe, dict) or not all(
+        isinstance(value, bool | int | float | str) for value in recipe.values()
+    ):
+        raise TypeError(f"a recipe is values by their keys; received {shown(recipe)}")
+    return recipe
 
 
 def _parent(trial: int, event: Mapping[str, Any], otherwise: int | None) -> int | None:

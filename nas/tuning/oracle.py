@@ -12,7 +12,8 @@ import keras_tuner
 from nas.architecture import Architecture
 from nas.objectives import Score
 from nas.results.trial import TrialRecord, TrialStatus
-from nas.strategies import History, Strategy
+from nas.space.recipe_space import Proposal
+from nas.strategies import History, Strategy, history_of
 from nas.strategies.early_stopping import EarlyStopping
 from nas.strategies.guard import is_out_of_patience
 from nas.tuning.journal import Journal
@@ -21,7 +22,7 @@ from nas.tuning.plan import random_numbers
 logger = logging.getLogger(__name__)
 
 ARCHITECTURE = "architecture"
-"""Name of the only hyperparameter value: the architecture's JSON."""
+"""Name of the only hyperparameter value: the proposal's JSON, which is the architecture's without a recipe."""
 
 FindParent = Callable[[Architecture, Iterable[TrialRecord]], int | None]
 """Of an architecture that is about to be trained: the trial whose weights it starts with, if any."""
@@ -43,7 +44,7 @@ class StrategyOracle(keras_tuner.Oracle):  # type: ignore[misc]
     def __init__(
         self,
         *,
-        strategy: Strategy[Architecture],
+        strategy: Strategy[Proposal],
         early_stopping: EarlyStopping,
         journal: Journal,
         max_trials: int,
@@ -89,9 +90,9 @@ class StrategyOracle(keras_tuner.Oracle):  # type: ignore[misc]
         return {"status": "RUNNING", "values": {ARCHITECTURE: proposal.to_json()}}
 
     @property
-    def history(self) -> History[Architecture]:
+    def history(self) -> History[Proposal]:
         """Every trial so far."""
-        return History.of(self.records.values())
+        return history_of(self.records.values())
 
     @keras_tuner.synchronized  # type: ignore[untyped-decorator]
     def create_trial(self, tuner_id: str) -> Any:
@@ -106,11 +107,12 @@ class StrategyOracle(keras_tuner.Oracle):  # type: ignore[misc]
             number = int(trial.trial_id)
             self._ids[number] = trial.trial_id
             if number not in self.records:
-                architecture = Architecture.from_json(trial.hyperparameters.values[ARCHITECTURE])
+                proposal = Proposal.from_json(trial.hyperparameters.values[ARCHITECTURE])
+                architecture, recipe = proposal.architecture, proposal.recipe
                 parent = None if self.find_parent is None else self.find_parent(architecture, self.records.values())
-                self.journal.start(number, architecture, parent)
+                self.journal.start(number, architecture, parent, recipe)
                 self.records[number] = TrialRecord(
-                    number=number, architecture=architecture, status=TrialStatus.RUNNING, parent=parent
+                    number=number, architecture=architecture, status=TrialStatus.RUNNING, parent=parent, recipe=recipe
                 )
         return trial
 
@@ -171,14 +173,14 @@ class StrategyOracle(keras_tuner.Oracle):  # type: ignore[misc]
         """Nothing: the journal has it."""
 
     def _compute_values_hash(self, values: dict[str, Any]) -> str:
-        return Architecture.from_json(values[ARCHITECTURE]).id
+        return Proposal.from_json(values[ARCHITECTURE]).id
 
     def _restore(self, record: TrialRecord) -> None:
         """Take a trial from the journal; one that did not end runs again."""
         self._keep(record)
         trial_id = self._ids[record.number] = str(record.number)
         hyperparameters = self.hyperparameters.copy()
-        hyperparameters.values = {ARCHITECTURE: record.architecture.to_json()}
+        hyperparameters.values = {ARCHITECTURE: Proposal(record.architecture, record.recipe).to_json()}
         # Keras Tuner has no status for a refused trial.
         status = TrialStatus.FAILED if record.status is TrialStatus.REFUSED else record.status
         trial = keras_tuner.engine.trial.Trial(hyperparameters=hyperparameters, trial_id=trial_id, status=status.value)

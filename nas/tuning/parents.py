@@ -17,7 +17,8 @@ def nearest(
 ) -> int | None:
     """The trial on the front, whose weights are kept, with the fewest decisions that differ; None on an empty front.
 
-    Of several, the one with the highest score. A network that is not of the space has no decisions to compare.
+    Of several, the one with the highest score. A network that is not of the space has no decisions to compare, and one
+    for images of another shape no weights to give.
     """
     if architecture not in space:
         return None
@@ -25,7 +26,7 @@ def nearest(
     distances = [
         (_differences(genes, space.encode(point.architecture)), -point.score, point.number)
         for point in ParetoFront.of(trials, costs)
-        if point.architecture in space
+        if point.architecture.input_shape == architecture.input_shape and point.architecture in space
     ]
     return min(distances)[2] if distances else None
 

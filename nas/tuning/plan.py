@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
-from nas.architecture import Architecture
 from nas.config import ExperimentConfig
-from nas.datasets import DatasetInfo, InMemory, peek
+from nas.datasets import DatasetInfo, InMemory, peek, whole
 from nas.datasets.pipeline import check_augmentation
 from nas.datasets.splits import validation_images
 from nas.devices.accelerators import check
@@ -19,14 +18,16 @@ from nas.files import outside
 from nas.files.shipped import find_space
 from nas.objectives import Objectives
 from nas.results.trial import TrialRecord, TrialStatus
-from nas.space import SearchSpace, load_space
+from nas.space import SearchSpace, load_definition
 from nas.space.interest import objectives_of
-from nas.strategies import History, Strategy, make_strategy
+from nas.space.recipe_space import Proposal, RecipeSpace
+from nas.strategies import Strategy, history_of, make_strategy
 from nas.strategies.early_stopping import EarlyStopping, make_early_stopping
 from nas.strategies.starting import StartingWith
 from nas.tasks import TASKS, Task
 from nas.tuning.facts import SearchFacts
 from nas.tuning.folder import SearchFolder
+from nas.tuning.recipes import recipe_space
 from nas.tuning.starts import from_searches, from_table, named
 
 
@@ -46,11 +47,11 @@ class Plan:
 
     experiment: ExperimentConfig
     info: DatasetInfo
-    space: SearchSpace
-    strategy: Strategy[Architecture]
+    proposals: RecipeSpace
+    strategy: Strategy[Proposal]
     early_stopping: EarlyStopping
     space_text: str
-    start: tuple[Architecture, ...] = ()
+    start: tuple[Proposal, ...] = ()
     data: InMemory | None = None
 
     @classmethod
@@ -77,15 +78,16 @@ class Plan:
             from nas.tuning.ray_cluster import require_ray
 
             require_ray()
-        info = peek(experiment.dataset) if data is None else data.info
-        check_augmentation(info.input_shape, experiment.training.augmentation)
-        space = load_space(experiment.space, input_shape=info.input_shape, classes=len(info.labels) or None)
-        task = space.definition.task
+        info = peek(whole(experiment)) if data is None else data.info
+        definition = load_definition(find_space(experiment.space))
+        task = definition.task
         if task != info.task:
             raise NasError(
                 f"the heads of the space {experiment.space!r} are for {task}, and the data set {info.name!r} has "
                 f"targets for {info.task}; choose a space or a data set of the other's task"
             )
+        space = recipe_space(definition, experiment, info.input_shape, classes=len(info.labels) or None)
+        _check_augmentation(experiment, space)
         experiment = _with_score_of(TASKS[task], experiment)
         objectives = objectives_of(
             space,
@@ -100,19 +102,24 @@ class Plan:
         space_text = outside.read_text(path, lambda reason: NasError(f"cannot read {path}: {reason}"), outside.YAML)
         folder = SearchFolder(Path(runs_dir), experiment.name)
         if folder.exists and not fresh:
-            start = [Architecture.from_json(text) for text in folder.facts().start]
+            start = [Proposal.from_json(text) for text in folder.facts().start]
         else:
-            start = _start(experiment, strategy, space, space_text, info, Path(runs_dir))
+            start = _start(experiment, strategy, space, definition.known, space_text, info, Path(runs_dir))
         return cls(
             experiment=experiment,
             info=info,
-            space=space,
+            proposals=space,
             strategy=strategy,
             early_stopping=make_early_stopping(experiment.early_stopping, experiment.training.epochs, objectives),
             space_text=space_text,
             start=tuple({found.id: found for found in start}.values()),
             data=data,
         )
+
+    @property
+    def space(self) -> SearchSpace:
+        """Its networks; those on the first form of the images if there are several."""
+        return self.proposals.forms[0].space
 
     @property
     def task(self) -> Task:
@@ -124,22 +131,25 @@ class Plan:
         """What the search wants, and where."""
         return self.strategy.objectives
 
-    def starting(self) -> Strategy[Architecture]:
+    def starting(self) -> Strategy[Proposal]:
         """The strategy, after the networks that the search begins with."""
         if not self.start:
             return self.strategy
-        foreign = [found.id for found in self.start if found not in self.space]
+        foreign = [found.id for found in self.start if found not in self.proposals]
         return StartingWith(self.strategy, self.start, foreign)
 
-    def first_proposals(self, count: int) -> list[Architecture]:
+    def first_proposals(self, count: int) -> list[Proposal]:
         """What the search will try first, if no trial has ended before the last of them begins."""
         strategy, records = self.starting(), list[TrialRecord]()
         for number in range(min(count, self.experiment.trials)):
-            proposal = strategy.propose(History.of(records), random_numbers(self.experiment.seed, number))
+            proposal = strategy.propose(history_of(records), random_numbers(self.experiment.seed, number))
             if proposal is None:
                 break
-            records.append(TrialRecord(number=number, architecture=proposal, status=TrialStatus.RUNNING))
-        return [record.architecture for record in records]
+            running = TrialStatus.RUNNING
+            records.append(
+                TrialRecord(number=number, architecture=proposal.architecture, recipe=proposal.recipe, status=running)
+            )
+        return [Proposal(record.architecture, record.recipe) for record in records]
 
     def facts(self, command: str = "") -> SearchFacts:
         """What is kept of the plan, and of the machine and the versions that it is about to run with."""
@@ -161,20 +171,32 @@ class Plan:
         )
 
 
+def _check_augmentation(experiment: ExperimentConfig, space: RecipeSpace) -> None:
+    """Each value alone, as the limits are."""
+    tried = [
+        experiment,
+        *(experiment.with_recipe({k: v}) for k, offered in experiment.choices.items() for v in offered),
+    ]
+    for form in space.forms:
+        for each in tried:
+            check_augmentation(form.space.input_shape, each.training.augmentation)
+
+
 def _start(
     experiment: ExperimentConfig,
-    strategy: Strategy[Architecture],
-    space: SearchSpace,
+    strategy: Strategy[Proposal],
+    space: RecipeSpace,
+    known: str,
     space_text: str,
     info: DatasetInfo,
     runs_dir: Path,
-) -> list[Architecture]:
+) -> list[Proposal]:
     """What a new search begins with."""
-    start = named(experiment.start, strategy, info)
+    start = named(experiment.start, strategy, space, info)
     if experiment.start_from:
         start += from_searches(experiment.start_from, strategy, space_text, runs_dir=runs_dir, seed=experiment.seed)
-    elif strategy.learns and space.definition.known:
-        start += from_table(space.definition.known, strategy, seed=experiment.seed)
+    elif strategy.learns and known:
+        start += from_table(known, strategy, seed=experiment.seed)
     return start
 
 

@@ -10,6 +10,7 @@ from nas import __version__
 from nas.devices.machine import usable_cpus
 from nas.objectives import COSTS
 from nas.quantity import counted
+from nas.recipe import Value, listed, offered
 from nas.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -38,7 +39,11 @@ def story_of(experiment: ExperimentConfig, facts: SearchFacts, space_text: str) 
     sizes = (
         f"{COSTS.find(name).text(low)} to {COSTS.find(name).words(high)}" for name, (low, high) in facts.ranges.items()
     )
-    training = experiment.training
+    training, choices = experiment.training, experiment.choices
+
+    def of(key: str, value: Value) -> str:
+        return listed(choices.get(f"training.{key}", (value,)), " or ")
+
     limit = "" if experiment.time_limit is None else f", at most {experiment.time_limit:g} seconds"
     early = "" if experiment.early_stopping == "none" else f", stopped early by {experiment.early_stopping}"
     origin = ", starting with the weights of similar networks" if experiment.inherit else ""
@@ -52,8 +57,10 @@ def story_of(experiment: ExperimentConfig, facts: SearchFacts, space_text: str) 
         "Budget": str(experiment.budget),
         "Strategy": f"{experiment.strategy}, {counted(experiment.trials, 'trial')}{early}, "
         f"seed {experiment.seed}{limit}",
-        "Training": f"{counted(training.epochs, 'epoch')}, batches of {training.batch_size}, {training.optimizer}, "
-        f"learning rate {training.learning_rate:g}, {training.precision}{origin}",
+        "Training": f"{counted(training.epochs, 'epoch')}, batches of {of('batch_size', training.batch_size)}, "
+        f"{of('optimizer', training.optimizer)}, learning rate {of('learning_rate', training.learning_rate)}, "
+        f"{training.precision}{origin}",
+        "Choices": offered(choices),
         "Machine": facts.machine,
         "Versions": ", ".join(f"{name} {version}" for name, version in facts.versions.items()),
     }

@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, final
 
 from nas import __version__
-from nas.config import TrainingConfig
 from nas.devices.accelerators import share_bytes
 from nas.devices.visible import VisibleDevices
 from nas.errors import NasError
@@ -38,8 +37,8 @@ from nas.tuning.ray_cluster import Resources, nodes, room, trials_a_process
 from nas.tuning.worker import start_tensorflow
 
 if TYPE_CHECKING:
-    from nas.datasets import DatasetSpec
     from nas.devices import Devices
+    from nas.tuning.execution import Forms
 
 logger = logging.getLogger(__name__)
 
@@ -58,14 +57,12 @@ class NodeSetup:
     """How a process on a node is set up.
 
     Attributes:
-        training: as JSON.
         devices: kind and runtime of the devices; Ray says which of its node's they are.
         trials_per_gpu: how many share a GPU.
         threads: for TensorFlow's operations; 0 leaves it to TensorFlow.
         version: of the nas that searches.
     """
 
-    training: str
     devices: VisibleDevices
     trials_per_gpu: int
     threads: int
@@ -98,8 +95,7 @@ class RayTasks(Executor):
     of memory without end. A trial whose node is lost is sent again from here, at no cost to it.
 
     Args:
-        data: put into Ray's object store, once; processes on a node map it.
-        training: how every trial is trained.
+        data: by the shape of images; put into Ray's object store, once; processes on a node map it.
         need: resources of one trial, of `ray_cluster.share`.
         slots: trials at once.
         devices: what trains, without names.
@@ -110,8 +106,7 @@ class RayTasks(Executor):
     def __init__(
         self,
         *,
-        data: DatasetSpec,
-        training: TrainingConfig,
+        data: Forms,
         need: Resources,
         slots: int,
         devices: VisibleDevices = _CPU,
@@ -124,12 +119,11 @@ class RayTasks(Executor):
         self._timeout = math.inf if timeout_seconds is None else timeout_seconds
         self._need = need
         self._setup = NodeSetup(
-            training=training.model_dump_json(),
             devices=devices,
             trials_per_gpu=trials_per_gpu,
             threads=int(need["CPU"]) if devices.kind == "cpu" else 0,
         )
-        self._data = ray.put(data)
+        self._data = ray.put(dict(data))
         self._running: dict[Any, _Running] = {}
         self._remote = ray.remote(
             num_returns="streaming",
@@ -226,10 +220,10 @@ def _crash(running: _Running, error: Exception) -> Outcome:
     return Crashed(slot=slot, number=number, reason=reason, log=str(error))
 
 
-def train_here(setup: NodeSetup, data: DatasetSpec, slot: int, job: Job) -> Iterator[Epoch | Outcome | bool]:
+def train_here(setup: NodeSetup, data: Forms, slot: int, job: Job) -> Iterator[Epoch | Outcome | bool]:
     """Do a job in a process on a node; tells whether it is ready, each epoch, and how it ended."""
     yield False  # before what may hang: TensorFlow's start, the opening of a GPU
-    training, devices = _prepare(setup)
+    devices = _prepare(setup)
     from nas.training import clear_session
 
     yield True
@@ -237,7 +231,7 @@ def train_here(setup: NodeSetup, data: DatasetSpec, slot: int, job: Job) -> Iter
 
     def work() -> None:
         try:
-            events.put(attempt(slot, job, data, training, devices, events.put))
+            events.put(attempt(slot, job, data, devices, events.put))
             clear_session()
         finally:
             events.put(None)
@@ -248,7 +242,7 @@ def train_here(setup: NodeSetup, data: DatasetSpec, slot: int, job: Job) -> Iter
 
 
 @functools.cache
-def _prepare(setup: NodeSetup) -> tuple[TrainingConfig, Devices]:
+def _prepare(setup: NodeSetup) -> Devices:
     """Once a process."""
     if setup.version != __version__:
         raise NasError(
@@ -265,4 +259,4 @@ def _prepare(setup: NodeSetup) -> tuple[TrainingConfig, Devices]:
             memory_bytes=share_bytes(nvidia.memory_bytes(), setup.trials_per_gpu),
         )
     start_tensorflow(visible, setup.threads)
-    return TrainingConfig.model_validate_json(setup.training), open_devices(visible)
+    return open_devices(visible)

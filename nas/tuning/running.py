@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
@@ -20,6 +19,7 @@ from nas.tuning.plan import Plan, random_numbers
 from nas.tuning.search import Search
 
 if TYPE_CHECKING:
+    from nas.architecture import Architecture
     from nas.tracking import Tracker
     from nas.tuning.execution import Executor
 
@@ -131,6 +131,10 @@ def _run_trials(
     from nas.tuning.tuner import ArchitectureTuner
 
     experiment = plan.experiment
+
+    def find_parent(architecture: Architecture, trials: Iterable[TrialRecord]) -> int | None:
+        return nearest(plan.proposals.space_of(architecture), experiment.costs, architecture, trials)
+
     oracle = StrategyOracle(
         strategy=plan.starting(),
         early_stopping=plan.early_stopping,
@@ -138,7 +142,7 @@ def _run_trials(
         max_trials=experiment.trials,
         seed=experiment.seed,
         should_stop=time_is_over,
-        find_parent=partial(nearest, plan.space, experiment.costs) if experiment.inherit else None,
+        find_parent=find_parent if experiment.inherit else None,
         patience=experiment.patience,
     )
     ArchitectureTuner(

@@ -19,7 +19,8 @@ from nas.results.pareto import ParetoFront, hypervolume
 from nas.results.trial import TrialRecord, TrialStatus
 from nas.space import SearchSpace
 from nas.space.definition import parse_definition
-from nas.strategies import History
+from nas.space.recipe_space import RecipeSpace
+from nas.strategies import history_of
 from nas.strategies.early_stopping import make_early_stopping
 from nas.strategies.expectation import with_expectations
 from nas.strategies.guard import is_out_of_patience
@@ -27,6 +28,7 @@ from nas.tasks import TASKS, Task
 from nas.tuning.final import candidates, missing
 from nas.tuning.folder import SearchError, SearchFolder
 from nas.tuning.journal import Contents
+from nas.tuning.recipes import recipe_space
 
 if TYPE_CHECKING:
     import numpy as np
@@ -101,7 +103,7 @@ class Search:
 
     def _with_expectations(self, records: Sequence[TrialRecord]) -> tuple[TrialRecord, ...]:
         return with_expectations(
-            records, self.space, self.experiment.budget, self.objectives, kept=self.folder.kept_weights()
+            records, self.proposals, self.experiment.budget, self.objectives, kept=self.folder.kept_weights()
         )
 
     @property
@@ -139,11 +141,15 @@ class Search:
 
     @cached_property
     def space(self) -> SearchSpace:
-        """What was searched."""
+        """The networks that were searched; those on the first form of the images if there were several."""
+        return self.proposals.forms[0].space
+
+    @cached_property
+    def proposals(self) -> RecipeSpace:
+        """What was searched: networks, and what they were trained with."""
         definition = parse_definition(self.folder.space_text(), self.experiment.space)
-        return SearchSpace(
-            definition, input_shape=self.facts.input_shape, classes=len(self.facts.labels) or definition.classes
-        )
+        classes = len(self.facts.labels) or None
+        return recipe_space(definition, self.experiment, self.facts.input_shape, classes=classes)
 
     @property
     def task(self) -> Task:
@@ -158,7 +164,7 @@ class Search:
     def is_done(self, experiment: ExperimentConfig) -> bool:
         """Whether nothing is left to do if this is asked for, which may have more trials or another final stage."""
         early_stopping = make_early_stopping(experiment.early_stopping, experiment.training.epochs, self.objectives)
-        history = History.of(self.observed_trials)
+        history = history_of(self.observed_trials)
         running = bool(history.running)
         no_more = self.exhausted or is_out_of_patience(history, self.objectives, experiment.patience)
         return (
@@ -348,6 +354,8 @@ class Search:
             pixels=pixels,
             allowed_loss=ALLOWED_LOSS if allowed_loss is None else allowed_loss,
             inherited_from=record.parent,
+            recipe=record.recipe,
+            image_shape=self.facts.input_shape,
         )
 
     def register(
@@ -365,6 +373,7 @@ class Search:
         """
         from nas.devices import import_tensorflow
         from nas.training import rebuild
+        from nas.training.model import shaped
 
         import_tensorflow()
         from nas.tracking.model_registry import register_model
@@ -377,7 +386,9 @@ class Search:
             rebuild(record.architecture, self.weights_of(record)),
             name=model_name,
             labels=self.facts.labels,
-            example=(self._random_images() if data is None else data.validation.images)[:2],
+            example=shaped(
+                (self._random_images() if data is None else data.validation.images)[:2], record.architecture.input_shape
+            ),
         )
 
     def _images(self, *, needed: bool = False) -> DatasetSpec | None:
@@ -386,10 +397,10 @@ class Search:
         Raises:
             NasError: they are not at hand, and needed.
         """
-        from nas.datasets import DatasetError, load
+        from nas.datasets import DatasetError, load, whole
 
         try:
-            data = load(self.experiment.dataset) if self._data is None else self._data.load()
+            data = load(whole(self.experiment)) if self._data is None else self._data.load()
             self.folder.check_data(data)
         except (DatasetError, SearchError) as error:
             if needed:

@@ -13,6 +13,7 @@ from nas.benchmark import load_table
 from nas.errors import NasError
 from nas.files import outside
 from nas.space import load_space
+from nas.space.recipe_space import Proposal, RecipeSpace
 from nas.strategies import Strategy
 from nas.strategies.starting import START, Known, recommended
 from nas.tuning.search import Search
@@ -21,30 +22,33 @@ if TYPE_CHECKING:
     from nas.datasets import DatasetInfo
 
 
-def named(names: Sequence[str], strategy: Strategy[Architecture], info: DatasetInfo) -> list[Architecture]:
+def named(names: Sequence[str], strategy: Strategy[Proposal], space: RecipeSpace, info: DatasetInfo) -> list[Proposal]:
     """Networks by the name of a space with one network, such as `reference/lenet5`, or the path of a .json file.
 
     Args:
         names: of them.
         strategy: whose budget they have to meet.
-        info: of the data, which a space of one network is adapted to.
+        space: whose first choices they get; a space of one network is adapted to its first form.
+        info: of the data.
 
     Raises:
         NasError: there is no such network, it takes other images, or it is outside the budget.
     """
     found = []
+    shapes = [form.space.input_shape for form in space.forms]
     for name in names:
-        architecture = _read(name, info)
-        if architecture.input_shape != info.input_shape:
-            theirs, ours = ("x".join(map(str, shape)) for shape in (architecture.input_shape, info.input_shape))
+        architecture = _read(name, shapes[0], info)
+        if architecture.input_shape not in shapes:
+            theirs = "x".join(map(str, architecture.input_shape))
+            ours = " or ".join("x".join(map(str, shape)) for shape in shapes)
             raise NasError(f"start: {name} takes images of {theirs}, and the data have {ours}; give another network")
         if excess := strategy.budget.excess(architecture.count):
             raise NasError(f"start: {name} has {excess}; leave it out, or change the budget")
-        found.append(architecture)
+        found.append(space.with_first_choices(architecture))
     return found
 
 
-def _read(name: str, info: DatasetInfo) -> Architecture:
+def _read(name: str, shape: tuple[int, int, int], info: DatasetInfo) -> Architecture:
     if name.endswith(".json"):
         text = outside.read_text(Path(name), lambda reason: NasError(f"start: cannot read {name}: {reason}"))
         try:
@@ -52,7 +56,7 @@ def _read(name: str, info: DatasetInfo) -> Architecture:
         except NasError as error:
             raise NasError(f"start: {name}: {error}") from None
     try:
-        only = load_space(name, input_shape=info.input_shape, classes=len(info.labels) or None).only()
+        only = load_space(name, input_shape=shape, classes=len(info.labels) or None).only()
     except NasError as error:
         raise NasError(f"start: {error}") from None
     if only is None:
@@ -61,8 +65,8 @@ def _read(name: str, info: DatasetInfo) -> Architecture:
 
 
 def from_searches(
-    names: Sequence[str], strategy: Strategy[Architecture], space_text: str, *, runs_dir: Path, seed: int
-) -> list[Architecture]:
+    names: Sequence[str], strategy: Strategy[Proposal], space_text: str, *, runs_dir: Path, seed: int
+) -> list[Proposal]:
     """What earlier searches recommend.
 
     Args:
@@ -90,7 +94,7 @@ def from_searches(
     return recommended(strategy, earlier, START, random.Random(f"{seed}/start")) if earlier else []
 
 
-def from_table(name: str, strategy: Strategy[Architecture], *, seed: int) -> list[Architecture]:
+def from_table(name: str, strategy: Strategy[Proposal], *, seed: int) -> list[Proposal]:
     """What a table of measured networks of the space recommends.
 
     Args:
@@ -114,11 +118,12 @@ def from_table(name: str, strategy: Strategy[Architecture], *, seed: int) -> lis
 
 
 def _known(search: Search) -> Known:
-    space = search.space
+    space = search.proposals
     genes, scores = [], []
     for trial in search.trials:
+        proposal = Proposal(trial.architecture, trial.recipe)
         # A network that the search was told to begin with may be of no space.
-        if trial.completed and trial.architecture in space:
-            genes.append(space.encode(trial.architecture))
+        if trial.completed and proposal in space:
+            genes.append(space.encode(proposal))
             scores.append(trial.score)
     return Known(search.objectives, genes, scores)

@@ -183,6 +183,7 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
         return Job(
             number=record.number,
             architecture=record.architecture.to_json(),
+            training=self.experiment.with_recipe(record.recipe).training,
             seed=trial_seed(self.experiment.seed, record.number),
             epochs=oracle.early_stopping.target(len(record.curve)),
             checkpoint=checkpoint,

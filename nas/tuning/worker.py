@@ -13,14 +13,13 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nas.config import TrainingConfig
 from nas.devices.child_processes import end_with_parent
 from nas.devices.visible import VisibleDevices
 from nas.tuning.execution import Epoch, Job, Outcome, attempt, one_line
 
 if TYPE_CHECKING:
-    from nas.datasets import DatasetSpec
     from nas.devices import Devices
+    from nas.tuning.execution import Forms
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +27,6 @@ class WorkerSetup:
     """How a worker is set up; sent to it when it starts.
 
     Attributes:
-        training: as JSON.
         threads: for TensorFlow's operations; 0 leaves it to TensorFlow.
         devices: that it may see.
         log: file that takes what the process writes to stderr.
@@ -37,7 +35,6 @@ class WorkerSetup:
 
     slot: int
     data: Path
-    training: str
     threads: int
     devices: VisibleDevices
     log: Path
@@ -49,8 +46,7 @@ class _State:
     """Of this process."""
 
     setup: WorkerSetup
-    training: TrainingConfig
-    data: DatasetSpec
+    data: Forms
     devices: Devices
     epochs: Connection
 
@@ -78,8 +74,7 @@ def _set_up(setup: WorkerSetup, epochs: Connection) -> None:
     from nas.tuning.shared_data import read_shared
 
     devices = open_devices(setup.devices)
-    training = TrainingConfig.model_validate_json(setup.training)
-    _state.append(_State(setup=setup, training=training, data=read_shared(setup.data), devices=devices, epochs=epochs))
+    _state.append(_State(setup=setup, data=read_shared(setup.data), devices=devices, epochs=epochs))
 
 
 _UNUSED = {"jax", "matplotlib", "pandas", "sklearn"}
@@ -124,7 +119,7 @@ def run(job: Job) -> tuple[Outcome, int]:
     import psutil
 
     state = _state[0]
-    outcome = attempt(state.setup.slot, job, state.data, state.training, state.devices, _sender(state.epochs))
+    outcome = attempt(state.setup.slot, job, state.data, state.devices, _sender(state.epochs))
     return outcome, psutil.Process().memory_info().rss
 
 

@@ -19,7 +19,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import final
 
-from nas.config import TrainingConfig
 from nas.devices.child_processes import interrupts_for_parent_only
 from nas.devices.visible import VisibleDevices
 from nas.tuning import worker
@@ -70,7 +69,6 @@ class Workers(Executor):
 
     Args:
         data: folder of `shared_data.write_shared`.
-        training: how every trial is trained.
         devices: what each process may see.
         threads: TensorFlow's in each; 0 leaves it to TensorFlow.
         timeout_seconds: a trial that takes longer is ended; None for no limit.
@@ -82,7 +80,6 @@ class Workers(Executor):
         self,
         *,
         data: Path,
-        training: TrainingConfig,
         devices: Sequence[VisibleDevices],
         threads: int,
         timeout_seconds: float | None = None,
@@ -93,14 +90,12 @@ class Workers(Executor):
         self._timeout = timeout_seconds
         self._outcomes: deque[Outcome] = deque()
         self._woken, self._wake_up = multiprocessing.Pipe(duplex=False)
-        text = training.model_dump_json()
         self._slots: list[_Slot] = []
         for number, seen in enumerate(devices):
             log = logs / f"worker-{number}.log"
             setup = WorkerSetup(
                 slot=number,
                 data=data,
-                training=text,
                 threads=threads,
                 devices=seen,
                 log=log,

@@ -12,6 +12,7 @@ from nas.objectives import DEFAULT_COSTS
 from nas.results.trial import TrialRecord, TrialStatus
 from nas.space import SearchSpace, parse_definition
 from nas.space.interest import objectives_of
+from nas.space.recipe_space import Form, RecipeSpace
 from nas.strategies import History, make_strategy
 from nas.tasks import DEFAULT_TASK
 
@@ -35,6 +36,21 @@ head:
 
 def decisions_space() -> SearchSpace:
     return SearchSpace(parse_definition(SPACE, "small"))
+
+
+def recipes_space() -> RecipeSpace:
+    """The same networks on images of two sizes, each trained in one of five ways."""
+    definition = parse_definition(SPACE, "small")
+    forms = [
+        Form({"dataset.image_size": side}, SearchSpace(definition, input_shape=(side, side, 1))) for side in (8, 6)
+    ]
+    choices = {
+        "dataset.image_size": (8, 6),
+        "training.optimizer": ("adam", "sgd"),
+        "training.learning_rate": (0.01,),
+        "training.weight_decay": (0.0, 0.001, 0.01, 0.1),
+    }
+    return RecipeSpace(forms, choices)
 
 
 def make_table(genes: int = 4, values: int = 3, noise: float = 0.01) -> Table:

@@ -1,4 +1,4 @@
-"""What every registered strategy promises, on a graph of decisions and on a table."""
+"""What every registered strategy promises, on a graph of decisions, alone and with recipes, and on a table."""
 
 import random
 from dataclasses import replace
@@ -11,10 +11,20 @@ from nas.architecture import Budget, BudgetError
 from nas.objectives import ACTIVATION_BYTES, LATENCY, MACS
 from nas.results.trial import TrialStatus
 from nas.strategies import STRATEGIES, StrategyError
-from tests.strategies.examples import decisions_space, made, make_table, pretend, propose, table_space, trial
+from tests.strategies.examples import (
+    decisions_space,
+    made,
+    make_table,
+    pretend,
+    propose,
+    recipes_space,
+    table_space,
+    trial,
+)
 
 SPACES = {
     "decisions": (decisions_space(), Budget(max_parameters=150)),
+    "recipes": (recipes_space(), Budget(max_parameters=150)),
     "table": (table_space(), Budget(max_parameters=450)),
 }
 

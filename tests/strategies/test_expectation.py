@@ -9,6 +9,7 @@ from nas.architecture import Architecture, Budget
 from nas.architecture.blocks import Conv, GlobalPoolHead
 from nas.results.pareto import ParetoFront
 from nas.results.trial import FinalTraining
+from nas.space.recipe_space import RecipeSpace
 from nas.strategies.expectation import with_expectations
 from tests.strategies.examples import decisions_space, pretend, trial, wanted
 
@@ -31,7 +32,7 @@ def noisy(space):
 
 def expected(space, records, kept=range(1_000)):
     objectives = wanted(space)
-    return with_expectations(records, space, Budget(), objectives, kept=kept)
+    return with_expectations(records, RecipeSpace.of(space), Budget(), objectives, kept=kept)
 
 
 def test_an_expectation_is_nearer_to_the_truth_than_a_training(space, noisy):

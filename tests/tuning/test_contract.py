@@ -11,7 +11,7 @@ import pytest
 from nas.architecture import Architecture
 from nas.architecture.blocks import Conv, GlobalPoolHead
 from nas.config import DatasetConfig, TrainingConfig
-from nas.datasets import load
+from nas.datasets import in_forms, load
 from nas.devices import select_devices
 from nas.devices.visible import VisibleDevices
 from nas.tuning.execution import Crashed, InProcess, Job, Trained
@@ -24,11 +24,10 @@ PROCESSES = ("workers", pytest.param("ray", marks=pytest.mark.slow))
 ALL = ("in_process", *PROCESSES)
 
 
-def job(number, *, input_shape=(8, 8, 1), filters=8):
+def job(number, *, input_shape=(8, 8, 1), filters=8, training=TRAINING):
     blocks = (Conv(filters=filters), GlobalPoolHead(classes=10))
-    return Job(
-        number=number, architecture=Architecture(input_shape=input_shape, blocks=blocks).to_json(), seed=7, epochs=2
-    )
+    architecture = Architecture(input_shape=input_shape, blocks=blocks).to_json()
+    return Job(number=number, architecture=architecture, training=training, seed=7, epochs=2)
 
 
 def outcome_of(executor, on_epoch=lambda epoch: None, *, seconds=120):
@@ -49,7 +48,7 @@ def processes(executor):
 
 @pytest.fixture(scope="module")
 def data():
-    return load(DatasetConfig(name="digits"))
+    return in_forms(load(DatasetConfig(name="digits")), [(8, 8, 1), (6, 6, 1)])
 
 
 @pytest.fixture(scope="module")
@@ -67,17 +66,14 @@ def make(data, tmp_path_factory, request):
     """Makes the executor of a name, with two slots if it can have two."""
     with ExitStack() as stack:
 
-        def made(name, *, timeout_seconds=60, slots=2, training=TRAINING):
+        def made(name, *, timeout_seconds=60, slots=2):
             if name == "in_process":
-                executor = InProcess(
-                    data=data, training=training, devices=select_devices("cpu"), should_stop=lambda: False
-                )
+                executor = InProcess(data=data, devices=select_devices("cpu"), should_stop=lambda: False)
             elif name == "workers":
                 shared = tmp_path_factory.mktemp("shared")
                 write_shared(data, shared)
                 executor = Workers(
                     data=shared,
-                    training=training,
                     devices=(VisibleDevices(kind="cpu"),) * slots,
                     threads=1,
                     timeout_seconds=timeout_seconds,
@@ -88,9 +84,7 @@ def make(data, tmp_path_factory, request):
                 cluster = request.getfixturevalue("cluster")
                 from nas.tuning.ray_engine import RayTasks
 
-                executor = RayTasks(
-                    data=data, training=training, need={"CPU": 1}, slots=slots, timeout_seconds=timeout_seconds
-                )
+                executor = RayTasks(data=data, need={"CPU": 1}, slots=slots, timeout_seconds=timeout_seconds)
                 executor.cluster = cluster
             stack.callback(executor.close)
             return executor

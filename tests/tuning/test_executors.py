@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nas.config import DatasetConfig, load_experiment
-from nas.datasets import Split, load
+from nas.datasets import Split, in_forms, load
 from nas.devices.visible import VisibleDevices
 from nas.errors import NasError
 from nas.files.shipped import find_experiment
@@ -30,13 +30,15 @@ def data():
 def shared(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("shared")
     (folder / "left-by-a-killed-search.npy").touch()
-    write_shared(data, folder)
+    write_shared(in_forms(data, [(8, 8, 1), (4, 4, 1)]), folder)
     return folder
 
 
 def test_shared_data_are_the_same_data(data, shared):
-    assert len(list(shared.iterdir())) == 7  # without what was there before
-    mapped = read_shared(shared)
+    assert {folder.name: len(list(folder.iterdir())) for folder in shared.iterdir()} == {"8x8x1": 7, "4x4x1": 7}
+    forms = read_shared(shared)
+    assert forms[4, 4, 1].train.images.shape == (1150, 4, 4, 1)
+    mapped = forms[8, 8, 1]
     assert mapped.info == data.info
     for name in ("train", "validation", "test"):
         assert (getattr(mapped, name).images == getattr(data, name).images).all()

@@ -26,6 +26,7 @@ from nas.objectives import MACS, PARAMETERS
 from nas.results.pareto import ParetoFront
 from nas.results.trial import TrialStatus
 from nas.space import SpaceError
+from nas.space.recipe_space import Proposal
 from nas.strategies import StrategyError
 from nas.tasks import DEFAULT_TASK
 from nas.tracking import Tracker
@@ -303,8 +304,8 @@ def test_an_export_does_not_need_the_data(tmp_path, finished_search, monkeypatch
 
 
 def test_first_proposals_are_those_of_the_search(finished_search):
-    architectures = [trial.architecture for trial in finished_search.trials]
-    assert Plan.of(finished_search.experiment).first_proposals(3) == architectures
+    proposals = [Proposal(trial.architecture) for trial in finished_search.trials]
+    assert Plan.of(finished_search.experiment).first_proposals(3) == proposals
 
 
 def test_a_time_limit_does_not_wait_for_a_trial(tmp_path, finished_search):

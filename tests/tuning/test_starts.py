@@ -12,6 +12,7 @@ from nas.architecture.blocks import Conv, GlobalPoolHead
 from nas.config import load_experiment
 from nas.errors import NasError
 from nas.files.shipped import find_experiment
+from nas.space.recipe_space import Proposal
 from nas.tuning import Plan, Search, run
 from nas.tuning.baseline import baseline_plan
 from tests.tuning.test_search import QUICK, Watcher, plan
@@ -59,7 +60,7 @@ def test_a_baseline_begins_with_nothing_and_has_no_patience(own):
 
 
 def test_a_dry_run_shows_what_it_begins_with(own):
-    assert plan(start=[own]).first_proposals(2)[0] == OWN
+    assert plan(start=[own]).first_proposals(2)[0] == Proposal(OWN)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +142,7 @@ def test_a_space_may_know_networks_that_choose_where_ehvi_begins(tmp_path):
     ]
     space = known_space(tmp_path, "good", [header, *rows])
     begun = plan(space=space, strategy="ehvi", **{"budget.max_parameters": 400})
-    pools = [begun.space.encode(found).get(POOL) for found in begun.start]
+    pools = [begun.proposals.encode(found).get(POOL) for found in begun.start]
     assert len(pools) == 10
     assert pools.count("max") >= 8
     # The baseline is what it is, and other searches come before.

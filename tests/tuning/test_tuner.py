@@ -181,7 +181,9 @@ def test_keras_tuner_is_told_what_is_better(tmp_path):
     for seed, score in enumerate((0.8, 0.9)):
         folder.journal.final(0, FinalTraining(seed=seed, val_score=score, test_score=score))
     record = folder.trials()[0]
-    other = next(each for each in plan.first_proposals(9) if each.id != record.architecture.id)
+    other = next(
+        each.architecture for each in plan.first_proposals(9) if each.architecture.id != record.architecture.id
+    )
     metrics = {name: record.metrics[name] for name in ("val_score", "val_loss")} | {"latency_ms": 0.5}
     record = replace(record, number=1, architecture=other, metrics=metrics)
     folder.journal.start(1, record.architecture)

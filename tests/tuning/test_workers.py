@@ -14,7 +14,7 @@ from nas.tuning import worker, workers
 from nas.tuning.execution import Crashed, Job, Trained
 from nas.tuning.workers import Workers
 
-JOB = Job(number=3, architecture="", seed=0, epochs=1)
+JOB = Job(number=3, architecture="", training=TrainingConfig(), seed=0, epochs=1)
 
 
 def light_start(setup, epochs):
@@ -49,7 +49,6 @@ def light(monkeypatch):
 def opened(tmp_path, *, slots=1, logs="logs"):
     made = Workers(
         data=tmp_path / "data",
-        training=TrainingConfig(),
         devices=(VisibleDevices(kind="cpu"),) * slots,
         threads=1,
         logs=tmp_path / logs,
@@ -172,7 +171,7 @@ def test_a_process_that_cannot_start_says_why(tmp_path):
         outcome = outcome_of(executor)
     assert isinstance(outcome, Crashed)
     assert outcome.number == 3
-    missing = tmp_path / "data" / "info.json"
+    missing = tmp_path / "data"
     assert outcome.reason == (
         f"the worker process did not start: FileNotFoundError: [Errno 2] No such file or directory: '{missing}'"
     )
