@@ -2,8 +2,19 @@
 
 from nas.tasks.base import TASKS, Agreement, Movement, TargetError, Task, register
 from nas.tasks.classification import Classification
+from nas.tasks.detection import Detection
 
 DEFAULT_TASK = TASKS[Classification.name]
 """Of data and spaces that do not say otherwise."""
 
-__all__ = ["DEFAULT_TASK", "TASKS", "Agreement", "Classification", "Movement", "TargetError", "Task", "register"]
+__all__ = [
+    "DEFAULT_TASK",
+    "TASKS",
+    "Agreement",
+    "Classification",
+    "Detection",
+    "Movement",
+    "TargetError",
+    "Task",
+    "register",
+]

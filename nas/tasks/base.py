@@ -61,13 +61,15 @@ class Task(ABC):
     """One kind of question about images. One file a task, registered with `TASKS.add`.
 
     A batch has `targets`, an array with a row an example and a static shape. A head decodes its outputs into `answers`,
-    which have a row an example too; they are what an export returns. `evidence` is what a batch says about the score:
-    it is concatenated over a split, then scored once, so that a metric that is no mean needs no way of its own.
+    which have a row an example too, and change without jumps where outputs do, so that exports are compared on them.
+    What is decided from them, such as which boxes stay, an export returns as `served`. `evidence` is what a batch says
+    about the score: it is concatenated over a split, then scored once, so that a metric that is no mean needs no way of
+    its own.
 
     Attributes:
         name: in the registry; a head names its task.
         score: what a search maximizes.
-        answer: name of the answers in an export's signature.
+        answer: name of the answers in files that hold nothing else.
     """
 
     name: ClassVar[str]
@@ -137,6 +139,10 @@ class Task(ABC):
     @abstractmethod
     def check_answers(self, shape: tuple[int | None, ...], labels: Sequence[str]) -> str:
         """Why a model that returns this shape, without the batch axis, cannot be scored; "" if it can."""
+
+    @abstractmethod
+    def served(self, answers: Tensor) -> dict[str, Tensor]:
+        """What a SavedModel returns, by name, by `keras.ops` that a saved Keras model can hold."""
 
     @abstractmethod
     def compare(self, expected: Array, received: Array, *, tolerance: float) -> Agreement:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, final
 
 from nas.architecture.keras_types import KerasMetric, Tensor
-from nas.errors import shown
 from nas.objectives import Score
 from nas.tasks.base import Agreement, Movement, TargetError, Task, register
+from nas.tasks.labels import check_names
 from nas.tasks.tiles import tiles
 
 if TYPE_CHECKING:
@@ -29,16 +28,7 @@ class Classification(Task):
     answer = "probabilities"
 
     def check_labels(self, labels: Sequence[str], data: str) -> None:
-        if len(labels) < 2:
-            raise TargetError(
-                f"at least two classes are needed to learn anything; {data} has {len(labels)}: {tuple(labels)}"
-            )
-        # As files with one name a line have them.
-        ((name, count),) = Counter(" ".join(label.split()) for label in labels).most_common(1)
-        if count > 1:
-            raise TargetError(f"each class needs a name of its own; {data} has {count} classes called {shown(name)}")
-        if not all(label.strip() for label in labels):
-            raise TargetError(f"each class needs a name; {data} has one without a letter")
+        check_names(labels, data, fewest=2)
 
     def check_targets(
         self, targets: Array, labels: Sequence[str], data: str, *, input_shape: tuple[int, int, int]
@@ -91,6 +81,9 @@ class Classification(Task):
         if shape == (len(labels),):
             return ""
         return f"must return {len(labels)} numbers, one a class; its output is {shape}"
+
+    def served(self, answers: Tensor) -> dict[str, Tensor]:
+        return {self.answer: answers}
 
     def compare(self, expected: Array, received: Array, *, tolerance: float) -> Agreement:
         """Rounding of a logit grows with the logits, and moves a probability by at most as much as the logit.

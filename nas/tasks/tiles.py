@@ -19,12 +19,13 @@ FITTING = 14
 """Characters of a caption below its image; a longer one is whole in the image's tooltip."""
 
 
-def tiles(images: npt.NDArray[np.uint8], captions: Sequence[tuple[str, bool]]) -> str:
+def tiles(images: npt.NDArray[np.uint8], captions: Sequence[tuple[str, bool]], marks: Sequence[str] = ()) -> str:
     """The picture.
 
     Args:
         images: `(n, height, width, channels)`.
         captions: of each, and whether it is good news.
+        marks: SVG elements to lie over each, in pixels of the image; none if left out.
     """
     rows = -(-len(images) // ACROSS)
     width, height = ACROSS * (SIDE + 8), rows * (SIDE + TEXT + 8)
@@ -41,6 +42,12 @@ def tiles(images: npt.NDArray[np.uint8], captions: Sequence[tuple[str, bool]]) -
             f'<text x="{x}" y="{y + SIDE + 13}" font-size="11" font-family="sans-serif" '
             f'fill="{"#22303c" if good else "#c43b50"}">{html.escape(short)}</text>'
         )
+        if marks:
+            # Shrunk and centred as the image is.
+            sides = f"{image.shape[1]} {image.shape[0]}"
+            parts.append(
+                f'<svg x="{x}" y="{y}" width="{SIDE}" height="{SIDE}" viewBox="0 0 {sides}">{marks[number]}</svg>'
+            )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}">'
         f"{''.join(parts)}</svg>\n"

@@ -1,0 +1,197 @@
+"""Where the objects of an image are, and what they are."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, final
+
+from nas.architecture.keras_types import KerasMetric, Tensor
+from nas.objectives import Score
+from nas.tasks.average_precision import mean_average_precision, verdicts
+from nas.tasks.base import Agreement, Movement, TargetError, Task, register
+from nas.tasks.binned_precision import make_binned_precision
+from nas.tasks.labels import check_names
+from nas.tasks.suppression import DETECTIONS, suppressed
+from nas.tasks.tiles import tiles
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Array = npt.NDArray[Any]
+
+LEFT = 0.25
+"""Share of a box that must still be in a moved image for the box to stay."""
+
+SHOWN = 0.3
+"""Score from which a picture shows a detection."""
+
+
+@final
+@register
+class Detection(Task):
+    """Targets are float32 `(n, most, 5)`: ymin, xmin, ymax, xmax in [0, 1], and the class.
+
+    A row of class -1 is no box. Class -2 - c is a box of class c that is no object to be learned and counts neither as
+    found nor as missed, such as VOC's difficult ones.
+
+    Answers are candidates, float32 `(n, k, 4 + classes)`: a box, cut at the image's border, and a score in [0, 1] for
+    each class. They change with the network's outputs without jumps, so exports are compared on them. Detections are
+    what `nas.tasks.suppression` leaves of them.
+
+    The score is mAP@50, the mean over classes of the average precision where a detection needs an intersection over
+    union of 0.5 with its object. It is what small networks are compared by; COCO's mean over stricter overlaps measures
+    chiefly how exact the borders are, which maps of few cells cannot be.
+    """
+
+    name = "detection"
+    score = Score(name="map", heading="mAP@50")
+    answer = "candidates"
+
+    def check_labels(self, labels: Sequence[str], data: str) -> None:
+        check_names(labels, data, fewest=1)
+
+    def check_targets(
+        self, targets: Array, labels: Sequence[str], data: str, *, input_shape: tuple[int, int, int]
+    ) -> None:
+        import numpy as np
+
+        del input_shape  # boxes are relative to it
+        if targets.dtype != "float32" or targets.ndim != 3 or targets.shape[2] != 5 or not targets.shape[1]:
+            raise TargetError(f"boxes must be float32 (n, most, 5); {data} has {targets.dtype} {targets.shape}")
+        classes = targets[..., 4]
+        # Written so that what is not a number fails too.
+        if not ((classes == np.round(classes)) & (classes >= -1 - len(labels)) & (classes < len(labels))).all():
+            raise TargetError(
+                f"a box's class must be a whole number in 0..{len(labels) - 1}, -1 for no box, or -2 - class for one "
+                f"that is ignored; {data} has {classes.min():g}..{classes.max():g}"
+            )
+        boxes = targets[..., :4][classes != -1]
+        right = (boxes >= 0).all(1) & (boxes <= 1).all(1) & (boxes[:, :2] < boxes[:, 2:]).all(1)
+        if not right.all():
+            wrong = ", ".join(f"{side:g}" for side in boxes[~right][0])
+            raise TargetError(
+                f"a box must be ymin, xmin, ymax, xmax in [0, 1], each min below its max; {data} has ({wrong})"
+            )
+
+    def chance(self, labels: Sequence[str]) -> float:
+        """Nothing: no box that is drawn blindly is right."""
+        return 0.0
+
+    def described(self, labels: Sequence[str]) -> str:
+        return f"boxes of {len(labels)} class{'es' * (len(labels) > 1)}"
+
+    def strata(self, targets: Array) -> npt.NDArray[np.int64]:
+        """Of each image the rarest of its classes, as each split should have some of each; without a box, -1."""
+        import numpy as np
+
+        classes = targets[..., 4].astype(np.int64)
+        kinds = np.arange(max(classes.max(initial=0), 0) + 1)
+        images_with = (classes[..., None] == kinds).any(axis=1)
+        counts = np.where(images_with, images_with.sum(axis=0), len(targets) + 1)
+        return np.where(images_with.any(axis=1), counts.argmin(axis=1), -1)
+
+    def lacking(self, targets: Array, labels: Sequence[str]) -> str:
+        absent = sorted(set(range(len(labels))) - set(targets[..., 4].ravel().tolist()))
+        if not absent:
+            return ""
+        some = ", ".join(repr(labels[label]) for label in absent[:3]) + ", ..." * (len(absent) > 3)
+        return f"boxes of {len(absent)} of the {len(labels)} classes ({some})"
+
+    def move(self, targets: Tensor, movement: Movement) -> Tensor:
+        """Boxes move with their images and are cut at the border; those of which little is left are dropped."""
+        import tensorflow as tf
+
+        sides = tf.constant([movement.height, movement.width] * 2, tf.float32)
+        boxes, classes = targets[..., :4], targets[..., 4:]
+        if movement.flipped is not None:
+            top, left, bottom, right = tf.unstack(boxes, axis=-1)
+            flipped = tf.stack([top, 1 - right, bottom, 1 - left], axis=-1)
+            boxes = tf.where(movement.flipped[:, None, None], flipped, boxes)
+        if movement.down is not None:
+            by = tf.cast(tf.stack([movement.down, movement.right] * 2, axis=-1), tf.float32)
+            boxes += (by / sides)[:, None]
+        inside = tf.clip_by_value(boxes, 0.0, 1.0)
+        before, after = (tf.reduce_prod(each[..., 2:] - each[..., :2], axis=-1) for each in (boxes, inside))
+        gone = (after < LEFT * before) | tf.equal(classes[..., 0], -1)
+        return tf.where(gone[..., None], -1.0, tf.concat([inside, classes], axis=-1))
+
+    def evidence(self, targets: Tensor, answers: Tensor) -> Tensor:
+        """Detections, then the truths with a column of zeros: `(batch, DETECTIONS + most, 6)`."""
+        from keras import ops
+
+        truths = ops.pad(ops.cast(targets, "float32"), [[0, 0], [0, 0], [0, 1]])
+        return ops.concatenate([suppressed(answers), truths], axis=1)
+
+    def score_of(self, evidence: Array) -> float:
+        return mean_average_precision(evidence[:, :DETECTIONS], evidence[:, DETECTIONS:, :5])
+
+    def keras_metric(self, answers: Callable[[Tensor], Tensor]) -> KerasMetric:
+        """`val_map` to two digits or three: scores are counted in bins, because Keras keeps no detections."""
+        return make_binned_precision(self.score.name, answers)
+
+    def check_answers(self, shape: tuple[int | None, ...], labels: Sequence[str]) -> str:
+        if len(shape) == 2 and shape[0] and shape[1] == 4 + len(labels):
+            return ""
+        return (
+            f"must return candidates (k, {4 + len(labels)}): ymin, xmin, ymax, xmax, and a score for each of the "
+            f"{len(labels)} classes; its output is {shape}"
+        )
+
+    def served(self, answers: Tensor) -> dict[str, Tensor]:
+        """What `suppressed` leaves of the candidates, by falling score.
+
+        `boxes` float32 `(n, DETECTIONS, 4)`: ymin, xmin, ymax, xmax in [0, 1]; `scores` float32 `(n, DETECTIONS)`;
+        `classes` int32 `(n, DETECTIONS)`; `count` int32 `(n,)`: how many there are. Rows behind them are zeros, their
+        class is -1.
+        """
+        from keras import ops
+
+        found = suppressed(answers)
+        classes = ops.cast(found[..., 4], "int32")
+        count = ops.sum(ops.cast(classes >= 0, "int32"), axis=-1)
+        return {"boxes": found[..., :4], "scores": found[..., 5], "classes": classes, "count": count}
+
+    def compare(self, expected: Array, received: Array, *, tolerance: float) -> Agreement:
+        """Candidate by candidate: all numbers are sigmoids, or products of them, and lie in [0, 1]."""
+        import numpy as np
+
+        difference = float(np.abs(expected - received).max())
+        # Written so that a difference that is not a number fails too.
+        if difference <= tolerance:
+            return Agreement(largest_difference=difference)
+        problem = f"boxes or scores differ by up to {difference:.2g} ({tolerance:.2g} allowed)"
+        return Agreement(largest_difference=difference, problem=problem)
+
+    def picture(self, images: npt.NDArray[np.uint8], targets: Array, answers: Array, labels: Sequence[str]) -> str:
+        """True boxes dashed, detections of a score of `SHOWN` and more drawn through."""
+        import numpy as np
+
+        found = np.array(suppressed(answers))
+        found[found[..., 5] < SHOWN, 4] = -1
+        right = verdicts(found, targets, np.array([0.5]))[0] == 1
+        captions, marks = [], []
+        for image, target, detected, hits in zip(images, targets, found, right, strict=True):
+            truths, shown = target[target[:, 4] >= 0], detected[detected[:, 4] >= 0]
+            wrong = int((detected[:, 4] >= 0).sum() - hits.sum())
+            caption = f"{hits.sum()}/{len(truths)}" + f", {wrong} wrong" * (wrong > 0)
+            captions.append((caption, int(hits.sum()) == len(truths) and not wrong))
+            sides = [*image.shape[:2]] * 2
+            drawn = [
+                _rectangle(box[:4] * sides, labels[int(box[4])], 'stroke="#2ec4b6" stroke-dasharray="2 1"')
+                for box in truths
+            ]
+            drawn += [
+                _rectangle(box[:4] * sides, f"{labels[int(box[4])]} {box[5]:.0%}", 'stroke="#e71d36"') for box in shown
+            ]
+            marks.append("".join(drawn))
+        return tiles(images, captions, marks)
+
+
+def _rectangle(box: Array, title: str, style: str) -> str:
+    top, left, bottom, right = box
+    return (
+        f'<rect x="{left:.2f}" y="{top:.2f}" width="{right - left:.2f}" height="{bottom - top:.2f}" fill="none" '
+        f'vector-effect="non-scaling-stroke" {style}><title>{html.escape(title)}</title></rect>'
+    )
