@@ -224,7 +224,8 @@ def test_the_page_s_example_is_one(experiment):
 )
 def test_objectives_are_the_score_and_some_costs(wrong):
     told = re.escape(
-        "objectives are val_accuracy and one or two of parameters, macs, activation_bytes, latency_ms, ram_bytes, "
+        "objectives are val_accuracy or val_map or val_miou and one or two of parameters, macs, activation_bytes, "
+        "latency_ms, ram_bytes, "
         "flash_bytes; received " + ", ".join(wrong)
     )
     with pytest.raises(FileError, match=told):
@@ -334,7 +335,7 @@ def test_a_folder_beside_the_file_that_is_called_as_a_data_set(experiment, tmp_p
     [
         ("training.lr", "unknown key (did you mean 'training.learning_rate'?); use one of augmentation, "),
         ("lr", "unknown key (did you mean 'training.learning_rate'?); use one of board, budget, "),
-        ("dataset.path", "unknown key (did you mean 'dataset.name'?); use one of data_dir, "),
+        ("dataset.path", "unknown key (did you mean 'dataset.name'?); use one of classes, "),
         ("budget.max_params", "unknown key (did you mean 'max_parameters'?); use one of interest, "),
         ("budget.max_parmeters", "unknown key (did you mean 'max_parameters'?); use one of interest, "),
         ("budget.max_flash", "unknown key (did you mean 'max_flash_bytes'?); use one of interest, "),

@@ -51,12 +51,24 @@ class _Strict(BaseModel):
         return value
 
 
+def _numbered(value: object) -> object:
+    """A list of names as names by number."""
+    return dict(enumerate(value)) if isinstance(value, list | tuple) else value
+
+
 class DatasetConfig(_Strict):
     """Which images, and how they are split."""
 
     name: str = Field(
         min_length=1,
-        description="digits, a TFDS name (cifar10, fashion_mnist:3.0.1), a folder of class folders, or an .npz file",
+        description="digits, a TFDS name (cifar10, fashion_mnist:3.0.1), a folder, or an .npz file",
+    )
+    keys: dict[Literal["image", "target"], str] = Field(
+        {}, description="names of the image and of the target in a TFDS set or .npz file that has several"
+    )
+    classes: Annotated[dict[int, str] | None, BeforeValidator(_numbered)] = Field(
+        None,
+        description="names of the values in masks: a list from 0 on, or {1: pet, 2: ground}; others are not scored",
     )
     data_dir: str | None = Field(None, description="where TFDS keeps prepared data sets")
     manual_dir: str | None = Field(None, description="where TFDS finds files that you downloaded yourself")
@@ -85,6 +97,13 @@ class DatasetConfig(_Strict):
             return None
         height, _, width = str(self.image_size).partition("x")
         return int(height), int(width or height)
+
+    @field_validator("classes")
+    @classmethod
+    def _are_values_of_masks(cls, classes: dict[int, str] | None) -> dict[int, str] | None:
+        if classes is not None and not all(0 <= value <= 255 for value in classes):
+            raise ValueError(f"values in masks are 0 to 255; received {shown(sorted(classes))}")
+        return classes
 
     @model_validator(mode="after")
     def _fit_has_a_size(self) -> DatasetConfig:

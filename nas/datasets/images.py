@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nas.datasets.spec import DatasetError, ImageShape
+from nas.tasks import TASKS, Framing
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -42,12 +43,9 @@ def fitted(picture: Image.Image, config: DatasetConfig) -> Image.Image:
     if config.fit == "crop":
         return ImageOps.fit(picture, (width, height), Image.Resampling.BILINEAR)
     if config.fit == "pad":
-        # Of a picture that is very long, a line is left.
-        scale = min(width / picture.width, height / picture.height)
-        scaled = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+        down, across, (top, left) = _on_page((picture.height, picture.width), (height, width))
         page = Image.new(picture.mode, (width, height), GROUND)
-        corner = ((width - scaled[0]) // 2, (height - scaled[1]) // 2)
-        page.paste(picture.resize(scaled, Image.Resampling.BILINEAR), corner)
+        page.paste(picture.resize((across, down), Image.Resampling.BILINEAR), (left, top))
         return page
     return picture.resize((width, height), Image.Resampling.BILINEAR)
 
@@ -65,6 +63,37 @@ def fitted_arrays(images: np.ndarray, config: DatasetConfig) -> np.ndarray:
     for number, channel in np.ndindex(len(images), images.shape[-1]):
         made[number, ..., channel] = np.asarray(fitted(Image.fromarray(images[number, ..., channel]), config))
     return made
+
+
+def framing(shape: tuple[int, int], config: DatasetConfig) -> Framing | None:
+    """What `fitted` shows of a picture of (height, width) pixels; None if it is left as it is."""
+    if config.size in (None, shape):
+        return None
+    height, width = config.size
+    top, left, bottom, right = 0.0, 0.0, float(shape[0]), float(shape[1])
+    if config.fit == "crop":
+        scale = min(shape[0] / height, shape[1] / width)
+        top, left = (shape[0] - scale * height) / 2, (shape[1] - scale * width) / 2
+        bottom, right = shape[0] - top, shape[1] - left
+    elif config.fit == "pad":
+        down, across, corner = _on_page(shape, (height, width))
+        top, left = -corner[0] * shape[0] / down, -corner[1] * shape[1] / across
+        bottom, right = top + height * shape[0] / down, left + width * shape[1] / across
+    return Framing(top=top, left=left, bottom=bottom, right=right, height=height, width=width)
+
+
+def _on_page(shape: tuple[int, int], size: tuple[int, int]) -> tuple[int, int, tuple[int, int]]:
+    """The height and width that a picture is scaled to, so that it fits on a page, and its (top, left) there."""
+    scale = min(size[0] / shape[0], size[1] / shape[1])
+    # Of a picture that is very long, a line is left.
+    height, width = (max(1, round(side * scale)) for side in shape)
+    return height, width, ((size[0] - height) // 2, (size[1] - width) // 2)
+
+
+def fitted_targets(targets: np.ndarray, task: str, shape: tuple[int, int], config: DatasetConfig) -> np.ndarray:
+    """Targets, a row an image, of images of (height, width) pixels that become the size that the user wants."""
+    frame = framing(shape, config)
+    return targets if frame is None else TASKS[task].resize(targets, shape, frame)
 
 
 def adapt(images: Any, config: DatasetConfig) -> Any:

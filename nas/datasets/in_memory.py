@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from nas.datasets import named_arrays, splits
+from nas.datasets import named_arrays, named_targets, splits
 from nas.datasets.spec import SPLIT_NAMES, DatasetError, DatasetInfo, DatasetSpec, Split
 from nas.files.paths import ARRAYS
 
@@ -49,14 +49,14 @@ class InMemory:
             DatasetError: something else, or what would be refused in an .npz file.
         """
         arrays = _named(data)
-        pairs = named_arrays.pairs(config, arrays)
+        pairs = named_targets.pairs(config, arrays)
         arrays |= {images: named_arrays.levels(config, arrays, images) for images, _ in pairs.values()}
         shapes = {split: arrays[images].shape for split, (images, _) in pairs.items()}
         info = named_arrays.peek(config, arrays, shapes)
-        labels, _ = named_arrays.targets(config, arrays, {split: shape[0] for split, shape in shapes.items()})
+        targets = named_targets.read_targets(config, arrays, shapes).splits
         digest = hashlib.blake2b(digest_size=4)
         for split, (images, _) in pairs.items():
-            digest.update(f"{split}:{Split(images=arrays[images], targets=labels[split]).digest}".encode())
+            digest.update(f"{split}:{Split(images=arrays[images], targets=targets[split]).digest}".encode())
         return cls(config=config, arrays=arrays, info=replace(info, name=f"{ARRAYS}:{digest.hexdigest()}"))
 
     def load(self) -> DatasetSpec:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from nas.datasets import named_arrays
+from nas.datasets import named_arrays, named_targets
 from nas.datasets.spec import Arrays, DatasetError, DatasetInfo, expanded
 from nas.errors import shown
 from nas.files import outside
@@ -24,14 +24,14 @@ def accepts(config: DatasetConfig) -> bool:
 
 
 def peek(config: DatasetConfig) -> DatasetInfo:
-    """ImageShape from the header of the images' array; only the labels are read.
+    """ImageShape from the header of the images' array; only the targets are read.
 
     Raises:
         DatasetError: no such file, or not the expected arrays.
     """
     with _open(config) as archive:
         arrays = _Archive(config, archive)
-        pairs = named_arrays.pairs(config, arrays)
+        pairs = named_targets.pairs(config, arrays)
         shapes = {split: _header_shape(config, images) for split, (images, _) in pairs.items()}
         return named_arrays.peek(config, arrays, shapes)
 

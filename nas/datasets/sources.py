@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from nas.datasets import digits, folder, npz, splits, tfds_source
+from nas.datasets import coco, digit_scenes, digits, folder, masks_folder, npz, splits, tfds_source
 from nas.datasets.spec import DatasetError, user_path
 from nas.files.paths import ARRAYS, located
 from nas.registry import Registry
@@ -33,8 +33,11 @@ SOURCES: Registry[Source] = Registry("source of data")
 
 SOURCES.add("tfds", tfds_source)
 SOURCES.add("folder", folder)
+SOURCES.add("masks", masks_folder)
+SOURCES.add("coco", coco)
 SOURCES.add("npz", npz)
 SOURCES.add("digits", digits)
+SOURCES.add("digit_scenes", digit_scenes)
 
 
 def load(config: DatasetConfig) -> DatasetSpec:
@@ -72,7 +75,7 @@ def look(config: DatasetConfig) -> tuple[DatasetSpec, bool]:
 
 def is_users_own(config: DatasetConfig) -> bool:
     """Whether the images are files of the user's, which may have any fault, and not those of a data set."""
-    return _found(config)[0] in (folder, npz)
+    return _found(config)[0] in (folder, masks_folder, coco, npz)
 
 
 def _found(config: DatasetConfig) -> tuple[Source, DatasetConfig]:

@@ -10,7 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas.datasets.embedded import DIGITS
+from nas.datasets import masks, tfds_features
+from nas.datasets.embedded import DIGITS, EMBEDDED
 from nas.datasets.images import shape_of
 from nas.datasets.spec import DatasetError, DatasetInfo, user_path
 from nas.errors import NasError, shown
@@ -34,15 +35,15 @@ class Prepared:
     Attributes:
         path: folder of its records, `data_dir/name[/config]/version`.
         info: shape and labels, after the resizing that the configuration asks for.
-        image_key: name of its image feature.
-        label_key: name of its class label.
+        image: name of its image feature.
+        target: of the feature that is learned.
         splits: number of examples by split.
     """
 
     path: Path
     info: DatasetInfo
-    image_key: str
-    label_key: str
+    image: str
+    target: tfds_features.Target
     splits: dict[str, int]
 
 
@@ -60,7 +61,7 @@ def find(config: DatasetConfig) -> Prepared:
     """The prepared data set that `config.name`, a TFDS `name[/config][:version]`, means.
 
     Raises:
-        DatasetError: not prepared, not known, or not a set of images with one class label each.
+        DatasetError: not prepared, not known, or without a target that can be learned.
     """
     root = data_dir_of(config.data_dir)
     match = _REFERENCE.fullmatch(config.name)
@@ -71,16 +72,16 @@ def find(config: DatasetConfig) -> Prepared:
 
 
 def known_datasets(data_dir: str | Path | None = None) -> list[DatasetInfo]:
-    """The image data sets that are ready on this machine: the embedded digits, then what TFDS has prepared."""
+    """The image data sets that are ready on this machine: the embedded ones, then what TFDS has prepared."""
     from nas.config import DatasetConfig
 
     root = data_dir_of(data_dir)
-    known = [DIGITS]
+    known = [*EMBEDDED.values()]
     for path in _all(root):
         try:
             info = _read(path, root, DatasetConfig(name=path.name)).info
         except DatasetError:
-            continue  # No image classification: nothing this project could search on.
+            continue  # Nothing that this project could search on, or not without more said in `dataset`.
         if not info.name.startswith(f"{DIGITS.name}:"):
             known.append(info)
     return known
@@ -102,12 +103,12 @@ def _absent(name: str, root: Path) -> str:
     import tensorflow_datasets as tfds
 
     references = [_reference(path, root) for path in _all(root)]
-    ready = [DIGITS.name, *(each for each in references if not each.startswith(f"{DIGITS.name}:"))]
+    ready = [*EMBEDDED, *(each for each in references if not each.startswith(f"{DIGITS.name}:"))]
     match = _REFERENCE.fullmatch(name)
     if not match or match["name"] not in tfds.list_builders(with_community_datasets=False):
         near = hint(name, ready) or f"; ready here: {', '.join(ready)}"
         return (
-            f"a data set is {DIGITS.name!r}, a TFDS name, a folder of class folders or an .npz file; "
+            f"a data set is {DIGITS.name!r}, a TFDS name, a folder of images or an .npz file; "
             f"{shown(name)} is none of these{near}"
         )
     return (
@@ -161,18 +162,14 @@ def _default_config(folder: Path) -> str | None:
 
 def _read(path: Path, root: Path, config: DatasetConfig) -> Prepared:
     name = _reference(path, root)
-    with outside.door(partial(_unreadable, path)):
+    with outside.door(partial(_unreadable, path), keep=DatasetError):
         features = _json(path / "features.json")["featuresDict"]["features"]
         info = _json(path / "dataset_info.json")
-        image_key, label_key = _keys(features, info, name)
-        image, label = features[image_key]["image"], features[label_key]["classLabel"]
+        image_key, target = tfds_features.pair(features, info, name, config)
+        image = features[image_key]["image"]
         height, width, channels = (int(side) for side in image["shape"]["dimensions"])
         splits = {split["name"]: sum(map(int, split["shardLengths"])) for split in info["splits"]}
-        names = path / f"{label_key}.labels.txt"
-        count = int(label["numClasses"])
-        if not 1 <= count <= MOST_CLASSES:
-            raise ValueError(f"it has 1 to {MOST_CLASSES:,} classes; received {count:,}")
-        labels = outside.read_text(names, NasError).splitlines() if names.is_file() else map(str, range(count))
+        labels = _labels(path, target, config, name)
         dtype = image["dtype"]
     if dtype != "uint8":
         raise DatasetError(f"images must be uint8; TFDS data set {name!r} has {dtype}")
@@ -186,11 +183,12 @@ def _read(path: Path, root: Path, config: DatasetConfig) -> Prepared:
         info=DatasetInfo(
             name=name,
             input_shape=(height, width, channels),
-            labels=tuple(labels),
+            labels=labels,
+            task=target.task,
             images=splits,
         ),
-        image_key=image_key,
-        label_key=label_key,
+        image=image_key,
+        target=target,
         splits=splits,
     )
 
@@ -203,16 +201,20 @@ def _unreadable(path: Path, reason: str) -> DatasetError:
     return DatasetError(f"{path} is not readable as a TFDS data set ({reason}); prepare it again")
 
 
-def _keys(features: dict[str, Any], info: dict[str, Any], name: str) -> tuple[str, str]:
-    """Names of the image and of the label: the supervised pair if it is one, else the only candidates."""
-    images = [key for key, feature in features.items() if feature["pythonClassName"].endswith(".Image")]
-    labels = [key for key, feature in features.items() if feature["pythonClassName"].endswith(".ClassLabel")]
-    supervised = info.get("supervisedKeys", {}).get("tuple", {}).get("items", [])
-    pair = [item.get("featureKey") for item in supervised]
-    if len(pair) == 2 and pair[0] in images and pair[1] in labels:
-        return pair[0], pair[1]
-    if len(images) == len(labels) == 1:
-        return images[0], labels[0]
-    raise DatasetError(
-        f"one image and one class label an example are needed; TFDS data set {name!r} has {shown(sorted(features))}"
-    )
+def _labels(path: Path, target: tfds_features.Target, config: DatasetConfig, name: str) -> tuple[str, ...]:
+    """Names of the classes: of a class label as TFDS has written them, of masks from `dataset.classes`, too."""
+    if target.task != "segmentation" and config.classes is not None:
+        raise DatasetError(f"dataset.classes names the values in masks; TFDS data set {name!r} has none; leave it out")
+    if config.classes is not None:
+        return masks.class_names(config, ())
+    if target.classes is None:
+        raise DatasetError(
+            f"TFDS data set {name!r} has masks, but no names of their values; name those that are classes in "
+            f"dataset.classes, as in [ground, road], or {{1: pet, 2: ground}}"
+        )
+    if not 1 <= target.classes <= MOST_CLASSES:
+        raise ValueError(f"it has 1 to {MOST_CLASSES:,} classes; received {target.classes:,}")
+    names = path / f"{target.label.replace('/', '-')}.labels.txt"
+    if names.is_file():
+        return tuple(outside.read_text(names, NasError).splitlines())
+    return tuple(map(str, range(target.classes)))

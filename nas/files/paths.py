@@ -7,8 +7,8 @@ from pathlib import Path
 
 from nas.files.yaml_file import FileError
 
-DIGITS = "digits"
-"""The data set that comes with the package."""
+EMBEDDED = ("digits", "digit_scenes_segmentation", "digit_scenes_detection")
+"""The data sets that come with the package."""
 
 ARRAYS = "arrays"
 """The data set that a Python program holds."""
@@ -71,7 +71,7 @@ def located(dataset: str, folder: Path, data_dir: str | Path | None) -> str:
     if not dataset.startswith((".", "/", "~")) and not dataset.endswith(("/", ".npz")):
         if not os.path.isdir(folder / dataset):
             return dataset
-        if dataset == DIGITS or any((tfds_folder(data_dir) / dataset).rglob("dataset_info.json")):
+        if dataset in EMBEDDED or any((tfds_folder(data_dir) / dataset).rglob("dataset_info.json")):
             raise FileError(
                 f"dataset {dataset!r} is a folder in {folder.absolute()} and a data set too; write {f'./{dataset}'!r} "
                 f"for the folder, or rename it for the data set"

@@ -1,19 +1,23 @@
 """What a network is for: one file a task, one import line here. Light to import."""
 
-from nas.tasks.base import TASKS, Agreement, Movement, TargetError, Task, register
+from nas.tasks.base import TASKS, Agreement, Framing, Movement, TargetError, Task, register
 from nas.tasks.classification import Classification
 from nas.tasks.detection import Detection
+from nas.tasks.segmentation import IGNORED, Segmentation
 
 DEFAULT_TASK = TASKS[Classification.name]
 """Of data and spaces that do not say otherwise."""
 
 __all__ = [
     "DEFAULT_TASK",
+    "IGNORED",
     "TASKS",
     "Agreement",
     "Classification",
     "Detection",
+    "Framing",
     "Movement",
+    "Segmentation",
     "TargetError",
     "Task",
     "register",

@@ -45,6 +45,24 @@ class Movement:
 
 @final
 @dataclass(frozen=True, kw_only=True)
+class Framing:
+    """The part of a picture that a resized one shows, so that targets can follow.
+
+    Attributes:
+        top, left, bottom, right: of that part, in pixels of the picture; beyond its borders where it was padded.
+        height, width: in pixels that the part is resized to.
+    """
+
+    top: float
+    left: float
+    bottom: float
+    right: float
+    height: int
+    width: int
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
 class Agreement:
     """How an export's answers compare to the trained network's.
 
@@ -119,6 +137,16 @@ class Task(ABC):
     @abstractmethod
     def move(self, targets: Tensor, movement: Movement) -> Tensor:
         """The targets of images that were moved."""
+
+    @abstractmethod
+    def resize(self, targets: Array, shape: tuple[int, int], framing: Framing) -> Array:
+        """The targets of pictures that were cut or padded, and resized.
+
+        Args:
+            targets: a row an example.
+            shape: (height, width) of the pictures before.
+            framing: what became of each.
+        """
 
     @abstractmethod
     def evidence(self, targets: Tensor, answers: Tensor) -> Tensor:

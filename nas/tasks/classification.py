@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, final
 
 from nas.architecture.keras_types import KerasMetric, Tensor
 from nas.objectives import Score
-from nas.tasks.base import Agreement, Movement, TargetError, Task, register
+from nas.tasks.base import Agreement, Framing, Movement, TargetError, Task, register
 from nas.tasks.labels import check_names
+from nas.tasks.probabilities import compare
 from nas.tasks.tiles import tiles
 
 if TYPE_CHECKING:
@@ -60,6 +61,10 @@ class Classification(Task):
         del movement  # it changes no class
         return targets
 
+    def resize(self, targets: Array, shape: tuple[int, int], framing: Framing) -> Array:
+        del shape, framing  # they change no class
+        return targets
+
     def evidence(self, targets: Tensor, answers: Tensor) -> Tensor:
         """1 for a right answer, else 0: `(batch,)`."""
         from keras import ops
@@ -86,28 +91,7 @@ class Classification(Task):
         return {self.answer: answers}
 
     def compare(self, expected: Array, received: Array, *, tolerance: float) -> Agreement:
-        """Rounding of a logit grows with the logits, and moves a probability by at most as much as the logit.
-
-        How large they are is seen from how far the logarithms of an image's probabilities lie apart.
-        """
-        import numpy as np
-
-        logarithms = np.log(np.maximum(expected, np.finfo(np.float32).tiny))
-        allowed = tolerance * np.maximum(1, np.ptp(logarithms, axis=1))
-        differences = np.abs(received - expected).max(axis=1)
-        difference = float(differences.max())
-        first, second = np.sort(expected, axis=1)[:, :-3:-1].T
-        # Where two probabilities are as near, rounding may exchange their order.
-        changed = (received.argmax(axis=1) != expected.argmax(axis=1)) & (first - second > 2 * allowed)
-        # Written so that a difference that is not a number fails too.
-        if (differences <= allowed).all() and not changed.any():
-            return Agreement(largest_difference=difference)
-        worst = int(np.argmax(differences / allowed))
-        problem = (
-            f"probabilities differ by up to {differences[worst]:.2g} (allowed for that image: {allowed[worst]:.2g}), "
-            f"and {int(changed.sum()):,} of {len(expected):,} images change their class"
-        )
-        return Agreement(largest_difference=difference, problem=problem)
+        return compare(expected, received, tolerance=tolerance, of="image")
 
     def picture(self, images: npt.NDArray[np.uint8], targets: Array, answers: Array, labels: Sequence[str]) -> str:
         captions = []

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, final
 from nas.architecture.keras_types import KerasMetric, Tensor
 from nas.objectives import Score
 from nas.tasks.average_precision import mean_average_precision, verdicts
-from nas.tasks.base import Agreement, Movement, TargetError, Task, register
+from nas.tasks.base import Agreement, Framing, Movement, TargetError, Task, register
 from nas.tasks.binned_precision import make_binned_precision
 from nas.tasks.labels import check_names
 from nas.tasks.suppression import DETECTIONS, suppressed
@@ -116,6 +116,19 @@ class Detection(Task):
         before, after = (tf.reduce_prod(each[..., 2:] - each[..., :2], axis=-1) for each in (boxes, inside))
         gone = (after < LEFT * before) | tf.equal(classes[..., 0], -1)
         return tf.where(gone[..., None], -1.0, tf.concat([inside, classes], axis=-1))
+
+    def resize(self, targets: Array, shape: tuple[int, int], framing: Framing) -> Array:
+        """Boxes in shares of what is shown, cut at its border; those of which little is left are dropped."""
+        import numpy as np
+
+        corner = np.array([framing.top, framing.left] * 2)
+        shown = np.array([framing.bottom - framing.top, framing.right - framing.left] * 2)
+        boxes = (targets[..., :4] * np.array([*shape, *shape]) - corner) / shown
+        inside = boxes.clip(0, 1)
+        before, after = ((each[..., 2:] - each[..., :2]).prod(axis=-1) for each in (boxes, inside))
+        gone = (after < LEFT * before) | (targets[..., 4] == -1)
+        made = np.concatenate([inside, targets[..., 4:]], axis=-1)
+        return np.where(gone[..., None], -1, made).astype(np.float32)
 
     def evidence(self, targets: Tensor, answers: Tensor) -> Tensor:
         """Detections, then the truths with a column of zeros: `(batch, DETECTIONS + most, 6)`."""

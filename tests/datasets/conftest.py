@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import struct
 
 import numpy as np
@@ -107,3 +108,43 @@ def npz_file(tmp_path):
         path, x_train=train[0][..., 0], y_train=train[1], x_test=test[0][..., 0], y_test=test[1].astype(np.uint8)
     )
     return path
+
+
+@pytest.fixture
+def mask_folder(tmp_path):
+    """36 images of 8x6, and masks of three classes."""
+    from PIL import Image
+
+    images, _ = _numbered(36)
+    root = tmp_path / "streets"
+    for name in ("images", "masks"):
+        (root / name).mkdir(parents=True)
+    for number, image in enumerate(images):
+        Image.fromarray(image[..., 0]).save(root / "images" / f"{number:03}.png")
+        Image.fromarray(image[..., 0] // 86).save(root / "masks" / f"{number:03}.png")
+    return root
+
+
+@pytest.fixture
+def coco_folder(tmp_path):
+    """36 images of 8x6 with a box of one class and a box of another, and a category without a box."""
+    from PIL import Image
+
+    images, _ = _numbered(36)
+    root = tmp_path / "yard"
+    (root / "images").mkdir(parents=True)
+    document = {
+        "images": [
+            {"id": 100 - number, "file_name": f"{number:03}.png", "height": 8, "width": 6} for number in range(36)
+        ],
+        "categories": [{"id": 0, "name": "animals"}, {"id": 3, "name": "dog"}, {"id": 9, "name": "cat"}],
+        "annotations": [
+            {"image_id": 100 - number, "category_id": category, "bbox": box, "iscrowd": int(number == 5)}
+            for number in range(36)
+            for category, box in ((9, [1, 2, 3, 4]), (3, [0, 0, 6.5, 2]), (3, [4, 4, 0, 2]))
+        ],
+    }
+    for number, image in enumerate(images):
+        Image.fromarray(image[..., 0]).save(root / "images" / f"{number:03}.png")
+    (root / "annotations.json").write_text(json.dumps(document))
+    return root

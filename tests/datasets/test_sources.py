@@ -11,8 +11,12 @@ import pytest
 from nas.config import DatasetConfig
 from nas.datasets import DatasetError, load, peek, sources
 from nas.datasets.splits import validation_images
+from nas.tasks import TASKS
 
 EXAMPLES = {
+    "digit_scenes": lambda _: {"name": "digit_scenes_segmentation"},
+    "masks": lambda request: {"name": str(request.getfixturevalue("mask_folder")), "grayscale": True},
+    "coco": lambda request: {"name": str(request.getfixturevalue("coco_folder")), "grayscale": True},
     "digits": lambda request: {"name": "digits", "data_dir": str(request.getfixturevalue("tfds_dir"))},
     "npz": lambda request: {"name": str(request.getfixturevalue("npz_file"))},
     "folder": lambda request: {"name": str(request.getfixturevalue("image_folder")), "grayscale": True},
@@ -41,9 +45,10 @@ def test_contract(example):
     assert spec.info == peek(DatasetConfig(**example))
     for split in (spec.train, spec.validation, spec.test):
         assert split.images.dtype == np.uint8
-        assert split.targets.dtype == np.int64
         assert split.images.shape == (len(split), *spec.info.input_shape)
-        assert set(split.targets.tolist()) == set(range(len(spec.info.labels)))
+        task = TASKS[spec.info.task]
+        task.check_targets(split.targets, spec.info.labels, "these", input_shape=spec.info.input_shape)
+        assert task.lacking(split.targets, spec.info.labels) == ""
         # Levels are stretched over all of 0..255, not 0..1 or 0..16.
         assert split.images.max() > 200
 
@@ -63,7 +68,8 @@ def test_image_size_and_grayscale(example):
     assert spec.info.input_shape == spec.train.images.shape[1:] == spec.test.images.shape[1:] == (11, 11, 1)
     # The same images in the same order: resizing moves their mean a little.
     plain = load(DatasetConfig(**example))
-    assert (spec.train.targets == plain.train.targets).all()
+    if spec.info.task == "classification":
+        assert (spec.train.targets == plain.train.targets).all()
     means = [images.reshape(len(images), -1).mean(axis=1) for images in (spec.train.images, plain.train.images)]
     assert np.corrcoef(*means)[0, 1] > 0.8
 
@@ -72,7 +78,8 @@ def test_splits_are_fixed_by_the_seed(example):
     first, again, other = (load(DatasetConfig(**example, split_seed=seed)) for seed in (1, 1, 2))
     for name in ("train", "validation", "test"):
         assert _bytes(getattr(first, name)) == _bytes(getattr(again, name))
-    assert _bytes(first.validation) != _bytes(other.validation)
+    if first.drawn:
+        assert _bytes(first.validation) != _bytes(other.validation)
 
 
 def test_no_image_is_in_train_and_validation(example):
@@ -103,6 +110,6 @@ def test_peek_needs_no_tensorflow(example):
 )
 def test_unknown_name(name, hint, tmp_path):
     with pytest.raises(
-        DatasetError, match=f"a TFDS name, a folder of class folders or an .npz file; '{name}' is none.*{hint}"
+        DatasetError, match=f"a TFDS name, a folder of images or an .npz file; '{name}' is none.*{hint}"
     ):
         load(DatasetConfig(name=name, data_dir=str(tmp_path)))

@@ -118,12 +118,13 @@ def test_manual_files_that_are_missing(tmp_path):
 
 
 def test_known_datasets(tiny_tfds, tmp_path):
-    assert [info.name for info in known_datasets(tmp_path)] == ["digits"]
+    embedded = ["digits", "digit_scenes_segmentation", "digit_scenes_detection"]
+    assert [info.name for info in known_datasets(tmp_path)] == embedded
     (tmp_path / "sound" / "1.0.0").mkdir(parents=True)
     (tmp_path / "sound" / "1.0.0" / "dataset_info.json").write_text("{}")
     (tmp_path / "downloads").mkdir()
     shutil.copytree(tiny_tfds / "tiny_emnist", tmp_path / "tiny_emnist")
-    assert known_datasets(tmp_path)[1:] == [
+    assert known_datasets(tmp_path)[3:] == [
         DatasetInfo(name="tiny_emnist/three:3.1.0", input_shape=(28, 28, 1), labels=("0", "1", "2"))
     ]
 

@@ -8,7 +8,7 @@ import pytest
 from nas.architecture import Architecture
 from nas.architecture.blocks import BLOCKS, Conv, Head
 from nas.objectives import SCORES
-from nas.tasks import TASKS, Movement, TargetError
+from nas.tasks import TASKS, Framing, Movement, TargetError
 
 RNG = np.random.default_rng(0)
 
@@ -37,6 +37,9 @@ def changed(column, value):
     return targets
 
 
+MASKS = RNG.choice(np.array([0, 1, 2, 255], np.uint8), (40, 9, 9), p=(0.4, 0.3, 0.2, 0.1))
+MASKS[0] = 0
+
 EXAMPLES = {
     # task: names of classes, targets, answers, targets that it must refuse
     "classification": (
@@ -44,6 +47,18 @@ EXAMPLES = {
         RNG.integers(0, 3, 40),
         RNG.dirichlet((1, 1, 1), 40).astype(np.float32),
         [np.zeros(3, np.int32), np.zeros((3, 1), np.int64), np.array([0, 3]), np.array([-1])],
+    ),
+    "segmentation": (
+        ("cat", "dog", "<eel>"),
+        MASKS,
+        RNG.dirichlet((1, 1, 1), MASKS.shape).astype(np.float32),
+        [
+            MASKS.astype(np.int64),
+            MASKS[:, :8],
+            MASKS[..., None],
+            np.full_like(MASKS, 255),
+            np.where(MASKS == 2, np.uint8(3), MASKS),
+        ],
     ),
     "detection": (
         ("cat", "dog", "<eel>"),
@@ -111,6 +126,10 @@ def test_evidence_has_a_row_an_example_and_is_scored_once(example):
 def test_images_that_were_not_moved_keep_their_targets(example):
     task, _, targets, _, _ = example
     assert (np.asarray(task.move(targets, Movement(height=9, width=9))) == targets).all()
+    whole = Framing(top=0, left=0, bottom=9, right=9, height=9, width=9)
+    assert task.resize(targets, (9, 9), whole) == pytest.approx(targets, abs=1e-6)
+    part = task.resize(targets, (9, 9), Framing(top=-2, left=1, bottom=9, right=12, height=11, width=5))
+    task.check_targets(part, ("a", "b", "c"), "these", input_shape=(11, 5, 1))
 
 
 def test_answers_are_compared(example):
@@ -120,8 +139,8 @@ def test_answers_are_compared(example):
     assert task.compare(answers, answers, tolerance=0.0).problem == ""
     assert task.compare(answers, answers + np.float32(0.1), tolerance=1e-3).problem
     assert task.compare(answers, answers * np.float32("nan"), tolerance=1e9).problem
-    root = ET.fromstring(task.picture(RNG.integers(0, 256, (5, 6, 4, 1), np.uint8), targets[:5], answers[:5], labels))
-    assert len(root.findall("{*}image")) == 5
+    root = ET.fromstring(task.picture(RNG.integers(0, 256, (5, *SHAPE), np.uint8), targets[:5], answers[:5], labels))
+    assert len(root.findall("{*}image")) in (5, 10)
 
 
 def test_classification_by_hand():
