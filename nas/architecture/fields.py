@@ -191,6 +191,11 @@ OptionalFilters = Annotated[int, Whole(0, 65_536, channels=True)]
 Groups = Annotated[int, Whole(1, 65_536)]
 Depth = Annotated[int, Whole(1, 1_000)]
 Classes = Annotated[int, Whole(2, 1_000_000)]
+ObjectClasses = Annotated[int, Whole(1, 1_000_000)]
+"""Classes of objects: there is always nothing beside them, so that one is enough."""
+BoxesPerCell = Annotated[int, Whole(1, 16)]
+Grid = Annotated[int, Whole(1, 64)]
+"""Cells along each side of an image."""
 Kernel = Annotated[int | tuple[int, int], WindowSize(64)]
 """Side of a square window in pixels, or `(height, width)`."""
 Stride = Annotated[int | tuple[int, int], WindowSize(64)]

@@ -12,10 +12,12 @@ from nas.architecture.blocks import (
     Inception,
     LocalResponse,
     Pad,
+    PointsHead,
     Pool,
     Residual,
     Separable,
     SpatialPyramidHead,
+    YoloHead,
 )
 
 EXAMPLES = {
@@ -121,6 +123,15 @@ EXAMPLES = {
         SpatialPyramidHead(
             classes=4, levels=(3, 2), pool="average", units=(5,), dropout=0.1, input_dropout=0.3, activation="elu"
         ),
+    ],
+    "yolo": [
+        YoloHead(classes=1),
+        YoloHead(classes=4, boxes=2, kernel=3, dropout=0.1),
+        YoloHead(classes=4, units=(7, 5), grid=3, dropout=0.1, activation="relu"),
+    ],
+    "points": [
+        PointsHead(classes=1),
+        PointsHead(classes=4, kernel=3),
     ],
     "flatten": [
         FlattenHead(classes=10),

@@ -34,10 +34,12 @@ POOLS = ("max", "average")
 EXAMPLES: list[tuple[Layer, tuple[tuple[int, ...], ...]]] = [
     *((Conv2D(filters=6, window=window), (MAP,)) for window in WINDOWS),
     (Conv2D(filters=6, window=WINDOWS[0], groups=2, bias=False), (MAP,)),
+    (Conv2D(filters=2, window=WINDOWS[0], prior=(3.0, -1.0)), (MAP,)),
     *((DepthwiseConv2D(window=window), (MAP,)) for window in WINDOWS[:3]),
     (DepthwiseConv2D(window=WINDOWS[0], bias=False), (MAP,)),
     (Dense(units=5), ((7,),)),
     (Dense(units=5, bias=False), ((7,),)),
+    (Dense(units=2, prior=(3.0, -1.0)), ((7,),)),
     *((Pool2D(pool=pool, window=window), (MAP,)) for pool in POOLS for window in WINDOWS),
     (Pool2D(pool="max", window=Window(size=(1, 1), stride=(1, 1), padding="valid")), (MAP,)),
     *((GlobalPool2D(pool=pool), (shape,)) for pool in POOLS for shape in (MAP, (1, 1, 4))),

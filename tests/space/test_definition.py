@@ -57,7 +57,7 @@ MISTAKES = {
     "stages: []": r"^s.yaml:1: `head` is missing; give global_pool or flatten, or a list to choose from$",
     "head: []": r"^s.yaml:1: head: at least one block is needed$",
     "head: {}": r"^s.yaml:1: head: a block is needed: flatten, ",
-    "head: conv": r"^s.yaml:1: head.conv: only a head ends a network; give one of flatten, fully_convolutional, global_pool, spp$",
+    "head: conv": r"^s.yaml:1: head.conv: only a head ends a network; give one of flatten, fully_convolutional, global_pool, points, spp, yolo$",
     "head: globalpool": r"^s.yaml:1: head.globalpool: unknown key \(did you mean 'global_pool'\?\); use one of flatten, ",
     "head: 5": r"^s.yaml:1: head: must be a mapping of keys to values; received 5$",
     "head:\n  flatten: {classes: 3}": r"^s.yaml:2: head.flatten.classes: unknown key; use one of ",

@@ -11,10 +11,12 @@ from nas.architecture.blocks.heads import FlattenHead, GlobalPoolHead
 from nas.architecture.blocks.inception import Inception
 from nas.architecture.blocks.lrn import LocalResponse
 from nas.architecture.blocks.pad import Pad
+from nas.architecture.blocks.points import PointsHead
 from nas.architecture.blocks.pool import Pool
 from nas.architecture.blocks.residual import Residual
 from nas.architecture.blocks.separable import Separable
 from nas.architecture.blocks.spp import SpatialPyramidHead
+from nas.architecture.blocks.yolo import YoloHead
 
 __all__ = [
     "BLOCKS",
@@ -31,9 +33,11 @@ __all__ = [
     "Inception",
     "LocalResponse",
     "Pad",
+    "PointsHead",
     "Pool",
     "Residual",
     "Separable",
     "SpatialPyramidHead",
+    "YoloHead",
     "block_from_dict",
 ]

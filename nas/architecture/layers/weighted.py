@@ -28,13 +28,30 @@ _EPSILON = 1e-3
 """What batch normalization adds to a variance; Keras' default."""
 
 
+def _beginning(prior: tuple[float, ...], kernel: str) -> dict[str, Any]:
+    """Initializers of a kernel and its biases."""
+    import keras
+
+    if not prior:
+        return {"kernel_initializer": kernel}
+    usual = keras.initializers.get(kernel)
+    small = keras.initializers.VarianceScaling(usual.scale / 100, usual.mode, usual.distribution)
+    return {"kernel_initializer": small, "bias_initializer": keras.initializers.Constant(list(prior))}
+
+
 @final
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Conv2D(WithKernel):
+    """Attributes:
+    prior: what the outputs are near before training, one number a filter: the biases' first values, beside a kernel
+        of a tenth of its usual size. () for no such thing.
+    """
+
     filters: int
     window: Window
     groups: int = 1
     bias: bool = True
+    prior: tuple[float, ...] = ()
 
     @property
     def view(self) -> Window:
@@ -76,7 +93,7 @@ class Conv2D(WithKernel):
             padding=self.window.padding,
             groups=self.groups,
             use_bias=self.bias,
-            kernel_initializer="he_normal",
+            **_beginning(self.prior, "he_normal"),
             name=name,
         )
 
@@ -141,8 +158,11 @@ class DepthwiseConv2D(WithKernel):
 @final
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Dense(WithKernel, RunByKeras):
+    """`prior` as in `Conv2D`."""
+
     units: int
     bias: bool = True
+    prior: tuple[float, ...] = ()
     view: ClassVar = Sight.EVERYTHING
     channels: ClassVar = Mixed(groups=1)
 
@@ -165,7 +185,8 @@ class Dense(WithKernel, RunByKeras):
     def keras_layer(self, name: str, *, momentum: float) -> KerasLayer:
         import keras
 
-        return keras.layers.Dense(self.units, use_bias=self.bias, name=name)
+        begin = _beginning(self.prior, "glorot_uniform")
+        return keras.layers.Dense(self.units, use_bias=self.bias, **begin, name=name)
 
 
 @final
