@@ -47,7 +47,7 @@ ALLOWED = {
     "training": CORE | {"config", "datasets", "devices", "files", "tasks"},
     "inheritance": CORE | {"devices", "training"},
     "reports": CORE | {"results"},
-    "tracking": CORE | {"command_line", "files", "reports", "results"},
+    "tracking": CORE | {"command_line", "files", "reports", "results", "tasks"},
     "export": CORE | {"devices", "files", "reports", "tasks", "training"},
     "hypermodel": CORE | {"space", "tasks"},
     "benchmark": CORE | {"devices", "files", "results", "space", "strategies", "tasks"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -87,8 +88,8 @@ constexpr int kInputHeight = {height};
 constexpr int kInputWidth = {width};
 constexpr int kInputChannels = {channels};
 
-// Output: an answer is (value - kOutputZeroPoint) * kOutputScale.
-constexpr int kOutputSize = {given["shape"][-1]};
+// Output, {" x ".join(map(str, given["shape"][1:]))}: an answer is (value - kOutputZeroPoint) * kOutputScale.
+constexpr int kOutputSize = {math.prod(given["shape"][1:])};
 constexpr float kOutputScale = {float(given["scale"])!r}f;
 constexpr int kOutputZeroPoint = {given["zero_point"]};
 {labels}

@@ -24,9 +24,10 @@ class SavedModel(ExportFormat):
 
     `serving_default`, endpoint `serve`, takes `image`, uint8. `float_0_to_1` takes `image_0_to_1`, float32 in [0, 1].
     TensorFlow Serving does not enforce a signature's shape, so the graph itself does, as it does the range of floats:
-    whoever feeds pixels from 0 to 255 there is told. The answers have the task's name for them, such as
-    `probabilities`. Where the search chose the size or the color of images, they are those of the data set, which the
-    graph makes smaller and gray itself.
+    whoever feeds pixels from 0 to 255 there is told. What they return has the task's names, such as `probabilities`,
+    or `boxes`, `scores`, `classes` and `count`. Where that is decided from the answers, a third signature, `answers`,
+    takes uint8 images and returns these, such as `candidates`; on them the export is compared. Where the search chose
+    the size or the color of images, they are those of the data set, which the graph makes smaller and gray itself.
     """
 
     name = "savedmodel"
@@ -38,10 +39,10 @@ class SavedModel(ExportFormat):
 
         head, model = source.architecture.head, source.model
         own = source.architecture.input_shape
-        shape = source.image_shape or own
+        shape, task = source.image_shape or own, TASKS[head.task]
 
-        def answers(images: Tensor) -> dict[str, Tensor]:
-            return {TASKS[head.task].answer: head.answers(model(images, training=False))}
+        def answered(images: Tensor) -> Tensor:
+            return head.answers(model(images, training=False))
 
         def checked(images: Tensor) -> Tensor:
             expected = "x".join(map(str, shape))
@@ -52,8 +53,14 @@ class SavedModel(ExportFormat):
             with tf.control_dependencies([tf.debugging.Assert(right, [rule, seen], summarize=8)]):
                 return tf.identity(images)
 
+        def pixels(image: Tensor) -> Tensor:
+            return tf.cast(in_shape(checked(image), own), tf.float32) / 255.0
+
         def serve(image: Tensor) -> dict[str, Tensor]:
-            return answers(tf.cast(in_shape(checked(image), own), tf.float32) / 255.0)
+            return task.served(answered(pixels(image)))
+
+        def answers(image: Tensor) -> dict[str, Tensor]:
+            return {task.answer: answered(pixels(image))}
 
         def float_0_to_1(image_0_to_1: Tensor) -> dict[str, Tensor]:
             images = checked(image_0_to_1)
@@ -62,11 +69,10 @@ class SavedModel(ExportFormat):
             told = [rule, tf.reduce_min(images), tf.reduce_max(images)]
             with tf.control_dependencies([tf.debugging.Assert(inside, told)]):
                 images = tf.identity(images)
-            if shape == own:
-                return answers(images)
-            # By way of levels, as the training images were made.
-            levels = tf.cast(tf.round(255.0 * images), tf.uint8)
-            return answers(tf.cast(in_shape(levels, own), tf.float32) / 255.0)
+            if shape != own:
+                # By way of levels, as the training images were made.
+                images = tf.cast(in_shape(tf.cast(tf.round(255.0 * images), tf.uint8), own), tf.float32) / 255.0
+            return task.served(answered(images))
 
         archive = keras.export.ExportArchive()
         archive.track(model)
@@ -74,6 +80,9 @@ class SavedModel(ExportFormat):
         archive.add_endpoint("serve", serve, input_signature=[tf.TensorSpec(batch, tf.uint8, name="image")])
         floats = tf.TensorSpec(batch, tf.float32, name="image_0_to_1")
         archive.add_endpoint("float_0_to_1", float_0_to_1, input_signature=[floats])
+        symbol = keras.KerasTensor((1, *model.output_shape[1:]), "float32")
+        if task.answer not in task.served(head.answers(symbol)):
+            archive.add_endpoint("answers", answers, input_signature=[tf.TensorSpec(batch, tf.uint8, name="image")])
         archive.write_out(str(folder), verbose=False)
 
     def predict(
@@ -82,7 +91,7 @@ class SavedModel(ExportFormat):
         import tensorflow as tf
 
         loaded = tf.saved_model.load(str(folder))  # the functions live only as long as this object
-        serve = loaded.signatures["serving_default"]
+        serve = loaded.signatures["answers" if "answers" in loaded.signatures else "serving_default"]
         answer = TASKS[architecture.head.task].answer
         parts = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
         return np.concatenate([np.asarray(serve(image=tf.constant(part))[answer], np.float32) for part in parts])

@@ -32,7 +32,6 @@ def suppressed(candidates: Tensor) -> Tensor:
     """
     import numpy as np
     from keras import ops
-    from keras.utils.bounding_boxes import compute_iou
 
     boxes, scores = candidates[..., :4], candidates[..., 4:]
     places, classes = scores.shape[1:]
@@ -40,7 +39,7 @@ def suppressed(candidates: Tensor) -> Tensor:
     best, chosen = ops.top_k(ops.reshape(scores, (-1, places * classes)), some)
     boxes = ops.take_along_axis(boxes, (chosen // classes)[..., None], axis=1)
     labels = ops.cast(chosen % classes, "float32")
-    overlaps = compute_iou(boxes, boxes, "yxyx") > OVERLAP
+    overlaps = _overlaps(boxes) > OVERLAP
     same = ops.equal(labels[:, :, None], labels[:, None, :])
     hides = ops.cast(ops.logical_and(overlaps, same), "float32") * np.tril(np.ones((some, some), np.float32), -1)
     kept = ops.ones_like(best)
@@ -57,3 +56,14 @@ def suppressed(candidates: Tensor) -> Tensor:
     nothing = np.array([0, 0, 0, 0, -1], np.float32)
     found = ops.where(scores[..., None] > 0, found, nothing)
     return ops.concatenate([found, scores[..., None]], axis=-1)
+
+
+def _overlaps(boxes: Tensor) -> Tensor:
+    """Intersection over union of all pairs, `(batch, n, n)`. Keras' `compute_iou` takes no symbolic tensor."""
+    from keras import ops
+
+    low = ops.maximum(boxes[:, :, None, :2], boxes[:, None, :, :2])
+    high = ops.minimum(boxes[:, :, None, 2:], boxes[:, None, :, 2:])
+    shared = ops.prod(ops.relu(high - low), axis=-1)
+    sizes = ops.prod(boxes[..., 2:] - boxes[..., :2], axis=-1)
+    return shared / ops.maximum(sizes[:, :, None] + sizes[:, None, :] - shared, 1e-9)

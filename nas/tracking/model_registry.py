@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from nas.errors import NasError
 from nas.objectives import PARAMETERS
+from nas.tasks import TASKS
 from nas.tracking import runs
 from nas.tracking.store import import_mlflow
 from nas.tracking.tracker import one_line
@@ -67,7 +68,7 @@ def register_model(
 ) -> RegisteredModel:
     """Log a network as an MLflow model of its trial's run, and make it the champion of a registered model.
 
-    It takes what an export takes, uint8 images, and returns what an export returns, the task's answers.
+    It takes what a SavedModel takes, uint8 images, and returns what that returns.
 
     Args:
         search: which is in MLflow already.
@@ -152,17 +153,21 @@ def _run_of(client: MlflowClient, search: SearchRun, record: TrialRecord) -> Run
 def _served(
     architecture: Architecture, model: KerasModel, example: npt.NDArray[np.uint8]
 ) -> tuple[KerasModel, ModelSignature]:
-    """A `keras.Model` from uint8 images to answers, and what MLflow says of its input and output."""
+    """A `keras.Model` from uint8 images to what is served, and what MLflow says of its input and output."""
     import keras
     from mlflow.models import ModelSignature
     from mlflow.types import Schema, TensorSpec
 
     image = keras.Input(example.shape[1:], dtype="uint8", name="image")
     # Without the optimizer's state, and with the scaling inside.
-    outputs = model(keras.layers.Rescaling(1 / 255)(image))
-    served = keras.Model(image, architecture.head.answers(outputs))
+    head = architecture.head
+    outputs = TASKS[head.task].served(head.answers(model(keras.layers.Rescaling(1 / 255)(image))))
+    alone = len(outputs) == 1
+    described = [
+        TensorSpec(np.dtype(output.dtype), (-1, *output.shape[1:]), None if alone else name)
+        for name, output in outputs.items()
+    ]
     signature = ModelSignature(
-        inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, *example.shape[1:]))]),
-        outputs=Schema([TensorSpec(np.dtype(np.float32), (-1, *served.output_shape[1:]))]),
+        inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, *example.shape[1:]))]), outputs=Schema(described)
     )
-    return served, signature
+    return keras.Model(image, *outputs.values()) if alone else keras.Model(image, outputs), signature

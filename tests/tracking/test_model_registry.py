@@ -5,6 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from nas.architecture import Architecture
+from nas.architecture.blocks import Conv, Pool, YoloHead
 from nas.errors import NasError
 from nas.tracking import sync
 from nas.tracking.model_registry import _served
@@ -44,9 +46,24 @@ def test_the_signature_has_the_shape_of_the_answers_whatever_the_classes_are():
 
     image = keras.Input((8, 8, 1))
     model = keras.Model(image, keras.layers.Conv2D(3, 1, strides=2)(image))
-    halved = SimpleNamespace(head=SimpleNamespace(answers=lambda outputs: outputs[:, :2]))
+    halved = SimpleNamespace(head=SimpleNamespace(task="classification", answers=lambda outputs: outputs[:, :2]))
     _, signature = _served(halved, model, np.zeros((1, 8, 8, 1), np.uint8))
     assert signature.outputs.inputs[0].shape == (-1, 2, 4, 3)
+
+
+def test_boxes_are_registered_by_name_and_found_again_in_plain_keras(tmp_path):
+    import keras
+
+    architecture = Architecture(input_shape=(12, 12, 1), blocks=(Conv(filters=4), Pool(size=4), YoloHead(classes=2)))
+    served, signature = _served(architecture, architecture.build(), np.zeros((1, 12, 12, 1), np.uint8))
+    told = {each.name: (each.type, each.shape) for each in signature.outputs.inputs}
+    assert told["boxes"] == (np.dtype("float32"), (-1, 32, 4))
+    assert told["count"] == (np.dtype("int32"), (-1,))
+    served.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    images = np.random.default_rng(0).integers(0, 256, (3, 12, 12, 1), np.uint8)
+    for name, value in served(images).items():
+        assert np.array_equal(value, again(images)[name]), name
 
 
 @pytest.mark.slow

@@ -33,14 +33,15 @@ def boxes_of(logits: Tensor) -> Tensor:
     """
     import numpy as np
     from keras import ops
-    from keras.utils.bounding_boxes import convert_format
 
     height, width, some = logits.shape[1:4]
     cells = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1)[:, :, None]
     sides = ops.sigmoid(logits)
     centres = (sides[..., :2] + cells.astype(np.float32)) / np.array([width, height], np.float32)
-    boxes = ops.concatenate([centres, sides[..., 2:]], axis=-1)
-    return convert_format(ops.reshape(boxes, (-1, height * width * some, 4)), "center_xywh", "yxyx")
+    # Not by Keras' `convert_format`, which takes no symbolic tensor.
+    low, high = centres - sides[..., 2:] / 2, centres + sides[..., 2:] / 2
+    boxes = ops.concatenate([ops.flip(low, axis=-1), ops.flip(high, axis=-1)], axis=-1)
+    return ops.reshape(boxes, (-1, height * width * some, 4))
 
 
 def cells_of(boxes: Tensor, height: int, width: int) -> Tensor:
