@@ -156,14 +156,14 @@ def _served(
     """A `keras.Model` from uint8 images to what is served, and what MLflow says of its input and output."""
     import keras
     from mlflow.models import ModelSignature
-    from mlflow.types import Schema, TensorSpec
+    from mlflow.types import ColSpec, Schema, TensorSpec
 
     image = keras.Input(example.shape[1:], dtype="uint8", name="image")
     # Without the optimizer's state, and with the scaling inside.
     head = architecture.head
     outputs = TASKS[head.task].served(head.answers(model(keras.layers.Rescaling(1 / 255)(image))))
     alone = len(outputs) == 1
-    described = [
+    described: list[ColSpec | TensorSpec] = [
         TensorSpec(np.dtype(output.dtype), (-1, *output.shape[1:]), None if alone else name)
         for name, output in outputs.items()
     ]
