@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nas.space import SearchSpace
     from nas.tuning import Search
     from nas.tuning.observer import Observer
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 def search(
     experiment: str | Path | None = None,
     *,
-    space: str | None = None,
+    space: str | SearchSpace | Mapping[str, Any] | None = None,
     dataset: object = None,
     max_params: int | str | None = None,
     board: str | None = None,
@@ -47,8 +48,8 @@ def search(
         experiment: a shipped experiment such as "digits", the path of a .yaml file, or a folder of class folders or an
             .npz file, which is the shipped experiment "pictures" on these. Without one, the other arguments say it all:
             at least `space` and `dataset`.
-        space: another search space, by name or path. One that is a single network, such as "reference/lenet5", means
-            one trial without the experiment's budget.
+        space: another search space, by name or path; or a `SearchSpace`, or what a file would hold as dicts and lists.
+            One that is a single network, such as "reference/lenet5", means one trial without the experiment's budget.
         dataset: another data set: "digits", a TFDS name, a folder of class folders, an .npz file. Or the images
             themselves: `(images, labels)`, numpy arrays as an .npz file would have them, or a `tf.data.Dataset` of
             (image, label); several of these by split, as `(train, test)`, `(train, validation, test)` or {"train": ...,
@@ -86,12 +87,16 @@ def search(
     from nas.config import load_experiment, named_experiment
     from nas.datasets import InMemory, whole
     from nas.files.paths import ARRAYS
+    from nas.space import SearchSpace
     from nas.tuning import Plan, run
     from nas.tuning.one_network import one_network_settings
 
+    if isinstance(space, Mapping):
+        space = SearchSpace.parse(space)
+    definition = None if space is None or isinstance(space, str) else space.definition
     in_memory = dataset is not None and not isinstance(dataset, str | Path)
     given = {
-        "space": space,
+        "space": space if definition is None else definition.name,
         "dataset.name": str(dataset) if isinstance(dataset, str | Path) else None,
         "budget.max_parameters": max_parameters if max_params is None else max_params,
         "board": board,
@@ -112,7 +117,7 @@ def search(
     }
     overrides = {key: value for key, value in given.items() if value is not None} | dict(settings or {})
     if space is not None:
-        overrides = one_network_settings(space) | overrides
+        overrides = one_network_settings(space if isinstance(space, str) else space.definition) | overrides
     if in_memory:
         overrides.pop("dataset.name", None)
         overrides["dataset.name"] = ARRAYS  # after a whole section of settings
@@ -121,5 +126,5 @@ def search(
     config = load_experiment(None, overrides) if experiment is None else named_experiment(str(experiment), overrides)
     data = InMemory.of(dataset, whole(config)) if in_memory else None
     folder = runs_folder(runs_dir)
-    plan = Plan.of(config, folder, fresh=fresh, data=data)
+    plan = Plan.of(config, folder, fresh=fresh, data=data, definition=definition)
     return run(plan, runs_dir=folder, tracking_uri=tracking_uri, fresh=fresh, observers=observers)

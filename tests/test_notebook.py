@@ -76,3 +76,26 @@ def test_options_have_one_name_everywhere():
 
     options = set(inspect.signature(command).parameters) - {"set_", "baseline", "dry_run"}
     assert options <= set(inspect.signature(nas.search).parameters)
+
+
+def test_a_space_is_written_where_it_is_used(tmp_path):
+    text = "stem: [conv: {filters: [4, 8]}]\nstages: [{filters: 8, downsample: max_pool, choose: conv}]\n"
+    text += "head: global_pool\n"
+    data = {
+        "stem": ({"conv": {"filters": (4, 8)}},),
+        "stages": [{"filters": 8, "downsample": "max_pool", "choose": "conv"}],
+        "head": "global_pool",
+    }
+    space = nas.SearchSpace.parse(text, input_shape=(8, 8, 1), classes=10)
+    assert nas.SearchSpace.parse(data, input_shape=(8, 8, 1), classes=10).definition == space.definition
+    for source in (nas.SearchSpace.parse(data), data):
+        search = nas.search(
+            "digits", space=source, name="written", trials=1, epochs=1, workers=0, runs_dir=tmp_path,
+            settings={"final.seeds": 0},
+        )  # fmt: skip
+        assert search.trials[0].architecture in space
+    assert len(search.trials) == 1  # the same space, so the same search
+    with pytest.raises(nas.NasError, match=r"^space.yaml:1: stem\[0\]"):
+        nas.SearchSpace.parse(text.replace("filters: [4, 8]", "filters: [4, -8]"))
+    with pytest.raises(nas.NasError, match=r"^only dicts, lists, text, numbers, true, false and none are data; "):
+        nas.SearchSpace.parse({"stem": object()})

@@ -99,8 +99,16 @@ def load_yaml(path: Path) -> YamlFile:
     Raises:
         FileError: it cannot be read, is no YAML, or has a key twice.
     """
-    text = outside.read_text(path, lambda reason: FileError(f"cannot read {path}: {reason}"), outside.YAML)
-    return parse_yaml(text, path.name)
+    return parse_yaml(read_yaml(path), path.name)
+
+
+def read_yaml(path: Path) -> str:
+    """A file's text.
+
+    Raises:
+        FileError: it cannot be read.
+    """
+    return outside.read_text(path, lambda reason: FileError(f"cannot read {path}: {reason}"), outside.YAML)
 
 
 def parse_yaml(text: str, name: str) -> YamlFile:
@@ -182,3 +190,24 @@ def parse_yaml(text: str, name: str) -> YamlFile:
             problem = getattr(error, "problem", None) or str(error).splitlines()[0]
             raise FileError(f"{name}{line}: this is not YAML: {printable(problem, most=200)}") from None
     return YamlFile(name, data, lines)
+
+
+def yaml_text(data: Mapping[str, Any]) -> str:
+    """Plain data as a file would hold it.
+
+    Raises:
+        FileError: something in it is no plain data.
+    """
+    try:
+        return yaml.safe_dump(_plain(data), sort_keys=False, allow_unicode=True)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise FileError(
+            f"only dicts, lists, text, numbers, true, false and none are data; {printable(str(error), most=ECHOED)}"
+        ) from None
+
+
+def _plain(value: Any) -> Any:
+    """Tuples and other mappings as YAML knows them."""
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else value

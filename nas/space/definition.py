@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
 from itertools import product
 from pathlib import Path
@@ -16,7 +16,7 @@ from nas.architecture.blocks import BLOCKS, Block, BlockError, Head, Pool
 from nas.architecture.fields import FieldType, OneOf, Units, Whole, field_types, is_required
 from nas.errors import shown
 from nas.files.paths import absolute
-from nas.files.yaml_file import Path_, YamlFile, load_yaml, parse_yaml
+from nas.files.yaml_file import Path_, YamlFile, parse_yaml, read_yaml
 
 DOWNSAMPLE: dict[str, Block | None] = {
     "none": None,
@@ -121,6 +121,8 @@ class Definition:
     stages: tuple[Stage, ...]
     task: str = "classification"
     """What its heads are for; a key of `nas.tasks.TASKS`."""
+    text: str = field(default="", repr=False, compare=False)
+    """The file's, from which it can be read again."""
     known: str = ""
     """A table of measured networks of this space, from which a search learns where to begin; "" if there is none."""
 
@@ -140,15 +142,15 @@ def load_definition(path: Path) -> Definition:
     Raises:
         FileError: the file, the line and the path of the first mistake, and what to change.
     """
-    definition = _Reader(load_yaml(path), path.stem).definition()
+    definition = parse_definition(read_yaml(path), path.stem, path.name)
     if definition.known.endswith((".csv", ".csv.gz")):
         return replace(definition, known=absolute(definition.known, path.parent))
     return definition
 
 
-def parse_definition(text: str, name: str = "space") -> Definition:
-    """The same from text."""
-    return _Reader(parse_yaml(text, f"{name}.yaml"), name).definition()
+def parse_definition(text: str, name: str = "space", file: str = "") -> Definition:
+    """The same from text; a mistake in it is said to be in `file`, by default the name's."""
+    return replace(_Reader(parse_yaml(text, file or f"{name}.yaml"), name).definition(), text=text)
 
 
 class _Reader:
@@ -295,14 +297,14 @@ class _Reader:
     def _rounded(self, cls: type[Block], options: Mapping[str, tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
         """The options that count channels, those with a default included; fractions are rounded when they are taken."""
         new = {}
-        for field in fields(cls):
-            field_type = field_types(cls)[field.name]
+        for option in fields(cls):
+            field_type = field_types(cls)[option.name]
             if not isinstance(field_type, Whole) or not field_type.channels:
                 continue
-            values = options.get(field.name, () if is_required(field) else (field.default,))
+            values = options.get(option.name, () if is_required(option) else (option.default,))
             if values:
                 whole = (v if isinstance(v, Fraction) else rounded(v, self.multiple) for v in values)
-                new[field.name] = _distinct(tuple(whole))
+                new[option.name] = _distinct(tuple(whole))
         return new
 
     def _values(self, path: Path_, data: Any, field_type: FieldType) -> tuple[Any, ...]:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 from nas.architecture import Architecture, Budget, BudgetError
 from nas.files.shipped import find_space
+from nas.files.yaml_file import yaml_text
 from nas.objectives import ACTIVATION_BYTES, MACS, PARAMETERS, Cost
 from nas.space import sampling
 from nas.space.counting import Size, count_architectures
 from nas.space.decisions import Decisions, Reach, SpaceError
-from nas.space.definition import Definition, load_definition
+from nas.space.definition import Definition, load_definition, parse_definition
 from nas.space.encoding import Encoding, EncodingError
 from nas.space.protocol import Genes
 from nas.space.share import Share, share
@@ -49,6 +50,29 @@ class SearchSpace:
         if type(self.classes) is not int or self.classes < 2:
             raise SpaceError(f"classes must be a whole number from 2 up; received {self.classes!r}")
         self.decisions = Decisions(definition, self.input_shape, self.classes)
+
+    @classmethod
+    def parse(
+        cls,
+        source: str | Mapping[str, Any],
+        *,
+        name: str = "space",
+        input_shape: tuple[int, int, int] | None = None,
+        classes: int | None = None,
+    ) -> SearchSpace:
+        """A space that a program writes.
+
+        Args:
+            source: what a file would hold, as YAML or as dicts and lists.
+            name: of the space.
+            input_shape: `(height, width, channels)`; the source's own if left out.
+            classes: the source's own number if left out.
+
+        Raises:
+            FileError: it has a mistake; the message says where and what to change.
+        """
+        text = source if isinstance(source, str) else yaml_text(source)
+        return cls(parse_definition(text, name), input_shape=input_shape, classes=classes)
 
     @property
     def name(self) -> str:

@@ -6,12 +6,12 @@ import logging
 from typing import Any
 
 from nas.files.shipped import find_space
-from nas.space import load_definition
+from nas.space import Definition, load_definition
 
 logger = logging.getLogger(__name__)
 
 
-def one_network_settings(space: str) -> dict[str, Any]:
+def one_network_settings(space: str | Definition) -> dict[str, Any]:
     """What changes in an experiment that is given this space: nothing, unless the space is one network.
 
     Then there is one trial, and the experiment's budget, which was meant for its own space, does not bind it. What the
@@ -20,7 +20,9 @@ def one_network_settings(space: str) -> dict[str, Any]:
     Raises:
         FileError: there is no such space, or it has a mistake.
     """
-    if not load_definition(find_space(space)).is_one_network:
+    definition = load_definition(find_space(space)) if isinstance(space, str) else space
+    if not definition.is_one_network:
         return {}
-    logger.info("%s is one network: one trial, without the experiment's budget", space)
+    name = space if isinstance(space, str) else space.name
+    logger.info("%s is one network: one trial, without the experiment's budget", name)
     return {"trials": 1, "budget": {}}

@@ -14,11 +14,10 @@ from nas.datasets.splits import validation_images
 from nas.devices.accelerators import check
 from nas.errors import NasError
 from nas.export import check_measurable
-from nas.files import outside
 from nas.files.shipped import find_space
 from nas.objectives import Objectives
 from nas.results.trial import TrialRecord, TrialStatus
-from nas.space import SearchSpace, load_definition
+from nas.space import Definition, SearchSpace, load_definition
 from nas.space.interest import objectives_of
 from nas.space.recipe_space import Proposal, RecipeSpace
 from nas.strategies import Strategy, history_of, make_strategy
@@ -62,6 +61,7 @@ class Plan:
         *,
         fresh: bool = False,
         data: InMemory | None = None,
+        definition: Definition | None = None,
     ) -> Plan:
         """Resolve names, read the data set's shape, check that the budget can be met.
 
@@ -71,6 +71,7 @@ class Plan:
                 begun with.
             fresh: whether it begins anew even so.
             data: the images, if the program has them; else `experiment.dataset` says where they are.
+            definition: of the space, if the program has it; else `experiment.space` says which it is.
         """
         check(experiment, experiment.device)
         check_measurable(experiment.measured)
@@ -79,7 +80,7 @@ class Plan:
 
             require_ray()
         info = peek(whole(experiment)) if data is None else data.info
-        definition = load_definition(find_space(experiment.space))
+        definition = definition or load_definition(find_space(experiment.space))
         task = definition.task
         if task != info.task:
             raise NasError(
@@ -98,20 +99,18 @@ class Plan:
             **({"finest": 1 / max(images, 2)} if (images := validation_images(info, experiment.dataset)) else {}),
         )
         strategy = make_strategy(experiment.strategy, space, experiment.budget, objectives)
-        path = find_space(experiment.space)
-        space_text = outside.read_text(path, lambda reason: NasError(f"cannot read {path}: {reason}"), outside.YAML)
         folder = SearchFolder(Path(runs_dir), experiment.name)
         if folder.exists and not fresh:
             start = [Proposal.from_json(text) for text in folder.facts().start]
         else:
-            start = _start(experiment, strategy, space, definition.known, space_text, info, Path(runs_dir))
+            start = _start(experiment, strategy, space, definition, info, Path(runs_dir))
         return cls(
             experiment=experiment,
             info=info,
             proposals=space,
             strategy=strategy,
             early_stopping=make_early_stopping(experiment.early_stopping, experiment.training.epochs, objectives),
-            space_text=space_text,
+            space_text=definition.text,
             start=tuple({found.id: found for found in start}.values()),
             data=data,
         )
@@ -186,17 +185,18 @@ def _start(
     experiment: ExperimentConfig,
     strategy: Strategy[Proposal],
     space: RecipeSpace,
-    known: str,
-    space_text: str,
+    definition: Definition,
     info: DatasetInfo,
     runs_dir: Path,
 ) -> list[Proposal]:
     """What a new search begins with."""
     start = named(experiment.start, strategy, space, info)
     if experiment.start_from:
-        start += from_searches(experiment.start_from, strategy, space_text, runs_dir=runs_dir, seed=experiment.seed)
-    elif strategy.learns and known:
-        start += from_table(known, strategy, seed=experiment.seed)
+        start += from_searches(
+            experiment.start_from, strategy, definition.text, runs_dir=runs_dir, seed=experiment.seed
+        )
+    elif strategy.learns and definition.known:
+        start += from_table(definition.known, strategy, seed=experiment.seed)
     return start
 
 
