@@ -1,6 +1,7 @@
 """Every example in the documentation runs, and its tables list exactly what there is."""
 
 import dataclasses
+import json
 import re
 from pathlib import Path
 
@@ -56,6 +57,19 @@ def test_yaml_examples(text, tmp_path, monkeypatch):
 def test_python_examples(text, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     exec(compile(text, "example", "exec"), {"__name__": "__main__"})
+
+
+def test_the_notebook_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    cells = [
+        cell for cell in json.loads((PAGES / "notebook.ipynb").read_text())["cells"] if cell["cell_type"] == "code"
+    ]
+    names = {"__name__": "__main__"}
+    for cell in cells:
+        exec(compile("".join(cell["source"]), "notebook", "exec"), names)
+        assert cell["outputs"], "as a reader sees it, each cell shows something"
+    assert len(names["search"].trials) == 6
+    assert "True [" in capsys.readouterr().out
 
 
 def tables(path):
