@@ -196,12 +196,16 @@ ObjectClasses = Annotated[int, Whole(1, 1_000_000)]
 BoxesPerCell = Annotated[int, Whole(1, 16)]
 Grid = Annotated[int, Whole(1, 64)]
 """Cells along each side of an image."""
+ImageSize = Annotated[int | tuple[int, int], WindowSize(65_536)]
+"""Height and width of an image: a side, or `(height, width)`."""
 Kernel = Annotated[int | tuple[int, int], WindowSize(64)]
 """Side of a square window in pixels, or `(height, width)`."""
 Stride = Annotated[int | tuple[int, int], WindowSize(64)]
 AutoStride = Annotated[int | tuple[int, int] | None, Auto(WindowSize(64))]
 Rate = Annotated[float, Real(0, 1)]
 """Share of inputs that dropout blanks, in [0, 1)."""
+Share = Annotated[float, Real(0, 1, includes_maximum=True)]
+"""A part of a whole, in [0, 1]."""
 AutoRate = Annotated[float | None, Auto(Real(0, 1))]
 Bias = Annotated[bool | None, Auto(Flag())]
 """None (auto): a bias exactly where no normalization follows, which would cancel it."""

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from nas.architecture.arithmetic import Shape
-from nas.architecture.layers.facets import Bins, Pair, ReceptiveField, Sight, Window
+from nas.architecture.layers.facets import Bins, Pair, ReceptiveField, Sight, Stretch, Window
 
 if TYPE_CHECKING:
     from nas.architecture.architecture import Architecture
+
+
+Step = tuple[int | Fraction, int | Fraction]
+"""Pixels along height and width; where a map was enlarged, parts of one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +58,7 @@ def rows(architecture: Architecture) -> list[Row]:
     """Every layer in order."""
     total = max(architecture.count.parameters, 1)
     # Field of view and distance between neighboring outputs, in pixels of the image, by row; -1 is the image.
-    views: dict[int, tuple[Pair, Pair] | None] = {-1: ((1, 1), (1, 1))}
+    views: dict[int, tuple[Step, Step] | None] = {-1: ((1, 1), (1, 1))}
     table = []
     for index, (block, node) in enumerate(architecture.nodes()):
         known = [view for source in node.inputs if (view := views[source])]
@@ -60,6 +66,7 @@ def rows(architecture: Architecture) -> list[Row]:
         view = None
         if seen:
             (height, width), (down, right) = seen
+            # Of several inputs, such as a map and a skip to it, the one that sees most; all have the same step.
             field, jump = max(view[0] for view in known), known[0][1]
             field = (field[0] + (height - 1) * jump[0], field[1] + (width - 1) * jump[1])
             view = field, (jump[0] * down, jump[1] * right)
@@ -79,17 +86,19 @@ def rows(architecture: Architecture) -> list[Row]:
                 non_trainable=count.non_trainable,
                 macs=count.macs,
                 share=count.parameters / total,
-                receptive_field=view[0] if view else None,
+                receptive_field=(math.ceil(view[0][0]), math.ceil(view[0][1])) if view else None,
             )
         )
     return table
 
 
-def _seen(view: ReceptiveField, shape: Shape) -> tuple[Pair, Pair] | None:
+def _seen(view: ReceptiveField, shape: Shape) -> tuple[Pair, Step] | None:
     """Height and width of what an output sees of its input, and the step to what the next one sees; None: all of it."""
     match view:
         case Window(size=size, stride=stride):
             return size, stride
+        case Stretch(height=height, width=width):
+            return (2, 2), (Fraction(shape[0], height), Fraction(shape[1], width))
         case Bins():
             height, width = (max(b - a for a, b in view.edges(size)) for size in shape[:2])
             return (height, width), (1, 1)

@@ -246,7 +246,9 @@ class Decisions:
             self._blocks[place] = [
                 block
                 for alternative in self.definition.stages[state.stage].slots[state.slot]
-                for block in alternative.blocks(filters=state.filters, classes=self.classes, stride=state.stride)
+                for block in alternative.blocks(
+                    filters=state.filters, classes=self.classes, stride=state.stride, image=self.start.shape
+                )
             ]
         return self._blocks[place]
 

@@ -26,8 +26,10 @@ DOWNSAMPLE: dict[str, Block | None] = {
 }
 """What may stand before a stage's first block; `stride` gives that block a stride of 2 instead."""
 
-INJECTED = ("filters", "classes")
+INJECTED = ("filters", "classes", "output_size")
 """Options that a block takes from its stage or from the data set if it does not give them itself."""
+OF_THE_DATA = ("classes", "output_size")
+"""Of these, the ones that no block gives itself."""
 
 TOP_KEYS = {"description", "known", "input", "classes", "round_filters", "defaults", "stem", "stages", "head"}
 MOST_COMBINATIONS = 10_000
@@ -54,12 +56,13 @@ class Alternative:
         """Of the values of its options."""
         return math.prod(map(len, self.options.values()))
 
-    def blocks(self, *, filters: int | None, classes: int, stride: bool) -> list[Block]:
+    def blocks(self, *, filters: int | None, classes: int, stride: bool, image: Shape = (1, 1)) -> list[Block]:
         """Every block of this alternative.
 
         Args:
             filters: of the stage; fractions are of these.
             classes: for a head.
+            image: height and width of the images, for a head that answers for each pixel.
             stride: whether the block must halve the map: its stride becomes 2, and kinds without one give no block.
         """
         cls = BLOCKS[self.kind]
@@ -69,6 +72,8 @@ class Alternative:
             options["filters"] = (filters,)
         if "classes" in known:
             options["classes"] = (classes,)
+        if "output_size" in known:
+            options["output_size"] = (image[:2],)
         if stride:
             if "stride" not in known:
                 return []
@@ -257,7 +262,7 @@ class _Reader:
 
     def _alternative(self, path: Path_, kind: str, data: Any, filters: int | None) -> Alternative:
         cls = BLOCKS[kind]
-        types = {name: t for name, t in field_types(cls).items() if name != "classes"}
+        types = {name: t for name, t in field_types(cls).items() if name not in OF_THE_DATA}
         given = self._mapping(path, {} if data is None else data)
         self.file.check_keys(path, given, types)
         options: dict[str, tuple[Any, ...]] = {}

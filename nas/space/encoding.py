@@ -13,7 +13,7 @@ from nas.architecture import Architecture
 from nas.architecture.blocks import Block
 from nas.errors import NasError
 from nas.space.decisions import Decisions, State, Step
-from nas.space.definition import Alternative, resolve
+from nas.space.definition import OF_THE_DATA, Alternative, resolve
 from nas.space.protocol import Genes
 
 KEPT = 20_000
@@ -174,7 +174,7 @@ class Encoding:
         own = getattr(block, "filters", state.filters)
         alternatives = [each for each in stage.slots[state.slot] if each.kind == block.kind]
         for field in fields(block):
-            if field.name == "classes" or not any(field.name in each.options for each in alternatives):
+            if field.name in OF_THE_DATA or not any(field.name in each.options for each in alternatives):
                 continue
             if field.name != "filters":
                 value = _spelled(alternatives, block, field.name, own)

@@ -13,7 +13,7 @@ from typing import Any
 
 from nas.architecture.blocks import BLOCKS, Block
 from nas.architecture.fields import FieldType, OneOf, Units, Whole, field_types, is_required
-from nas.space.definition import DOWNSAMPLE, INJECTED
+from nas.space.definition import DOWNSAMPLE, INJECTED, OF_THE_DATA
 
 Json = dict[str, Any]
 
@@ -76,7 +76,7 @@ def block_schema(cls: type[Block]) -> Json:
     texts = option_texts(cls)
     properties = {}
     for field in fields(cls):
-        if field.name == "classes":
+        if field.name in OF_THE_DATA:
             continue
         option = choice(field_types(cls)[field.name])
         if field.name in texts:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, final
 
 from nas.architecture.keras_types import KerasMetric, Tensor
+from nas.architecture.pixel_loss import IGNORED
 from nas.objectives import Score
 from nas.tasks.base import Agreement, Framing, Movement, TargetError, Task, register
 from nas.tasks.labels import check_names
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     Array = npt.NDArray[Any]
-
-IGNORED = 255
-"""In a mask: pixels of no class, which neither train nor score, such as those that augmentation shifts in."""
 
 MOST_CLASSES = IGNORED
 """Masks are uint8."""

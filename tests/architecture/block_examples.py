@@ -6,6 +6,7 @@ from nas.architecture.blocks import (
     Bottleneck,
     Conv,
     DenseBlock,
+    FcnHead,
     FlattenHead,
     FullyConvolutionalHead,
     GlobalPoolHead,
@@ -132,6 +133,11 @@ EXAMPLES = {
     "points": [
         PointsHead(classes=1),
         PointsHead(classes=4, kernel=3),
+    ],
+    "fcn": [
+        FcnHead(classes=3, output_size=16),
+        FcnHead(classes=4, output_size=(18, 33), units=(7, 5), kernel=3, padding="valid", dropout=0.1, dice=0.5),
+        FcnHead(classes=2, output_size=32, units=(6,), normalization="none", activation="elu"),
     ],
     "flatten": [
         FlattenHead(classes=10),

@@ -12,7 +12,7 @@ import pytest
 from nas.architecture.arithmetic import padded
 from nas.architecture.fields import ActivationName
 from nas.architecture.layers import Activation, Add, Flatten, Layer, LocalResponseNormalization, Window, ZeroPad2D
-from nas.architecture.layers.facets import ANY, Bins, Channels, Mixed, Normalized, Sight
+from nas.architecture.layers.facets import ANY, Bins, Channels, Mixed, Normalized, Sight, Stretch
 from tests.architecture.layer_examples import EXAMPLES, applied, keras_model, text
 
 FACETS = sorted(Layer.__abstractmethods__)
@@ -192,6 +192,11 @@ def seen_pixels(view, shape, output, place):
                 size, stride = view.size[axis], view.stride[axis]
                 first = padded(shape[axis], size, stride, view.padding)[0]
                 spans = [(i * stride - first, i * stride - first + size) for i in range(output[axis])]
+            case Stretch():
+                places = (np.arange(output[axis]) + 0.5) * shape[axis] / output[axis] - 0.5
+                places = places.clip(0, shape[axis] - 1)
+                axes.append([i for i, at in enumerate(places) if abs(at - place[axis]) < 1])
+                continue
             case Bins():
                 spans = view.edges(shape[axis])
         axes.append([i for i, (start, stop) in enumerate(spans) if start <= place[axis] < stop])

@@ -10,6 +10,7 @@ from nas.architecture.blocks import BLOCKS
 from nas.files.shipped import shipped
 from nas.files.yaml_file import FileError
 from nas.space import parse_definition
+from nas.space.definition import OF_THE_DATA
 from nas.space.schema import option_texts, schema
 
 VALIDATOR = jsonschema.Draft202012Validator(schema())
@@ -78,7 +79,7 @@ def test_every_kind_and_option_is_in_the_schema_with_its_text_and_default():
     definitions = schema()["$defs"]
     for kind, cls in BLOCKS.items():
         properties = definitions[kind]["properties"]
-        assert set(properties) == {field.name for field in dataclasses.fields(cls)} - {"classes"}
+        assert set(properties) == {field.name for field in dataclasses.fields(cls)} - set(OF_THE_DATA)
         for name, option in properties.items():
             assert option["description"] == option_texts(cls)[name]
         assert definitions[kind]["description"]

@@ -7,6 +7,7 @@ import pytest
 
 from nas.architecture import Architecture
 from nas.architecture.blocks import BLOCKS, Conv, Head
+from nas.architecture.fields import field_types
 from nas.objectives import SCORES
 from nas.tasks import TASKS, Framing, Movement, TargetError
 
@@ -78,7 +79,11 @@ EXAMPLES = {
 BINNED = {"detection": 0.01}
 """How far a task's Keras metric may be from its score."""
 
-HEADS = {kind: cls(classes=3) for kind, cls in BLOCKS.items() if cls.is_head}
+HEADS = {
+    kind: cls(classes=3, **{"output_size": 9} if "output_size" in field_types(cls) else {})
+    for kind, cls in BLOCKS.items()
+    if cls.is_head
+}
 
 
 def test_every_task_has_an_example_and_every_head_a_task():

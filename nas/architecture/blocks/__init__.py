@@ -5,6 +5,7 @@ from nas.architecture.blocks.base import BLOCKS, Block, BlockError, block_from_d
 from nas.architecture.blocks.bottleneck import Bottleneck
 from nas.architecture.blocks.conv import Conv
 from nas.architecture.blocks.dense_block import DenseBlock
+from nas.architecture.blocks.fcn import FcnHead
 from nas.architecture.blocks.fully_convolutional import FullyConvolutionalHead
 from nas.architecture.blocks.head import Head
 from nas.architecture.blocks.heads import FlattenHead, GlobalPoolHead
@@ -26,6 +27,7 @@ __all__ = [
     "Bottleneck",
     "Conv",
     "DenseBlock",
+    "FcnHead",
     "FlattenHead",
     "FullyConvolutionalHead",
     "GlobalPoolHead",

@@ -16,6 +16,7 @@ from nas.architecture.layers.weightless import (
     Dropout,
     Flatten,
     LocalResponseNormalization,
+    Resize2D,
     ZeroPad2D,
 )
 
@@ -36,6 +37,7 @@ __all__ = [
     "LocalResponseNormalization",
     "Pair",
     "Pool2D",
+    "Resize2D",
     "Window",
     "ZeroPad2D",
     "pair",

@@ -84,6 +84,15 @@ class Bins:
         return [(i * size // self.count, -(-(i + 1) * size // self.count)) for i in range(self.count)]
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """The pixels around an output's place on a map that is stretched to `(height, width)`: two along each side."""
+
+    height: int
+    width: int
+
+
 class Sight(Enum):
     """What an output sees of a map, if not a window of it: what is at its own place, or all of the map."""
 
@@ -91,7 +100,7 @@ class Sight(Enum):
     EVERYTHING = auto()
 
 
-ReceptiveField = Window | Bins | Sight
+ReceptiveField = Window | Bins | Stretch | Sight
 
 
 @final

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 from nas.architecture.arithmetic import Shape, elements
 from nas.architecture.keras_types import KerasLayer, Tensor
@@ -21,8 +21,13 @@ from nas.architecture.layers.facets import (
     Passes,
     Range,
     Sight,
+    Stretch,
     Symbol,
 )
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 _NOT_NEGATIVE = Passes(0.0, math.inf)
 _FUNCTIONS: dict[str, tuple[Channels, Passes]] = {
@@ -198,6 +203,66 @@ class ZeroPad2D(WithoutWeights, RunByKeras):
         import keras
 
         return keras.layers.ZeroPadding2D(((self.top, self.bottom), (self.left, self.right)), name=name)
+
+
+@final
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Resize2D(WithoutWeights, WithinInputs):
+    """A map stretched to another height and width, bilinear between the centres of its pixels."""
+
+    height: int
+    width: int
+    is_identity: ClassVar = False
+    in_place: ClassVar = False
+    channels: ClassVar = Channels.ALONE
+    passes: ClassVar = NEVER
+
+    @property
+    def view(self) -> Stretch:
+        return Stretch(self.height, self.width)
+
+    @property
+    def symbol(self) -> Symbol:
+        return Symbol("other", f"resize to {self.height}×{self.width}")
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        (shape,) = inputs
+        if len(shape) != 3:
+            raise DoesNotFitError(f"only a map can be resized; received a vector of {shape[0]:,}")
+        if self.height < shape[0] or self.width < shape[1]:
+            raise DoesNotFitError(
+                f"a map is resized to at least its own size; received {shape[0]}x{shape[1]} for "
+                f"{self.height}x{self.width}"
+            )
+        return self.height, self.width, shape[2]
+
+    def canonical(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Any, ...]:
+        return "resize", self.height, self.width
+
+    def keras_layer(self, name: str, *, momentum: float) -> KerasLayer:
+        import keras
+
+        return keras.layers.Resizing(self.height, self.width, interpolation="bilinear", name=name)
+
+    def run(self, call: Call) -> Tensor:
+        """Two matrix products: XLA has no gradient of TensorFlow's operation, and on one core they are faster."""
+        import tensorflow as tf
+
+        (x,) = call.inputs
+        down, across = (
+            tf.constant(_stretching(before, after), x.dtype)
+            for before, after in zip(x.shape[1:3], (self.height, self.width), strict=True)
+        )
+        return tf.einsum("hy,wx,nyxc->nhwc", down, across, x)
+
+
+def _stretching(before: int, after: int) -> npt.NDArray[np.float64]:
+    """What each of the pixels before, a column, is to each after: `(after, before)`, rows of sum 1."""
+    import numpy as np
+
+    places = ((np.arange(after) + 0.5) * before / after - 0.5).clip(0, before - 1)
+    distances: npt.NDArray[np.float64] = np.abs(places[:, None] - np.arange(before))
+    return np.maximum(0, 1 - distances)
 
 
 @final

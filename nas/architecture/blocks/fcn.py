@@ -1,0 +1,75 @@
+"""The head of fully convolutional networks for segmentation: a class for each pixel of the image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+from nas.architecture.arithmetic import Padding
+from nas.architecture.blocks.base import register
+from nas.architecture.blocks.classifier import probabilities
+from nas.architecture.blocks.convolution import Style
+from nas.architecture.blocks.head import Head
+from nas.architecture.fields import ActivationName, Classes, DenseUnits, ImageSize, Kernel, Normalization, Rate, Share
+from nas.architecture.graph import Graph, SymbolicTensor
+from nas.architecture.keras_types import Tensor
+from nas.architecture.layers import Dropout, Resize2D, pair
+from nas.architecture.pixel_loss import pixel_loss
+
+
+@final
+@register("fcn")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FcnHead(Head):
+    """Convolutions in place of dense layers, a map a class, enlarged to the image, class probabilities a pixel.
+
+    Long, Shelhamer and Darrell, "Fully convolutional networks for semantic segmentation", 2015.
+
+    Attributes:
+        classes: how many probabilities a pixel.
+        output_size: height and width of the image.
+        units: channels of the convolutions before the last.
+        kernel: side of the first convolution; the others are 1x1.
+        padding: of the first.
+        dropout: before each convolution but the first of several.
+        normalization, activation: of every convolution but the last.
+        dice: share of the Dice loss in what training minimizes, beside cross entropy: rare classes weigh more in it.
+    """
+
+    task: ClassVar[str] = "segmentation"
+    classes: Classes
+    output_size: ImageSize
+    units: DenseUnits = ()
+    kernel: Kernel = 1
+    padding: Padding = "same"
+    dropout: Rate = 0.0
+    normalization: Normalization = "batch"
+    activation: ActivationName = "relu"
+    dice: Share = 0.0
+
+    def wire(self, graph: Graph, x: SymbolicTensor) -> SymbolicTensor:
+        style, last = Style(None, self.normalization, self.activation), Style(True, "none", "linear")
+        kernel = self.kernel
+        for number, filters in enumerate(self.units, start=1):
+            if number > 1:
+                x = graph.add(Dropout(rate=self.dropout), x, name=f"dropout_{number}")
+            x = style.conv(graph, x, filters, kernel, padding=self.padding, name=f"conv_{number}")
+            kernel = 1
+        x = graph.add(Dropout(rate=self.dropout), x, name="dropout")
+        x = last.conv(graph, x, self.classes, kernel, padding=self.padding, name="classes")
+        return probabilities(graph, enlarged(graph, x, pair(self.output_size), name="resize"))
+
+    def loss(self, targets: Tensor, outputs: Tensor, *, label_smoothing: float) -> Tensor:
+        """Cross entropy in nats, and Dice loss by its share; both over the pixels that are not ignored."""
+        return pixel_loss(targets, outputs, label_smoothing=label_smoothing, dice=self.dice)
+
+    def answers(self, outputs: Tensor) -> Tensor:
+        """The class probabilities, as they are."""
+        return outputs
+
+
+def enlarged(graph: Graph, x: SymbolicTensor, size: tuple[int, int], *, name: str) -> SymbolicTensor:
+    """The map at another size; as it is if it has that already."""
+    if x.shape[:2] == size:
+        return x
+    return graph.add(Resize2D(height=size[0], width=size[1]), x, name=name)
