@@ -69,7 +69,7 @@ def decide(space: SearchSpace, budget: Budget, hp: Any) -> Architecture:
     while not decisions.is_end(state):
         stage = space.definition.stages[state.stage]
         place = place + 1 if state.repeats else 0
-        name = f"{stage.name}/{place}" if state.repeats else stage.name
+        name = f"{stage.name}/{'skip' if state.repeats < 0 else place}" if state.repeats else stage.name
         everything = decisions.labels(state)
         wanted = hp.Choice(name, everything) if len(everything) > 1 else everything[0]
         choices = allowed(decisions, state, budget, parameters, macs, budget.max_parameters)

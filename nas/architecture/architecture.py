@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, final
 
-from nas.architecture.arithmetic import Shape
+from nas.architecture.arithmetic import Shape, elements
 from nas.architecture.blocks import BLOCKS, Block, BlockError, Head, Pool, block_from_dict
 from nas.architecture.count import Count, total
-from nas.architecture.graph import Node, Trace, chain
-from nas.architecture.keras_types import KerasModel
+from nas.architecture.graph import BYTES, Graph, Node, SymbolicTensor, Trace, chain, placed
+from nas.architecture.keras_types import KerasModel, Tensor
 from nas.architecture.layers import DoesNotFitError
 from nas.errors import NasError, printable, shown
 
@@ -70,16 +70,21 @@ class Architecture:
             raise ArchitectureError(f"a network ends with its only head (one of {known}); received {kinds}")
         traces = []
         current: Shape = shape
+        skips: tuple[Shape, ...] = ()
         for position, block in enumerate(self.blocks, start=1):
             try:
-                trace = block.trace(current)
+                trace = block.trace(current, skips if block.is_head else ())
             except DoesNotFitError as error:
                 received = "x".join(map(str, current))
                 raise ArchitectureError(f"block {position} ({block.kind}) on a map of {received}: {error}") from None
             traces.append(trace)
             current = trace.output_shape
+            skips += () if trace.skip is None else (trace.skip.shape,)
+        if skips and not self.head.takes_skips:
+            known = ", ".join(sorted(kind for kind, cls in BLOCKS.items() if issubclass(cls, Head) and cls.takes_skips))
+            raise ArchitectureError(f"a skip needs a head that takes it ({known}); received {self.head.kind}")
         object.__setattr__(self, "traces", tuple(traces))
-        object.__setattr__(self, "count", total(trace.count for trace in traces))
+        object.__setattr__(self, "count", counted(traces))
 
     @classmethod
     def of_traces(
@@ -93,7 +98,7 @@ class Architecture:
         object.__setattr__(self, "input_shape", input_shape)
         object.__setattr__(self, "blocks", blocks)
         object.__setattr__(self, "traces", traces)
-        object.__setattr__(self, "count", total([trace.count for trace in traces]))
+        object.__setattr__(self, "count", counted(traces))
         object.__setattr__(self, "_id", "")
         return self
 
@@ -124,9 +129,12 @@ class Architecture:
     def _identify(self) -> str:
         layers: list[str] = []
         offset, incoming = 0, -1
+        skips: tuple[int, ...] = ()
         for trace in self.traces:
             if trace.key:
-                layers.append(_spelled(trace.key, offset, incoming))
+                layers.append(_spelled(trace.key, offset, incoming, skips if trace is self.traces[-1] else ()))
+            if trace.skip:
+                skips = (*skips, trace.skip.node + offset)
             incoming = incoming if trace.output == -1 else trace.output + offset
             offset += len(trace.key)
         text = f"[{_json(self.input_shape)},[{','.join(layers)}]]"
@@ -134,11 +142,16 @@ class Architecture:
 
     def nodes(self) -> Iterator[tuple[str, Node]]:
         """Every layer with the name of its block, in an order in which they can be computed."""
-        shapes = [self.input_shape, *(trace.output_shape for trace in self.traces)]
         return chain(
-            (f"{position:02d}_{block.kind}", *block.wired(shape))
-            for position, (block, shape) in enumerate(zip(self.blocks, shapes, strict=False), start=1)
+            (f"{position:02d}_{block.kind}", *wired) for position, (block, wired) in enumerate(self.wired(), start=1)
         )
+
+    def wired(self) -> Iterator[tuple[Block, tuple[Graph, SymbolicTensor]]]:
+        """Each block with its layers, and its output among them."""
+        shapes = [self.input_shape, *(trace.output_shape for trace in self.traces)]
+        skips = tuple(trace.skip.shape for trace in self.traces if trace.skip)
+        for block, shape in zip(self.blocks, shapes, strict=False):
+            yield block, block.wired(shape, skips if block.is_head else ())
 
     def describe(self) -> str:
         """The blocks in one short line.
@@ -223,21 +236,35 @@ class Architecture:
         import keras
 
         image = x = keras.Input(self.input_shape, name="image")
+        skips: list[Tensor] = []
         for position, block in enumerate(self.blocks, start=1):
-            x = block.build(x, name=f"{position:02d}_{block.kind}", momentum=batch_norm_momentum)
+            x = block.build(x, name=f"{position:02d}_{block.kind}", momentum=batch_norm_momentum, skips=skips)
         return keras.Model(image, x, name=f"architecture_{self.id}")
 
 
+def counted(traces: Sequence[Trace]) -> Count:
+    """Of consecutive blocks, the last of them a head; what was handed over to it lies in memory until then."""
+    counts, waiting = [], 0
+    for trace in traces:
+        count = trace.count
+        if waiting and trace is not traces[-1]:
+            count = replace(count, activation_bytes=count.activation_bytes + waiting)
+        counts.append(count)
+        if trace.skip:
+            waiting += elements(trace.skip.shape) * BYTES
+    return total(counts)
+
+
 @lru_cache(maxsize=1 << 14)
-def _spelled(key: tuple[tuple[Any, ...], ...], offset: int, incoming: int) -> str:
+def _spelled(key: tuple[tuple[Any, ...], ...], offset: int, incoming: int, skips: tuple[int, ...]) -> str:
     """The layers of a block in its place in the network. Kept: networks share most of their blocks."""
-    layers = ([*layer, [incoming if index == -1 else index + offset for index in inputs]] for *layer, inputs in key)
+    layers = ([*layer, [*placed(inputs, offset, incoming, skips)]] for *layer, inputs in key)
     return ",".join(map(_json, layers))
 
 
 def _short(block: Block, trace: Trace) -> str:
     """A block in a few characters: its kind, its kernel (`v`: valid padding), its output channels, its stride."""
-    if block.is_head:
+    if block.is_head or trace.skip:
         return block.kind
     stride = getattr(block, "stride", 1)
     step = "" if stride in (1, None) else f"/{_sides(stride)}"

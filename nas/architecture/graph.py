@@ -16,7 +16,7 @@ BYTES = 4
 
 
 class SymbolicTensor(NamedTuple):
-    """An output of the graph under construction: its `node` (-1: the input) and its shape."""
+    """An output of the graph under construction: its `node` (-1: the input, below: a skip) and its shape."""
 
     node: int
     shape: Shape
@@ -28,7 +28,7 @@ class Node(NamedTuple):
     Attributes:
         name: in its block.
         layer: without its place.
-        inputs: indices of the nodes that it reads; -1 is the graph's input.
+        inputs: indices of the nodes that it reads; -1 is the graph's input, -2 the first skip to a head, and so on.
         input_shapes: of these.
         shape: of the output.
         count: parameters and multiply-adds; memory is a property of the whole graph.
@@ -58,11 +58,23 @@ def _facts(layer: Layer, shapes: tuple[Shape, ...]) -> tuple[Shape, Count, tuple
 
 
 class Graph:
-    """What a block's `wire` adds its layers to. Layers that change nothing leave no trace."""
+    """What a block's `wire` adds its layers to. Layers that change nothing leave no trace.
 
-    def __init__(self, input_shape: Shape) -> None:
+    Attributes:
+        input: what the block before made.
+        skips: what earlier blocks have handed over to the head, in their order.
+        handed: what this block hands over to the head.
+    """
+
+    def __init__(self, input_shape: Shape, skips: Sequence[Shape] = ()) -> None:
         self.input = SymbolicTensor(-1, input_shape)
+        self.skips = [SymbolicTensor(-2 - place, shape) for place, shape in enumerate(skips)]
         self.nodes: list[Node] = []
+        self.handed: SymbolicTensor | None = None
+
+    def hand_over(self, tensor: SymbolicTensor) -> None:
+        """Keep a layer's output for the head."""
+        self.handed = tensor
 
     def add(self, layer: Layer, *inputs: SymbolicTensor, name: str) -> SymbolicTensor:
         """The layer's output.
@@ -91,35 +103,42 @@ class Trace:
         key: the canonical form and the inputs of every layer; equal for blocks that compute the same function.
         output: index of the layer that is the block's output; -1 if the block changes nothing.
         output_shape: of one example.
-        count: parameters, multiply-adds, peak memory.
+        count: parameters, multiply-adds, peak memory; open skips of earlier blocks are in a head's alone.
+        skip: what is handed over to the head.
     """
 
     key: tuple[tuple[Any, ...], ...]
     output: int
     output_shape: Shape
     count: Count
+    skip: SymbolicTensor | None = None
 
     @classmethod
     def of(cls, graph: Graph, output: SymbolicTensor) -> Trace:
         trainable = non_trainable = macs = 0
         key = []
-        for node in graph.nodes:
+        handed = graph.handed.node if graph.handed else None
+        for index, node in enumerate(graph.nodes):
             count = node.count
             trainable += count.trainable
             non_trainable += count.non_trainable
             macs += count.macs
-            key.append((*node.canonical, node.inputs))
-        peak = peak_elements(graph.input.shape, graph.nodes, output.node) * BYTES
+            # A layer whose output leaves sideways is another one than the same layer on the way.
+            key.append((*node.canonical, *(("skip",) if index == handed else ()), node.inputs))
+        peak = peak_elements(graph, output.node) * BYTES
         count = Count(trainable=trainable, non_trainable=non_trainable, macs=macs, activation_bytes=peak)
-        return cls(tuple(key), output.node, output.shape, count)
+        return cls(tuple(key), output.node, output.shape, count, graph.handed)
 
 
-def peak_elements(input_shape: Shape, nodes: Sequence[Node], output: int) -> int:
+def peak_elements(graph: Graph, output: int) -> int:
     """The most numbers that are alive at once while the nodes are computed in order."""
+    nodes = graph.nodes
     last_use = {index: position for position, node in enumerate(nodes) for index in node.inputs}
     last_use[output] = len(nodes)
-    alive = {-1: elements(input_shape)}
-    peak = total = alive[-1]
+    if graph.handed:
+        last_use[graph.handed.node] = len(nodes)
+    alive = {node: elements(shape) for node, shape in (graph.input, *graph.skips)}
+    peak = total = sum(alive.values())
     for position, node in enumerate(nodes):
         size = elements(node.shape)
         freed = 0
@@ -138,9 +157,24 @@ def peak_elements(input_shape: Shape, nodes: Sequence[Node], output: int) -> int
 def chain(parts: Iterable[tuple[str, Graph, SymbolicTensor]]) -> Iterator[tuple[str, Node]]:
     """The nodes of consecutive blocks as one graph, each with its block's name; input -1 is the first block's."""
     offset, incoming = 0, -1
+    skips: tuple[int, ...] = ()
     for name, graph, output in parts:
         for node in graph.nodes:
-            inputs = tuple(incoming if source == -1 else source + offset for source in node.inputs)
-            yield name, node._replace(inputs=inputs)
+            yield name, node._replace(inputs=tuple(placed(node.inputs, offset, incoming, skips)))
+        if graph.handed:
+            skips = (*skips, graph.handed.node + offset)
         incoming = incoming if output.node == -1 else output.node + offset
         offset += len(graph.nodes)
+
+
+def placed(inputs: Iterable[int], offset: int, incoming: int, skips: Sequence[int]) -> Iterator[int]:
+    """Inputs within a block as indices into all layers of a network.
+
+    Args:
+        inputs: as `Node.inputs` has them.
+        offset: index of the block's first layer.
+        incoming: of the layer whose output reaches the block.
+        skips: of the layers whose outputs were handed over to the head.
+    """
+    for source in inputs:
+        yield source + offset if source >= 0 else incoming if source == -1 else skips[-2 - source]

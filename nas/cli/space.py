@@ -47,6 +47,8 @@ def show(space: Space, input: Input = None, classes: Classes = None) -> None:
             facts.append(f"{_either(stage.filters)} filters")
         if stage.downsample != ("none",):
             facts.append(f"downsample {_either(stage.downsample)}")
+        if any(stage.skip):
+            facts.append("to the head or not" if len(stage.skip) > 1 else "to the head")
         output.print(f"{stage.name}" + (f": {'; '.join(facts)}" if facts else ""), style="bold", markup=False)
         for number, slot in enumerate(stage.slots):
             for place, alternative in enumerate(slot):

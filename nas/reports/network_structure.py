@@ -65,9 +65,7 @@ Item = Cell | Fork | Group
 def structure(architecture: Architecture) -> tuple[Item, ...]:
     """The network's boxes in order, equal blocks in a row as one."""
     items: list[Item] = []
-    shapes = [architecture.input_shape, *(trace.output_shape for trace in architecture.traces)]
-    for block, shape in zip(architecture.blocks, shapes, strict=False):
-        graph, output = block.wired(shape)
+    for block, (graph, output) in architecture.wired():
         inner = _chain(graph, _dominators(graph), output.node, -1)
         if block.is_head or (len(inner) < 2 and not any(isinstance(item, Fork) for item in inner)):
             items += inner

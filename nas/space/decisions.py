@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple, final
 
-from nas.architecture.arithmetic import Shape
-from nas.architecture.blocks import BLOCKS, Block
+from nas.architecture.arithmetic import Shape, elements
+from nas.architecture.blocks import BLOCKS, Block, Skip
 from nas.architecture.fields import field_types
-from nas.architecture.graph import Trace
+from nas.architecture.graph import BYTES, Trace
 from nas.architecture.layers import DoesNotFitError
 from nas.errors import NasError
 from nas.space.definition import DOWNSAMPLE, Definition, Slot, Stage
@@ -41,11 +41,13 @@ class State(NamedTuple):
 
     Attributes:
         stage: index of the stage; the number of stages at the end.
-        repeats: passes through the stage's slots still to come, this one included; 0: the stage is not decided yet.
+        repeats: passes through the stage's slots still to come, this one included; 0: the stage is not decided yet;
+            -1: all are passed, and whether the map goes to the head is not decided yet.
         slot: index in the current pass.
         filters: the stage's, None without any or before they are decided.
         stride: whether the next block must halve the map.
         shape: of the map here.
+        skips: of the maps that were handed over to the head.
     """
 
     stage: int
@@ -54,6 +56,7 @@ class State(NamedTuple):
     filters: int | None
     stride: bool
     shape: Shape
+    skips: tuple[Shape, ...] = ()
 
 
 @final
@@ -156,6 +159,8 @@ class Decisions:
     def labels(self, state: State) -> list[str]:
         """What may be decided at a state's place for any filters and any map, in words, in a fixed order."""
         stage = self.definition.stages[state.stage]
+        if state.repeats < 0:
+            return [_skip_label(stage, skip) for skip in stage.skip]
         if not state.repeats:
             return [label for label, *_ in _stage_options(stage)]
         return list(
@@ -225,15 +230,17 @@ class Decisions:
     def _steps_at(self, state: State) -> list[Step]:
         if self.is_end(state):
             return []
+        if state.repeats < 0:
+            return list(self._skips_at(state))
         return list((self._blocks_at if state.repeats else self._stages_at)(state))
 
     def _stages_at(self, state: State) -> Iterator[Step]:
         """Filters, repeats and downsampling of a stage in one step; the last is a block of its own if it pools."""
         for label, repeats, filters, downsample in _stage_options(self.definition.stages[state.stage]):
             pool = DOWNSAMPLE[downsample]
-            to = State(state.stage, repeats, 0, filters, downsample == "stride", state.shape)
+            to = State(state.stage, repeats, 0, filters, downsample == "stride", state.shape, state.skips)
             if repeats == 0:
-                to = self._enter(state.stage + 1, state.shape)
+                to = self._enter(state)
             if pool is None:
                 yield Step(str(repeats), label, None, None, 0, 0, 0, to)
             elif (step := self._step(str(repeats), label, pool, to)) is not None:
@@ -258,8 +265,10 @@ class Decisions:
             to = state._replace(slot=state.slot + 1, stride=False)
         elif state.repeats > 1:
             to = state._replace(slot=0, repeats=state.repeats - 1, stride=False)
+        elif stage.skip == (False,):
+            to = self._enter(state)
         else:
-            to = self._enter(state.stage + 1, state.shape)
+            to = State(state.stage, -1, 0, None, False, state.shape, state.skips)
         seen = set()
         for block in self._blocks_of(state):
             step = self._step(block.kind, "", block, to)
@@ -268,13 +277,24 @@ class Decisions:
                 seen.add(step.trace.key)
                 yield step
 
-    def _enter(self, stage: int, shape: Shape) -> State:
-        return State(stage, 0, 0, None, False, shape)
+    def _skips_at(self, state: State) -> Iterator[Step]:
+        """Whether the map that leaves a stage goes to the head, too."""
+        stage, to = self.definition.stages[state.stage], self._enter(state)
+        for skip in stage.skip:
+            label = _skip_label(stage, skip)
+            if not skip:
+                yield Step(label, label, None, None, 0, 0, 0, to)
+            elif (step := self._step(label, label, Skip(classes=self.classes), to)) is not None:
+                yield step
+
+    def _enter(self, state: State) -> State:
+        """The beginning of the next stage."""
+        return State(state.stage + 1, 0, 0, None, False, state.shape, state.skips)
 
     def _step(self, group: str, stage: str, block: Block, to: State) -> Step | None:
         """The step that adds a block; `to` carries the shape before it. None: the block does not fit."""
         try:
-            trace = block.trace(to.shape)
+            trace = block.trace(to.shape, to.skips if block.is_head else ())
         except DoesNotFitError as error:
             self.misfit = f"{block.kind} on a map of {'x'.join(map(str, to.shape))}: {error}"
             return None
@@ -283,9 +303,12 @@ class Decisions:
                 f"a block has at most {MOST_BLOCK_LAYERS:,} layers; {block.kind} of the space "
                 f"{self.definition.name!r} has {len(trace.key):,}; give fewer"
             )
-        count = trace.count
-        to = to._replace(shape=trace.output_shape)
-        return Step(group, stage, block, trace, count.parameters, count.macs, count.activation_bytes, to)
+        count, memory = trace.count, trace.count.activation_bytes
+        if to.skips and not block.is_head:
+            memory += sum(map(elements, to.skips)) * BYTES
+        skips = (*to.skips, trace.skip.shape) if trace.skip else to.skips
+        to = to._replace(shape=trace.output_shape, skips=skips)
+        return Step(group, stage, block, trace, count.parameters, count.macs, memory, to)
 
 
 def _stage_options(stage: Stage) -> Iterator[tuple[str, int, int | None, str]]:
@@ -299,6 +322,10 @@ def _stage_options(stage: Stage) -> Iterator[tuple[str, int, int | None, str]]:
                 width = "" if filters is None else f", {filters} filters"
                 down = "" if downsample == "none" else f", {downsample}"
                 yield f"{stage.name} x{repeats}{width}{down}", repeats, filters, downsample
+
+
+def _skip_label(stage: Stage, skip: bool) -> str:
+    return f"{stage.name} to the head" if skip else f"{stage.name} not to the head"
 
 
 def fewest_steps(definition: Definition) -> list[int]:

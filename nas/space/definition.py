@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, final
 
 from nas.architecture.arithmetic import Shape
-from nas.architecture.blocks import BLOCKS, Block, BlockError, Head, Pool
-from nas.architecture.fields import FieldType, OneOf, Units, Whole, field_types, is_required
+from nas.architecture.blocks import BLOCKS, Block, BlockError, Head, Pool, Skip
+from nas.architecture.fields import FieldType, Flag, OneOf, Units, Whole, field_types, is_required
 from nas.errors import shown
 from nas.files.paths import absolute
 from nas.files.yaml_file import Path_, YamlFile, parse_yaml, read_yaml
@@ -35,7 +35,7 @@ TOP_KEYS = {"description", "known", "input", "classes", "round_filters", "defaul
 MOST_COMBINATIONS = 10_000
 """Of the values of its options, over all blocks."""
 
-STAGE_KEYS = {"repeat", "filters", "downsample", "choose", "sequence"}
+STAGE_KEYS = {"repeat", "filters", "downsample", "skip", "choose", "sequence"}
 
 
 @final
@@ -105,6 +105,7 @@ class Stage:
         repeat: how often the slots may be passed.
         filters: of every block in the stage that does not give its own; (None,) if the stage has none.
         downsample: names in `DOWNSAMPLE`.
+        skip: whether the map that leaves the stage also goes to the head.
     """
 
     name: str
@@ -112,6 +113,7 @@ class Stage:
     repeat: tuple[int, ...] = (1,)
     filters: tuple[int | None, ...] = (None,)
     downsample: tuple[str, ...] = ("none",)
+    skip: tuple[bool, ...] = (False,)
 
 
 @final
@@ -135,7 +137,7 @@ class Definition:
     def is_one_network(self) -> bool:
         """Whether nothing is left to decide, as in the reference networks."""
         return all(
-            len(stage.repeat) == len(stage.filters) == len(stage.downsample) == 1
+            len(stage.repeat) == len(stage.filters) == len(stage.downsample) == len(stage.skip) == 1
             and all(len(slot) == 1 and all(len(v) == 1 for v in slot[0].options.values()) for slot in stage.slots)
             for stage in self.stages
         )
@@ -184,6 +186,9 @@ class _Reader:
         if len(set(tasks.values())) > 1:
             told = ", ".join(f"{kind} is for {task}" for kind, task in tasks.items())
             raise self.file.error(("head",), f"all heads of a space are for one task; {told}; give those of one task")
+        without = [kind for kind, cls in heads.items() if issubclass(cls, Head) and not cls.takes_skips]
+        if without and any(_hands_over(stage) for stage in stages):
+            raise self.file.error(("head",), f"a skip needs a head that takes it, such as fcn; {without[0]} does not")
         description = data.get("description", "")
         if not isinstance(description, str):
             raise self.file.error(("description",), "must be text")
@@ -228,7 +233,8 @@ class _Reader:
                 (*path, "downsample"), "`stride` needs a first block with a stride, such as conv; use max_pool"
             )
         repeat = self._values((*path, "repeat"), stage.get("repeat", 1), Whole(0, 1_000))
-        return Stage(name=name, slots=slots, repeat=repeat, filters=filters, downsample=downsample)
+        skip = self._values((*path, "skip"), stage.get("skip", False), Flag())
+        return Stage(name=name, slots=slots, repeat=repeat, filters=filters, downsample=downsample, skip=skip)
 
     def _sequence(self, path: Path_, data: Any, filters: int | None) -> tuple[Slot, ...]:
         slots = self._list(path, data)
@@ -366,6 +372,11 @@ def parse_shape(text: object) -> tuple[int, int, int]:
     if len(parts) != 3 or not all(1 <= part <= 65_536 for part in parts):
         raise ValueError(f"must be HEIGHTxWIDTHxCHANNELS such as 28x28x1; received {shown(text)}")
     return parts
+
+
+def _hands_over(stage: Stage) -> bool:
+    """Whether a map of the stage may go to the head."""
+    return any(stage.skip) or any(each.kind == Skip.kind for slot in stage.slots for each in slot)
 
 
 def resolve(value: Any, filters: int | None, multiple: int = 1) -> Any:

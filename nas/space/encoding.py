@@ -136,11 +136,11 @@ class Encoding:
         """What one step decides, by name."""
         known = self._of_steps.get(step)
         if known is None:
-            # The shape of the map is no decision: the same step on another map has the same genes.
-            key = (state[:-1], step.stage, step.block, step.to[:-1])
+            # The shapes of the map and of skips are no decisions: the same step on another map has the same genes.
+            key = (state[:-2], step.stage, step.block, step.to[:-2])
             known = self._shared.get(key)
             if known is None:
-                known = self._shared[key] = self._stage(state, step) if state.repeats == 0 else self._block(state, step)
+                known = self._shared[key] = self._named(state, step)
             self._of_steps[step] = known
         return known
 
@@ -153,6 +153,12 @@ class Encoding:
                 for name, value in self.of_step(state, step).items():
                     known.setdefault(name, {}).setdefault(value, []).append(step)
         return known
+
+    def _named(self, state: State, step: Step) -> Genes:
+        if state.repeats < 0:
+            stage = self.decisions.definition.stages[state.stage]
+            return {f"{stage.name}.skip": "true" if step.block is not None else "false"}
+        return self._stage(state, step) if state.repeats == 0 else self._block(state, step)
 
     def _stage(self, state: State, step: Step) -> Genes:
         stage = self.decisions.definition.stages[state.stage]
@@ -191,7 +197,7 @@ class Encoding:
         seen: set[tuple[Any, ...]] = set()
         for state in self.decisions.states():
             for step in self.decisions.steps(state):
-                key = (state[:-1], step.stage, step.block)
+                key = (state[:-2], step.stage, step.block)
                 if key not in seen:
                     seen.add(key)
                     for name, value in self.of_step(state, step).items():
@@ -205,7 +211,7 @@ class Encoding:
         for stage in self.decisions.definition.stages:
             names.add(f"{stage.name}.repeat")
             if min(stage.repeat) > 0:
-                names |= {f"{stage.name}.filters", f"{stage.name}.downsample"}
+                names |= {f"{stage.name}.filters", f"{stage.name}.downsample", f"{stage.name}.skip"}
             for left in range(1, min(stage.repeat) + 1):
                 names |= {f"{stage.name}.{left}.{slot}.kind" for slot in range(len(stage.slots))}
         return names

@@ -12,7 +12,7 @@ from dataclasses import fields
 from typing import Any
 
 from nas.architecture.blocks import BLOCKS, Block
-from nas.architecture.fields import FieldType, OneOf, Units, Whole, field_types, is_required
+from nas.architecture.fields import FieldType, Flag, OneOf, Units, Whole, field_types, is_required
 from nas.space.definition import DOWNSAMPLE, INJECTED, OF_THE_DATA
 
 Json = dict[str, Any]
@@ -135,6 +135,11 @@ def _stage() -> Json:
                 **choice(OneOf(tuple(DOWNSAMPLE))),
                 "default": "none",
                 "description": "How the map is halved before or in the stage's first block.",
+            },
+            "skip": {
+                **choice(Flag()),
+                "default": False,
+                "description": "Whether the map that leaves the stage goes to the head, too, by a 1x1 convolution.",
             },
             "choose": {**slot, "description": "One slot."},
             "sequence": {**_list_of("#/$defs/slot"), "description": "Several slots, one after the other."},

@@ -17,6 +17,7 @@ from nas.architecture.blocks import (
     Pool,
     Residual,
     Separable,
+    Skip,
     SpatialPyramidHead,
     YoloHead,
 )
@@ -134,6 +135,7 @@ EXAMPLES = {
         PointsHead(classes=1),
         PointsHead(classes=4, kernel=3),
     ],
+    "skip": [Skip(classes=3)],
     "fcn": [
         FcnHead(classes=3, output_size=16),
         FcnHead(classes=4, output_size=(18, 33), units=(7, 5), kernel=3, padding="valid", dropout=0.1, dice=0.5),

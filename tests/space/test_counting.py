@@ -17,6 +17,15 @@ def small(text, shape=(6, 6, 4)):
 
 
 SMALL = {
+    "maps that go to the head or not": small(
+        """
+        stages:
+          - {repeat: [0, 1], filters: [2, 3], skip: [false, true], choose: [conv: {kernel: 1}]}
+          - {repeat: [1, 2], filters: 2, downsample: [none, max_pool], skip: [true, false], choose: [conv: {kernel: 1}]}
+          - {skip: true, choose: pool}
+        head: {fcn: {units: [[], 2]}}
+        """
+    ),
     "one network": small("head: flatten"),
     "a plain choice": small("stages: [{choose: [conv: {filters: [1, 2, 3]}], repeat: [1, 2]}]\nhead: global_pool"),
     "stacked or two blocks": small(

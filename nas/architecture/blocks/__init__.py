@@ -16,6 +16,7 @@ from nas.architecture.blocks.points import PointsHead
 from nas.architecture.blocks.pool import Pool
 from nas.architecture.blocks.residual import Residual
 from nas.architecture.blocks.separable import Separable
+from nas.architecture.blocks.skip import Skip
 from nas.architecture.blocks.spp import SpatialPyramidHead
 from nas.architecture.blocks.yolo import YoloHead
 
@@ -39,6 +40,7 @@ __all__ = [
     "Pool",
     "Residual",
     "Separable",
+    "Skip",
     "SpatialPyramidHead",
     "YoloHead",
     "block_from_dict",

@@ -53,29 +53,33 @@ class Block(ABC):
             DoesNotFitError: the block cannot take a map of this shape.
         """
 
-    def wired(self, input_shape: Shape) -> tuple[Graph, SymbolicTensor]:
+    def wired(self, input_shape: Shape, skips: tuple[Shape, ...] = ()) -> tuple[Graph, SymbolicTensor]:
         """The block's layers on an input of `(height, width, channels)`, and its output among them.
 
+        Args:
+            input_shape: of the map that reaches the block.
+            skips: of the maps that were handed over, for a head.
+
         Raises:
             DoesNotFitError: the block cannot take a map of this shape.
         """
-        graph = Graph(input_shape)
+        graph = Graph(input_shape, skips)
         return graph, self.wire(graph, graph.input)
 
-    def trace(self, input_shape: Shape) -> Trace:
-        """Everything that is known of the block on an input of `(height, width, channels)`.
+    def trace(self, input_shape: Shape, skips: tuple[Shape, ...] = ()) -> Trace:
+        """Everything that is known of the block on an input of `(height, width, channels)`, and with skips to a head.
 
         Raises:
             DoesNotFitError: the block cannot take a map of this shape.
         """
-        outcome = _trace(self, input_shape)
+        outcome = _trace(self, input_shape, skips)
         if isinstance(outcome, Trace):
             return outcome
         raise DoesNotFitError(outcome)
 
     def fits(self, input_shape: Shape) -> bool:
         """Whether the block can take a map of this shape."""
-        return isinstance(_trace(self, input_shape), Trace)
+        return isinstance(_trace(self, input_shape, ()), Trace)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """`(height, width, channels)` after the block; after a head, the shape of its outputs."""
@@ -85,14 +89,24 @@ class Block(ABC):
         """Parameters (trainable, non-trainable), multiply-adds and peak memory on this input."""
         return self.trace(input_shape).count
 
-    def build(self, x: Tensor, *, name: str, momentum: float = 0.9) -> Tensor:
-        """The block's Keras layers applied to a Keras tensor of `(batch, height, width, channels)`."""
-        graph, output = self.wired(tuple(x.shape[1:]))
+    def build(self, x: Tensor, *, name: str, momentum: float = 0.9, skips: list[Tensor] | None = None) -> Tensor:
+        """The block's Keras layers applied to a Keras tensor of `(batch, height, width, channels)`.
+
+        Args:
+            x: the tensor.
+            name: that the layers' names begin with.
+            momentum: of the moving statistics.
+            skips: what was handed over to the head so far; the block adds what it hands over.
+        """
+        handed = [] if skips is None else skips
+        graph, output = self.wired(tuple(x.shape[1:]), tuple(tuple(skip.shape[1:]) for skip in handed))
         tensors = [x]
         for node in graph.nodes:
             layer = node.layer.keras_layer(f"{name}_{node.name}", momentum=momentum)
-            inputs = [tensors[source + 1] for source in node.inputs]
+            inputs = [tensors[source + 1] if source >= -1 else handed[-2 - source] for source in node.inputs]
             tensors.append(layer(inputs[0] if len(inputs) == 1 else inputs))
+        if graph.handed:
+            handed.append(tensors[graph.handed.node + 1])
         return tensors[output.node + 1]
 
     def to_dict(self) -> dict[str, Any]:
@@ -111,10 +125,10 @@ class Block(ABC):
 
 
 @lru_cache(maxsize=1 << 18)
-def _trace(block: Block, input_shape: Shape) -> Trace | str:
+def _trace(block: Block, input_shape: Shape, skips: tuple[Shape, ...]) -> Trace | str:
     """The trace, or why there is none. Kept: a search meets few distinct blocks, and each very often."""
     try:
-        return Trace.of(*block.wired(input_shape))
+        return Trace.of(*block.wired(input_shape, skips))
     except DoesNotFitError as error:
         return str(error)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-from nas.architecture.arithmetic import Padding
+from nas.architecture.arithmetic import Padding, Shape
 from nas.architecture.blocks.base import register
 from nas.architecture.blocks.classifier import probabilities
 from nas.architecture.blocks.convolution import Style
@@ -13,7 +13,7 @@ from nas.architecture.blocks.head import Head
 from nas.architecture.fields import ActivationName, Classes, DenseUnits, ImageSize, Kernel, Normalization, Rate, Share
 from nas.architecture.graph import Graph, SymbolicTensor
 from nas.architecture.keras_types import Tensor
-from nas.architecture.layers import Dropout, Resize2D, pair
+from nas.architecture.layers import Add, Dropout, Resize2D, pair
 from nas.architecture.pixel_loss import pixel_loss
 
 
@@ -22,6 +22,8 @@ from nas.architecture.pixel_loss import pixel_loss
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FcnHead(Head):
     """Convolutions in place of dense layers, a map a class, enlarged to the image, class probabilities a pixel.
+
+    On the way to the image's size, each `skip` is added where the map has its size, the last one first.
 
     Long, Shelhamer and Darrell, "Fully convolutional networks for semantic segmentation", 2015.
 
@@ -37,6 +39,7 @@ class FcnHead(Head):
     """
 
     task: ClassVar[str] = "segmentation"
+    takes_skips: ClassVar[bool] = True
     classes: Classes
     output_size: ImageSize
     units: DenseUnits = ()
@@ -57,6 +60,9 @@ class FcnHead(Head):
             kernel = 1
         x = graph.add(Dropout(rate=self.dropout), x, name="dropout")
         x = last.conv(graph, x, self.classes, kernel, padding=self.padding, name="classes")
+        for place, skip in reversed([*enumerate(graph.skips, start=1)]):
+            x = enlarged(graph, x, skip.shape[:2], name=f"resize_{place}")
+            x = graph.add(Add(), x, skip, name=f"skip_{place}")
         return probabilities(graph, enlarged(graph, x, pair(self.output_size), name="resize"))
 
     def loss(self, targets: Tensor, outputs: Tensor, *, label_smoothing: float) -> Tensor:
@@ -68,7 +74,7 @@ class FcnHead(Head):
         return outputs
 
 
-def enlarged(graph: Graph, x: SymbolicTensor, size: tuple[int, int], *, name: str) -> SymbolicTensor:
+def enlarged(graph: Graph, x: SymbolicTensor, size: Shape, *, name: str) -> SymbolicTensor:
     """The map at another size; as it is if it has that already."""
     if x.shape[:2] == size:
         return x

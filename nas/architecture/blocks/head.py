@@ -17,6 +17,8 @@ class Head(Block):
     is_head: ClassVar[bool] = True
     task: ClassVar[str]
     """Name of the task, in `nas.tasks.TASKS`."""
+    takes_skips: ClassVar[bool] = False
+    """Whether it reads `graph.skips`."""
 
     @abstractmethod
     def loss(self, targets: Tensor, outputs: Tensor, *, label_smoothing: float) -> Tensor:
