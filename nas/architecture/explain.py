@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nas.architecture.arithmetic import Shape, padded, positions
 from nas.architecture.graph import Node
-from nas.architecture.layers.facets import WeightNumbers, Window
+from nas.architecture.layers.facets import ReceptiveField, Scattered, WeightNumbers, Window
 
 if TYPE_CHECKING:
     from nas.architecture.architecture import Architecture
@@ -45,7 +45,7 @@ def explain(architecture: Architecture) -> list[Explanation]:
             Explanation(
                 block=block,
                 layer=node.name,
-                size=_size(node.window, node.input_shapes[0]) if node.window else "",
+                size=_size(node.layer.view, node.input_shapes[0]),
                 parameters=f"{weights.formula} = {node.count.parameters:,}" if weights else "",
                 shared=node.count.parameters,
                 unshared=_unshared(node, weights),
@@ -62,10 +62,16 @@ def _unshared(node: Node, weights: WeightNumbers | None) -> int | None:
     return height * width * node.count.parameters
 
 
-def _size(window: Window, shape: Shape) -> str:
+def _size(view: ReceptiveField, shape: Shape) -> str:
     axes = []
-    for size, side, stride in zip(shape, window.size, window.stride, strict=False):
-        zeros = sum(padded(size, side, stride, window.padding))
-        found = positions(size, side, stride, zeros)
-        axes.append(f"floor(({size} - {side} + {zeros}) / {stride}) + 1 = {found}")
+    match view:
+        case Window():
+            for size, side, stride in zip(shape, view.size, view.stride, strict=False):
+                zeros = sum(padded(size, side, stride, view.padding))
+                found = positions(size, side, stride, zeros)
+                axes.append(f"floor(({size} - {side} + {zeros}) / {stride}) + 1 = {found}")
+        case Scattered(window=window):
+            axes = [f"{size} * {stride} = {size * stride}" for size, stride in zip(shape, window.stride, strict=False)]
+        case _:
+            return ""
     return axes[0] if axes[0] == axes[1] else " by ".join(axes)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from nas.architecture.arithmetic import Shape, elements
 from nas.architecture.count import FREE, Count
 from nas.architecture.layers import Add, Concatenate, Layer, Window
+from nas.architecture.layers.facets import Scattered
 
 BYTES = 4
 """Of one float32 number."""
@@ -45,8 +46,9 @@ class Node(NamedTuple):
 
     @property
     def window(self) -> Window | None:
-        """The window that slides over the map; None if the layer sees otherwise."""
-        return view if isinstance(view := self.layer.view, Window) else None
+        """The window that slides over the map, or over the output; None if the layer sees otherwise."""
+        view = self.layer.view
+        return view if isinstance(view, Window) else view.window if isinstance(view, Scattered) else None
 
 
 @lru_cache(maxsize=1 << 16)

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from nas.architecture.arithmetic import Shape
-from nas.architecture.layers.facets import Bins, Pair, ReceptiveField, Sight, Stretch, Window
+from nas.architecture.layers.facets import Bins, Pair, ReceptiveField, Scattered, Sight, Stretch, Window
 
 if TYPE_CHECKING:
     from nas.architecture.architecture import Architecture
@@ -97,6 +97,8 @@ def _seen(view: ReceptiveField, shape: Shape) -> tuple[Pair, Step] | None:
     match view:
         case Window(size=size, stride=stride):
             return size, stride
+        case Scattered(window=Window(size=size, stride=(down, right))):
+            return (-(-size[0] // down), -(-size[1] // right)), (Fraction(1, down), Fraction(1, right))
         case Stretch(height=height, width=width):
             return (2, 2), (Fraction(shape[0], height), Fraction(shape[1], width))
         case Bins():

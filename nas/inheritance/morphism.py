@@ -130,12 +130,10 @@ class Morphism:
         exact = exact and node.shape[:-1] == old.shape[:-1] and node.input_shapes[0][:-1] == old.input_shapes[0][:-1]
         match node.layer.channels:
             case Mixed(groups=groups):
-                kernel = ungrouped(_four_axes(known["kernel"]), _groups(old))
+                kernel = ungrouped(_four_axes(known["kernel"], old), _groups(old))
                 outputs = self._outputs(index, old.shape[-1])
                 made, seen, whole = self._kernel(node, groups, kernel, offset(node, old), channels, outputs)
-                values["kernel"] = np.where(outputs < 0, _four_axes(values["kernel"]), made).reshape(
-                    values["kernel"].shape
-                )
+                values["kernel"] = _stored(np.where(outputs < 0, _four_axes(values["kernel"], node), made), node)
                 self.inherited += int(seen.sum()) * common_taps(node, old)
                 exact = exact and whole and stride(node) == stride(old)
                 channels = outputs
@@ -201,9 +199,7 @@ class Morphism:
                 kernel, _, whole = self._kernel(node, groups, one, zeros_before(node), image.channels, channels)
                 exact = aligned and whole
                 if exact:
-                    values["kernel"] = np.where(channels < 0, _four_axes(values["kernel"]), kernel).reshape(
-                        values["kernel"].shape
-                    )
+                    values["kernel"] = _stored(np.where(channels < 0, _four_axes(values["kernel"], node), kernel), node)
             case Channels.FILTERED:
                 one = np.ones((1, 1, node.shape[-1], 1), np.float32)
                 kernel, whole = placed(one, window_size(node), zeros_before(node))
@@ -254,9 +250,22 @@ def _groups(node: Node) -> int:
     return node.layer.channels.groups if isinstance(node.layer.channels, Mixed) else 1
 
 
-def _four_axes(kernel: Array) -> Array:
-    """A dense layer's kernel as that of a 1x1 convolution."""
-    return kernel[None, None] if kernel.ndim == 2 else kernel
+def _four_axes(kernel: Array, node: Node) -> Array:
+    """A layer's kernel as that of a convolution: a dense layer's has one pixel."""
+    if kernel.ndim == 2:
+        return kernel[None, None]
+    return kernel.swapaxes(2, 3) if _is_transposed(node) else kernel
+
+
+def _stored(kernel: Array, node: Node) -> Array:
+    """The kernel of a convolution as the layer has it."""
+    dense = len(node.shape) == 1
+    stored: Array = kernel[0, 0] if dense else kernel.swapaxes(2, 3) if _is_transposed(node) else kernel
+    return stored
+
+
+def _is_transposed(node: Node) -> bool:
+    return isinstance(node.layer.channels, Mixed) and node.layer.channels.transposed
 
 
 def _flattened(channels: Indices, shape: Shape, old: Shape) -> Indices:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, final
 
@@ -65,8 +66,15 @@ Item = Cell | Fork | Group
 def structure(architecture: Architecture) -> tuple[Item, ...]:
     """The network's boxes in order, equal blocks in a row as one."""
     items: list[Item] = []
+    skips: list[tuple[Item, ...]] = []
     for block, (graph, output) in architecture.wired():
-        inner = _chain(graph, _dominators(graph), output.node, -1)
+        if graph.handed:
+            # Drawn where the head reads it: here, the map goes on without it.
+            source = Cell("end", f"from map {len(skips) + 1}", (), (graph.input.shape,) * 2, (0, 0), 0)
+            (layer,) = _chain(graph, _dominators(graph), graph.handed.node, -1, [])
+            skips.append((source, layer))
+            items.append(Cell("end", f"map {len(skips)}, also to the head", (), (graph.input.shape,) * 2, (0, 0), 0))
+        inner = _chain(graph, _dominators(graph), output.node, -1, skips)
         if block.is_head or (len(inner) < 2 and not any(isinstance(item, Fork) for item in inner)):
             items += inner
         else:
@@ -78,7 +86,8 @@ def _dominators(graph: Graph) -> list[int]:
     """For each layer the last one before it that everything on the way to it passes; -1 is the input."""
     nearest: list[int] = []
     for node in graph.nodes:
-        common, *others = node.inputs
+        # A skip comes from elsewhere: as if everything passed it on the way from the block's input.
+        common, *others = (max(source, -1) for source in node.inputs)
         for other in others:
             while common != other:
                 common, other = (nearest[common], other) if common > other else (common, nearest[other])
@@ -86,13 +95,17 @@ def _dominators(graph: Graph) -> list[int]:
     return nearest
 
 
-def _chain(graph: Graph, dominators: list[int], end: int, start: int) -> tuple[Item, ...]:
-    """What lies behind `start` up to `end`."""
+def _chain(
+    graph: Graph, dominators: list[int], end: int, start: int, skips: Sequence[tuple[Item, ...]]
+) -> tuple[Item, ...]:
+    """What lies behind `start` up to `end`; below -1, that is a skip."""
+    if end < -1:
+        return skips[-2 - end]
     steps: list[tuple[Node, tuple[tuple[Item, ...], ...]]] = []
     while end != start:
         node, fork = graph.nodes[end], dominators[end]
         several = len(node.inputs) > 1
-        branches = tuple(_chain(graph, dominators, source, fork) for source in node.inputs) if several else ()
+        branches = tuple(_chain(graph, dominators, source, fork, skips) for source in node.inputs) if several else ()
         steps.append((node, branches))
         end = fork
     items: list[Cell | Fork] = []

@@ -140,6 +140,7 @@ EXAMPLES = {
         FcnHead(classes=3, output_size=16),
         FcnHead(classes=4, output_size=(18, 33), units=(7, 5), kernel=3, padding="valid", dropout=0.1, dice=0.5),
         FcnHead(classes=2, output_size=32, units=(6,), normalization="none", activation="elu"),
+        FcnHead(classes=2, output_size=64, upsample="transposed"),
     ],
     "flatten": [
         FlattenHead(classes=10),

@@ -12,7 +12,7 @@ import pytest
 from nas.architecture.arithmetic import padded
 from nas.architecture.fields import ActivationName
 from nas.architecture.layers import Activation, Add, Flatten, Layer, LocalResponseNormalization, Window, ZeroPad2D
-from nas.architecture.layers.facets import ANY, Bins, Channels, Mixed, Normalized, Sight, Stretch
+from nas.architecture.layers.facets import ANY, Bins, Channels, Mixed, Normalized, Scattered, Sight, Stretch
 from tests.architecture.layer_examples import EXAMPLES, applied, keras_model, text
 
 FACETS = sorted(Layer.__abstractmethods__)
@@ -82,7 +82,9 @@ def test_shape_and_weights_equal_keras(layer, shapes):
         assert weights.count.parameters == model.count_params() == eval(weights.formula)
         assert weights.count.trainable == sum(math.prod(each.shape) for each in model.trainable_weights)
         kernels = [each for each in model.weights if each.name == "kernel"]
-        assert weights.count.macs == sum(math.prod(kernel.shape) * math.prod(output[:-1]) for kernel in kernels)
+        # A transposed convolution's kernel meets each pixel of its input.
+        place = shapes[0] if isinstance(layer.view, Scattered) else output
+        assert weights.count.macs == sum(math.prod(kernel.shape) * math.prod(place[:-1]) for kernel in kernels)
 
 
 @every_example
@@ -165,9 +167,10 @@ def test_weights_are_those_of_the_layers_way_with_channels(layer, shapes):
     found = {variable.name: tuple(variable.shape) for variable in model.weights}
     bias = {"bias"} & found.keys()
     match layer.channels:
-        case Mixed(groups=groups):
+        case Mixed(groups=groups, transposed=transposed):
             assert found.keys() == {"kernel"} | bias
-            assert found["kernel"][-2:] == (channels // groups, model.output_shape[-1])
+            ends = (channels // groups, model.output_shape[-1])
+            assert found["kernel"][-2:] == (ends[::-1] if transposed else ends)
         case Channels.FILTERED:
             assert found.keys() == {"kernel"} | bias
             assert found["kernel"][2:] == (channels, 1)
@@ -192,6 +195,11 @@ def seen_pixels(view, shape, output, place):
                 size, stride = view.size[axis], view.stride[axis]
                 first = padded(shape[axis], size, stride, view.padding)[0]
                 spans = [(i * stride - first, i * stride - first + size) for i in range(output[axis])]
+            case Scattered(window=window):
+                size, stride = window.size[axis], window.stride[axis]
+                first = place[axis] * stride - (size - stride) // 2
+                axes.append([i for i in range(output[axis]) if first <= i < first + size])
+                continue
             case Stretch():
                 places = (np.arange(output[axis]) + 0.5) * shape[axis] / output[axis] - 0.5
                 places = places.clip(0, shape[axis] - 1)

@@ -1,5 +1,7 @@
 """The classic networks' numbers as the literature has them, each with its arithmetic written beside it."""
 
+from dataclasses import replace
+
 import pytest
 
 from nas.architecture import Architecture
@@ -34,7 +36,8 @@ def of_kind(architecture, kind):
 
 def test_the_references_are_all_there():
     names = (
-        "alexnet alexnet_two_gpu densenet121 densenet169 fcn googlenet lenet5 mnist_small resnet101 resnet18 resnet34 "
+        "alexnet alexnet_two_gpu densenet121 densenet169 fcn fcn16s fcn32s fcn8s fcn_alexnet googlenet "
+        "lenet5 mnist_small resnet101 resnet18 resnet34 "
         "resnet50 sppnet vgg11 vgg16 vgg19"
     )
     assert [name.removeprefix("reference/") for name in REFERENCES] == names.split()
@@ -89,6 +92,51 @@ class TestWeights:
         options = {"branch1x1": 0, "branch3x3": 32, "branch5x5": 0, "branch_pool": 0, "bias": False}
         reduced = Inception(**options, reduce3x3=5, normalization="none")
         assert weights(reduced, shape) == 1 * 1 * 16 * 5 + 3 * 3 * 5 * 32 == 80 + 1_440 == 1_520
+
+
+class TestFcn:
+    """Of 21 classes, as the authors' own definitions have them; their transposed convolutions do not learn, ours do."""
+
+    convolutions = 14_714_688
+    # Its dense layers as convolutions, and a score for each class.
+    classifier = (7 * 7 * 512 * 4_096 + 4_096) + (4_096 * 4_096 + 4_096) + (4_096 * 21 + 21)
+
+    def test_the_parts(self):
+        assert self.classifier == 102_764_544 + 16_781_312 + 86_037
+        counts = [trace.count.parameters for trace in reference("fcn32s").traces]
+        assert sum(counts[:-1]) == self.convolutions
+
+    def test_enlarged_at_once(self):
+        assert reference("fcn32s").count.parameters == self.convolutions + self.classifier + 64 * 64 * 21 * 21
+        assert reference("fcn32s").count.parameters == 136_152_917
+
+    def test_with_one_skip(self):
+        scores = 512 * 21 + 21
+        enlarged = (4 * 4 + 32 * 32) * 21 * 21
+        assert (scores, enlarged) == (10_773, 7_056 + 451_584)
+        expected = self.convolutions + self.classifier + scores + enlarged
+        assert reference("fcn16s").count.parameters == expected == 134_815_994
+
+    def test_with_two_skips(self):
+        scores = (512 * 21 + 21) + (256 * 21 + 21)
+        enlarged = (4 * 4 + 4 * 4 + 16 * 16) * 21 * 21
+        assert (scores, enlarged) == (10_773 + 5_397, 2 * 7_056 + 112_896)
+        expected = self.convolutions + self.classifier + scores + enlarged
+        assert reference("fcn8s").count.parameters == expected == 134_489_759
+
+    def test_bilinear_instead(self):
+        by_name = {"fcn32s": 134_346_581, "fcn16s": 134_357_354, "fcn8s": 134_362_751}
+        for name, expected in by_name.items():
+            *body, head = reference(name).blocks
+            bilinear = Architecture(input_shape=(224, 224, 3), blocks=(*body, replace(head, upsample="bilinear")))
+            assert bilinear.count.parameters == expected
+
+    def test_alexnet(self):
+        # Without its dense layers, AlexNet as a single tower.
+        convolutions = sum(trace.count.parameters for trace in reference("alexnet").traces[:-1])
+        assert convolutions == 3_747_200
+        classifier = (6 * 6 * 256 * 4_096 + 4_096) + (4_096 * 4_096 + 4_096) + (4_096 * 21 + 21)
+        assert reference("fcn_alexnet").count.parameters == convolutions + classifier == 58_367_381
 
 
 class TestAlexNet:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import ClassVar, Literal, final
 
 from nas.architecture.arithmetic import Padding, Shape
 from nas.architecture.blocks.base import register
@@ -13,8 +13,10 @@ from nas.architecture.blocks.head import Head
 from nas.architecture.fields import ActivationName, Classes, DenseUnits, ImageSize, Kernel, Normalization, Rate, Share
 from nas.architecture.graph import Graph, SymbolicTensor
 from nas.architecture.keras_types import Tensor
-from nas.architecture.layers import Add, Dropout, Resize2D, pair
+from nas.architecture.layers import Add, Conv2DTranspose, DoesNotFitError, Dropout, Resize2D, pair
 from nas.architecture.pixel_loss import pixel_loss
+
+Upsampling = Literal["bilinear", "transposed"]
 
 
 @final
@@ -35,6 +37,7 @@ class FcnHead(Head):
         padding: of the first.
         dropout: before each convolution but the first of several.
         normalization, activation: of every convolution but the last.
+        upsample: how a map is enlarged: bilinear, or by a transposed convolution that begins so.
         dice: share of the Dice loss in what training minimizes, beside cross entropy: rare classes weigh more in it.
     """
 
@@ -48,6 +51,7 @@ class FcnHead(Head):
     dropout: Rate = 0.0
     normalization: Normalization = "batch"
     activation: ActivationName = "relu"
+    upsample: Upsampling = "bilinear"
     dice: Share = 0.0
 
     def wire(self, graph: Graph, x: SymbolicTensor) -> SymbolicTensor:
@@ -61,9 +65,23 @@ class FcnHead(Head):
         x = graph.add(Dropout(rate=self.dropout), x, name="dropout")
         x = last.conv(graph, x, self.classes, kernel, padding=self.padding, name="classes")
         for place, skip in reversed([*enumerate(graph.skips, start=1)]):
-            x = enlarged(graph, x, skip.shape[:2], name=f"resize_{place}")
+            x = self._enlarged(graph, x, skip.shape[:2], name=f"enlarged_{place}")
             x = graph.add(Add(), x, skip, name=f"skip_{place}")
-        return probabilities(graph, enlarged(graph, x, pair(self.output_size), name="resize"))
+        return probabilities(graph, self._enlarged(graph, x, pair(self.output_size), name="enlarged"))
+
+    def _enlarged(self, graph: Graph, x: SymbolicTensor, size: Shape, *, name: str) -> SymbolicTensor:
+        """The map at another size; as it is if it has that already."""
+        if x.shape[:2] == size:
+            return x
+        if self.upsample == "bilinear":
+            return graph.add(Resize2D(height=size[0], width=size[1]), x, name=name)
+        factor = size[0] // x.shape[0]
+        if size != (x.shape[0] * factor, x.shape[1] * factor):
+            raise DoesNotFitError(
+                f"a transposed convolution enlarges by a whole factor; received a map of {x.shape[0]}x{x.shape[1]} for "
+                f"{size[0]}x{size[1]}; use upsample: bilinear, or images whose sides halve without a rest"
+            )
+        return graph.add(Conv2DTranspose(filters=self.classes, factor=factor), x, name=name)
 
     def loss(self, targets: Tensor, outputs: Tensor, *, label_smoothing: float) -> Tensor:
         """Cross entropy in nats, and Dice loss by its share; both over the pixels that are not ignored."""
@@ -72,10 +90,3 @@ class FcnHead(Head):
     def answers(self, outputs: Tensor) -> Tensor:
         """The class probabilities, as they are."""
         return outputs
-
-
-def enlarged(graph: Graph, x: SymbolicTensor, size: Shape, *, name: str) -> SymbolicTensor:
-    """The map at another size; as it is if it has that already."""
-    if x.shape[:2] == size:
-        return x
-    return graph.add(Resize2D(height=size[0], width=size[1]), x, name=name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from nas.architecture.layers.base import Layer
 from nas.architecture.layers.facets import DoesNotFitError, Pair, Window, pair
 from nas.architecture.layers.pooling import AdaptivePool2D, GlobalPool2D, Pool2D
-from nas.architecture.layers.weighted import BatchNormalization, Conv2D, Dense, DepthwiseConv2D
+from nas.architecture.layers.weighted import BatchNormalization, Conv2D, Conv2DTranspose, Dense, DepthwiseConv2D
 from nas.architecture.layers.weightless import (
     Activation,
     Add,
@@ -27,6 +27,7 @@ __all__ = [
     "BatchNormalization",
     "Concatenate",
     "Conv2D",
+    "Conv2DTranspose",
     "Dense",
     "DepthwiseConv2D",
     "DoesNotFitError",

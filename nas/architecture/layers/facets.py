@@ -86,6 +86,14 @@ class Bins:
 
 @final
 @dataclass(frozen=True, slots=True)
+class Scattered:
+    """The pixels over whose windows on the output a pixel of the output lies: a convolution turned around."""
+
+    window: Window
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Stretch:
     """The pixels around an output's place on a map that is stretched to `(height, width)`: two along each side."""
 
@@ -100,7 +108,7 @@ class Sight(Enum):
     EVERYTHING = auto()
 
 
-ReceptiveField = Window | Bins | Stretch | Sight
+ReceptiveField = Window | Scattered | Bins | Stretch | Sight
 
 
 @final
@@ -147,9 +155,15 @@ class Channels(Enum):
 @final
 @dataclass(frozen=True, slots=True)
 class Mixed:
-    """Matrix products with a kernel of `(..., input channels / groups, output channels)`, and a bias."""
+    """Matrix products with a kernel of `(..., input channels / groups, output channels)`, and a bias.
+
+    Attributes:
+        groups: of channels that see each other.
+        transposed: whether the kernel's last two axes are the other way round.
+    """
 
     groups: int
+    transposed: bool = False
 
 
 @final

@@ -18,6 +18,7 @@ from nas.architecture.layers.facets import (
     Mixed,
     Normalized,
     Range,
+    Scattered,
     Sight,
     Symbol,
     WeightNumbers,
@@ -104,6 +105,66 @@ class Conv2D(WithKernel):
 
         x = tf.nn.conv2d(call.inputs[0], call.weight("kernel"), self.window.stride, self.window.padding.upper())
         return tf.nn.bias_add(x, call.weight("bias")) if self.bias else x
+
+
+@final
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Conv2DTranspose(WithKernel, RunByKeras):
+    """Each pixel times a kernel, added up where its window lies on a map `factor` times as large; without a bias.
+
+    Its window is twice as large as the factor, and it begins as bilinear interpolation (Long et al., 2015).
+    """
+
+    filters: int
+    factor: int
+
+    @property
+    def _window(self) -> Window:
+        return Window(size=(2 * self.factor,) * 2, stride=(self.factor,) * 2, padding="same")
+
+    @property
+    def view(self) -> Scattered:
+        return Scattered(self._window)
+
+    @property
+    def channels(self) -> Mixed:
+        return Mixed(groups=1, transposed=True)
+
+    @property
+    def symbol(self) -> Symbol:
+        size = 2 * self.factor
+        return Symbol("conv", f"transposed {size}×{size}, {self.filters}", (f"×{self.factor}",))
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        (shape,) = inputs
+        if len(shape) != 3:
+            raise DoesNotFitError(f"a transposed convolution needs a map; received a vector of {shape[0]:,}")
+        return shape[0] * self.factor, shape[1] * self.factor, self.filters
+
+    def weights(self, inputs: tuple[Shape, ...], output: Shape) -> WeightNumbers:
+        (shape,) = inputs
+        kernel = (*self._window.size, shape[2], self.filters)
+        return WeightNumbers(kernel=kernel, biases=0, uses=shape[0] * shape[1], measured=0)
+
+    def canonical(self, inputs: tuple[Shape, ...], output: Shape) -> tuple[Any, ...]:
+        return "conv_transpose", self.filters, self.factor
+
+    def keras_layer(self, name: str, *, momentum: float) -> KerasLayer:
+        import keras
+        import numpy as np
+
+        size = 2 * self.factor
+        taps = 1 - np.abs((np.arange(size) + 0.5) / self.factor - 1)
+        bilinear = np.outer(taps, taps)[:, :, None, None] * np.eye(self.filters)
+        return keras.layers.Conv2DTranspose(
+            self.filters,
+            size,
+            strides=self.factor,
+            padding="same",
+            use_bias=False,
+            kernel_initializer=keras.initializers.Constant(bilinear.tolist()),
+            name=name,
+        )
 
 
 @final
