@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
 from itertools import product
@@ -143,6 +143,12 @@ class Definition:
         )
 
 
+def fewest_classes(heads: Iterable[type[Block]]) -> int:
+    """That each of these heads can tell apart; 1 for a head that knows no classes."""
+    types = (field_types(head).get("classes") for head in heads)
+    return max((each.minimum for each in types if isinstance(each, Whole)), default=1)
+
+
 def load_definition(path: Path) -> Definition:
     """Read a search space file; a table beside it is known by its absolute path.
 
@@ -200,7 +206,7 @@ class _Reader:
             known=known,
             description=" ".join(description.split()),
             input_shape=self._input(data.get("input", "32x32x3")),
-            classes=self._one(("classes",), data.get("classes", 10), Whole(2, 1_000_000)),
+            classes=self._one(("classes",), data.get("classes", 10), Whole(fewest_classes(heads.values()), 1_000_000)),
             stages=tuple(stages),
             task=next(iter(tasks.values())),
         )

@@ -41,7 +41,7 @@ def schema() -> Json:
             },
             "classes": {
                 "type": "integer",
-                "minimum": 2,
+                "minimum": 1,
                 "default": 10,
                 "description": "How many, where no data set gives it.",
             },

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any, final
 
 from nas.architecture import Architecture, Budget, BudgetError
+from nas.architecture.blocks import BLOCKS
 from nas.files.shipped import find_space
 from nas.files.yaml_file import yaml_text
 from nas.objectives import ACTIVATION_BYTES, MACS, PARAMETERS, Cost
 from nas.space import sampling
 from nas.space.counting import Size, count_architectures
 from nas.space.decisions import Decisions, Reach, SpaceError
-from nas.space.definition import Definition, load_definition, parse_definition
+from nas.space.definition import Definition, fewest_classes, load_definition, parse_definition
 from nas.space.encoding import Encoding, EncodingError
 from nas.space.protocol import Genes
 from nas.space.share import Share, share
@@ -47,8 +48,9 @@ class SearchSpace:
         self.classes = definition.classes if classes is None else classes
         if len(self.input_shape) != 3 or not all(type(size) is int and size >= 1 for size in self.input_shape):
             raise SpaceError(f"input_shape must be (height, width, channels); received {self.input_shape!r}")
-        if type(self.classes) is not int or self.classes < 2:
-            raise SpaceError(f"classes must be a whole number from 2 up; received {self.classes!r}")
+        fewest = fewest_classes(BLOCKS[head.kind] for head in definition.stages[-1].slots[0])
+        if type(self.classes) is not int or self.classes < fewest:
+            raise SpaceError(f"classes must be a whole number from {fewest} up; received {self.classes!r}")
         self.decisions = Decisions(definition, self.input_shape, self.classes)
 
     @classmethod

@@ -19,7 +19,7 @@ def logit(share):
 
 def says_the_box(outputs, first):
     """Of a grid of 2 rows and 4 columns the cell in row 1, column 1 says the box, its logits from `first` on."""
-    outputs[0, 1, 1, first : first + 4] = [logit(value) for value in (4 * 0.35 - 1, 2 * 0.65 - 1, 0.5, 0.2)]
+    outputs[0, 1, 1, first : first + 4] = [logit(value) for value in (2 * 0.65 - 1, 4 * 0.35 - 1, 0.2, 0.5)]
     return outputs
 
 

@@ -38,7 +38,7 @@ def test_the_references_are_all_there():
     names = (
         "alexnet alexnet_two_gpu densenet121 densenet169 fcn fcn16s fcn32s fcn8s fcn_alexnet googlenet "
         "lenet5 mnist_small resnet101 resnet18 resnet34 "
-        "resnet50 sppnet vgg11 vgg16 vgg19"
+        "resnet50 sppnet vgg11 vgg16 vgg19 yolo_v1"
     )
     assert [name.removeprefix("reference/") for name in REFERENCES] == names.split()
 
@@ -325,6 +325,28 @@ def test_sppnet_has_zf5s_maps():
         (26, 26),
         *[(13, 13)] * 4,
     ]
+
+
+class TestYolo:
+    def test_parameters(self):
+        """24 convolutions with biases; 4,096 of 7x7x1024; 7x7 cells of 2 boxes of 5 numbers, and 20 classes."""
+        network = reference("yolo_v1")
+        convolutions = [trace.count.parameters for trace in network.traces[:-1] if trace.count.parameters]
+        pairs = 4 * (256 * 513 + 512 * (9 * 256 + 1)) + 512 * 513 + 1024 * (9 * 512 + 1)
+        wide = 2 * (512 * 1025 + 1024 * (9 * 512 + 1)) + 4 * 1024 * (9 * 1024 + 1)
+        narrow = 64 * (49 * 3 + 1) + 192 * (9 * 64 + 1)
+        narrow += 128 * 193 + 256 * (9 * 128 + 1) + 256 * 257 + 512 * (9 * 256 + 1)
+        assert (len(convolutions), sum(convolutions)) == (24, narrow + pairs + wide) == (24, 60_155_968)
+        dense, cells = 4096 * (7 * 7 * 1024 + 1), 7 * 7 * (2 * 5 + 20) * (4096 + 1)
+        assert (dense, cells) == (205_524_992, 6_022_590)
+        assert network.count.parameters == 60_155_968 + dense + cells == 271_703_550
+        assert network.traces[-2].output_shape == (7, 7, 1024)
+
+    def test_five_boxes_a_cell(self):
+        network = reference("yolo_v1")
+        five = Architecture(input_shape=(448, 448, 3), blocks=(*network.blocks[:-1], replace(network.head, boxes=5)))
+        assert five.traces[-1].output_shape == (7 * 7 * (5 * 5 + 20),)
+        assert five.count.parameters == 274_714_845
 
 
 @pytest.mark.parametrize("name", ["resnet50", "densenet169"])

@@ -222,6 +222,14 @@ def test_an_input_that_is_none(arguments, sentence):
         load_space("tiny", **arguments)
 
 
+def test_one_class_is_enough_for_objects():
+    definition = parse_definition("stem: [pool]\nhead: [yolo, points]\nclasses: 1")
+    # Without a choice of blocks: 5 + 1 or 1 + 4 outputs, from 3 channels.
+    assert SearchSpace(definition).fewest_parameters == (3 + 1) * (1 + 4)
+    with pytest.raises(SpaceError, match=r"^classes must be a whole number from 1 up; received 0$"):
+        SearchSpace(definition, classes=0)
+
+
 def test_a_file_of_your_own(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text(GOOD)

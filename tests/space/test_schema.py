@@ -34,7 +34,7 @@ def test_every_shipped_space_validates(name):
         "head: globalpool",
         "head: {flatten: {classes: 3}}",
         "{head: flatten, input: 28x28}",
-        "{head: flatten, classes: 1}",
+        "{head: flatten, classes: 0}",
         "{head: flatten, description: [a]}",
         "{head: flatten, stem: conv}",
         "{head: flatten, stem: [flatten]}",

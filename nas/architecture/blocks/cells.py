@@ -24,24 +24,27 @@ class DetectionHead(Head):
     classes: ObjectClasses
 
 
-def boxes_of(logits: Tensor) -> Tensor:
-    """Boxes ymin, xmin, ymax, xmax relative to the image, which they may exceed: `(batch, height * width * k, 4)`.
+def boxes_of(logits: Tensor, height: int, width: int) -> Tensor:
+    """Boxes ymin, xmin, ymax, xmax relative to the image, which they may exceed: `(batch, cells * k, 4)`.
+
+    No operation in here is unknown to a microcontroller: no map of more than four axes, nothing reversed. Keras'
+    `convert_format` takes no symbolic tensor.
 
     Args:
-        logits: `(batch, height, width, k, 4)`: of the centre's x and y within its cell, and of width and height as
-            shares of the image's.
+        logits: `(batch, cells * k, 4)`, k boxes a cell, the cells row after row: of the centre's y and x within its
+            cell, and of height and width as shares of the image's.
+        height: of the grid, in cells.
+        width: of the grid, in cells.
     """
     import numpy as np
     from keras import ops
 
-    height, width, some = logits.shape[1:4]
-    cells = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1)[:, :, None]
+    cells = np.stack(np.divmod(np.arange(height * width), width), axis=-1).astype(np.float32)
+    cells = np.repeat(cells, logits.shape[1] // len(cells), axis=0)[None]
     sides = ops.sigmoid(logits)
-    centres = (sides[..., :2] + cells.astype(np.float32)) / np.array([width, height], np.float32)
-    # Not by Keras' `convert_format`, which takes no symbolic tensor.
-    low, high = centres - sides[..., 2:] / 2, centres + sides[..., 2:] / 2
-    boxes = ops.concatenate([ops.flip(low, axis=-1), ops.flip(high, axis=-1)], axis=-1)
-    return ops.reshape(boxes, (-1, height * width * some, 4))
+    centres = (sides[..., :2] + cells) * np.array([1 / height, 1 / width], np.float32)
+    halves = sides[..., 2:] * 0.5
+    return ops.concatenate([centres - halves, centres + halves], axis=-1)
 
 
 def cells_of(boxes: Tensor, height: int, width: int) -> Tensor:
@@ -50,10 +53,10 @@ def cells_of(boxes: Tensor, height: int, width: int) -> Tensor:
     from keras import ops
     from keras.utils.bounding_boxes import convert_format
 
-    centres = convert_format(boxes, "yxyx", "center_xywh")[..., :2]
-    place = ops.floor(centres * np.array([width, height], np.float32))
-    place = ops.cast(ops.clip(place, 0, np.array([width - 1, height - 1], np.float32)), "int32")
-    return place[..., 1] * width + place[..., 0]
+    centres = convert_format(boxes, "yxyx", "center_yxhw")[..., :2]
+    place = ops.floor(centres * np.array([height, width], np.float32))
+    place = ops.cast(ops.clip(place, 0, np.array([height - 1, width - 1], np.float32)), "int32")
+    return place[..., 0] * width + place[..., 1]
 
 
 def candidates(boxes: Tensor, scores: Tensor) -> Tensor:

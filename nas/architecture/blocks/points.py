@@ -79,6 +79,5 @@ class PointsHead(DetectionHead):
         from keras import ops
 
         height, width = outputs.shape[1:3]
-        logits = ops.cast(outputs, "float32")
-        heat = ops.reshape(logits[..., : self.classes], (-1, height * width, self.classes))
-        return heat, boxes_of(logits[..., None, self.classes :])
+        logits = ops.reshape(ops.cast(outputs, "float32"), (-1, height * width, self.classes + 4))
+        return logits[..., : self.classes], boxes_of(logits[..., self.classes :], height, width)

@@ -22,7 +22,7 @@ LOCATION, EMPTY = 5.0, 0.5
 class YoloHead(DetectionHead):
     """For each cell of the map `boxes` boxes with a confidence each, and one distribution over classes.
 
-    The output is height x width x (boxes * 5 + classes) logits: x, y, width, height and confidence of each box, then
+    The output is height x width x (boxes * 5 + classes) logits: y, x, height, width and confidence of each box, then
     the classes (Redmon et al., 2016). For an object the cell of its centre is responsible, and of its boxes the one
     that fits best; of several objects that fall to one box, the first. Unlike there, boxes are learned by their
     complete intersection over union (Zheng et al., 2020) instead of square roots of sides, and what is between 0 and 1
@@ -65,8 +65,7 @@ class YoloHead(DetectionHead):
         from keras import ops
         from keras.utils.bounding_boxes import compute_ciou
 
-        outputs = self._map(outputs)
-        height, width = outputs.shape[1:3]
+        height, width = self._sides(outputs)
         boxes, confidences, classes = self._parts(outputs)
         truths = ops.cast(targets, "float32")
         cells = cells_of(truths[..., :4], height, width)
@@ -95,25 +94,24 @@ class YoloHead(DetectionHead):
     def answers(self, outputs: Tensor) -> Tensor:
         from keras import ops
 
-        boxes, confidences, classes = self._parts(self._map(outputs))
-        scores = ops.sigmoid(confidences)[..., None] * ops.repeat(ops.softmax(classes), self.boxes, axis=1)
-        return candidates(boxes, scores)
+        boxes, confidences, classes = self._parts(outputs)
+        kinds = ops.softmax(classes)
+        if self.boxes > 1:
+            kinds = ops.repeat(kinds, self.boxes, axis=1)
+        return candidates(boxes, ops.sigmoid(confidences)[..., None] * kinds)
 
-    def _map(self, outputs: Tensor) -> Tensor:
-        """The output as a map in float32; dense layers make a vector, row after row."""
-        from keras import ops
-
-        side = (self.grid, self.grid) if self.units else outputs.shape[1:3]
-        return ops.reshape(ops.cast(outputs, "float32"), (-1, *side, self.boxes * 5 + self.classes))
+    def _sides(self, outputs: Tensor) -> tuple[int, int]:
+        """Height and width of the grid; dense layers make a vector, row after row."""
+        height, width = (self.grid, self.grid) if self.units else outputs.shape[1:3]
+        return height, width
 
     def _parts(self, outputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Of the map: boxes `(batch, cells * boxes, 4)`, the logits of their confidences `(batch, cells * boxes)`, and
-        those of the cells' classes `(batch, cells, classes)`.
+        """Boxes `(batch, cells * boxes, 4)`, the logits of their confidences `(batch, cells * boxes)`, and those of the
+        cells' classes `(batch, cells, classes)`.
         """
         from keras import ops
 
-        height, width = outputs.shape[1:3]
-        split = ops.reshape(outputs[..., : self.boxes * 5], (-1, height, width, self.boxes, 5))
-        confidences = ops.reshape(split[..., 4], (-1, height * width * self.boxes))
-        classes = ops.reshape(outputs[..., self.boxes * 5 :], (-1, height * width, self.classes))
-        return boxes_of(split[..., :4]), confidences, classes
+        height, width = self._sides(outputs)
+        logits = ops.reshape(ops.cast(outputs, "float32"), (-1, height * width, self.boxes * 5 + self.classes))
+        each = ops.reshape(logits[..., : self.boxes * 5], (-1, height * width * self.boxes, 5))
+        return boxes_of(each[..., :4], height, width), each[..., 4], logits[..., self.boxes * 5 :]
