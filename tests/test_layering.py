@@ -46,7 +46,7 @@ ALLOWED = {
     "devices": CORE | {"config"},
     "training": CORE | {"config", "datasets", "devices", "files", "tasks"},
     "inheritance": CORE | {"devices", "training"},
-    "reports": CORE | {"results"},
+    "reports": CORE | {"results", "tasks"},
     "tracking": CORE | {"command_line", "files", "reports", "results", "tasks"},
     "export": CORE | {"devices", "files", "reports", "tasks", "training"},
     "hypermodel": CORE | {"space", "tasks"},

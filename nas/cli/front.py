@@ -99,7 +99,7 @@ def _scored(search: Search, paths: list[Path]) -> list[UserModel]:
 
     data = load(whole(search.experiment))
     search.folder.check_data(data)
-    found = [score_user_model(path, data.validation, data.info) for path in paths]
+    found = [score_user_model(path, data.validation, data.info, search.objectives.score) for path in paths]
     for model in found:
         scale = "0 to 255, as its Rescaling layer or its whole-number input asks" if model.takes_bytes else "0 to 1"
         errors.print(f"{model.name}: scored on {len(data.validation):,} validation images of {scale}.", markup=False)
@@ -142,7 +142,7 @@ def _resolution(search: Search, points: ParetoFront[TrialRecord]) -> Iterator[st
     from nas.tuning.provenance import resolution
 
     objectives = search.objectives
-    chance, finest = search.task.chance(search.facts.labels), objectives.finest
+    chance, finest = search.task.guessed(objectives.score, search.facts.labels), objectives.finest
     if guessing := not_above_guessing(points, chance=chance, finest=finest):
         plural = "s" * (len(guessing) > 1)
         yield f"Not distinguishable from chance: trial{plural} {', '.join(map(str, guessing))}."

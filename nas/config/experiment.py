@@ -295,7 +295,7 @@ class ExperimentConfig(_Strict):
         costs = [name for name in objectives if name not in SCORES]
         if len(scores) != 1 or not 1 <= len(costs) <= MOST_COSTS or len({*costs} & {*COSTS}) < len(costs):
             raise ValueError(
-                f"objectives are {' or '.join(SCORES)} and one or two of {', '.join(COSTS)}; received "
+                f"objectives are one of {', '.join(SCORES)} and one or two of {', '.join(COSTS)}; received "
                 f"{printable(', '.join(objectives), most=ECHOED) or 'none'}"
             )
         return *scores, *costs

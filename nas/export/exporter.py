@@ -14,6 +14,7 @@ from nas import __version__
 from nas.export.format import FORMATS, ExportError, ExportFormat, Source
 from nas.export.litert_file import PixelType
 from nas.export.place import foreign, put_in_place, recover, staging, write_card
+from nas.objectives import Score
 from nas.recipe import Recipe
 from nas.reports.network_diagram import diagram
 from nas.tasks import TASKS, Task
@@ -111,6 +112,7 @@ def export(
     pixels: PixelType = "int8",
     allowed_loss: float = ALLOWED_LOSS,
     inherited_from: int | None = None,
+    score: Score | None = None,
     recipe: Recipe | None = None,
     image_shape: tuple[int, int, int] | None = None,
 ) -> ExportReport:
@@ -139,6 +141,7 @@ def export(
             allowed.
         inherited_from: the trial with whose weights the training began, for `export.json`; None: it began from random
             ones.
+        score: which of the task's the export is judged by; its first if left out.
         recipe: what it was trained with where that was a choice, for `export.json`.
         image_shape: of all images above, where that is not the network's: formats that adapt take these.
 
@@ -167,6 +170,7 @@ def export(
     recover(to)
     _check_destination(to)
     task = TASKS[architecture.head.task]
+    score = score or task.score
     model = rebuild(architecture, weights)
     expected = [answers_of(architecture, model, examples.shaped) for examples in check]
     if problem := task.check_answers(expected[0].shape[1:], labels):
@@ -182,7 +186,7 @@ def export(
     try:
         with staging(to) as stage:
             written = [
-                _written(writer, source, task, stage, list(zip(check, expected, strict=True)), allowed_loss)
+                _written(writer, source, task, score, stage, list(zip(check, expected, strict=True)), allowed_loss)
                 for writer in writers
             ]
             if labels:
@@ -202,7 +206,7 @@ def export(
                 **({} if image_shape in (None, own) else {"image_shape": list(image_shape or own)}),
                 **({"recipe": dict(recipe)} if recipe else {}),
                 "inherited_from": inherited_from,
-                "formats": {each.format: _on_card(each, task) for each in written},
+                "formats": {each.format: _on_card(each, score) for each in written},
             }
             write_card(stage, card)
             size = _bytes(stage)
@@ -219,6 +223,7 @@ def _written(
     writer: ExportFormat,
     source: Source,
     task: Task,
+    score: Score,
     folder: Path,
     check: Sequence[tuple[_Examples, npt.NDArray[np.float32]]],
     allowed_loss: float,
@@ -241,9 +246,9 @@ def _written(
         counts.append(len(images))
         if examples.targets is not None:
             targets = _spread(examples.targets, most)
-            scores[examples.name] = (_score(task, targets, wanted), _score(task, targets, received))
+            scores[examples.name] = (_score(task, score, targets, wanted), _score(task, score, targets, received))
     if writer.is_quantized:
-        _check_loss(writer, task, scores[check[0][0].name], max(allowed_loss, 1 / counts[0]))
+        _check_loss(writer, score, scores[check[0][0].name], max(allowed_loss, 1 / counts[0]))
     return Written(
         format=writer.name,
         bytes=size,
@@ -254,10 +259,9 @@ def _written(
     )
 
 
-def _check_loss(writer: ExportFormat, task: Task, scores: tuple[float, float], allowed: float) -> None:
+def _check_loss(writer: ExportFormat, score: Score, scores: tuple[float, float], allowed: float) -> None:
     trained, exported = scores
     if trained - exported > allowed + 1e-9:
-        score = task.score
         raise ExportError(
             f"the {writer.name} export loses {score.points(trained - exported)} points of validation {score.heading} "
             f"({score.text(trained)} trained, {score.text(exported)} exported); {score.points(allowed)} are allowed; "
@@ -265,13 +269,13 @@ def _check_loss(writer: ExportFormat, task: Task, scores: tuple[float, float], a
         )
 
 
-def _score(task: Task, targets: npt.NDArray[Any], answers: npt.NDArray[np.float32]) -> float:
-    return task.score_of(np.asarray(task.evidence(targets, answers)))
+def _score(task: Task, score: Score, targets: npt.NDArray[Any], answers: npt.NDArray[np.float32]) -> float:
+    return task.scored(score, np.asarray(task.evidence(targets, answers)))
 
 
-def _on_card(written: Written, task: Task) -> dict[str, Any]:
+def _on_card(written: Written, score: Score) -> dict[str, Any]:
     scores = {
-        f"{split}_{task.score.name}": {"trained": round(trained, 6), "exported": round(exported, 6)}
+        f"{split}_{score.name}": {"trained": round(trained, 6), "exported": round(exported, 6)}
         for split, (trained, exported) in written.scores.items()
     }
     return {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from nas import __version__
@@ -21,6 +21,7 @@ from nas.results.trial import TrialRecord, TrialStatus, incomplete
 if TYPE_CHECKING:
     from nas.objectives import Objectives
     from nas.reports import Story
+    from nas.tasks import Breakdown
 
 DRAWN = 30
 """Networks that are drawn; a file with hundreds of pictures opens slowly on a phone."""
@@ -28,8 +29,20 @@ LISTED = 1_000
 """Trials in the table of all."""
 
 
+def nothing_behind(record: TrialRecord) -> Breakdown | None:
+    """No more than a score."""
+    del record
+    return None
+
+
 def report_html(
-    records: Sequence[TrialRecord], *, name: str, story: Story, objectives: Objectives, finished: bool
+    records: Sequence[TrialRecord],
+    *,
+    name: str,
+    story: Story,
+    objectives: Objectives,
+    finished: bool,
+    breakdown: Callable[[TrialRecord], Breakdown | None] = nothing_behind,
 ) -> str:
     """The page.
 
@@ -39,6 +52,7 @@ def report_html(
         story: how it came about.
         objectives: of the search.
         finished: whether no more trials are to come.
+        breakdown: what lies behind the score of a trial on the front.
     """
     front = ParetoFront.of(records, objectives.costs)
     parts = [
@@ -48,7 +62,7 @@ def report_html(
         "<main>",
         _front(records, front, objectives),
         _progress(records, objectives),
-        _networks(front, objectives),
+        _networks(front, objectives, breakdown),
         _trials(records, front, objectives),
         _made(story),
         "</main>",
@@ -162,12 +176,14 @@ def _progress(records: Sequence[TrialRecord], objectives: Objectives) -> str:
     return _section("progress", "Progress", f'<div class="charts">{figures}</div>')
 
 
-def _networks(front: ParetoFront[TrialRecord], objectives: Objectives) -> str:
+def _networks(
+    front: ParetoFront[TrialRecord], objectives: Objectives, breakdown: Callable[[TrialRecord], Breakdown | None]
+) -> str:
     parts = []
     noise = explained_by_noise(front)
     ordered = sorted(front, key=lambda point: (point.number in noise, -point.score))
     for number, point in enumerate(ordered):
-        drawing = ""
+        drawing = behind = ""
         if number < DRAWN:
             picture = diagram(point.architecture, f"trial {point.number}")
             source = base64.b64encode(picture.svg().encode()).decode()
@@ -177,6 +193,7 @@ def _networks(front: ParetoFront[TrialRecord], objectives: Objectives) -> str:
                 f'<img alt="{alt}" width="{picture.width:g}" height="{picture.height:g}" '
                 f'src="data:image/svg+xml;base64,{source}"></div>'
             )
+            behind = _behind(breakdown(point))
         epochs = max((len(curve) for curve in point.curves.values()), default=0)
         about = (
             f"{point.in_words}. {short_count(point.macs)} multiply-adds an image, trained for "
@@ -186,12 +203,33 @@ def _networks(front: ParetoFront[TrialRecord], objectives: Objectives) -> str:
             # The link's target is inside, because then the browser unfolds the element by itself.
             f"<details{' open' * (not number)}><summary>T{said(point, objectives)[1:]}"
             f"{' (explained by noise)' * (point.number in noise)}</summary>"
-            f'<p id="trial-{point.number}">{html.escape(about)}</p>{drawing}</details>'
+            f'<p id="trial-{point.number}">{html.escape(about)}</p>{drawing}{behind}</details>'
         )
     if not parts:
         return ""
     order = f"<p>Highest validation {objectives.score.heading} first.</p>"
     return _section("networks", "Networks on the front", "\n".join((order, *parts)))
+
+
+def _behind(found: Breakdown | None) -> str:
+    if found is None:
+        return ""
+    head = "".join(
+        f'<th scope="col"{_right(place > 0)}>{html.escape(h)}</th>' for place, h in enumerate(found.headings)
+    )
+    rows = [
+        f'<tr><th scope="row">{html.escape(first)}</th>'
+        + "".join(f'<td class="n">{html.escape(cell)}</td>' for cell in rest)
+        + "</tr>"
+        for first, *rest in found.rows
+    ]
+    source = base64.b64encode(found.drawing.encode()).decode()
+    title = html.escape(found.title)
+    return (
+        _table("Class by class, on the validation images", head, rows)
+        + f'<figure><img class="behind" alt="{title}" src="data:image/svg+xml;base64,{source}">'
+        + f"<figcaption>{title}</figcaption></figure>"
+    )
 
 
 def _trials(records: Sequence[TrialRecord], front: ParetoFront[TrialRecord], objectives: Objectives) -> str:

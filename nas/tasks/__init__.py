@@ -1,7 +1,7 @@
 """What a network is for: one file a task, one import line here. Light to import."""
 
 from nas.architecture.pixel_loss import IGNORED
-from nas.tasks.base import TASKS, Agreement, Framing, Movement, TargetError, Task, register
+from nas.tasks.base import TASKS, Agreement, Breakdown, Framing, Movement, TargetError, Task, register
 from nas.tasks.classification import Classification
 from nas.tasks.detection import Detection
 from nas.tasks.segmentation import Segmentation
@@ -14,6 +14,7 @@ __all__ = [
     "IGNORED",
     "TASKS",
     "Agreement",
+    "Breakdown",
     "Classification",
     "Detection",
     "Framing",

@@ -75,6 +75,26 @@ class Agreement:
     problem: str = ""
 
 
+@final
+@dataclass(frozen=True, kw_only=True)
+class Breakdown:
+    """What lies behind a network's score.
+
+    Attributes:
+        name: of files that hold it.
+        headings: of a table.
+        rows: of it, as many cells each as there are headings.
+        drawing: as SVG.
+        title: of the drawing.
+    """
+
+    name: str
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    drawing: str
+    title: str
+
+
 class Task(ABC):
     """One kind of question about images. One file a task, registered with `TASKS.add`.
 
@@ -86,12 +106,14 @@ class Task(ABC):
 
     Attributes:
         name: in the registry; a head names its task.
-        score: what a search maximizes.
+        score: what a search maximizes if its experiment names no other.
+        others: further scores of the same evidence; `scored` and `guessed` tell them apart.
         answer: name of the answers in files that hold nothing else.
     """
 
     name: ClassVar[str]
     score: ClassVar[Score]
+    others: ClassVar[tuple[Score, ...]] = ()
     answer: ClassVar[str]
 
     @abstractmethod
@@ -156,6 +178,26 @@ class Task(ABC):
     def score_of(self, evidence: Array) -> float:
         """The score in [0, 1] of the evidence of a whole split."""
 
+    @property
+    def scores(self) -> tuple[Score, ...]:
+        """All that an experiment may name."""
+        return self.score, *self.others
+
+    def scored(self, score: Score, evidence: Array) -> float:
+        """One of `scores`, in [0, 1], of the evidence of a whole split."""
+        del score
+        return self.score_of(evidence)
+
+    def guessed(self, score: Score, labels: Sequence[str]) -> float:
+        """One of `scores`, in [0, 1), of guessing."""
+        del score
+        return self.chance(labels)
+
+    def breakdown(self, evidence: Array, labels: Sequence[str]) -> Breakdown | None:
+        """What lies behind a score; None: the task has no more to tell."""
+        del evidence, labels
+        return None
+
     @abstractmethod
     def keras_metric(self, answers: Callable[[Tensor], Tensor]) -> KerasMetric:
         """The score as a `keras.metrics.Metric` of (targets, outputs), for training loops that are not ours.
@@ -192,7 +234,9 @@ TASKS: Registry[Task] = Registry("task")
 
 
 def register(cls: type[Task]) -> type[Task]:
-    """Class decorator: makes a task known by its name, and its score among the objectives."""
-    TASKS.add(cls.name, cls())
-    SCORES.add(cls.score.objective, cls.score)
+    """Class decorator: makes a task known by its name, and its scores among the objectives."""
+    task = cls()
+    TASKS.add(cls.name, task)
+    for score in task.scores:
+        SCORES.add(score.objective, score)
     return cls

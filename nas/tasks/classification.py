@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, final
 
 from nas.architecture.keras_types import KerasMetric, Tensor
 from nas.objectives import Score
-from nas.tasks.base import Agreement, Framing, Movement, TargetError, Task, register
+from nas.tasks.base import Agreement, Breakdown, Framing, Movement, TargetError, Task, register
+from nas.tasks.confusion import balanced_accuracy, breakdown, confusion, macro_f1
 from nas.tasks.labels import check_names
 from nas.tasks.probabilities import compare
 from nas.tasks.tiles import tiles
@@ -19,13 +20,26 @@ if TYPE_CHECKING:
     Array = npt.NDArray[Any]
 
 
+BALANCED = Score(name="balanced_accuracy", heading="balanced accuracy")
+TOP = 5
+
+F1 = Score(name="f1", heading="F1")
+TOP5 = Score(name="top5_accuracy", heading="top-5 accuracy")
+
+
 @final
 @register
 class Classification(Task):
-    """Targets are int64 `(n,)`, answers float32 class probabilities `(n, classes)`; the score is accuracy."""
+    """Targets are int64 `(n,)`, answers float32 class probabilities `(n, classes)`; the score is accuracy.
+
+    Where classes are of different sizes, balanced accuracy (the mean share of each class that is recognized) and F1
+    (macro: the mean over classes of the harmonic mean of precision and recall) count each class alike. Both leave out
+    classes that a split has none of.
+    """
 
     name = "classification"
     score = Score(name="accuracy", heading="accuracy")
+    others = (BALANCED, F1, TOP5)
     answer = "probabilities"
 
     def check_labels(self, labels: Sequence[str], data: str) -> None:
@@ -66,14 +80,38 @@ class Classification(Task):
         return targets
 
     def evidence(self, targets: Tensor, answers: Tensor) -> Tensor:
-        """1 for a right answer, else 0: `(batch,)`."""
+        """The class, the class of the largest probability, and how many are larger than that of the class:
+        `(batch, 3)`.
+        """
         from keras import ops
 
-        right = ops.equal(ops.argmax(answers, axis=-1), ops.cast(targets, "int32"))
-        return ops.cast(right, "float32")
+        classes = ops.cast(targets, "int32")
+        own = ops.take_along_axis(answers, classes[:, None], axis=-1)
+        larger = ops.sum(ops.cast(ops.greater(answers, own), "float32"), axis=-1)
+        largest = ops.argmax(answers, axis=-1)
+        return ops.stack([ops.cast(classes, "float32"), ops.cast(largest, "float32"), larger], axis=-1)
 
     def score_of(self, evidence: Array) -> float:
-        return float(evidence.sum(dtype="float64")) / len(evidence)
+        return float((evidence[:, 0] == evidence[:, 1]).sum()) / len(evidence)
+
+    def scored(self, score: Score, evidence: Array) -> float:
+        if score == BALANCED:
+            return balanced_accuracy(confusion(evidence))
+        if score == F1:
+            return macro_f1(confusion(evidence))
+        if score == TOP5:
+            return float((evidence[:, 2] < TOP).sum()) / len(evidence)
+        return self.score_of(evidence)
+
+    def guessed(self, score: Score, labels: Sequence[str]) -> float:
+        if score == TOP5:
+            if len(labels) <= TOP:
+                raise TargetError(f"{TOP5.objective} needs more than {TOP} classes; the data have {len(labels)}")
+            return TOP / len(labels)
+        return self.chance(labels)
+
+    def breakdown(self, evidence: Array, labels: Sequence[str]) -> Breakdown:
+        return breakdown(confusion(evidence, len(labels)), labels)
 
     def keras_metric(self, answers: Callable[[Tensor], Tensor]) -> KerasMetric:
         """Keras' own: a model that is saved with it opens without this package."""

@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from nas.objectives import Objectives
 from nas.reports import Story, front_figures, front_tables
-from nas.reports.search_page import report_html
+from nas.reports.search_page import nothing_behind, report_html
 from nas.results.pareto import ParetoFront, hypervolume, pareto_rank
 from nas.results.trial import TrialRecord, TrialStatus
+from nas.tasks import Breakdown
 from nas.tracking import mlflow_page, publishing, runs, views
 from nas.tracking.search_note import search_note
 from nas.tracking.store import Store
@@ -36,6 +37,7 @@ class SearchRun:
         search_id: from `nas.tracking.search_id`; the key under which runs are found again.
         objectives: what it is after.
         story: how the search came about, for its description.
+        breakdown: what lies behind the score of a trial on the front.
         data: digest of each split of the data, by its name; empty if it is not known.
     """
 
@@ -45,6 +47,7 @@ class SearchRun:
     search_id: str
     objectives: Objectives
     story: Story = field(default_factory=Story)
+    breakdown: Callable[[TrialRecord], Breakdown | None] = nothing_behind
     data: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -163,7 +166,7 @@ class Projection:
     def _write_network(self, known: KnownRun, record: TrialRecord) -> dict[str, str]:
         """The files of a trial that is on the front, once; the tags that say so."""
         if runs.DRAWN not in known.tags:
-            self._writer.write_files(known, runs.front_files(record))
+            self._writer.write_files(known, runs.front_files(record, self._search.breakdown(record)))
             if FILES_MISSING in known.tags:
                 return {}
         score = self._search.objectives.score
@@ -273,6 +276,7 @@ class Projection:
                     story=self._search.story,
                     objectives=objectives,
                     finished=status == "FINISHED",
+                    breakdown=self._search.breakdown,
                 ).encode(),
             },
         )

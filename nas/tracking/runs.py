@@ -12,9 +12,10 @@ from nas.objectives import COSTS, Cost, Score, log_cost
 from nas.quantity import counted
 from nas.recipe import text
 from nas.reports.front_figures import DOMINATED_COLOR, FAILED_COLOR, FRONT_COLOR
-from nas.reports.front_tables import run_name
+from nas.reports.front_tables import rows_csv, run_name
 from nas.reports.network_diagram import diagram
 from nas.results.trial import TrialRecord, TrialStatus
+from nas.tasks import Breakdown
 from nas.tracking.search_note import plain
 
 SEARCH_ID = "nas.search_id"
@@ -124,10 +125,14 @@ def trial_files(record: TrialRecord) -> dict[str, bytes]:
     return {"architecture.json": record.architecture.to_json().encode()}
 
 
-def front_files(record: TrialRecord) -> dict[str, bytes]:
-    """What a trial on the front has: its network, to read and to look at."""
+def front_files(record: TrialRecord, behind: Breakdown | None = None) -> dict[str, bytes]:
+    """What a trial on the front has: its network, to read and to look at, and what lies behind its score."""
     drawing = diagram(record.architecture, f"trial {record.number}").svg()
-    return trial_files(record) | {"architecture.svg": drawing.encode()}
+    files = trial_files(record) | {"architecture.svg": drawing.encode()}
+    if behind is not None:
+        table = rows_csv([dict(zip(behind.headings, row, strict=True)) for row in behind.rows])
+        files |= {f"{behind.name}.svg": behind.drawing.encode(), f"{behind.name}.csv": table.encode()}
+    return files
 
 
 def front_note(record: TrialRecord, experiment_id: str, parent_id: str, run_id: str, *, score: Score) -> str:

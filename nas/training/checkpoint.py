@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,10 @@ State = Sequence[npt.NDArray[Any]]
 """All that a loop needs to go on: weights, statistics, the optimizer's variables, the seeds of dropout."""
 
 
+Evidence = npt.NDArray[Any]
+"""Of the task, a row an image."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
     """What is kept of it.
@@ -29,6 +33,7 @@ class Checkpoint:
         curves: as in `TrainingResult`.
         weights: of the best epoch so far.
         best_epoch: from 1.
+        evidence: on the validation images, of that epoch; none in what earlier versions wrote.
     """
 
     loop: str
@@ -36,6 +41,7 @@ class Checkpoint:
     curves: Mapping[str, Sequence[float]]
     weights: Weights
     best_epoch: int
+    evidence: Evidence = field(default_factory=lambda: np.zeros(0, np.float32))
 
     def to_bytes(self) -> bytes:
         """As an .npz file."""
@@ -44,7 +50,7 @@ class Checkpoint:
             "best_epoch": self.best_epoch,
             "curves": {k: list(v) for k, v in self.curves.items()},
         }
-        arrays = {"about": np.array(json.dumps(about))}
+        arrays = {"about": np.array(json.dumps(about)), "evidence": self.evidence}
         for kind, values in (("state", self.state), ("weights", self.weights)):
             arrays |= {f"{kind}{index:05d}": np.asarray(value) for index, value in enumerate(values)}
         file = io.BytesIO()
@@ -61,11 +67,13 @@ class Checkpoint:
         with outside.door(_damaged):
             with outside.open_arrays(io.BytesIO(content)) as file:
                 about = outside.parse_json(str(file["about"]))
+                evidence = file["evidence"] if "evidence" in file.files else np.zeros(0, np.float32)
                 kept = {
                     kind: [file[name] for name in sorted(file.files) if name.startswith(kind)]
                     for kind in ("state", "weights")
                 }
             return cls(
+                evidence=evidence,
                 loop=about["loop"],
                 best_epoch=about["best_epoch"],
                 curves={name: tuple(values) for name, values in about["curves"].items()},

@@ -18,6 +18,7 @@ import numpy as np
 from nas.architecture.keras_types import KerasOptimizer, Tensor
 from nas.config import TrainingConfig
 from nas.devices.selection import Devices
+from nas.objectives import Score
 from nas.tasks import TASKS
 from nas.training.batch_size import training_batch_size, validation_batch_size
 from nas.training.checkpoint import State
@@ -62,6 +63,7 @@ def train_compiled(
     until: int,
     state: State | None,
     initial_weights: Weights | None,
+    score: Score,
 ) -> State:
     """Fills the history. The same seed gives the weights, the order and the augmentation that `fit` gets.
 
@@ -75,6 +77,7 @@ def train_compiled(
         until: the last epoch.
         state: after the epochs in the history; None if there are none.
         initial_weights: of the network if there is no state; None are random ones.
+        score: which of the task's.
 
     Returns:
         The state after the last epoch; nothing if that is the last of the training.
@@ -132,11 +135,11 @@ def train_compiled(
             values = {
                 # The same to the last digit, whatever the chunks were.
                 "loss": math.fsum(losses) / steps,
-                "score": task.score_of(np.concatenate(evidence)),
+                "score": task.scored(score, np.concatenate(evidence)),
                 "val_loss": math.fsum(val_losses.numpy().tolist()) / len(data.validation),
-                "val_score": task.score_of(val_evidence.numpy()),
+                "val_score": task.scored(score, val_evidence.numpy()),
             }
-            history.end_epoch(values, network.get_weights)
+            history.end_epoch(values, network.get_weights, val_evidence.numpy)
     return [] if until == training.epochs else [np.asarray(variable.numpy()) for variable in variables]
 
 

@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from nas.architecture.keras_types import KerasMetric, KerasModel, KerasOptimizer, Tensor
 from nas.config import TrainingConfig
 from nas.devices.selection import Devices
-from nas.tasks import TASKS, Task
+from nas.objectives import Score
+from nas.tasks import TASKS
 from nas.training.batch_size import training_batch_size, validation_batch_size
 from nas.training.checkpoint import State
 from nas.training.evidence import make_evidence_metric
@@ -39,6 +41,7 @@ def train_with_fit(
     until: int,
     state: State | None,
     initial_weights: Weights | None,
+    score: Score,
 ) -> State:
     """Fills the history; arguments and result are those of `train_compiled`.
 
@@ -85,7 +88,7 @@ def train_with_fit(
         delivered.set_weights(model.get_weights())
         measure()
         told = delivered.evaluate(validation, verbose=0, return_dict=True)
-        values = {"val_score": task.score_of(delivered_metric.seen()), "val_loss": float(told["plain_loss"])}
+        values = {"val_score": task.scored(score, delivered_metric.seen()), "val_loss": float(told["plain_loss"])}
         return values, delivered.get_weights
 
     model.fit(
@@ -106,7 +109,7 @@ def train_with_fit(
         epochs=until,
         shuffle=False,
         verbose=0,
-        callbacks=[_make_callback(history, task, metric, judge)],
+        callbacks=[_make_callback(history, lambda: task.scored(score, metric.seen()), judge, delivered_metric.seen)],
     )
     return [] if until == training.epochs else [np.asarray(variable.numpy()) for variable in variables]
 
@@ -162,9 +165,9 @@ def _largest_divisor(number: int, most: int) -> int:
 
 def _make_callback(
     history: EpochHistory,
-    task: Task,
-    metric: KerasMetric,
+    trained_score: Callable[[], float],
     judge: Callable[[], tuple[dict[str, float], Callable[[], Weights]]],
+    evidence: Callable[[], npt.NDArray[Any]],
 ) -> Any:
     import keras
 
@@ -178,9 +181,9 @@ def _make_callback(
             history.check_stop()
 
         def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-            values = {"loss": float((logs or {})["plain_loss"]), "score": task.score_of(metric.seen())}
+            values = {"loss": float((logs or {})["plain_loss"]), "score": trained_score()}
             history.check_loss(values["loss"])
             validated, weights = judge()
-            history.end_epoch(values | validated, weights)
+            history.end_epoch(values | validated, weights, evidence)
 
     return Recorder()

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Literal
 from nas.config import TrainingConfig
 from nas.devices.selection import Devices, select_devices
 from nas.devices.tensorflow_import import import_tensorflow
+from nas.objectives import Score
+from nas.tasks import TASKS
 from nas.training.checkpoint import Checkpoint, State
 from nas.training.compiled import fits, train_compiled
 from nas.training.fit import train_with_fit
@@ -39,6 +41,7 @@ def train(
     epochs: int | None = None,
     checkpoint: bytes | None = None,
     initial_weights: Weights | None = None,
+    score: Score | None = None,
 ) -> TrainingResult:
     """Trains on `data.train`, scores each epoch on `data.validation`; never reads `data.test`.
 
@@ -62,6 +65,7 @@ def train(
             of the other loop, after a change of devices, is passed over, and the training begins anew.
         initial_weights: to begin with in place of random ones, in the order of `keras.Model.get_weights()`, such as
             `inherit` gives them. A checkpoint comes before them.
+        score: which of the task's is called `score`, and decides which epoch is the best; its first if left out.
 
     Raises:
         TrainingDivergedError: the loss became infinite or not a number.
@@ -92,6 +96,7 @@ def train(
             until=until,
             state=state,
             initial_weights=initial_weights,
+            score=score or TASKS[architecture.head.task].score,
         )
     kept = None if until == training.epochs else history.checkpoint(name, left)
     return history.result(duration_seconds=time.monotonic() - started, checkpoint=kept)

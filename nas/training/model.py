@@ -12,6 +12,7 @@ import numpy.typing as npt
 from nas.architecture.keras_types import KerasModel, Tensor
 from nas.devices.tensorflow_import import import_tensorflow
 from nas.errors import NasError
+from nas.objectives import Score
 from nas.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -96,8 +97,13 @@ def shaped(images: npt.NDArray[np.uint8], shape: tuple[int, int, int]) -> npt.ND
     return np.concatenate([np.asarray(part) for part in parts])
 
 
-def evaluate(architecture: Architecture, weights: Weights, split: Split) -> dict[str, float]:
-    """The score in [0, 1] and the mean loss of a split, `{"score", "loss"}`, in float32; on JAX, too."""
+def evaluate(
+    architecture: Architecture, weights: Weights, split: Split, score: Score | None = None
+) -> dict[str, float]:
+    """A score in [0, 1] and the mean loss of a split, `{"score", "loss"}`, in float32; on JAX, too.
+
+    The score is the task's first if none is named.
+    """
     import_tensorflow("tensorflow", "jax")
     head = architecture.head
     task = TASKS[head.task]
@@ -106,7 +112,10 @@ def evaluate(architecture: Architecture, weights: Weights, split: Split) -> dict
         targets = split.targets[part]
         losses.append(np.asarray(head.loss(targets, outputs, label_smoothing=0.0), np.float64))
         evidence.append(np.asarray(task.evidence(targets, head.answers(outputs))))
-    return {"score": task.score_of(np.concatenate(evidence)), "loss": float(np.concatenate(losses).mean())}
+    return {
+        "score": task.scored(score or task.score, np.concatenate(evidence)),
+        "loss": float(np.concatenate(losses).mean()),
+    }
 
 
 def _outputs(model: KerasModel, images: npt.NDArray[np.uint8]) -> Iterator[tuple[slice, Tensor]]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import numpy as np
 
 from nas.errors import NasError
-from nas.training.checkpoint import Checkpoint, State
+from nas.training.checkpoint import Checkpoint, Evidence, State
 from nas.training.model import Weights
 
 OnEpoch = Callable[[int, dict[str, float]], None]
@@ -52,6 +54,7 @@ class TrainingResult:
         weights: of the best epoch, in the order of `keras.Model.get_weights()`, in host memory.
         best_epoch: from 1.
         epochs: that were trained.
+        evidence: of the task, on the validation images, of the best epoch: a row an image.
         checkpoint: to go on with, if the training was left before its end; else None.
         duration_seconds: build, training and validation.
     """
@@ -62,6 +65,7 @@ class TrainingResult:
     best_epoch: int
     epochs: int
     duration_seconds: float
+    evidence: Evidence = field(default_factory=lambda: np.zeros(0, np.float32))
     checkpoint: bytes | None = None
 
 
@@ -71,6 +75,7 @@ class EpochHistory:
     def __init__(self, on_epoch: OnEpoch | None = None, should_stop: ShouldStop | None = None) -> None:
         self.curves: dict[str, list[float]] = {name: [] for name in _CURVES}
         self.weights: Weights = []
+        self.evidence: Evidence = np.zeros(0, np.float32)
         self.best_epoch = 0
         self._best = (-1.0, 0.0)
         self._on_epoch, self._should_stop = on_epoch, should_stop
@@ -89,13 +94,19 @@ class EpochHistory:
         """Begin after the epochs of a checkpoint."""
         self.curves = {name: list(checkpoint.curves[name]) for name in _CURVES}
         self.weights, self.best_epoch = checkpoint.weights, checkpoint.best_epoch
+        self.evidence = checkpoint.evidence
         best = self.best_epoch - 1
         self._best = (self.curves["val_score"][best], -self.curves["val_loss"][best])
 
     def checkpoint(self, loop: str, state: State) -> bytes:
         """What is needed to go on with this training later."""
         return Checkpoint(
-            loop=loop, state=state, curves=self.curves, weights=self.weights, best_epoch=self.best_epoch
+            loop=loop,
+            state=state,
+            curves=self.curves,
+            weights=self.weights,
+            best_epoch=self.best_epoch,
+            evidence=self.evidence,
         ).to_bytes()
 
     def check_loss(self, loss: float) -> None:
@@ -116,12 +127,15 @@ class EpochHistory:
         if self._should_stop is not None and self._should_stop():
             raise TrainingStoppedError(self.epoch)
 
-    def end_epoch(self, values: Mapping[str, float], weights: Callable[[], Weights]) -> None:
+    def end_epoch(
+        self, values: Mapping[str, float], weights: Callable[[], Weights], evidence: Callable[[], Evidence]
+    ) -> None:
         """Keeps an epoch's four values, and its weights if it is the best.
 
         Args:
             values: `score`, `loss`, `val_score`, `val_loss`.
             weights: copies them to host memory; only called if they are wanted.
+            evidence: of the validation images; only called with the weights.
 
         Raises:
             TrainingDivergedError: a value is no finite number.
@@ -133,7 +147,8 @@ class EpochHistory:
             self.curves[name].append(values[name])
         score = (values["val_score"], -values["val_loss"])
         if score > self._best:
-            self._best, self.best_epoch, self.weights = score, epoch, weights()
+            self._best, self.best_epoch = score, epoch
+            self.weights, self.evidence = weights(), evidence()
         if self._on_epoch is not None:
             self._on_epoch(epoch, {name: values[name] for name in _CURVES})
 
@@ -143,6 +158,7 @@ class EpochHistory:
             metrics={name: self.curves[name][self.best_epoch - 1] for name in _CURVES},
             curves={name: tuple(values) for name, values in self.curves.items()},
             weights=self.weights,
+            evidence=self.evidence,
             best_epoch=self.best_epoch,
             epochs=self.epochs,
             duration_seconds=duration_seconds,

@@ -13,6 +13,7 @@ import numpy as np
 from nas.architecture.keras_types import KerasLayer, KerasModel
 from nas.devices.tensorflow_import import import_tensorflow
 from nas.errors import NasError
+from nas.objectives import Score
 from nas.quantity import counted
 from nas.tasks import TASKS, Task
 from nas.training.model import BATCH
@@ -47,8 +48,8 @@ class UserModel:
     takes_bytes: bool
 
 
-def score_user_model(path: Path, split: Split, info: DatasetInfo) -> UserModel:
-    """Load a `.keras` file, count it, and score it on a split.
+def score_user_model(path: Path, split: Split, info: DatasetInfo, score: Score | None = None) -> UserModel:
+    """Load a `.keras` file, count it, and score it on a split, by the task's first score if none is named.
 
     The model takes a batch of images as the search has them and returns the task's answers: for classification a number
     a class, of which the largest counts, so that logits will do. It is given float32 values in [0, 1], as every trial
@@ -87,7 +88,7 @@ def score_user_model(path: Path, split: Split, info: DatasetInfo) -> UserModel:
     return UserModel(
         name=path.name,
         parameters=model.count_params(),
-        score=task.score_of(np.concatenate(evidence)),
+        score=task.scored(score or task.score, np.concatenate(evidence)),
         takes_bytes=takes_bytes or whole,
     )
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeGuard, final
 from nas.architecture import Architecture
 from nas.config import TrainingConfig
 from nas.errors import NasError
-from nas.objectives import Cost
+from nas.objectives import Cost, Score
 
 if TYPE_CHECKING:
     from nas.datasets import DatasetSpec
@@ -60,6 +60,8 @@ class Job:
     """Of the rung from which the trial goes on."""
     parent: Parent | None = None
     """Whose weights it starts with; None: its own."""
+    score: Score | None = None
+    """Which of the task's is called `val_score`; its first if left out."""
     test: bool = False
     """Whether to score on the test split too, as `test_score`: for the final stage only."""
     measure: Mapping[Cost, float | None] = field(default_factory=dict)
@@ -265,10 +267,11 @@ def attempt(
             epochs=job.epochs,
             checkpoint=job.checkpoint,
             initial_weights=None if inherited is None else inherited.weights,
+            score=job.score,
         )
         metrics = {**measured, **result.metrics}
         if job.test:
-            metrics["test_score"] = evaluate(architecture, result.weights, images.test)["score"]
+            metrics["test_score"] = evaluate(architecture, result.weights, images.test, job.score)["score"]
     except TrainingStoppedError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a trial raises is that trial's outcome

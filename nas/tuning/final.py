@@ -116,7 +116,15 @@ def _run_round(
             architecture = trials[number].architecture.to_json()
             epochs = experiment.training.epochs
             how = experiment.with_recipe(trials[number].recipe).training
-            job = Job(number=started, architecture=architecture, training=how, seed=seed, epochs=epochs, test=True)
+            job = Job(
+                number=started,
+                architecture=architecture,
+                training=how,
+                score=experiment.score,
+                seed=seed,
+                epochs=epochs,
+                test=True,
+            )
             executor.submit(free.pop(0), job)
             started += 1
         outcome = executor.next_outcome(LOOK_SECONDS, on_epoch)

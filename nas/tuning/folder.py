@@ -107,7 +107,9 @@ Model = TypeVar("Model", bound=BaseModel)
 
 @final
 class SearchFolder:
-    """`RUNS/NAME`: `experiment.json`, `space.yaml`, `facts.json`, `trials.jsonl`, `weights/`, `rungs/`, `lock`."""
+    """`RUNS/NAME`: `experiment.json`, `space.yaml`, `facts.json`, `trials.jsonl`, `lock`, `weights/`, `evidence/`,
+    `rungs/`.
+    """
 
     def __init__(self, runs_dir: Path, name: str) -> None:
         self.runs_dir, self.name = runs_dir, name
@@ -143,6 +145,10 @@ class SearchFolder:
     def weights(self, trial: int) -> Path:
         """Where the weights of a trial on the front, or near it, are."""
         return self.path / "weights" / f"{trial}.npz"
+
+    def evidence(self, trial: int) -> Path:
+        """Where the evidence of a trial that has its weights here is, of the validation images."""
+        return self.path / "evidence" / f"{trial}.npz"
 
     def checkpoint(self, trial: int) -> Path:
         """Where a trial that stopped at a rung goes on from."""
@@ -360,7 +366,14 @@ class SearchFolder:
     def _sweep(self) -> None:
         """Remove the copy of the data and the drafts of files: who holds the lock writes none yet."""
         shutil.rmtree(self.data, ignore_errors=True)
-        for pattern in (".*.json.new", ".*.yaml.new", ".*.jsonl.new", "weights/.*.npz.*", "rungs/.*.npz.*"):
+        for pattern in (
+            ".*.json.new",
+            ".*.yaml.new",
+            ".*.jsonl.new",
+            "weights/.*.npz.*",
+            "evidence/.*.npz.*",
+            "rungs/.*.npz.*",
+        ):
             for draft in self.path.glob(pattern):
                 with suppress(OSError):
                     draft.unlink()

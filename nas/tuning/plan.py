@@ -202,17 +202,17 @@ def _start(
 
 def _floor(task: Task, info: DatasetInfo, experiment: ExperimentConfig) -> float:
     """The score that is worth nothing: what the experiment says, else that of guessing."""
-    return task.chance(info.labels) if experiment.floor is None else experiment.floor
+    return task.guessed(experiment.score, info.labels) if experiment.floor is None else experiment.floor
 
 
 def _with_score_of(task: Task, experiment: ExperimentConfig) -> ExperimentConfig:
     """The experiment, with the task's score if it names no objectives."""
-    if experiment.score == task.score:
+    if experiment.score in task.scores:
         return experiment
     if "objectives" in experiment.model_fields_set:
         raise NasError(
-            f"objectives: the score of {task.name} is {task.score.objective}; received {experiment.score.objective}; "
-            f"use {task.score.objective}, or leave objectives out"
+            f"objectives: the score of {task.name} is {' or '.join(each.objective for each in task.scores)}; received "
+            f"{experiment.score.objective}; use {task.score.objective}, or leave objectives out"
         )
     objectives = (task.score.objective, *(cost.name for cost in experiment.costs))
     return experiment.model_copy(update={"objectives": objectives})

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, final
 from nas.command_line import runs_folder
 from nas.config import ExperimentConfig
 from nas.errors import NasError
+from nas.files import outside
 from nas.objectives import COSTS, Objectives
 from nas.quantity import counted, whole_number
 from nas.results.noise import without_noise
@@ -24,7 +25,7 @@ from nas.strategies import history_of
 from nas.strategies.early_stopping import make_early_stopping
 from nas.strategies.expectation import with_expectations
 from nas.strategies.guard import is_out_of_patience
-from nas.tasks import TASKS, Task
+from nas.tasks import TASKS, Breakdown, Task
 from nas.tuning.final import candidates, missing
 from nas.tuning.folder import SearchError, SearchFolder
 from nas.tuning.journal import Contents
@@ -303,6 +304,22 @@ class Search:
 
         return self.plot().svg + front_html_table(self.front, self.objectives.score)
 
+    def breakdown(self, record: TrialRecord) -> Breakdown | None:
+        """What lies behind the score of a trial that has kept its weights, such as a confusion matrix.
+
+        None: nothing was kept, as by earlier versions, or the task has no more to tell.
+        """
+        path = self.folder.evidence(record.number)
+        if not path.is_file():
+            return None
+
+        def refuse(reason: str) -> NasError:
+            return NasError(f"{path} is damaged ({reason}); delete it, and it is left out of reports")
+
+        with outside.door(refuse), outside.open_arrays(path) as file:
+            evidence = file["evidence"]
+            return self.task.breakdown(evidence, self.facts.labels) if len(evidence) else None
+
     def export(
         self,
         to: str | Path,
@@ -354,6 +371,7 @@ class Search:
             pixels=pixels,
             allowed_loss=ALLOWED_LOSS if allowed_loss is None else allowed_loss,
             inherited_from=record.parent,
+            score=self.experiment.score,
             recipe=record.recipe,
             image_shape=self.facts.input_shape,
         )
@@ -425,6 +443,7 @@ class Search:
             search_id=search_id(self.folder.path),
             objectives=self.objectives,
             story=self.story(),
+            breakdown=self.breakdown,
             data=self.folder.facts().data,  # which a search learns only after it has started
         )
 
@@ -459,6 +478,7 @@ class Search:
             story=self.story(),
             objectives=self.objectives,
             finished=self.finished,
+            breakdown=self.breakdown,
         )
 
     def story(self) -> Story:

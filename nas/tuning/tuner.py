@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -10,6 +11,7 @@ from functools import partial
 from typing import Any
 
 import keras_tuner
+import numpy as np
 
 from nas.config import ExperimentConfig
 from nas.errors import NasError
@@ -19,7 +21,7 @@ from nas.results.pareto import pareto_rank
 from nas.results.trial import TrialRecord, TrialStatus, seven_figures
 from nas.strategies.expectation import KEPT_RANKS
 from nas.training import load_weights, save_weights
-from nas.training.checkpoint import Checkpoint
+from nas.training.checkpoint import Checkpoint, Evidence
 from nas.tuning.execution import (
     LOOK_SECONDS,
     Crashed,
@@ -127,6 +129,7 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
             if outcome.result.checkpoint is not None:
                 write_atomically(self.folder.checkpoint(record.number), outcome.result.checkpoint)
             if record.number in near_front:
+                write_atomically(self.folder.evidence(record.number), _as_file(outcome.result.evidence))
                 save_weights(self.folder.weights(record.number), record.architecture, outcome.result.weights)
         oracle.finish(record)
         super().on_trial_end(trial)
@@ -139,6 +142,7 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
             for path in self.folder.weights(0).parent.glob("*.npz"):
                 if path.stem.isdigit() and int(path.stem) not in wanted:
                     path.unlink()
+                    self.folder.evidence(int(path.stem)).unlink(missing_ok=True)
         for observer in self.observers:
             observer.on_trial_end(record)
 
@@ -184,6 +188,7 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
             number=record.number,
             architecture=record.architecture.to_json(),
             training=self.experiment.with_recipe(record.recipe).training,
+            score=self.experiment.score,
             seed=trial_seed(self.experiment.seed, record.number),
             epochs=oracle.early_stopping.target(len(record.curve)),
             checkpoint=checkpoint,
@@ -263,6 +268,12 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
                 return ended(status=TrialStatus.REFUSED, metrics=_rounded(measured), reason=reason)
             case Failed(reason=reason, log=log) | Crashed(reason=reason, log=log):
                 return ended(status=TrialStatus.FAILED, reason=reason, log=log)
+
+
+def _as_file(array: Evidence) -> bytes:
+    file = io.BytesIO()
+    np.savez_compressed(file, allow_pickle=False, evidence=array)
+    return file.getvalue()
 
 
 def _rounded(values: Mapping[str, float]) -> dict[str, float]:

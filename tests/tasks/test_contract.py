@@ -121,7 +121,10 @@ def test_evidence_has_a_row_an_example_and_is_scored_once(example):
     assert len(whole) == len(targets)
     assert (np.concatenate(parts) == whole).all()
     assert 0 < task.score_of(whole) < 1
-    assert SCORES[task.score.objective] is task.score
+    assert task.scored(task.score, whole) == task.score_of(whole)
+    for score in task.scores:
+        assert SCORES[score.objective] is score
+        assert 0 < task.scored(score, whole) <= 1
     metric = task.keras_metric(lambda outputs: outputs)
     metric.update_state(targets, answers)
     assert metric.name == task.score.name
@@ -152,7 +155,7 @@ def test_classification_by_hand():
     task = TASKS["classification"]
     answers = np.array([[0.6, 0.4], [0.1, 0.9], [0.5, 0.5], [1.0, 0.0]], np.float32)
     evidence = np.asarray(task.evidence(np.array([0, 0, 0, 1]), answers))
-    assert evidence.tolist() == [1, 0, 1, 0]
+    assert evidence.tolist() == [[0, 0, 0], [0, 1, 1], [0, 0, 0], [1, 0, 1]]
     assert task.score_of(evidence) == 0.5
     assert task.lacking(np.array([1]), ("a", "b", "c")) == "2 of the 3 classes ('a', 'c')"
     swapped = task.compare(answers[:2], answers[:2, ::-1], tolerance=0.1)

@@ -52,7 +52,7 @@ def test_the_best_epoch_has_the_highest_score_then_the_lowest_loss(val_score, va
     history = EpochHistory()
     for epoch, (score, loss) in enumerate(zip(val_score, val_loss, strict=True), start=1):
         values = {"score": 1, "loss": 0, "val_score": score, "val_loss": loss}
-        history.end_epoch(values, lambda epoch=epoch: [epoch])
+        history.end_epoch(values, lambda epoch=epoch: [epoch], lambda epoch=epoch: -epoch)
 
     assert history.best_epoch == best
     assert history.weights == [best]
