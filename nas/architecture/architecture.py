@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, final
@@ -12,10 +12,13 @@ from typing import Any, final
 from nas.architecture.arithmetic import Shape, elements
 from nas.architecture.blocks import BLOCKS, Block, BlockError, Head, Pool, block_from_dict
 from nas.architecture.count import Count, total
+from nas.architecture.device_bytes import PREDICTED
 from nas.architecture.graph import BYTES, Graph, Node, SymbolicTensor, Trace, chain, placed
 from nas.architecture.keras_types import KerasModel, Tensor
 from nas.architecture.layers import DoesNotFitError
+from nas.architecture.lowering import lower
 from nas.errors import NasError, printable, shown
+from nas.objectives import Cost
 
 FORMAT = 1
 """Version of the JSON form."""
@@ -140,6 +143,10 @@ class Architecture:
         text = f"[{_json(self.input_shape)},[{','.join(layers)}]]"
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
+    def predicted(self, cost: Cost) -> int | None:
+        """What arithmetic on the layers says of a cost that has to be measured; None: nothing."""
+        return _predictions(self).get(cost)
+
     def nodes(self) -> Iterator[tuple[str, Node]]:
         """Every layer with the name of its block, in an order in which they can be computed."""
         return chain(
@@ -253,6 +260,12 @@ def counted(traces: Sequence[Trace]) -> Count:
         if trace.skip:
             waiting += elements(trace.skip.shape) * BYTES
     return total(counts)
+
+
+@lru_cache(maxsize=1 << 14)
+def _predictions(network: Architecture) -> Mapping[Cost, int]:
+    operators = lower(network.nodes())
+    return {cost: arithmetic(network.input_shape, operators) for cost, arithmetic in PREDICTED.items()}
 
 
 @lru_cache(maxsize=1 << 14)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeGuard, final
+from typing import Any, Protocol, TypeGuard, final
 
 from nas.architecture.count import Count
 from nas.errors import NasError, shown
@@ -20,6 +20,18 @@ _INTEREST = "interest"
 
 INTEREST = 20
 """The range of interest begins at this part of a limit, if nothing else is said."""
+
+
+FAR = 1.03
+"""A network that is predicted at more than this factor of a limit is surely over it."""
+
+
+class Network(Protocol):
+    """What a budget asks a network."""
+
+    @property
+    def count(self) -> Count: ...
+    def predicted(self, cost: Cost) -> int | None: ...
 
 
 class BudgetError(NasError):
@@ -123,6 +135,12 @@ class Budget:
         if self.min_parameters is not None and count.parameters < self.min_parameters:
             return False
         return all(cost.of(count) <= most for cost, most in self.counted.items())
+
+    def may_admit(self, network: Network) -> bool:
+        """Whether a network is inside all limits on counts, and not predicted far over one that is measured."""
+        return self.admits(network.count) and not any(
+            (network.predicted(cost) or 0) > FAR * most for cost, most in self.measured.items()
+        )
 
     def excess(self, count: Count) -> str:
         """By how much a network misses, such as `1,204 parameters over 20,000`; "" if it does not."""

@@ -64,6 +64,10 @@ class Row:
         """Its parameters and multiply-adds; nothing else is known of it."""
         return Count(trainable=self.parameters, macs=self.macs)
 
+    def predicted(self, cost: Cost) -> None:
+        """Nothing: a row has no layers."""
+        del cost
+
 
 @final
 @dataclass(frozen=True, kw_only=True)

@@ -66,7 +66,10 @@ def load_experiment(path: Path | None, overrides: Mapping[str, Any] | None = Non
 
 
 def _imply_counted_limits(budget: Any) -> None:
-    """What is surely too large for a device is not even proposed: in int8 a weight is a byte, a map a quarter."""
+    """A walk through a space stays where a device can hold the network: in int8 a weight is a byte, a map a quarter.
+
+    What is predicted more exactly is known of whole networks only.
+    """
     if not isinstance(budget, dict):
         return
     for measured, counted, factor in ((FLASH_BYTES, PARAMETERS, 1), (RAM_BYTES, ACTIVATION_BYTES, 4)):

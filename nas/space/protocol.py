@@ -22,6 +22,8 @@ class Candidate(Protocol):
     def id(self) -> str: ...
     @property
     def count(self) -> Count: ...
+    def predicted(self, cost: Cost) -> int | None:
+        """A cost that has to be measured, as arithmetic has it; None: it has nothing to say."""
 
 
 AnyCandidate = TypeVar("AnyCandidate", bound=Candidate)

@@ -39,6 +39,10 @@ class Proposal:
     def count(self) -> Count:
         return self.architecture.count
 
+    def predicted(self, cost: Cost) -> int | None:
+        """As `Architecture.predicted`."""
+        return self.architecture.predicted(cost)
+
     @property
     def in_words(self) -> str:
         """The network in one line, and its recipe if it has one."""

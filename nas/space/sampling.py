@@ -43,7 +43,7 @@ def sample(decisions: Decisions, rng: random.Random, budget: Budget, quantile: f
         if path is not None:
             found = _architecture(decisions, path)
             # The walk knows the ends of parameters, multiply-adds and memory; any other cost shows only now.
-            if budget.admits(found.count):
+            if budget.may_admit(found):
                 return found
         quantile = rng.random()
     raise BudgetError(
@@ -189,7 +189,7 @@ def enumerate_all(decisions: Decisions, budget: Budget) -> Iterator[Architecture
         parameters, macs = parameters + step.parameters, macs + step.macs
         if decisions.is_end(step.to):
             found = _architecture(decisions, [*path, step])
-            if budget.admits(found.count):
+            if budget.may_admit(found):
                 yield found
             continue
         path.append(step)

@@ -98,7 +98,7 @@ class Variation:
         blocks = tuple([step.block for step in path if step.block is not None])
         traces = tuple([step.trace for step in path if step.trace is not None])
         found = Architecture.of_traces((height, width, channels), blocks, traces)
-        return found if budget.admits(found.count) else None
+        return found if budget.may_admit(found) else None
 
     def _drawn(self, possible: Sequence[Choice], rng: random.Random) -> Step:
         """A group, then a step of it, each with equal chance."""

@@ -20,10 +20,14 @@ RIDGE = 1.0
 PRIOR_DEVIATION = 0.3
 """Of the logarithm of a measured cost around its prediction, before any was measured; it counts as one observation."""
 
+ARITHMETIC_DEVIATION = 0.02
+"""The same of a cost that arithmetic predicts."""
+
 
 @final
 class CostModel(Generic[AnyCandidate]):
-    """Logarithms of costs: counted ones are known, and each measured one has a regression of its own.
+    """Logarithms of costs: counted ones are known, and each measured one has a regression of its own, of what
+    arithmetic on the layers leaves of it.
 
     Args:
         space: of the candidates.
@@ -40,10 +44,7 @@ class CostModel(Generic[AnyCandidate]):
         measured: Mapping[Cost, Sequence[tuple[AnyCandidate, float]]],
     ) -> None:
         self.space, self.encoder, self.costs = space, encoder, costs
-        self._learned = {
-            cost: _Regression(self._features([candidate for candidate, _ in pairs]), [value for _, value in pairs])
-            for cost, pairs in measured.items()
-        }
+        self._learned = {cost: self._learn(cost, pairs) for cost, pairs in measured.items()}
 
     def __call__(self, candidates: Sequence[AnyCandidate]) -> Array:
         """A row a candidate, a column a cost; the expected one where it has to be measured."""
@@ -56,7 +57,8 @@ class CostModel(Generic[AnyCandidate]):
 
     def predict(self, cost: Cost, candidates: Sequence[AnyCandidate]) -> tuple[Array, Array]:
         """Mean and standard deviation of the logarithm of a measured cost."""
-        return self._learned[cost](self._features(candidates))
+        mean, deviation = self._learned[cost](self._features(candidates))
+        return mean + _log_predictions(candidates, cost), deviation
 
     def is_within(self, cost: Cost, candidates: Sequence[AnyCandidate], most: float) -> Array:
         """The probability that a measured cost is at most so much."""
@@ -66,6 +68,16 @@ class CostModel(Generic[AnyCandidate]):
         mean, deviation = self.predict(cost, candidates)
         result: Array = ndtr((np.log(most) - mean) / deviation)
         return result
+
+    def _learn(self, cost: Cost, pairs: Sequence[tuple[AnyCandidate, float]]) -> _Regression:
+        import numpy as np
+
+        candidates = [candidate for candidate, _ in pairs]
+        targets = np.log([value for _, value in pairs]) - _log_predictions(candidates, cost)
+        is_predicted = bool(candidates) and candidates[0].predicted(cost) is not None
+        return _Regression(
+            self._features(candidates), targets, ARITHMETIC_DEVIATION if is_predicted else PRIOR_DEVIATION
+        )
 
     def _features(self, candidates: Sequence[AnyCandidate]) -> Array:
         import numpy as np
@@ -84,20 +96,20 @@ class _Regression:
 
     Args:
         features: one row per network.
-        values: what was measured of them.
+        targets: logarithms of what was measured of them, less those of predictions.
+        deviation: of targets before any was measured.
     """
 
-    def __init__(self, features: Array, values: Sequence[float]) -> None:
+    def __init__(self, features: Array, targets: Array, deviation: float) -> None:
         import numpy as np
 
-        targets = np.log(np.array(values))
         self.center, self.mean = features.mean(axis=0), float(targets.mean())
         centered, gains = features - self.center, targets - self.mean
         self.covariance = np.linalg.inv(centered.T @ centered + RIDGE * np.eye(features.shape[1]))
         self.slopes = self.covariance @ (centered.T @ gains)
         residuals = gains - centered @ self.slopes
         # The prior counts as one network; the mean has used up one.
-        self.variance = float(residuals @ residuals + PRIOR_DEVIATION**2) / len(values)
+        self.variance = float(residuals @ residuals + deviation**2) / len(targets)
 
     def __call__(self, features: Array) -> tuple[Array, Array]:
         """Mean and standard deviation."""
@@ -112,3 +124,10 @@ def _log_counts(candidates: Sequence[Candidate], cost: Cost) -> Array:
     import numpy as np
 
     return np.array([log_cost(cost.of(candidate.count)) for candidate in candidates])
+
+
+def _log_predictions(candidates: Sequence[Candidate], cost: Cost) -> Array:
+    """Of arithmetic; 0 where it has nothing to say."""
+    import numpy as np
+
+    return np.array([log_cost(candidate.predicted(cost) or 1) for candidate in candidates])

@@ -107,10 +107,12 @@ def test_no_sample_leaves_any_limit(mixed):
         Budget(max_activation_bytes=4_000),
         Budget(max_parameters=20_000, max_macs=200_000, max_activation_bytes=8_000),
         Budget(max_parameters=smallest.count.parameters + 1),
+        Budget(max_flash_bytes=12_000, max_ram_bytes=8_000),
     ):
         for _ in range(60):
             network = mixed.sample(rng, budget)
-            assert budget.admits(network.count), budget.excess(network.count)
+            assert budget.may_admit(network), budget.excess(network.count)
+            assert budget.may_admit(mixed.mutate(network, rng, budget))
 
 
 @pytest.mark.parametrize("limit", [20_011, 100_003, 1_000_003])

@@ -6,7 +6,7 @@ import random
 import numpy as np
 import pytest
 
-from nas.objectives import ACTIVATION_BYTES, LATENCY, MACS, PARAMETERS, Cost
+from nas.objectives import ACTIVATION_BYTES, FLASH_BYTES, LATENCY, MACS, PARAMETERS, RAM_BYTES, Cost
 from nas.strategies.cost_model import CostModel
 from nas.strategies.score_model import Encoder
 from tests.strategies.examples import decisions_space
@@ -70,3 +70,17 @@ def test_each_measured_cost_is_learned_from_its_own_measurements(candidates):
     assert (both[:, 1] == CostModel(space, encoder, (LATENCY,), {LATENCY: fast})(new)[:, 0]).all()
     errors = both[:, 0] - np.log([2.0 * each.count.parameters for each in new])
     assert np.abs(errors).mean() < 0.1
+
+
+def test_bytes_are_known_by_arithmetic_before_any_trial_and_their_error_is_learned(candidates):
+    """Of three networks that were measured, too few for a regression of its own."""
+    space, found = candidates
+    known, new = found[:3], found[3:]
+    ram = [(each, 1.01 * each.predicted(RAM_BYTES)) for each in known]
+    flash = [(each, each.predicted(FLASH_BYTES)) for each in known]
+    model = CostModel(space, Encoder(space.genes()), (RAM_BYTES, FLASH_BYTES), {RAM_BYTES: ram, FLASH_BYTES: flash})
+    expected = [[1.01 * each.predicted(RAM_BYTES), each.predicted(FLASH_BYTES)] for each in new]
+    assert np.exp(model(new)) == pytest.approx(np.array(expected))
+    least, most = min(row[0] for row in expected), max(row[0] for row in expected)
+    assert model.is_within(RAM_BYTES, new, 0.9 * least).max() < 0.05
+    assert model.is_within(RAM_BYTES, new, 1.1 * most).min() > 0.95

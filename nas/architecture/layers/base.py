@@ -12,6 +12,7 @@ from nas.architecture.layers.facets import (
     ANY,
     NEVER,
     Call,
+    Lowered,
     Passes,
     Range,
     ReceptiveField,
@@ -62,6 +63,11 @@ class Layer(ABC):
     @abstractmethod
     def run(self, call: Call) -> Tensor:
         """The output of a batch, by an operation that is traced faster than the Keras layer, or by that layer."""
+
+    @property
+    @abstractmethod
+    def lowered(self) -> Lowered:
+        """What is left of it in an int8 file, and what that takes on a microcontroller."""
 
     @property
     @abstractmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import Enum, Flag, auto
 from typing import Any, Literal, Protocol, final
 
 from nas.architecture.arithmetic import Padding, Shape, padded, slide
@@ -199,6 +199,42 @@ class Passes:
 
 NEVER, ALWAYS = Passes(math.inf, -math.inf), Passes(-math.inf, math.inf)
 ON_ONE_PIXEL = Passes(-math.inf, math.inf, one_pixel=True)
+
+
+class Fusion(Flag):
+    """What LiteRT's converter makes part of the operator before."""
+
+    SCALE = auto()  # a factor and a summand a channel go into the kernel and the biases
+    CLAMP = auto()  # a limit, as of ReLU
+    VIEW = auto()  # a map of one pixel as a vector
+
+
+NOTHING = Fusion(0)
+
+
+@final
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lowered:
+    """What LiteRT's converter makes of a layer in whole numbers, and what TFLM keeps of that.
+
+    Attributes:
+        kept: bytes that TFLM keeps of each operator of the layer, beside those that any operator and any tensor take;
+            measured, with addresses of 8 bytes. Empty: nothing is left of the layer.
+        joins: how it becomes part of the operator before; then it is no operator itself.
+        takes: what its last operator takes in.
+        numbers: that each operator reads beside maps and weights, int32: axes or a shape.
+        scratch: bytes that each number of an output needs besides while it is computed.
+    """
+
+    kept: tuple[int, ...]
+    joins: Fusion = NOTHING
+    takes: Fusion = NOTHING
+    numbers: int = 0
+    scratch: int = 0
+
+
+KERNEL = Fusion.SCALE | Fusion.CLAMP
+"""What a convolution or a dense layer takes in."""
 
 
 @final

@@ -15,6 +15,8 @@ from nas.architecture.layers.facets import (
     Call,
     Channels,
     DoesNotFitError,
+    Fusion,
+    Lowered,
     Sight,
     Symbol,
     Window,
@@ -29,6 +31,7 @@ class Pool2D(WithoutWeights, WithinInputs):
     in_place: ClassVar = False
     channels: ClassVar = Channels.ALONE
     passes: ClassVar = NEVER
+    lowered: ClassVar = Lowered(kept=(71,), takes=Fusion.CLAMP)
 
     @property
     def is_identity(self) -> bool:
@@ -72,6 +75,7 @@ class GlobalPool2D(WithoutWeights, WithinInputs, RunByKeras):
     view: ClassVar = Sight.EVERYTHING
     channels: ClassVar = Channels.ALONE
     passes: ClassVar = ON_ONE_PIXEL
+    lowered: ClassVar = Lowered(kept=(225,), numbers=2)
 
     @property
     def symbol(self) -> Symbol:
@@ -113,6 +117,11 @@ class AdaptivePool2D(WithoutWeights, WithinInputs, RunByKeras):
     @property
     def view(self) -> Bins:
         return Bins(self.bins)
+
+    @property
+    def lowered(self) -> Lowered:
+        # Along each side a slice and a reduction a bin, then a stack.
+        return Lowered(kept=(24,) * (2 * (2 * self.bins + 1)))
 
     @property
     def symbol(self) -> Symbol:

@@ -11,10 +11,13 @@ from nas.architecture.keras_types import KerasLayer, Tensor
 from nas.architecture.layers.base import InPlace, RunByKeras, WithKernel
 from nas.architecture.layers.facets import (
     ANY,
+    KERNEL,
     NEVER,
     Call,
     Channels,
     DoesNotFitError,
+    Fusion,
+    Lowered,
     Mixed,
     Normalized,
     Range,
@@ -53,6 +56,7 @@ class Conv2D(WithKernel):
     groups: int = 1
     bias: bool = True
     prior: tuple[float, ...] = ()
+    lowered: ClassVar = Lowered(kept=(107,), takes=KERNEL)
 
     @property
     def view(self) -> Window:
@@ -117,6 +121,8 @@ class Conv2DTranspose(WithKernel, RunByKeras):
 
     filters: int
     factor: int
+    # Numbers are added up in int32.
+    lowered: ClassVar = Lowered(kept=(107,), takes=KERNEL, numbers=4, scratch=4)
 
     @property
     def _window(self) -> Window:
@@ -173,6 +179,7 @@ class DepthwiseConv2D(WithKernel):
     window: Window
     bias: bool = True
     channels: ClassVar = Channels.FILTERED
+    lowered: ClassVar = Lowered(kept=(107,), takes=KERNEL)
 
     @property
     def view(self) -> Window:
@@ -226,6 +233,7 @@ class Dense(WithKernel, RunByKeras):
     prior: tuple[float, ...] = ()
     view: ClassVar = Sight.EVERYTHING
     channels: ClassVar = Mixed(groups=1)
+    lowered: ClassVar = Lowered(kept=(113,), takes=KERNEL)
 
     @property
     def symbol(self) -> Symbol:
@@ -257,6 +265,8 @@ class BatchNormalization(InPlace):
     symbol: ClassVar = Symbol("other", "batch norm", note="norm")
     channels: ClassVar = Normalized(_EPSILON)
     passes: ClassVar = NEVER
+    # Alone it is a multiplication and an addition.
+    lowered: ClassVar = Lowered(kept=(49, 72), joins=Fusion.SCALE, takes=Fusion.CLAMP)
 
     def output_range(self, *inputs: Range) -> Range:
         return ANY

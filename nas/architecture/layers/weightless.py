@@ -18,6 +18,8 @@ from nas.architecture.layers.facets import (
     Call,
     Channels,
     DoesNotFitError,
+    Fusion,
+    Lowered,
     Passes,
     Range,
     Sight,
@@ -30,18 +32,19 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 _NOT_NEGATIVE = Passes(0.0, math.inf)
-_FUNCTIONS: dict[str, tuple[Channels, Passes]] = {
-    "linear": (Channels.ALONE, ALWAYS),
-    "relu": (Channels.ALONE, _NOT_NEGATIVE),
-    "relu6": (Channels.ALONE, Passes(0.0, 6.0)),
-    "leaky_relu": (Channels.ALONE, _NOT_NEGATIVE),
-    "elu": (Channels.ALONE, _NOT_NEGATIVE),
-    "gelu": (Channels.ALONE, NEVER),
-    "silu": (Channels.ALONE, NEVER),
-    "hard_silu": (Channels.ALONE, NEVER),
-    "tanh": (Channels.ALONE, NEVER),
-    "sigmoid": (Channels.ALONE, NEVER),
-    "softmax": (Channels.COMPARED, NEVER),
+_CLAMP, _ONE = Lowered(kept=(24,), joins=Fusion.CLAMP), Lowered(kept=(24,))
+_FUNCTIONS: dict[str, tuple[Channels, Passes, Lowered]] = {
+    "linear": (Channels.ALONE, ALWAYS, Lowered(kept=())),
+    "relu": (Channels.ALONE, _NOT_NEGATIVE, _CLAMP),
+    "relu6": (Channels.ALONE, Passes(0.0, 6.0), _CLAMP),
+    "leaky_relu": (Channels.ALONE, _NOT_NEGATIVE, _ONE),
+    "elu": (Channels.ALONE, _NOT_NEGATIVE, _ONE),
+    "gelu": (Channels.ALONE, NEVER, _ONE),
+    "silu": (Channels.ALONE, NEVER, Lowered(kept=(24, 49))),
+    "hard_silu": (Channels.ALONE, NEVER, _ONE),
+    "tanh": (Channels.ALONE, NEVER, _ONE),
+    "sigmoid": (Channels.ALONE, NEVER, _ONE),
+    "softmax": (Channels.COMPARED, NEVER, _ONE),
 }
 """Activations by Keras' names."""
 
@@ -68,6 +71,10 @@ class Activation(WithoutWeights, InPlace):
     @property
     def passes(self) -> Passes:
         return _FUNCTIONS[self.function][1]
+
+    @property
+    def lowered(self) -> Lowered:
+        return _FUNCTIONS[self.function][2]
 
     @property
     def symbol(self) -> Symbol:
@@ -106,6 +113,7 @@ class Dropout(WithoutWeights, InPlace, WithinInputs, RunByKeras):
     rate: float
     channels: ClassVar = Channels.ALONE
     passes: ClassVar = ALWAYS
+    lowered: ClassVar = Lowered(kept=())
 
     @property
     def is_identity(self) -> bool:
@@ -140,6 +148,7 @@ class LocalResponseNormalization(WithoutWeights, RunByKeras):
     view: ClassVar = Sight.PIXEL
     channels: ClassVar = Channels.COMPARED
     passes: ClassVar = NEVER
+    lowered: ClassVar = _ONE
 
     def output_shape(self, *inputs: Shape) -> Shape:
         (shape,) = inputs
@@ -184,6 +193,7 @@ class ZeroPad2D(WithoutWeights, RunByKeras):
     view: ClassVar = Sight.PIXEL
     channels: ClassVar = Channels.ALONE
     passes: ClassVar = NEVER
+    lowered: ClassVar = Lowered(kept=(24,), numbers=8)
 
     @property
     def is_identity(self) -> bool:
@@ -216,6 +226,7 @@ class Resize2D(WithoutWeights, WithinInputs):
     in_place: ClassVar = False
     channels: ClassVar = Channels.ALONE
     passes: ClassVar = NEVER
+    lowered: ClassVar = Lowered(kept=(192,), numbers=2)
 
     @property
     def view(self) -> Stretch:
@@ -274,6 +285,7 @@ class Flatten(WithoutWeights, WithinInputs, RunByKeras):
     view: ClassVar = Sight.EVERYTHING
     channels: ClassVar = Channels.FLATTENED
     passes: ClassVar = ON_ONE_PIXEL
+    lowered: ClassVar = Lowered(kept=(193,), joins=Fusion.VIEW, numbers=2)
 
     def output_shape(self, *inputs: Shape) -> Shape:
         return (elements(inputs[0]),)
@@ -296,6 +308,7 @@ class Add(WithoutWeights):
     view: ClassVar = Sight.PIXEL
     channels: ClassVar = Channels.SUMMED
     passes: ClassVar = NEVER
+    lowered: ClassVar = Lowered(kept=(72,), takes=Fusion.CLAMP)
 
     def output_shape(self, *inputs: Shape) -> Shape:
         if len(set(inputs)) != 1:
@@ -331,6 +344,7 @@ class Concatenate(WithoutWeights, WithinInputs):
     view: ClassVar = Sight.PIXEL
     channels: ClassVar = Channels.JOINED
     passes: ClassVar = NEVER
+    lowered: ClassVar = Lowered(kept=(88,))
 
     def output_shape(self, *inputs: Shape) -> Shape:
         if len({shape[:-1] for shape in inputs}) != 1:
