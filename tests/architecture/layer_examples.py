@@ -56,7 +56,7 @@ EXAMPLES: list[tuple[Layer, tuple[tuple[int, ...], ...]]] = [
     (ZeroPad2D(top=1, bottom=2, left=0, right=1), (MAP,)),
     (ZeroPad2D(top=0, bottom=0, left=0, right=0), (MAP,)),
     *((Flatten(), (shape,)) for shape in (MAP, (1, 1, 4), (7,))),
-    *((Conv2DTranspose(filters=filters, factor=factor), (MAP,)) for filters, factor in ((4, 2), (3, 3), (2, 1))),
+    *((Conv2DTranspose(filters=filters, factor=factor), (MAP,)) for filters, factor in ((4, 2), (4, 3), (4, 1))),
     *((Resize2D(height=height, width=width), (MAP,)) for height, width in ((14, 18), (8, 6), (7, 11))),
     (Add(), (MAP, MAP, MAP)),
     (Concatenate(), (MAP, (7, 6, 2))),

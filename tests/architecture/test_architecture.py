@@ -82,7 +82,8 @@ def test_an_input_shape_is_three_whole_numbers(shape):
 def test_json_round_trip_is_the_identity_for_every_block():
     for block in ALL:
         head = () if block.is_head else (FcnHead(classes=3, output_size=12),) if block.kind == "skip" else (HEAD,)
-        found = network(block, *head, shape=(9, 12, 4))
+        shape = (9, 12, 4) if block.fits((9, 12, 4)) else (8, 8, 4)
+        found = network(block, *head, shape=shape)
         again = Architecture.from_json(found.to_json())
         assert again == found
         assert (again.id, again.count, again.to_json()) == (found.id, found.count, found.to_json())

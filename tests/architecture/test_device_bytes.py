@@ -69,7 +69,7 @@ def test_branches_come_by_name_each_layer_before_those_that_read_it():
 
 def operators(*sizes):
     """A chain of maps."""
-    return [Operator((place - 1,), (size,), (), 0) for place, size in enumerate(sizes)]
+    return [Operator((place - 1,), (size,), (), 0, 0) for place, size in enumerate(sizes)]
 
 
 def test_maps_are_placed_largest_first():
@@ -85,7 +85,7 @@ def test_maps_are_placed_largest_first():
 
 def test_a_map_that_is_read_later_keeps_its_place():
     inputs = [(-1,), (0,), (0, 1)]
-    skip = [Operator(sources, (32,), (), 0) for sources in inputs]
+    skip = [Operator(sources, (32,), (), 0, 0) for sources in inputs]
     assert _planned((32,), skip) == 96
 
 

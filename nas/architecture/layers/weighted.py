@@ -116,7 +116,8 @@ class Conv2D(WithKernel):
 class Conv2DTranspose(WithKernel, RunByKeras):
     """Each pixel times a kernel, added up where its window lies on a map `factor` times as large; without a bias.
 
-    Its window is twice as large as the factor, and it begins as bilinear interpolation (Long et al., 2015).
+    Its window is twice as large as the factor. It begins as bilinear interpolation (Long et al., 2015), so the map
+    has as many channels as it has filters.
     """
 
     filters: int
@@ -145,6 +146,10 @@ class Conv2DTranspose(WithKernel, RunByKeras):
         (shape,) = inputs
         if len(shape) != 3:
             raise DoesNotFitError(f"a transposed convolution needs a map; received a vector of {shape[0]:,}")
+        if shape[2] != self.filters:
+            raise DoesNotFitError(
+                f"a transposed convolution keeps channels; received {shape[2]:,} for {self.filters:,} filters"
+            )
         return shape[0] * self.factor, shape[1] * self.factor, self.filters
 
     def weights(self, inputs: tuple[Shape, ...], output: Shape) -> WeightNumbers:
