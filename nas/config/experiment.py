@@ -52,8 +52,10 @@ class _Strict(BaseModel):
 
 
 def _numbered(value: object) -> object:
-    """A list of names as names by number."""
-    return dict(enumerate(value)) if isinstance(value, list | tuple) else value
+    """A list of names as numbers by name."""
+    if not isinstance(value, list | tuple) or len(set(map(str, value))) < len(value):
+        return value
+    return {str(name): number for number, name in enumerate(value)}
 
 
 class DatasetConfig(_Strict):
@@ -66,9 +68,9 @@ class DatasetConfig(_Strict):
     keys: dict[Literal["image", "target"], str] = Field(
         {}, description="names of the image and of the target in a TFDS set or .npz file that has several"
     )
-    classes: Annotated[dict[int, str] | None, BeforeValidator(_numbered)] = Field(
+    classes: Annotated[dict[str, int] | None, BeforeValidator(_numbered)] = Field(
         None,
-        description="names of the values in masks: a list from 0 on, or {1: pet, 2: ground}; others are not scored",
+        description="names of the values in masks: a list from 0 on, or {pet: 1, ground: 2}; others are not scored",
     )
     data_dir: str | None = Field(None, description="where TFDS keeps prepared data sets")
     manual_dir: str | None = Field(None, description="where TFDS finds files that you downloaded yourself")
@@ -100,9 +102,10 @@ class DatasetConfig(_Strict):
 
     @field_validator("classes")
     @classmethod
-    def _are_values_of_masks(cls, classes: dict[int, str] | None) -> dict[int, str] | None:
-        if classes is not None and not all(0 <= value <= 255 for value in classes):
-            raise ValueError(f"values in masks are 0 to 255; received {shown(sorted(classes))}")
+    def _are_values_of_masks(cls, classes: dict[str, int] | None) -> dict[str, int] | None:
+        values = sorted((classes or {}).values())
+        if len(set(values)) < len(values) or not all(0 <= value <= 255 for value in values):
+            raise ValueError(f"each class has a value of its own in masks, from 0 to 255; received {shown(values)}")
         return classes
 
     @model_validator(mode="after")

@@ -62,20 +62,20 @@ def class_names(config: DatasetConfig, present: Collection[int], given: Sequence
         DatasetError: values between which some are missing, which may be levels of gray or numbers of objects.
     """
     if config.classes is not None:
-        return tuple(config.classes.values())
+        return tuple(config.classes)
     if given:
         return tuple(given)
     values = sorted(set(present) - {IGNORED})
     if values == [0] and IGNORED in present:
         raise DatasetError(
             f"{config.name}: masks hold 0 and {IGNORED} only, and {IGNORED} stands for pixels to ignore; name both in "
-            f"dataset.classes, as in {{0: background, {IGNORED}: object}}"
+            f"dataset.classes, as in {{background: 0, object: {IGNORED}}}"
         )
     if values != list(range(len(values))):
         gap = next(value for value in range(256) if value not in values)
         raise DatasetError(
             f"{config.name}: masks hold 0, 1, 2, ...; there is no {gap}, and the largest is {values[-1]}; name the "
-            f"values that are classes in dataset.classes, as in {{{values[0]}: ground, {values[-1]}: object}}"
+            f"values that are classes in dataset.classes, as in {{ground: {values[0]}, object: {values[-1]}}}"
         )
     return tuple(map(str, values))
 
@@ -85,7 +85,7 @@ def numbered(values: Values, config: DatasetConfig) -> Masks:
     if config.classes is None:
         return values.astype(np.uint8)
     table = np.full(256, IGNORED, np.uint8)
-    for number, value in enumerate(config.classes):
+    for number, value in enumerate(config.classes.values()):
         table[value] = number
     return table[values.astype(np.uint8)]
 

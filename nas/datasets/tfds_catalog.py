@@ -210,7 +210,7 @@ def _labels(path: Path, target: tfds_features.Target, config: DatasetConfig, nam
     if target.classes is None:
         raise DatasetError(
             f"TFDS data set {name!r} has masks, but no names of their values; name those that are classes in "
-            f"dataset.classes, as in [ground, road], or {{1: pet, 2: ground}}"
+            f"dataset.classes, as in [ground, road], or {{pet: 1, ground: 2}}"
         )
     if not 1 <= target.classes <= MOST_CLASSES:
         raise ValueError(f"it has 1 to {MOST_CLASSES:,} classes; received {target.classes:,}")

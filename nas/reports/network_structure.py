@@ -73,7 +73,7 @@ def structure(architecture: Architecture) -> tuple[Item, ...]:
             source = Cell("end", f"from map {len(skips) + 1}", (), (graph.input.shape,) * 2, (0, 0), 0)
             (layer,) = _chain(graph, _dominators(graph), graph.handed.node, -1, [])
             skips.append((source, layer))
-            items.append(Cell("end", f"map {len(skips)}, also to the head", (), (graph.input.shape,) * 2, (0, 0), 0))
+            items.append(Cell("end", f"map {len(skips)}", (), (graph.input.shape,) * 2, (0, 0), 0))
         inner = _chain(graph, _dominators(graph), output.node, -1, skips)
         if block.is_head or (len(inner) < 2 and not any(isinstance(item, Fork) for item in inner)):
             items += inner

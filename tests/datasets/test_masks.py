@@ -77,7 +77,7 @@ def test_labels_are_taken_before_masks_unless_keys_say_otherwise(npz):
 
 def test_values_that_have_a_name_are_classes_and_others_are_ignored(npz):
     masks = np.array([7, 200, 9], np.uint8)[MASKS]
-    data = load(npz({"classes": {7: "ground", 200: "cell"}}, images=IMAGES, masks=masks))
+    data = load(npz({"classes": {"ground": 7, "cell": 200}}, images=IMAGES, masks=masks))
     assert data.info.labels == ("ground", "cell")
     assert set(np.unique(data.train.targets)) == {0, 1, 255}
 
@@ -102,12 +102,12 @@ def test_values_that_have_a_name_are_classes_and_others_are_ignored(npz):
         (
             np.where(MASKS > 1, 255, 0).astype(np.uint8),
             "{}: masks hold 0 and 255 only, and 255 stands for pixels to ignore; name both in dataset.classes, as in "
-            "{{0: background, 255: object}}",
+            "{{background: 0, object: 255}}",
         ),
         (
             MASKS * 80,
             "{}: masks hold 0, 1, 2, ...; there is no 1, and the largest is 160; name the values that are classes in "
-            "dataset.classes, as in {{0: ground, 160: object}}",
+            "dataset.classes, as in {{ground: 0, object: 160}}",
         ),
     ],
 )

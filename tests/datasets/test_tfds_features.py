@@ -132,9 +132,9 @@ def test_masks_of_tfds(scenes_dir):
         peek(DatasetConfig(name="yards", data_dir=scenes_dir, image_size=8, keys=keys))
     assert str(told.value) == (
         "TFDS data set 'yards:1.0.0' has masks, but no names of their values; name those that are classes in "
-        "dataset.classes, as in [ground, road], or {1: pet, 2: ground}"
+        "dataset.classes, as in [ground, road], or {pet: 1, ground: 2}"
     )
-    classes = {1: "pet", 2: "ground"}
+    classes = {"pet": 1, "ground": 2}
     config = DatasetConfig(name="yards", data_dir=scenes_dir, image_size=8, keys=keys, classes=classes, fit="pad")
     data = load(config)
     assert peek(config) == data.info

@@ -140,7 +140,7 @@ class Conv2DTranspose(WithKernel, RunByKeras):
     @property
     def symbol(self) -> Symbol:
         size = 2 * self.factor
-        return Symbol("conv", f"transposed {size}×{size}, {self.filters}", (f"×{self.factor}",))
+        return Symbol("conv", f"deconv {size}×{size}, {self.filters}", (f"×{self.factor}",))
 
     def output_shape(self, *inputs: Shape) -> Shape:
         (shape,) = inputs
