@@ -16,12 +16,22 @@ COCO_OVERLAPS = tuple(0.5 + 0.05 * step for step in range(10))
 
 
 def mean_average_precision(detections: Array, truths: Array, overlaps: Sequence[float] = (0.5,)) -> float:
-    """The mean over classes, and over least overlaps, of the precision at 101 recalls from 0 to 1.
+    """The mean over classes, and over least overlaps, of the average precision; 0 without any truth.
+
+    Arguments are those of `precisions`.
+    """
+    _, found = precisions(detections, truths, overlaps)
+    return float(found.mean()) if found.size else 0.0
+
+
+def precisions(
+    detections: Array, truths: Array, overlaps: Sequence[float] = (0.5,)
+) -> tuple[npt.NDArray[np.int64], Array]:
+    """The classes that there are, and for each the precision at 101 recalls from 0 to 1: `(overlaps, classes, 101)`.
 
     In each image, the detections of a class take their turns from the highest score down. Each takes the free truth of
     its class that it overlaps most, at least so much; then it is right, and without one it is wrong. What takes an
-    ignored truth is neither. The precision at a recall is the highest at that recall or beyond. A class without a
-    truth does not count; without any truth, the result is 0.
+    ignored truth is neither. The precision at a recall is the highest at that recall or beyond.
 
     Args:
         detections: `(images, d, 6)`: ymin, xmin, ymax, xmax, class, score, by falling score; class -1: none.
@@ -31,25 +41,26 @@ def mean_average_precision(detections: Array, truths: Array, overlaps: Sequence[
     import numpy as np
 
     judged = verdicts(detections, truths, np.asarray(overlaps))
-    precisions = []
-    for label in np.unique(truths[..., 4][truths[..., 4] >= 0]):
+    classes = np.unique(truths[..., 4][truths[..., 4] >= 0]).astype(np.int64)
+    found = np.zeros((len(overlaps), len(classes), 101))
+    for place, label in enumerate(classes):
         count = np.sum(truths[..., 4] == label)
         ours = detections[..., 4] == label
         # Equal scores stay in the order of the images, as in COCO's evaluation.
         order = np.argsort(-detections[..., 5][ours], kind="stable")
-        for verdict in judged[:, ours][:, order]:
-            right = np.cumsum(verdict[verdict >= 0])
+        for number, verdict in enumerate(judged[:, ours][:, order]):
+            right = np.cumsum(verdict[verdict >= 0] == 1)
             precision = right / np.arange(1, len(right) + 1)
             highest = np.maximum.accumulate(precision[::-1])[::-1]
             places = np.searchsorted(right / count, np.linspace(0, 1, 101), side="left")
-            precisions.append(np.append(highest, 0.0)[places].mean())
-    return float(np.mean(precisions)) if precisions else 0.0
+            found[number, place] = np.append(highest, 0.0)[places]
+    return classes, found
 
 
 def verdicts(detections: Array, truths: Array, overlaps: Array) -> npt.NDArray[np.int8]:
     """Of each detection at each least overlap, whether it is right: 1 right, 0 wrong, -1 neither.
 
-    Arguments are those of `mean_average_precision`; the result is `(overlaps, images, d)`.
+    Arguments are those of `precisions`; the result is `(overlaps, images, d)`.
     """
     import numpy as np
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, final
 
 from nas.architecture.keras_types import KerasMetric, Tensor
 from nas.objectives import Score
-from nas.tasks.average_precision import mean_average_precision, verdicts
-from nas.tasks.base import Agreement, Framing, Movement, TargetError, Task, register
+from nas.tasks.average_precision import COCO_OVERLAPS, mean_average_precision, verdicts
+from nas.tasks.base import Agreement, Breakdown, Framing, Movement, TargetError, Task, register
 from nas.tasks.binned_precision import make_binned_precision
 from nas.tasks.labels import check_names
+from nas.tasks.precision_recall import breakdown
 from nas.tasks.suppression import DETECTIONS, suppressed
 from nas.tasks.tiles import tiles
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 LEFT = 0.25
 """Share of a box that must still be in a moved image for the box to stay."""
+
+COCO = Score(name="coco_map", heading="COCO mAP")
 
 SHOWN = 0.3
 """Score from which a picture shows a detection."""
@@ -42,11 +45,13 @@ class Detection(Task):
 
     The score is mAP@50, the mean over classes of the average precision where a detection needs an intersection over
     union of 0.5 with its object. It is what small networks are compared by; COCO's mean over stricter overlaps measures
-    chiefly how exact the borders are, which maps of few cells cannot be.
+    chiefly how exact the borders are, which maps of few cells cannot be. `val_coco_map` is that mean, for searches that
+    want it.
     """
 
     name = "detection"
     score = Score(name="map", heading="mAP@50")
+    others = (COCO,)
     answer = "candidates"
 
     def check_labels(self, labels: Sequence[str], data: str) -> None:
@@ -139,6 +144,14 @@ class Detection(Task):
 
     def score_of(self, evidence: Array) -> float:
         return mean_average_precision(evidence[:, :DETECTIONS], evidence[:, DETECTIONS:, :5])
+
+    def scored(self, score: Score, evidence: Array) -> float:
+        if score == COCO:
+            return mean_average_precision(evidence[:, :DETECTIONS], evidence[:, DETECTIONS:, :5], COCO_OVERLAPS)
+        return self.score_of(evidence)
+
+    def breakdown(self, evidence: Array, labels: Sequence[str]) -> Breakdown:
+        return breakdown(evidence[:, :DETECTIONS], evidence[:, DETECTIONS:, :5], labels)
 
     def keras_metric(self, answers: Callable[[Tensor], Tensor]) -> KerasMetric:
         """`val_map` to two digits or three: scores are counted in bins, because Keras keeps no detections."""

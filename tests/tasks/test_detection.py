@@ -105,6 +105,22 @@ def test_the_score_by_hand():
     assert pytest.approx(0.427228, abs=1e-6) == (56 / 101 + 0.3) / 2
 
 
+def test_what_lies_behind_the_score():
+    detections, truths = random_case(0, ignored=True)
+    evidence = np.concatenate([detections, np.pad(truths, [(0, 0), (0, 0), (0, 1)])], axis=1)
+    found = TASK.breakdown(evidence, ("a", "b", "<c>", "d", "e"))
+    assert TASK.scored(TASK.others[0], evidence) == mean_average_precision(detections, truths, COCO_OVERLAPS)
+    shares = [[float(cell.rstrip("%")) / 100 for cell in row[2:]] for row in found.rows[:-1]]
+    assert np.mean(shares, axis=0) == pytest.approx(coco(detections, truths), abs=1e-3)
+    assert sum(int(row[1]) for row in found.rows) == (truths[..., 4] >= 0).sum()
+    assert shares == sorted(shares)
+    assert found.rows[-1] == ("e", "0", "-", "-")
+    curves = ET.fromstring(found.drawing).findall("{*}polyline")
+    assert curves[-1].find("{*}title").text == f"mean: {TASK.score_of(evidence):.1%}"
+    assert len(curves) == 5
+    ET.fromstring(TASK.breakdown(evidence * [1, 1, 1, 1, 0, 0] - [0, 0, 0, 0, 1, 0], ("a",)).drawing)
+
+
 def greedy(candidates):
     """What suppression is, one box after the other."""
     rows = [
