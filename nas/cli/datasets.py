@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nas.cli.terminal import Format, output
+from nas.cli.terminal import Format, errors, output, settings_option
+from nas.errors import NasError
+
+if TYPE_CHECKING:
+    from nas.config import AugmentationConfig
+    from nas.datasets import DatasetSpec
 
 SHOWN = 5
 """Names under a finding."""
@@ -81,3 +86,54 @@ def check(
             output.print(f"    and {len(finding.names) - SHOWN:,} more (--format json has all)")
     if not found:
         output.print("Nothing stands out.")
+
+
+@app.command("show")
+def show(
+    name: Annotated[str, typer.Argument(help="A data set, as an experiment names it.")],
+    to: Annotated[Path, typer.Option(help="The .svg file that is drawn.")],
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="Any key of training.augmentation or dataset: --set training.augmentation.zoom=0.2."
+        ),
+    ] = None,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, max=100, help="Images.")] = 8,
+    seed: Annotated[int, typer.Option(min=0, help="Fixes which changes are drawn.")] = 0,
+) -> None:
+    """Draw some training images, a row each: as they are, then as training would change them."""
+    from nas.config import load_experiment
+    from nas.datasets import load, whole
+    from nas.devices import import_tensorflow
+
+    if to.suffix.lower() != ".svg":
+        raise NasError(f"--to writes .svg; received {str(to)!r}")
+    # A space is needed by any experiment, and none is looked at.
+    named = {"name": "show", "space": "tiny", "dataset.name": name}
+    experiment = load_experiment(None, named | settings_option(set_ or []))
+    import_tensorflow()
+    drawing = _drawn(load(whole(experiment)), experiment.training.augmentation, count, seed)
+    try:
+        to.write_text(drawing, encoding="utf-8")
+    except OSError as error:
+        raise NasError(f"cannot write {to}: {error.strerror}; choose another file") from None
+    errors.print(f"The drawing is in {to}.", markup=False, soft_wrap=True)
+
+
+def _drawn(data: DatasetSpec, augmentation: AugmentationConfig, count: int, seed: int) -> str:
+    """A row an image, with as many changed ones as there is room for."""
+    import numpy as np
+
+    from nas.datasets.augmentation import augment, check_augmentation
+    from nas.tasks import TASKS
+    from nas.tasks.tiles import ACROSS, tiles
+
+    task = TASKS[data.info.task]
+    check_augmentation(data.info.input_shape, augmentation, task)
+    # Spread, as a folder's images are in the order of their classes.
+    places = np.linspace(0, len(data.train) - 1, min(count, len(data.train))).astype(int)
+    images = data.train.images[places]
+    changed = [np.asarray(augment(images, augmentation, (seed, column))[0]) for column in range(1, ACROSS)]
+    columns = [images, *(np.rint(each).astype(np.uint8) for each in changed)]
+    captions = [("as it is" if column == 0 else f"changed, {column}", True) for _ in places for column in range(ACROSS)]
+    return tiles(np.stack(columns, axis=1).reshape(-1, *images.shape[1:]), captions)

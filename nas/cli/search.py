@@ -7,14 +7,14 @@ import shlex
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nas.cli.front import print_front
 from nas.cli.listing import complete_experiments
 from nas.cli.several_fronts import print_comparison
-from nas.cli.terminal import MaxParams, RunsDir, TableFormat, TrackingUri, errors, output
+from nas.cli.terminal import MaxParams, RunsDir, TableFormat, TrackingUri, errors, output, settings_option
 from nas.command_line import RUNS_DIR, command_line, without_password
 from nas.errors import NasError
 from nas.files.temporary import own_temporary, temporary_files_in
@@ -113,7 +113,7 @@ def search(
         "seed": seed,
         "name": name,
     }
-    overrides = {key: value for key, value in given.items() if value is not None} | _settings(set_ or [])
+    overrides = {key: value for key, value in given.items() if value is not None} | settings_option(set_ or [])
     if space is not None:
         overrides = one_network_settings(space) | overrides
     plan = Plan.of(named_experiment(experiment, overrides), runs_dir, fresh=fresh)
@@ -240,19 +240,6 @@ def _command_line() -> str:
 def _arguments() -> list[str]:
     """Those that go on with the search, without a password: they are kept, printed and shared."""
     return [without_password(argument) for argument in sys.argv[1:] if argument != "--fresh"]
-
-
-def _settings(pairs: list[str]) -> dict[str, Any]:
-    """`--set key=value`, the value as YAML reads it."""
-    from nas.files.yaml_file import parse_yaml
-
-    settings = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals or not key:
-            raise NasError(f"--set takes KEY=VALUE such as training.batch_size=32; received {pair!r}")
-        settings[key.strip()] = parse_yaml(value, f"--set {key}").data
-    return settings
 
 
 def _print_plan(plan: Plan, baseline: Plan | None, runs_dir: Path, fresh: bool) -> None:

@@ -126,3 +126,16 @@ class _Handler(logging.Handler):
         errors.print(record.getMessage(), style=style, markup=False, soft_wrap=True)
         if record.exc_info and logging.getLogger("nas").level == logging.DEBUG:
             errors.print(logging.Formatter().formatException(record.exc_info), markup=False)
+
+
+def settings_option(pairs: list[str]) -> dict[str, Any]:
+    """`--set key=value`, the value as YAML reads it."""
+    from nas.files.yaml_file import parse_yaml
+
+    settings = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise NasError(f"--set takes KEY=VALUE such as training.batch_size=32; received {pair!r}")
+        settings[key.strip()] = parse_yaml(value, f"--set {key}").data
+    return settings

@@ -33,7 +33,11 @@ def read(
     choices = {}
     for key, values in offered.items():
         found = [of(validated(replaced(data, key, value)), key) for value in values]
-        if None in found or len(set(map(text, found))) < len(found) or len(found) < 2:
+        if (
+            not all(isinstance(value, bool | int | float | str) for value in found)
+            or len(set(map(text, found))) < len(found)
+            or len(found) < 2
+        ):
             listed = ", ".join(map(text, found))
             raise refused(key, f"a list offers two or more different values; received [{listed}]")
         choices[key] = tuple(found)

@@ -132,7 +132,14 @@ class AugmentationConfig(_Strict):
 
     shift: int = Field(0, ge=0, le=64, description="pixels, in each direction")
     flip: bool = Field(False, description="left-right")
+    rotation: float = Field(0.0, ge=0, le=180, description="degrees, in each direction")
+    zoom: float = Field(0.0, ge=0, lt=1, description="share by which images are enlarged or made smaller")
+    brightness: float = Field(0.0, ge=0, le=1, description="share of the range of levels that is added or taken away")
+    contrast: float = Field(0.0, ge=0, le=1, description="share by which differences grow or shrink")
+    noise: float = Field(0.0, ge=0, le=1, description="standard deviation of each level, as a share of their range")
     cutout: int = Field(0, ge=0, le=256, description="side in pixels of a square that is blanked")
+    mixup: float = Field(0.0, ge=0, le=10, description="alpha of the Beta distribution of a mixture's shares")
+    cutmix: float = Field(0.0, ge=0, le=10, description="the same for a rectangle of another image")
 
 
 class TrainingConfig(_Strict):
@@ -144,6 +151,9 @@ class TrainingConfig(_Strict):
     learning_rate: float = Field(3e-3, gt=0, le=10, description="at its peak: linear warm-up, then a cosine to zero")
     weight_decay: float = Field(0.0, ge=0, le=1, description="decoupled; used by adamw and sgd")
     label_smoothing: float = Field(0.0, ge=0, lt=1)
+    class_weights: Literal["none", "balanced"] | dict[str, Annotated[float, Field(ge=0)]] = Field(
+        "none", description="what an image counts in the loss, by its class: balanced, or a number by class"
+    )
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
     augmentation: AugmentationConfig = AugmentationConfig()
 

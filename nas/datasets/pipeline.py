@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from nas.architecture.keras_types import Tensor
-from nas.datasets.spec import DatasetError
-from nas.tasks import Movement
+from nas.datasets.augmentation import augment, check_augmentation
 
 if TYPE_CHECKING:
     from nas.config import AugmentationConfig
@@ -129,58 +127,3 @@ def scaled(images: Tensor) -> Tensor:
     import tensorflow as tf
 
     return tf.cast(images, tf.float32) / 255.0
-
-
-def check_augmentation(shape: Sequence[int], augmentation: AugmentationConfig | None) -> None:
-    """Refuses an augmentation that could leave nothing of an image of shape (height, width, channels).
-
-    Raises:
-        DatasetError: it could.
-    """
-    side = min(shape[:2])
-    if augmentation is not None and max(augmentation.shift, augmentation.cutout) >= side:
-        raise DatasetError(
-            f"augmentation shift and cutout must be smaller than the images' side of {side} pixels; "
-            f"received shift={augmentation.shift}, cutout={augmentation.cutout}"
-        )
-
-
-def augment(images: Tensor, augmentation: AugmentationConfig, seed: Tensor) -> tuple[Tensor, Movement]:
-    """Each image flipped, shifted and partly blanked on its own; what moves in or is blanked is zero.
-
-    Args:
-        images: `(batch, height, width, channels)`, any dtype.
-        augmentation: how far.
-        seed: integer `(2,)`; the same one gives the same images.
-    """
-    import tensorflow as tf
-
-    height, width = images.shape[1:3]
-    if not (augmentation.flip or augmentation.shift or augmentation.cutout):
-        return images, Movement(height=height, width=width)
-    count = tf.shape(images)[0]
-    seeds = tf.unstack(tf.random.split(tf.cast(seed, tf.int32), 5))
-
-    def draw(which: int, low: int, high: int) -> Tensor:
-        """One integer in [low, high) an image, `(batch, 1)`."""
-        return tf.random.stateless_uniform((count, 1), seeds[which], low, high, tf.int32)
-
-    flipped = down = right = None
-    if augmentation.flip:
-        flipped = tf.cast(draw(0, 0, 2), tf.bool)
-        images = tf.where(flipped[:, :, None, None], tf.reverse(images, axis=[2]), images)
-    if reach := augmentation.shift:
-        images = tf.pad(images, [[0, 0], [reach, reach], [reach, reach], [0, 0]])
-        rows, columns = draw(1, 0, 2 * reach + 1), draw(2, 0, 2 * reach + 1)
-        images = tf.gather(images, tf.range(height) + rows, axis=1, batch_dims=1)
-        images = tf.gather(images, tf.range(width) + columns, axis=2, batch_dims=1)
-        down, right = reach - rows, reach - columns
-    if side := augmentation.cutout:
-        # The square's centre is anywhere in the image, so at an edge a part of it is blanked.
-        rows = tf.range(height) - draw(3, 0, height) + side // 2
-        columns = tf.range(width) - draw(4, 0, width) + side // 2
-        inside_rows, inside_columns = (rows >= 0) & (rows < side), (columns >= 0) & (columns < side)
-        inside = inside_rows[:, :, None, None] & inside_columns[:, None, :, None]
-        images = tf.where(inside, tf.zeros_like(images), images)
-    first = [None if each is None else each[:, 0] for each in (flipped, down, right)]
-    return images, Movement(height=height, width=width, flipped=first[0], down=first[1], right=first[2])

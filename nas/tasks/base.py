@@ -28,19 +28,27 @@ class TargetError(NasError):
 class Movement:
     """How augmentation has moved each image of a batch, so that targets can be moved with it.
 
-    First each image is flipped, then shifted.
+    First each image is flipped, then turned and enlarged around its middle, then shifted, then mixed with another.
 
     Attributes:
         flipped: bool `(batch,)`, left to right; None: none is.
+        angle: in radians, counterclockwise, `(batch,)`; None: not at all.
+        scale: factor by which it is enlarged, `(batch,)`; None: not at all.
         down, right: whole numbers of pixels `(batch,)`; None: not at all.
+        partner: int32 `(batch,)`: position in the batch of the image that is mixed in; None: none is.
+        share: float32 `(batch,)`: of the image itself in the mixture, a half or more but for the pixels at an edge.
         height, width: of the images, in pixels.
     """
 
     height: int
     width: int
     flipped: Tensor | None = None
+    angle: Tensor | None = None
+    scale: Tensor | None = None
     down: Tensor | None = None
     right: Tensor | None = None
+    partner: Tensor | None = None
+    share: Tensor | None = None
 
 
 @final
@@ -108,12 +116,14 @@ class Task(ABC):
         name: in the registry; a head names its task.
         score: what a search maximizes if its experiment names no other.
         others: further scores of the same evidence; `scored` and `guessed` tell them apart.
+        follows: keys of augmentation that move or mix images and that `move` knows; the others are refused.
         answer: name of the answers in files that hold nothing else.
     """
 
     name: ClassVar[str]
     score: ClassVar[Score]
     others: ClassVar[tuple[Score, ...]] = ()
+    follows: ClassVar[frozenset[str]] = frozenset({"flip", "shift"})
     answer: ClassVar[str]
 
     @abstractmethod
@@ -158,7 +168,11 @@ class Task(ABC):
 
     @abstractmethod
     def move(self, targets: Tensor, movement: Movement) -> Tensor:
-        """The targets of images that were moved."""
+        """The targets of images that were moved, which the head's loss takes where none was mixed.
+
+        Of mixed images, which only a task that `follows` mixup or cutmix is given: float32 `(batch, 3)`, the target of
+        the image itself, that of the one mixed in, and the share of the first.
+        """
 
     @abstractmethod
     def resize(self, targets: Array, shape: tuple[int, int], framing: Framing) -> Array:

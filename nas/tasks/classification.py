@@ -40,6 +40,7 @@ class Classification(Task):
     name = "classification"
     score = Score(name="accuracy", heading="accuracy")
     others = (BALANCED, F1, TOP5)
+    follows = frozenset({"flip", "shift", "rotation", "zoom", "mixup", "cutmix"})
     answer = "probabilities"
 
     def check_labels(self, labels: Sequence[str], data: str) -> None:
@@ -72,8 +73,12 @@ class Classification(Task):
         return f"{len(absent)} of the {len(labels)} classes ({some})"
 
     def move(self, targets: Tensor, movement: Movement) -> Tensor:
-        del movement  # it changes no class
-        return targets
+        from keras import ops
+
+        if movement.share is None:
+            return targets  # a class has no place
+        both = (targets, ops.take(targets, movement.partner, axis=0), movement.share)
+        return ops.stack([ops.cast(each, "float32") for each in both], axis=-1)
 
     def resize(self, targets: Array, shape: tuple[int, int], framing: Framing) -> Array:
         del shape, framing  # they change no class

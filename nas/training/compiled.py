@@ -24,6 +24,7 @@ from nas.training.batch_size import training_batch_size, validation_batch_size
 from nas.training.checkpoint import State
 from nas.training.model import Weights
 from nas.training.network import Network
+from nas.training.objective import Objective
 from nas.training.result import EpochHistory
 from nas.training.schedule import make_optimizer
 from nas.training.statistics import measured_batches
@@ -87,11 +88,13 @@ def train_compiled(
     """
     import tensorflow as tf
 
-    from nas.datasets.pipeline import check_augmentation, order
+    from nas.datasets.augmentation import check_augmentation
+    from nas.datasets.pipeline import order
 
     head = architecture.head
     task = TASKS[head.task]
-    check_augmentation(data.train.images.shape[1:], training.augmentation)
+    check_augmentation(data.train.images.shape[1:], training.augmentation, task)
+    objective = Objective(head, training, data)
     batch_size = training_batch_size(len(data.train), training.batch_size)
     steps = len(data.train) // batch_size
     decayed = training.optimizer != "adam" and training.weight_decay > 0
@@ -100,7 +103,9 @@ def train_compiled(
     variables = [*network.weights, *network.seeds, *optimizer.variables]
     for variable, value in zip(variables, state or (), strict=state is not None):
         variable.assign(value)
-    chunk = functools.partial(_make_train_chunk, network, head, data.train, training, optimizer, batch_size=batch_size)
+    chunk = functools.partial(
+        _make_train_chunk, network, objective, data.train, training, optimizer, batch_size=batch_size
+    )
     # On a CPU, XLA compiles longer than it brings.
     other = functools.partial(chunk, xla=True) if devices.kind == "gpu" else None
     train_chunk = XlaChoice(chunk(xla=False), other, failure=tf.errors.OpError)
@@ -175,7 +180,7 @@ def _make_optimizer(network: Network, training: TrainingConfig, *, steps: int) -
 
 def _make_train_chunk(
     network: Network,
-    head: Head,
+    objective: Objective,
     split: Split,
     training: TrainingConfig,
     optimizer: KerasOptimizer,
@@ -192,6 +197,7 @@ def _make_train_chunk(
     from nas.datasets.pipeline import gather, on_device
 
     images, targets = on_device(split)
+    head = objective.head
     task = TASKS[head.task]
 
     def learn(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
@@ -199,11 +205,11 @@ def _make_train_chunk(
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(weights)
             outputs = network(x, weights, training=True)
-            losses = head.loss(y, outputs, label_smoothing=training.label_smoothing)
+            losses = objective(y, outputs)
             loss = optimizer.scale_loss(tf.reduce_mean(losses))
         optimizer.apply(tape.gradient(loss, weights), network.weights)
-        recorded = head.loss(y, outputs, label_smoothing=0.0) if training.label_smoothing else losses
-        return tf.reduce_mean(recorded), task.evidence(y, head.answers(outputs))
+        recorded = losses if objective.is_plain else objective.recorded(y, outputs)
+        return tf.reduce_mean(recorded), task.evidence(objective.own(y), head.answers(outputs))
 
     if xla:
         # Without the augmentation, which would draw others.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,13 @@ if TYPE_CHECKING:
 
 
 def make_evidence_metric(
-    model: KerasModel, head: Head, targets: npt.NDArray[Any], *, rows: int, replicas: int
+    model: KerasModel,
+    head: Head,
+    targets: npt.NDArray[Any],
+    *,
+    rows: int,
+    replicas: int,
+    own: Callable[[Tensor], Tensor] = lambda targets: targets,
 ) -> KerasMetric:
     """A `keras.metrics.Metric` that keeps the evidence of each batch; `seen()` is that of the whole split.
 
@@ -26,6 +33,7 @@ def make_evidence_metric(
         head: of the model.
         targets: some, for their type and shape.
         rows: the most images of a split, padding included.
+        own: the targets of what the model is given, of which some may be mixed.
         replicas: of a `tf.distribute` strategy, each of which is given its part of a batch; 1 without one.
     """
     import keras
@@ -48,7 +56,7 @@ def make_evidence_metric(
             self.filled = self.add_variable((), "zeros", dtype="int32", name="filled")
 
         def update_state(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> None:
-            found = task.evidence(y_true, head.answers(y_pred))
+            found = task.evidence(own(y_true), head.answers(y_pred))
             count = ops.shape(found)[0]
             first = self.filled * replicas + _replica(replicas) * count
             places = (first + ops.arange(count, dtype="int32"))[:, None]

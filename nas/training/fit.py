@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from nas.architecture.keras_types import KerasMetric, KerasModel, KerasOptimizer, Tensor
+from nas.architecture.keras_types import KerasMetric, KerasModel, KerasOptimizer
 from nas.config import TrainingConfig
 from nas.devices.selection import Devices
 from nas.objectives import Score
@@ -17,13 +17,13 @@ from nas.training.batch_size import training_batch_size, validation_batch_size
 from nas.training.checkpoint import State
 from nas.training.evidence import make_evidence_metric
 from nas.training.model import Weights, precision, set_weights
+from nas.training.objective import Objective
 from nas.training.result import EpochHistory
 from nas.training.schedule import make_optimizer
 from nas.training.statistics import make_measurement
 
 if TYPE_CHECKING:
     from nas.architecture import Architecture
-    from nas.architecture.blocks import Head
     from nas.datasets.spec import DatasetSpec, Split
 
 MOST_STEPS = 16
@@ -57,11 +57,11 @@ def train_with_fit(
     model = architecture.build()
     if initial_weights is not None:
         set_weights(model, architecture, initial_weights)
+    objective = Objective(architecture.head, training, data)
     metric = _compile(
         model,
-        architecture.head,
+        objective,
         data.train,
-        training,
         devices,
         rows=steps_an_epoch * batch_size,
         optimizer=make_optimizer(training, steps=training.epochs * steps_an_epoch, replicas=devices.replicas),
@@ -80,7 +80,9 @@ def train_with_fit(
     with precision("float32"):
         delivered = architecture.build()
     padded = -(-len(data.validation) // validation_size) * validation_size
-    delivered_metric = _compile(delivered, architecture.head, data.train, training, devices, rows=padded)
+    # Validation images are not mixed, and count alike.
+    plain = Objective(architecture.head, TrainingConfig(), data)
+    delivered_metric = _compile(delivered, plain, data.train, devices, rows=padded)
     measure = make_measurement(delivered, data.train, training_size=batch_size)
 
     def judge() -> tuple[dict[str, float], Callable[[], Weights]]:
@@ -116,9 +118,8 @@ def train_with_fit(
 
 def _compile(
     model: KerasModel,
-    head: Head,
+    objective: Objective,
     split: Split,
-    training: TrainingConfig,
     devices: Devices,
     *,
     rows: int,
@@ -129,9 +130,8 @@ def _compile(
 
     Args:
         model: to be compiled.
-        head: of the model.
+        objective: of the training, or of none.
         split: whose targets are like those that it will be given.
-        training: how.
         devices: where.
         rows: the most images of an epoch or a validation, padding included.
         optimizer: None for a model that is only validated.
@@ -140,16 +140,20 @@ def _compile(
     """
     import keras
 
-    def plain_loss(targets: Tensor, outputs: Tensor) -> Tensor:
-        return head.loss(targets, outputs, label_smoothing=0.0)
-
-    metric = make_evidence_metric(model, head, split.targets, rows=rows, replicas=devices.tensorflow_replicas)
+    metric = make_evidence_metric(
+        model,
+        objective.head,
+        split.targets,
+        rows=rows,
+        replicas=devices.tensorflow_replicas,
+        own=objective.own,
+    )
     model.compile(
         optimizer=optimizer or "sgd",
-        loss=head.keras_loss(label_smoothing=training.label_smoothing),
+        loss=objective.keras_loss(),
         # Keras' own loss counts padding as images. And with label smoothing the recorded losses stay the plain ones,
         # comparable between settings.
-        weighted_metrics=[metric, keras.metrics.MeanMetricWrapper(plain_loss, name="plain_loss")],
+        weighted_metrics=[metric, keras.metrics.MeanMetricWrapper(objective.recorded, name="plain_loss")],
         # JAX needs XLA. TensorFlow does not, where it compiles each new network for 7-20 s on a CPU, longer than a
         # short training takes, and fails under a MirroredStrategy; on one GPU it does not pay back within a few
         # hundred steps either.

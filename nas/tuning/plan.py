@@ -9,10 +9,10 @@ from typing import final
 
 from nas.config import ExperimentConfig
 from nas.datasets import DatasetInfo, InMemory, peek, whole
-from nas.datasets.pipeline import check_augmentation
+from nas.datasets.augmentation import check_augmentation
 from nas.datasets.splits import validation_images
 from nas.devices.accelerators import check
-from nas.errors import NasError
+from nas.errors import NasError, shown
 from nas.export import check_measurable
 from nas.files.shipped import find_space
 from nas.objectives import Objectives
@@ -23,7 +23,7 @@ from nas.space.recipe_space import Proposal, RecipeSpace
 from nas.strategies import Strategy, history_of, make_strategy
 from nas.strategies.early_stopping import EarlyStopping, make_early_stopping
 from nas.strategies.starting import StartingWith
-from nas.tasks import TASKS, Task
+from nas.tasks import DEFAULT_TASK, TASKS, Task
 from nas.tuning.facts import SearchFacts
 from nas.tuning.folder import SearchFolder
 from nas.tuning.recipes import recipe_space
@@ -88,7 +88,7 @@ class Plan:
                 f"targets for {info.task}; choose a space or a data set of the other's task"
             )
         space = recipe_space(definition, experiment, info.input_shape, classes=len(info.labels) or None)
-        _check_augmentation(experiment, space)
+        _check_training(experiment, space, info)
         experiment = _with_score_of(TASKS[task], experiment)
         objectives = objectives_of(
             space,
@@ -170,15 +170,25 @@ class Plan:
         )
 
 
-def _check_augmentation(experiment: ExperimentConfig, space: RecipeSpace) -> None:
-    """Each value alone, as the limits are."""
+def _check_training(experiment: ExperimentConfig, space: RecipeSpace, info: DatasetInfo) -> None:
+    """Refuse what the images or their targets do not allow: each value alone, as the limits are."""
+    task = TASKS[info.task]
     tried = [
         experiment,
         *(experiment.with_recipe({k: v}) for k, offered in experiment.choices.items() for v in offered),
     ]
     for form in space.forms:
         for each in tried:
-            check_augmentation(form.space.input_shape, each.training.augmentation)
+            check_augmentation(form.space.input_shape, each.training.augmentation, task)
+    for each in tried:
+        weights = each.training.class_weights
+        if weights != "none" and task is not DEFAULT_TASK:
+            raise NasError(f"training.class_weights are for {DEFAULT_TASK.name}; received them for {task.name}")
+        if isinstance(weights, dict) and (unknown := weights.keys() - set(info.labels)):
+            raise NasError(
+                f"training.class_weights names classes of the data; there is no {shown(min(unknown))} among "
+                f"{', '.join(info.labels)}"
+            )
 
 
 def _start(

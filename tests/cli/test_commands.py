@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import xml.etree.ElementTree as ET
 from dataclasses import replace
 from pathlib import Path
 
@@ -560,3 +561,15 @@ def test_keras_backend_jax_in_the_environment_trains_on_jax(run, monkeypatch):
     code, _, error = run("search", "digits", "--dry-run", "--workers", "0")
     assert code == 1
     assert "workers: device 'jax-cpu' trains in worker processes" in error
+
+
+def test_augmented_images_are_drawn(run, tmp_path):
+    path = tmp_path / "augmented.svg"
+    changes = ["--set", "training.augmentation.rotation=20", "--set", "training.augmentation.mixup=0.4"]
+    assert run("datasets", "show", "digits", "--to", path, "-n", 3, *changes)[0] == 0
+    images = ET.parse(path).getroot().findall("{*}image")
+    assert len(images) == 18
+    assert len({image.get("href") for image in images}) == 18
+    code, _, error = run("datasets", "show", "digits", "--to", "x.png")
+    assert code == 1
+    assert "--to writes .svg; received 'x.png'" in error

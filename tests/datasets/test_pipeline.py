@@ -5,7 +5,8 @@ import pytest
 
 from nas.config import AugmentationConfig
 from nas.datasets import DatasetError, Split
-from nas.datasets.pipeline import augment, batches, padded_batches
+from nas.datasets.augmentation import augment
+from nas.datasets.pipeline import batches, padded_batches
 from nas.tasks import DEFAULT_TASK
 
 

@@ -39,6 +39,14 @@ CASES = {
         },
     ),
     "dropout before normalization": (dropped_before_normalized(), {"label_smoothing": 0.1}),
+    "mixed and weighted": (
+        small_network(),
+        {
+            "class_weights": "balanced",
+            "label_smoothing": 0.1,
+            "augmentation": AugmentationConfig(rotation=10, zoom=0.1, brightness=0.1, noise=0.02, mixup=0.4, cutmix=1),
+        },
+    ),
     "no statistics": (small_network(normalization="none"), {"optimizer": "sgd", "weight_decay": 0.1}),
 }
 
