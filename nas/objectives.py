@@ -31,10 +31,12 @@ class Score:
     Attributes:
         name: of the metric in files, such as "accuracy".
         heading: of the metric in tables, charts and sentences.
+        trained: of a score of the int8 file, that of the trained network; None: it is the trained network's own.
     """
 
     name: str
     heading: str
+    trained: Score | None = None
 
     def __post_init__(self) -> None:
         if self.name in _OTHERS:
@@ -45,7 +47,24 @@ class Score:
     @property
     def objective(self) -> str:
         """As experiment files name it among the objectives."""
-        return self.spelled("val_score")
+        return f"val_{self.name}"
+
+    @property
+    def in_training(self) -> Score:
+        """What training itself sees, and its curves are of."""
+        return self.trained or self
+
+    @property
+    def in_int8(self) -> Score:
+        """The same metric of the int8 file, which is what a device runs."""
+        return Score(name=f"{self.name}_int8", heading=f"int8 {self.heading}", trained=self)
+
+    @property
+    def _twins(self) -> dict[str, str]:
+        """Inner names of the other network's scores, as files have them."""
+        if self.trained is None:
+            return {"int8_val_score": self.in_int8.objective}
+        return {"score": self.trained.name, "trained_val_score": self.trained.objective}
 
     def spelled(self, name: str) -> str:
         """An inner name as files, MLflow and tables have it; names of anything but scores stay what they are.
@@ -53,7 +72,16 @@ class Score:
         >>> accuracy = Score(name="accuracy", heading="accuracy")
         >>> [accuracy.spelled(name) for name in ("score", "val_score", "test_score_std", "val_loss")]
         ['accuracy', 'val_accuracy', 'test_accuracy_std', 'val_loss']
+
+        Beside the score of a search may stand that of the other form of its networks:
+
+        >>> accuracy.spelled("int8_val_score")
+        'val_accuracy_int8'
+        >>> [accuracy.in_int8.spelled(name) for name in ("score", "val_score", "trained_val_score")]
+        ['accuracy', 'val_accuracy_int8', 'val_accuracy']
         """
+        if name in (twins := self._twins):
+            return twins[name]
         return re.sub(rf"^{_PREFIXES}score(|_std)$", rf"\1{self.name}\2", name)
 
     def inner(self, name: str) -> str:
@@ -62,6 +90,9 @@ class Score:
         >>> Score(name="accuracy", heading="accuracy").inner("final_val_accuracy")
         'final_val_score'
         """
+        for inner, spelled in self._twins.items():
+            if name == spelled:
+                return inner
         return re.sub(rf"^{_PREFIXES}{re.escape(self.name)}(|_std)$", r"\1score\2", name)
 
     def spelled_keys(self, values: Mapping[str, Value]) -> dict[str, Value]:
@@ -95,6 +126,12 @@ class Score:
 
 SCORES: Registry[Score] = Registry("score")
 """Every score by its name among objectives, such as `val_accuracy`; tasks add theirs."""
+
+
+def add_score(score: Score) -> None:
+    """Makes a score known, and the same of the int8 file."""
+    for each in (score, score.in_int8):
+        SCORES.add(each.objective, each)
 
 
 @final
@@ -200,6 +237,9 @@ for _each in (PARAMETERS, MACS, ACTIVATION_BYTES, LATENCY, RAM_BYTES, FLASH_BYTE
 def _cost_named(name: str) -> Cost:
     return COSTS[name]
 
+
+DEVICE_COSTS = (FLASH_BYTES, RAM_BYTES)
+"""What a board has a limited amount of."""
 
 DEFAULT_COSTS = (PARAMETERS,)
 """What a search keeps low if nothing else is said."""

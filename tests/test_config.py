@@ -10,7 +10,7 @@ from nas.architecture import Budget
 from nas.config import ExperimentConfig, load_experiment, named_experiment
 from nas.files.shipped import find_experiment, shipped
 from nas.files.yaml_file import FileError
-from nas.objectives import DEFAULT_COSTS, LATENCY, MACS
+from nas.objectives import DEFAULT_COSTS, LATENCY, MACS, SCORES
 from nas.tasks import DEFAULT_TASK
 
 MINIMAL = "space: plain\ndataset: digits\n"
@@ -224,9 +224,8 @@ def test_the_page_s_example_is_one(experiment):
 )
 def test_objectives_are_the_score_and_some_costs(wrong):
     told = re.escape(
-        "objectives are one of val_accuracy, val_balanced_accuracy, val_f1, val_top5_accuracy, val_map, val_miou and "
-        "one or two of parameters, macs, activation_bytes, latency_ms, ram_bytes, flash_bytes; received "
-        + ", ".join(wrong)
+        f"objectives are one of {', '.join(SCORES)} and one or two of parameters, macs, activation_bytes, latency_ms, "
+        "ram_bytes, flash_bytes; received " + ", ".join(wrong)
     )
     with pytest.raises(FileError, match=told):
         load_experiment(find_experiment("digits"), {"objectives": wrong})

@@ -71,9 +71,9 @@ def export(
         soft_wrap=True,
     )
     for written in report.written:
-        output.print(f"  {written.format}: {_compared(written, score)}", markup=False, soft_wrap=True)
+        output.print(f"  {written.format}: {_compared(written, score.in_training)}", markup=False, soft_wrap=True)
     if register is not None:
-        registered = search.register(register, trial=record.number, tracking_uri=tracking_uri)
+        registered = search.register(register, trial=record.number, tracking_uri=tracking_uri, export=report)
         output.print(
             f"Version {registered.version} of the registered model {register!r}: {registered.uri}",
             markup=False,

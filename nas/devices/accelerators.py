@@ -152,6 +152,11 @@ def check(experiment: ExperimentConfig, kind: str) -> None:
             f"{experiment.measured[0].name}: it is measured on the exported model, which workers on JAX do not "
             f"have; received device {kind!r}; use cpu or gpu, or limit macs instead"
         )
+    if jax and experiment.score.trained is not None:
+        raise NasError(
+            f"{experiment.score.objective}: it is measured on the exported model, which workers on JAX do not have; "
+            f"received device {kind!r}; use cpu or gpu, or {experiment.score.trained.objective} instead"
+        )
     if jax and experiment.workers == 0:
         raise NasError(
             f"workers: device {kind!r} trains in worker processes, since Keras runs on JAX there and on TensorFlow "

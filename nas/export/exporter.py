@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from nas import __version__
 from nas.export.format import FORMATS, ExportError, ExportFormat, Source
-from nas.export.litert_file import PixelType
+from nas.export.litert_file import CALIBRATED, PixelType, spread
 from nas.export.place import foreign, put_in_place, recover, staging, write_card
-from nas.objectives import Score
+from nas.objectives import FLASH_BYTES, RAM_BYTES, Score
 from nas.recipe import Recipe
 from nas.reports.network_diagram import diagram
 from nas.tasks import TASKS, Task
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 PICTURED = 18
 """Images in the picture of predictions."""
-
-CALIBRATED = 256
-"""Training images that show a quantized format the ranges of its maps; more change the ranges little."""
 
 QUANTIZED_MACS, LEAST_CHECKED = 10**10, 256
 """Multiply-adds that checking a quantized format may take, about a minute, and the images that are checked at least."""
@@ -96,6 +93,27 @@ class ExportReport:
     def largest_difference(self) -> float:
         """Of an answer, of the first format, over all validation images."""
         return self.written[0].largest_difference
+
+    @property
+    def is_for_devices(self) -> bool:
+        """Whether it has a quantized network."""
+        return any(FORMATS[each.format].is_quantized for each in self.written)
+
+    def int8_facts(self, *, images: int) -> dict[str, float]:
+        """What it says of the int8 file, by the names that trials have for it: bytes of flash and RAM, and the score.
+
+        Args:
+            images: in the validation split; a score on fewer of them is none of a trial's.
+        """
+        found: dict[str, float] = {}
+        for each in self.written:
+            if each.format == "litert-int8":
+                found[FLASH_BYTES.name] = each.bytes
+            if "arena_bytes" in each.facts:
+                found[FLASH_BYTES.name], found[RAM_BYTES.name] = each.facts["array_bytes"], each.facts["arena_bytes"]
+            if FORMATS[each.format].is_quantized and each.images_checked == images:
+                found["int8_val_score"] = each.scores["val"][1]
+        return found
 
 
 def export(
@@ -170,7 +188,7 @@ def export(
     recover(to)
     _check_destination(to)
     task = TASKS[architecture.head.task]
-    score = score or task.score
+    score = task.score if score is None else score.in_training
     model = rebuild(architecture, weights)
     expected = [answers_of(architecture, model, examples.shaped) for examples in check]
     if problem := task.check_answers(expected[0].shape[1:], labels):
@@ -179,7 +197,7 @@ def export(
         architecture=architecture,
         model=model,
         labels=labels,
-        calibration=None if calibration is None else shaped(_spread(calibration, CALIBRATED), own),
+        calibration=None if calibration is None else shaped(spread(calibration, CALIBRATED), own),
         pixels=pixels,
         image_shape=image_shape,
     )
@@ -194,7 +212,7 @@ def export(
             if check_targets is not None:
                 # Spread, as a folder's images are in the order of their classes.
                 images, wanted, answered = (
-                    _spread(each, PICTURED) for each in (check_images, check_targets, expected[0])
+                    spread(each, PICTURED) for each in (check_images, check_targets, expected[0])
                 )
                 (stage / "predictions.svg").write_text(task.picture(images, wanted, answered, labels), "utf-8")
             (stage / "architecture.json").write_text(architecture.to_json() + "\n", "utf-8")
@@ -239,13 +257,13 @@ def _written(
     most = max(LEAST_CHECKED, QUANTIZED_MACS // max(source.architecture.count.macs, 1)) if writer.is_quantized else None
     differences, scores, counts = [], {}, []
     for examples, expected in check:
-        images = _spread(examples.images if writer.adapts else examples.shaped, most)
-        wanted = _spread(expected, most)
+        images = spread(examples.images if writer.adapts else examples.shaped, most)
+        wanted = spread(expected, most)
         received = writer.predict(source.architecture, folder, images)
         differences.append(_compare(writer, task, wanted, received))
         counts.append(len(images))
         if examples.targets is not None:
-            targets = _spread(examples.targets, most)
+            targets = spread(examples.targets, most)
             scores[examples.name] = (_score(task, score, targets, wanted), _score(task, score, targets, received))
     if writer.is_quantized:
         _check_loss(writer, score, scores[check[0][0].name], max(allowed_loss, 1 / counts[0]))
@@ -285,14 +303,6 @@ def _on_card(written: Written, score: Score) -> dict[str, Any]:
         **scores,
         **written.facts,
     }
-
-
-def _spread(rows: npt.NDArray[Any], most: int | None) -> npt.NDArray[Any]:
-    """At most so many rows, from all over."""
-    if most is None or len(rows) <= most:
-        return rows
-    some: npt.NDArray[Any] = rows[np.linspace(0, len(rows) - 1, most).astype(int)]
-    return some
 
 
 def _bytes(folder: Path) -> int:

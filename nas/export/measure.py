@@ -101,12 +101,21 @@ def check_measurable(costs: Iterable[Cost]) -> None:
         ExportError: with what to install.
     """
     for cost in costs:
-        packages, extra = _PACKAGES.get(cost, ((), ""))
-        missing = [package for package in packages if find_spec(package) is None]
-        if missing:
+        if missing := _missing(cost):
+            _, extra = _PACKAGES[cost]
             raise ExportError(
                 f"{cost.name} is measured with {', '.join(missing)}; install with: pip install 'keras-nas[{extra}]'"
             )
+
+
+def is_measurable(cost: Cost) -> bool:
+    """Whether what measures it is installed."""
+    return not _missing(cost)
+
+
+def _missing(cost: Cost) -> list[str]:
+    packages, _ = _PACKAGES.get(cost, ((), ""))
+    return [package for package in packages if find_spec(package) is None]
 
 
 def measure(cost: Cost, architecture: Architecture) -> float:

@@ -8,6 +8,7 @@ import io
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from nas.objectives import COSTS, shown_costs
@@ -16,14 +17,15 @@ from nas.recipe import differing, keys, short, text
 from nas.results.noise import explained_by_noise
 
 if TYPE_CHECKING:
-    from nas.objectives import Objectives, Score
+    from nas.objectives import Cost, Objectives, Score
     from nas.results.pareto import ParetoFront
     from nas.results.trial import TrialRecord
 
 
 def front_rows(front: ParetoFront[TrialRecord], score: Score) -> list[dict[str, Any]]:
     """One row a point, in the front's order; `None` where a number was not measured or is not finite."""
-    scores = ("expected_score", "val_score", "val_loss", "test_score", "test_score_std")
+    twin = _twin(front, score)
+    scores = ("expected_score", "val_score", *twin, "val_loss", "test_score", "test_score_std")
     noise = explained_by_noise(front)
     chosen = keys(record.recipe for record in front)
     rows = (
@@ -81,7 +83,7 @@ def front_markdown(
         rows: most rows, because longer tables are slow in MLflow.
     """
     points = sorted(front, key=lambda point: -point.score)
-    shown = shown_costs(front.costs)
+    shown = table_costs(points, front.costs)
     columns = [*score_columns(points, score, "validation"), *recipe_columns(points)]
     names = (*(cost.heading for cost in shown), *(name for name, _ in columns))
     headings = "".join(f" {name} |" for name in names)
@@ -101,7 +103,7 @@ def front_markdown(
 
 def front_html_table(front: ParetoFront[TrialRecord], score: Score) -> str:
     """The rows as an HTML table, for notebooks."""
-    shown = shown_costs(front.costs)
+    shown = table_costs(front, front.costs)
     columns = [*score_columns(front, score, "validation"), *recipe_columns(front)]
     headings = ["trial", *(cost.heading for cost in shown), *(name for name, _ in columns), "architecture"]
     rows = [
@@ -131,12 +133,20 @@ def recipe_columns(points: Iterable[TrialRecord]) -> list[tuple[str, Callable[[T
     return [(short(key), cells(key)) for key in differing(point.recipe for point in points)]
 
 
+def table_costs(points: Iterable[TrialRecord], costs: Iterable[Cost]) -> tuple[Cost, ...]:
+    """The costs that a table of trials has a column for: what the search is after, and what all were measured for."""
+    points = tuple(points)
+    measured = (cost for cost in COSTS.values() if cost.measured and all(point.has_cost(cost) for point in points))
+    return shown_costs((*costs, *(measured if points else ())))
+
+
 def score_columns(
     points: Iterable[TrialRecord], score: Score, validation: str
 ) -> list[tuple[str, Callable[[TrialRecord], str]]]:
     """The columns of scores that a table of trials has: heading, and what stands below it.
 
-    What is expected comes first where there is any, then what was observed, then the score on the test images.
+    What is expected comes first where there is any, then what was observed, beside it the score of the int8 file or of
+    the trained network, whichever is not the search's own, then the score on the test images.
 
     Args:
         points: of the table.
@@ -147,14 +157,29 @@ def score_columns(
     expected: list[tuple[str, Callable[[TrialRecord], str]]] = [
         (f"expected {score.heading}", lambda point: score.text(point.score))
     ]
+    twin: list[tuple[str, Callable[[TrialRecord], str]]] = [
+        (f"{validation} {(score.trained or score.in_int8).heading}", partial(_of_twin, score=score, name=name))
+        for name in _twin(points, score)
+    ]
     test: list[tuple[str, Callable[[TrialRecord], str]]] = [
         (f"test {score.heading}", lambda point: point.test_text(score))
     ]
     return [
         *expected * any(point.is_expected for point in points),
         (f"{validation} {score.heading}", lambda point: score.text(point.observed)),
+        *twin,
         *test * any(point.is_tested for point in points),
     ]
+
+
+def _twin(points: Iterable[TrialRecord], score: Score) -> tuple[str, ...]:
+    """The inner name of the other network's score, of the int8 file or the trained one, if there is any."""
+    name = "int8_val_score" if score.trained is None else "trained_val_score"
+    return (name,) if score.trained is not None or any(name in point.metrics for point in points) else ()
+
+
+def _of_twin(point: TrialRecord, score: Score, name: str) -> str:
+    return score.text(point.metrics[name]) if name in point.metrics else ""
 
 
 def run_name(record: TrialRecord) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from nas import __version__
 from nas.objectives import DEFAULT_COSTS, shown_costs
 from nas.quantity import counted, short_count
-from nas.reports.front_tables import recipe_columns, score_columns
+from nas.reports.front_tables import recipe_columns, score_columns, table_costs
 from nas.reports.network_diagram import diagram
 from nas.reports.page_charts import NARROW, WIDE, line_svg, plain_tick, said, scatter_svg
 from nas.reports.page_style import STYLE
@@ -131,7 +131,7 @@ def _front(records: Sequence[TrialRecord], front: ParetoFront[TrialRecord], obje
         f"No trial is both {cheaper} and higher in validation {score.heading} than one on the front.{below}{budget}"
     )
     tested = any(point.is_tested for point in front)
-    shown = shown_costs(objectives.costs)
+    shown = table_costs(front, objectives.costs)
     columns = [*score_columns(front, score, "validation"), *recipe_columns(front)]
     heads = ["trial", *(cost.heading for cost in shown), *(name for name, _ in columns), "architecture"]
     head = "".join(f'<th scope="col"{_right(h != "architecture")}>{h}</th>' for h in heads)

@@ -50,9 +50,9 @@ class TrialRecord:
 
     Attributes:
         number: position in the search, from 0.
-        metrics: final values; `val_score` in [0, 1] and `val_loss` of the best epoch; measured costs, such as
-            `latency_ms`, if they were asked for; perhaps `expected_score`, which no journal has: it follows from all
-            trials.
+        metrics: final values; `val_score` in [0, 1] and `val_loss` of the best epoch; `trained_val_score` beside the
+            score of an int8 file; measured costs, such as `latency_ms`, if they were asked for; perhaps
+            `expected_score`, which follows from all trials, and `int8_val_score`, which no journal has.
         curves: one value an epoch, by name (`score`, `loss`, `val_score`, `val_loss`).
         duration_seconds: build, training and evaluation.
         reason: why it failed or was refused, one line; "" if it was not.
@@ -141,16 +141,16 @@ class TrialRecord:
         Raises:
             KeyError: the trial has none.
         """
-        return self.metrics.get("expected_score", self.metrics["val_score"])
+        return self.metrics.get("expected_score", self.observed)
 
     @property
     def observed(self) -> float:
-        """The score of its training.
+        """The score of its training; if it stopped before there was an int8 file, that of the trained network.
 
         Raises:
             KeyError: the trial has none.
         """
-        return self.metrics["val_score"]
+        return self.metrics["trained_val_score" if "val_score" not in self.metrics else "val_score"]
 
     @property
     def is_expected(self) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 
 from nas.architecture.keras_types import KerasMetric, Tensor
 from nas.errors import NasError
-from nas.objectives import SCORES, Score
+from nas.objectives import Score, add_score
 from nas.registry import Registry
 
 if TYPE_CHECKING:
@@ -252,5 +252,5 @@ def register(cls: type[Task]) -> type[Task]:
     task = cls()
     TASKS.add(cls.name, task)
     for score in task.scores:
-        SCORES.add(score.objective, score)
+        add_score(score)
     return cls

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nas.errors import NasError
-from nas.objectives import PARAMETERS
+from nas.objectives import DEVICE_COSTS, PARAMETERS
 from nas.tasks import TASKS
 from nas.tracking import runs
 from nas.tracking.store import import_mlflow
@@ -34,6 +35,9 @@ logger = logging.getLogger(__name__)
 
 ALIAS = "champion"
 """Of the version that was registered last: `models:/NAME@champion`."""
+
+EXPORT = "export"
+"""Folder of a version with the files for a device, as `nas export` wrote them, and their card `export.json`."""
 
 
 @final
@@ -65,6 +69,7 @@ def register_model(
     name: str,
     labels: Sequence[str],
     example: npt.NDArray[np.uint8],
+    files: Path | None = None,
 ) -> RegisteredModel:
     """Log a network as an MLflow model of its trial's run, and make it the champion of a registered model.
 
@@ -77,6 +82,8 @@ def register_model(
         name: of the registered model; made if there is none.
         labels: one a class.
         example: uint8 `(n, height, width, channels)`, n > 0, stored as the input example.
+        files: a folder of an export for a device, which the version then has as its folder `EXPORT`, with what is known
+            of the int8 file in its tags and description.
 
     Raises:
         NasError: the name is none, the trial is not in MLflow, or the store cannot be written.
@@ -92,6 +99,19 @@ def register_model(
         "nas.parameters": str(record.parameters),
         f"nas.{score.objective}": f"{record.observed:.6g}",
     }
+    description = (
+        f"{record.architecture.describe()}: {PARAMETERS.words(record.parameters)}, "
+        f"validation {score.heading} {score.text(record.observed)}"
+    )
+    if files is not None:
+        costs = {cost: record.cost(cost) for cost in DEVICE_COSTS if record.has_cost(cost)}
+        tags |= {f"nas.{cost.name}": f"{value:.0f}" for cost, value in costs.items()}
+        known = [cost.words(value) for cost, value in costs.items()]
+        if "int8_val_score" in record.metrics:
+            twin = record.metrics["int8_val_score"]
+            tags[f"nas.{score.in_int8.objective}"] = f"{twin:.6g}"
+            known.append(f"validation {score.in_int8.heading} {score.text(twin)}")
+        description += f"; {EXPORT}/ has its files for a device: {', '.join(known)}"
     try:
         client = search.store.connect()
         run = _run_of(client, search, record)
@@ -112,6 +132,8 @@ def register_model(
                 pip_requirements=packages,
                 metadata={"labels": list(labels)},
             )
+            if files is not None:
+                shutil.copytree(files, path / EXPORT)
             client.log_model_artifacts(logged.model_id, str(path))
         client.finalize_logged_model(logged.model_id, "READY")
         if not client.search_registered_models(f"name = '{name.replace(chr(39), chr(39) * 2)}'", max_results=1):
@@ -124,8 +146,7 @@ def register_model(
             run_id=run.run_id,
             tags=tags,
             model_id=logged.model_id,
-            description=f"{record.architecture.describe()}: {PARAMETERS.words(record.parameters)}, "
-            f"validation {score.heading} {score.text(record.observed)}",
+            description=description,
         ).version
         client.set_registered_model_alias(name, ALIAS, version)
     except NasError:

@@ -183,7 +183,7 @@ def clipped(values: Mapping[str, str], limit: int = _TAG_LIMIT) -> dict[str, str
 
 
 def _curve_points(record: TrialRecord, score: Score) -> Iterator[tuple[str, int, float]]:
-    for name, values in score.spelled_keys(record.curves).items():
+    for name, values in score.in_training.spelled_keys(record.curves).items():
         for epoch, value in enumerate(values, start=1):
             if math.isfinite(value):
                 yield f"epoch/{_metric_name(name)}", epoch, float(f"{value:.6g}")

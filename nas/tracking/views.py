@@ -176,7 +176,7 @@ def _sections(axis: Cost, score: Score) -> tuple[tuple[_Section, ...], tuple[_Se
     """Of the page of all trials, and of the front's."""
     front, linear = _log_scatter(axis, score), _scatter(axis.name, axis.name, score)
     on_linear_axis: _Section = (f"{_capitalized(axis.heading)} on a linear axis", 1, 500, (linear,))
-    curve = _line(f"epoch/{score.spelled('val_score')}", f"Validation {score.heading}")
+    curve = _line(f"epoch/{score.in_training.objective}", f"Validation {score.in_training.heading}")
     curves: _Section = ("Learning curves, by epoch", 1, 400, (curve,))
     against = f"{_capitalized(score.heading)} against {axis.heading}"
     return (
@@ -199,6 +199,7 @@ def _capitalized(heading: str) -> str:
 def quieted(score: Score) -> tuple[str, ...]:
     """Metrics for which the page would make charts of its own below ours."""
     trained = [score.spelled(name) for name in ("expected_score", "val_score", "val_loss", "score", "loss")]
+    trained.append((score.trained or score.in_int8).objective)
     final = ("test_score", "test_score_std", "test_seeds", "final_val_score")
     return (
         *trained,

@@ -64,6 +64,9 @@ class Job:
     """Which of the task's is called `val_score`; its first if left out."""
     test: bool = False
     """Whether to score on the test split too, as `test_score`: for the final stage only."""
+    int8: bool = False
+    """Whether the score is that of the int8 file; the trained network's is then `trained_val_score`. A training that
+    stops at a rung has the latter only."""
     measure: Mapping[Cost, float | None] = field(default_factory=dict)
     """Costs to measure before training, each with its limit: a network that exceeds one is refused, untrained."""
 
@@ -270,7 +273,20 @@ def attempt(
             score=job.score,
         )
         metrics = {**measured, **result.metrics}
-        if job.test:
+        if job.int8:
+            metrics["trained_val_score"] = metrics.pop("val_score")
+            if result.checkpoint is None:
+                from nas.export import int8_scores
+
+                splits = {"val_score": images.validation} | ({"test_score": images.test} if job.test else {})
+                metrics |= int8_scores(
+                    architecture,
+                    result.weights,
+                    calibration=images.train.images,
+                    splits={name: (split.images, split.targets) for name, split in splits.items()},
+                    score=job.score,
+                )
+        elif job.test:
             metrics["test_score"] = evaluate(architecture, result.weights, images.test, job.score)["score"]
     except TrainingStoppedError:
         raise

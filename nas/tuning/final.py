@@ -120,10 +120,11 @@ def _run_round(
                 number=started,
                 architecture=architecture,
                 training=how,
-                score=experiment.score,
+                score=experiment.score.in_training,
                 seed=seed,
                 epochs=epochs,
                 test=True,
+                int8=experiment.score.trained is not None,
             )
             executor.submit(free.pop(0), job)
             started += 1

@@ -107,8 +107,8 @@ Model = TypeVar("Model", bound=BaseModel)
 
 @final
 class SearchFolder:
-    """`RUNS/NAME`: `experiment.json`, `space.yaml`, `facts.json`, `trials.jsonl`, `lock`, `weights/`, `evidence/`,
-    `rungs/`.
+    """`RUNS/NAME`: `experiment.json`, `space.yaml`, `facts.json`, `trials.jsonl`, `lock`; `weights/`, `evidence/`,
+    `rungs/` and `shipped/` with a file a trial.
     """
 
     def __init__(self, runs_dir: Path, name: str) -> None:
@@ -153,6 +153,10 @@ class SearchFolder:
     def checkpoint(self, trial: int) -> Path:
         """Where a trial that stopped at a rung goes on from."""
         return self.path / "rungs" / f"{trial}.npz"
+
+    def shipped(self, trial: int) -> Path:
+        """Where what was measured of a trial's int8 file is; see `nas.tuning.shipped`."""
+        return self.path / "shipped" / f"{trial}.json"
 
     def create(self, experiment: ExperimentConfig, space_text: str, facts: SearchFacts) -> None:
         """Write what a search is before its first trial; `experiment.json` comes last and makes it one.
@@ -373,6 +377,7 @@ class SearchFolder:
             "weights/.*.npz.*",
             "evidence/.*.npz.*",
             "rungs/.*.npz.*",
+            "shipped/.*.json.new",
         ):
             for draft in self.path.glob(pattern):
                 with suppress(OSError):

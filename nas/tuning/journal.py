@@ -139,7 +139,7 @@ class Journal:
                 "trial": record.number,
                 "status": record.status.value,
                 "metrics": self.score.spelled_keys(record.metrics),
-                "curves": self.score.spelled_keys(record.curves),
+                "curves": self.score.in_training.spelled_keys(record.curves),
                 "duration_seconds": record.duration_seconds,
                 "reason": record.reason,
                 "log": record.log,
@@ -206,7 +206,7 @@ class Journal:
         return record.with_final(FinalTraining(seed=seed, val_score=val, test_score=test))
 
     def _ended(self, running: TrialRecord, event: Mapping[str, Any]) -> TrialRecord:
-        metrics, curves = self.score.inner_keys(event["metrics"]), self.score.inner_keys(event["curves"])
+        metrics, curves = self.score.inner_keys(event["metrics"]), self.score.in_training.inner_keys(event["curves"])
         record = TrialRecord(
             number=running.number,
             architecture=running.architecture,

@@ -212,12 +212,12 @@ def _start(
 
 def _floor(task: Task, info: DatasetInfo, experiment: ExperimentConfig) -> float:
     """The score that is worth nothing: what the experiment says, else that of guessing."""
-    return task.guessed(experiment.score, info.labels) if experiment.floor is None else experiment.floor
+    return task.guessed(experiment.score.in_training, info.labels) if experiment.floor is None else experiment.floor
 
 
 def _with_score_of(task: Task, experiment: ExperimentConfig) -> ExperimentConfig:
     """The experiment, with the task's score if it names no objectives."""
-    if experiment.score in task.scores:
+    if experiment.score.in_training in task.scores:
         return experiment
     if "objectives" in experiment.model_fields_set:
         raise NasError(

@@ -17,6 +17,7 @@ from nas.tuning.folder import SearchError, SearchFolder
 from nas.tuning.observer import Observer
 from nas.tuning.plan import Plan, random_numbers
 from nas.tuning.search import Search
+from nas.tuning.shipped import is_for_devices
 
 if TYPE_CHECKING:
     from nas.architecture import Architecture
@@ -93,6 +94,8 @@ def run(
                 if experiment.final.seeds:
                     run_finals(experiment, search, executor, told, time_is_over)
                 search.refresh()
+                if is_for_devices(experiment) and not time_is_over():
+                    search.measure_front()
                 done = search.is_done(experiment)
                 if time_is_over() and not search.ended_trials:
                     raise SearchError(

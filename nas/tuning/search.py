@@ -30,6 +30,7 @@ from nas.tuning.final import candidates, missing
 from nas.tuning.folder import SearchError, SearchFolder
 from nas.tuning.journal import Contents
 from nas.tuning.recipes import recipe_space
+from nas.tuning.shipped import keep, lacks, with_shipped
 
 if TYPE_CHECKING:
     import numpy as np
@@ -87,7 +88,7 @@ class Search:
 
     def refresh(self) -> None:
         """Forget the trials that were read: the next use reads them anew."""
-        for name in ("_journal", "trials", "front", "hypervolume"):
+        for name in ("_journal", "observed_trials", "trials", "front", "hypervolume"):
             self.__dict__.pop(name, None)
 
     @cached_property
@@ -107,10 +108,10 @@ class Search:
             records, self.proposals, self.experiment.budget, self.objectives, kept=self.folder.kept_weights()
         )
 
-    @property
+    @cached_property
     def observed_trials(self) -> tuple[TrialRecord, ...]:
         """Every trial, in order, with the score that was observed."""
-        return self._journal.trials
+        return with_shipped(self._journal.trials, self.folder.shipped(0).parent, self.experiment.score)
 
     @property
     def exhausted(self) -> bool:
@@ -357,8 +358,9 @@ class Search:
 
         record = self.best(max_params, max_parameters=max_parameters) if trial is None else self.trial(trial)
         weights = self.weights_of(record)
-        data = self._images(needed=any(FORMATS.find(name).is_quantized for name in format.split(",")))
-        return export(
+        quantized = any(FORMATS.find(name).is_quantized for name in format.split(","))
+        data = self._needed_images() if quantized else self._images()
+        report = export(
             record.architecture,
             weights,
             labels=self.facts.labels,
@@ -375,9 +377,55 @@ class Search:
             recipe=record.recipe,
             image_shape=self.facts.input_shape,
         )
+        if data is not None and (facts := report.int8_facts(images=len(data.validation))):
+            keep(self.folder.shipped(record.number), facts, self.experiment.score)
+            self.refresh()
+        return report
+
+    def measure_front(self) -> None:
+        """Measure the int8 files of the front's points where something of them is not known: flash, RAM, score.
+
+        A point takes some seconds, once: what was measured is kept. RAM needs the extra `tflm`. A warning tells of a
+        network that has no int8 file, or none that TFLM can run.
+
+        Raises:
+            NasError: the images are not at hand.
+        """
+        score = self.experiment.score
+        points = [point for point in self.front if lacks(point, score) and self.folder.weights(point.number).is_file()]
+        if not points:
+            return
+        from nas.devices import import_tensorflow
+
+        import_tensorflow()
+        from nas.export import int8_facts
+        from nas.training.model import shaped
+
+        data = self._needed_images()
+        logger.info("measuring the int8 files of %s of the front", counted(len(points), "point"))
+        for point in points:
+            shape = point.architecture.input_shape
+            try:
+                facts = int8_facts(
+                    point.architecture,
+                    self.weights_of(point),
+                    calibration=shaped(data.train.images, shape),
+                    validation=(shaped(data.validation.images, shape), data.validation.targets),
+                    score=score.in_training,
+                )
+            except NasError as error:
+                logger.warning("trial %d: %s", point.number, error)
+            else:
+                keep(self.folder.shipped(point.number), facts, score)
+        self.refresh()
 
     def register(
-        self, model_name: str, *, trial: int | None = None, tracking_uri: str | None = None
+        self,
+        model_name: str,
+        *,
+        trial: int | None = None,
+        tracking_uri: str | None = None,
+        export: ExportReport | None = None,
     ) -> RegisteredModel:
         """Put a trained network of the front into MLflow's model registry, as its `champion`.
 
@@ -385,6 +433,7 @@ class Search:
             model_name: of the registered model; made if there is none.
             trial: number of the trial; the one with the highest score if left out.
             tracking_uri: of MLflow; see `nas.search`.
+            export: of that trial; if it has an int8 network, its files are registered too.
 
         Raises:
             NasError: the weights were not kept, or MLflow does not have the trial.
@@ -407,24 +456,37 @@ class Search:
             example=shaped(
                 (self._random_images() if data is None else data.validation.images)[:2], record.architecture.input_shape
             ),
+            files=None if export is None or not export.is_for_devices else export.path,
         )
 
-    def _images(self, *, needed: bool = False) -> DatasetSpec | None:
-        """The images of the search; None: they are not at hand, of which a warning tells.
-
-        Raises:
-            NasError: they are not at hand, and needed.
-        """
-        from nas.datasets import DatasetError, load, whole
+    def _images(self) -> DatasetSpec | None:
+        """The images of the search; None: they are not at hand, of which a warning tells."""
+        from nas.datasets import DatasetError
 
         try:
-            data = load(whole(self.experiment)) if self._data is None else self._data.load()
-            self.folder.check_data(data)
+            return self._checked_images()
         except (DatasetError, SearchError) as error:
-            if needed:
-                raise SearchError(f"a quantized network is calibrated on the training images: {error}") from None
             logger.warning("checked on %d random images, as the data are not at hand: %s", RANDOM_IMAGES, error)
             return None
+
+    def _needed_images(self) -> DatasetSpec:
+        """The images of the search, for an int8 file.
+
+        Raises:
+            SearchError: they are not at hand.
+        """
+        from nas.datasets import DatasetError
+
+        try:
+            return self._checked_images()
+        except (DatasetError, SearchError) as error:
+            raise SearchError(f"a quantized network is calibrated on the training images: {error}") from None
+
+    def _checked_images(self) -> DatasetSpec:
+        from nas.datasets import load, whole
+
+        data = load(whole(self.experiment)) if self._data is None else self._data.load()
+        self.folder.check_data(data)
         return data
 
     def _random_images(self) -> np.ndarray:

@@ -188,11 +188,12 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
             number=record.number,
             architecture=record.architecture.to_json(),
             training=self.experiment.with_recipe(record.recipe).training,
-            score=self.experiment.score,
+            score=self.experiment.score.in_training,
             seed=trial_seed(self.experiment.seed, record.number),
             epochs=oracle.early_stopping.target(len(record.curve)),
             checkpoint=checkpoint,
             parent=parent,
+            int8=self.experiment.score.trained is not None,
             measure={cost: budget.most(cost) for cost in self.experiment.measured if not record.has_cost(cost)},
         )
 
@@ -209,7 +210,7 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
         if "score" in checkpoint.curves:
             return content
         # Earlier versions wrote the metric's name into it.
-        return replace(checkpoint, curves=self.experiment.score.inner_keys(checkpoint.curves)).to_bytes()
+        return replace(checkpoint, curves=self.experiment.score.in_training.inner_keys(checkpoint.curves)).to_bytes()
 
     def _parent(self, child: int, number: int) -> Parent | None:
         """What a trial starts with; None: its parent's weights are gone, and it can do without."""

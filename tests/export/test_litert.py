@@ -5,8 +5,10 @@ import random
 import numpy as np
 import pytest
 
-from nas.architecture import Budget
+from nas.architecture import Architecture, Budget
+from nas.architecture.blocks import Conv, GlobalPoolHead
 from nas.devices import import_tensorflow
+from nas.errors import NasError
 from nas.export.litert_file import ALIGNMENT, answers, convert, describe, pixels_for
 from nas.export.micro import arena_bytes, micro_answers
 from nas.space import load_space
@@ -117,3 +119,15 @@ def test_pixels_by_hand():
     assert pixels_for(np.int8, image).ravel().tolist() == [-128, -1, 0, 127]
     assert pixels_for(np.uint8, image).ravel().tolist() == [0, 127, 128, 255]
     assert pixels_for(np.float32, image).ravel().tolist() == pytest.approx([0, 127 / 255, 128 / 255, 1])
+
+
+def test_what_litert_computes_in_float_is_refused():
+    import_tensorflow()
+    network = Architecture(input_shape=INPUT, blocks=(Conv(filters=3, activation="elu"), GlobalPoolHead(classes=4)))
+    told = (
+        "^an int8 network has whole numbers only, and LiteRT computes ELU in float32; choose a network without it, or "
+        "a float format$"
+    )
+    with pytest.raises(NasError, match=told):
+        convert(network, network.build(), calibration=images_of(2))
+    assert "ELU" in describe(convert(network, network.build()))["operators"]
