@@ -10,11 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from nas.errors import shown
 from nas.files.yaml_file import FileError, load_yaml
-from nas.objectives import FLASH_BYTES, RAM_BYTES, Cost
+from nas.objectives import DEVICE_COSTS, Cost
 from nas.registry import did_you_mean
-
-DEVICE_COSTS = (FLASH_BYTES, RAM_BYTES)
-"""What a board has a limited amount of."""
 
 _FOLDER = Path(__file__).resolve().parent / "export" / "boards"
 
@@ -56,13 +53,16 @@ class Board(_Part):
 
     def verdict(self, costs: dict[Cost, float]) -> str:
         """Whether a network of these costs fits, or by how much it does not."""
-        over = [
+        used = ", ".join(f"{cost.text(value)} of {cost.words(self.limits[cost])}" for cost, value in costs.items())
+        return f"{used}: {self.excess(costs) or 'fits'}"
+
+    def excess(self, costs: dict[Cost, float]) -> str:
+        """By how much a network of these costs does not fit, such as `312 bytes of RAM too many`; "" if it does."""
+        return ", ".join(
             f"{cost.words(value - self.limits[cost])} too many"
             for cost, value in costs.items()
             if value > self.limits[cost]
-        ]
-        used = ", ".join(f"{cost.text(value)} of {cost.words(self.limits[cost])}" for cost, value in costs.items())
-        return f"{used}: {', '.join(over) or 'fits'}"
+        )
 
     @staticmethod
     def _of(part: _Part, cost: Cost) -> int:

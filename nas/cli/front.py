@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nas.boards import DEVICE_COSTS
+from nas.boards import Board
+from nas.cli.front_board import PREDICTED, board_of, board_row, cost_text, verdict
 from nas.cli.listing import complete_searches
 from nas.cli.terminal import RunsDir, TableFormat, errors, output, print_table
 from nas.command_line import RUNS_DIR, command_line
 from nas.errors import NasError
-from nas.objectives import DEFAULT_COSTS
+from nas.objectives import DEFAULT_COSTS, DEVICE_COSTS
 from nas.results.noise import left_out, without_noise
 from nas.results.trial import TrialRecord, incomplete
 
@@ -43,6 +45,10 @@ def front(
         list[Path] | None,
         typer.Option("--with", help="A .keras model of your own, as one more point; may be given several times."),
     ] = None,
+    board: Annotated[
+        str | None,
+        typer.Option(help="Say which points fit it: nas list boards, or a .yaml file; that of the search if left out."),
+    ] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw it into this .png, .svg or .html file.")] = None,
     runs_dir: RunsDir = RUNS_DIR,
 ) -> None:
@@ -60,25 +66,31 @@ def front(
     if len(names) > 1:
         if with_:
             raise NasError("--with compares a model with one search; name one")
+        if board is not None:
+            raise NasError("--board is about one search; name one")
         print_comparison([Search(name, runs_dir) for name in names], format, runs_dir)
         return
     search = Search(names[0], runs_dir)
     objectives = search.objectives
-    if with_ and objectives.costs != DEFAULT_COSTS:
-        known = " and ".join((objectives.score.objective, *(cost.name for cost in DEFAULT_COSTS)))
+    if with_ and (objectives.costs != DEFAULT_COSTS or objectives.score.trained is not None):
+        known = " and ".join((objectives.score.in_training.objective, *(cost.name for cost in DEFAULT_COSTS)))
         raise NasError(
             f"--with needs a search for {known}, because no more is known of a model of yours; "
             f"received {', '.join(search.experiment.objectives)}"
         )
+    device = board_of(search, board)
     if plot is not None:
         write_plot(search, plot)
     yours = _scored(search, with_) if with_ else []
     if format is TableFormat.table:
-        print_front(search, runs_dir, yours)
+        print_front(search, runs_dir, yours, board=device)
         return
     points = search.front
     document = front_document(points, objectives, search=search.name, hypervolume=round(search.hypervolume, 6))
     rows = document["points"] if format is TableFormat.json else front_rows(points, objectives.score)
+    if device is not None:
+        document["board"] = {"name": device.name, **{cost.name: left for cost, left in device.limits.items()}}
+        rows = [{**row, **board_row(point, device)} for row, point in zip(rows, points, strict=True)]
     if yours:
         objective = objectives.score.objective
         rows = [{**row, "model": None, "dominated_by": None} for row in rows]
@@ -151,15 +163,19 @@ def _resolution(search: Search, points: ParetoFront[TrialRecord]) -> Iterator[st
 
 
 def print_front(
-    search: Search, runs_dir: Path, yours: Sequence[UserModel] = (), *, tracking_uri: str | None = None
+    search: Search,
+    runs_dir: Path,
+    yours: Sequence[UserModel] = (),
+    *,
+    board: Board | None = None,
+    tracking_uri: str | None = None,
 ) -> None:
     """The front as a table on stdout, and where to look next on stderr."""
     from rich import box
     from rich.markup import escape
     from rich.table import Table
 
-    from nas.objectives import shown_costs
-    from nas.reports.front_tables import recipe_columns, score_columns
+    from nas.reports.front_tables import recipe_columns, score_columns, table_costs
     from nas.results.pareto import is_of_interest
 
     front, score = search.front, search.objectives.score
@@ -178,14 +194,15 @@ def print_front(
         return
     columns = [*score_columns(points, score, "val"), *recipe_columns(points)]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    # What has a limit only was measured too.
-    shown = shown_costs((*points.costs, *search.experiment.measured))
+    shown = table_costs(points, (*points.costs, *(DEVICE_COSTS if board else ())))
+    if board is not None:
+        columns.append((board.name, partial(verdict, board=board)))
     for heading in ("trial", *(cost.heading for cost in shown), *(name for name, _ in columns)):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("architecture", overflow="fold")
     lines = []
     for point in points:
-        costs = [cost.text(point.cost(cost)) for cost in shown]
+        costs = [cost_text(point, cost) for cost in shown]
         cells = (str(point.number), *costs, *(cell(point) for _, cell in columns))
         style = "" if is_of_interest(point, search.objectives) else "dim"
         lines.append((point.cost(points.costs[0]), style, (*cells, point.architecture.describe())))
@@ -203,6 +220,8 @@ def print_front(
         )
         floor = score.text(search.objectives.floor)
         output.print(f"Dim: outside of {ranges}, or below {floor}: of no interest here.", style="dim", soft_wrap=True)
+    if any(PREDICTED in cell for _, _, cells in lines for cell in cells[:-1]):
+        output.print(f"{PREDICTED}: predicted from the layers, not measured.", style="dim", soft_wrap=True)
     if note := left_out(front):
         output.print(note, style="dim", soft_wrap=True)
     for note in _resolution(search, points):

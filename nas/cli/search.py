@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nas.cli.front import print_front
+from nas.cli.front_board import board_of
 from nas.cli.listing import complete_experiments
 from nas.cli.several_fronts import print_comparison
 from nas.cli.terminal import MaxParams, RunsDir, TableFormat, TrackingUri, errors, output, settings_option
@@ -146,11 +147,11 @@ def _complete(plan: Plan, runs_dir: Path, tracking_uri: str | None, fresh: bool)
         if ended.is_done(plan.experiment):
             ended.check_succeeded()
             errors.print(f"The search {folder.name!r} is finished; {_more(ended)}.")
-            print_front(ended, runs_dir)
+            print_front(ended, runs_dir, board=board_of(ended, None))
             _catch_up(ended, runs_dir, tracking_uri)
             return ended
     done = _run(plan, runs_dir, tracking_uri, fresh)
-    print_front(done, runs_dir, tracking_uri=tracking_uri)
+    print_front(done, runs_dir, board=board_of(done, None), tracking_uri=tracking_uri)
     _print_address(done, tracking_uri)
     return done
 

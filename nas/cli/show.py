@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nas.boards import DEVICE_COSTS, find_board
+from nas.boards import find_board
 from nas.cli.terminal import Format, RunsDir, errors, output, print_table
 from nas.command_line import RUNS_DIR
 from nas.errors import NasError
-from nas.objectives import COSTS
+from nas.objectives import COSTS, DEVICE_COSTS
 from nas.recipe import described
 
 if TYPE_CHECKING:

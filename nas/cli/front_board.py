@@ -1,0 +1,62 @@
+"""What `nas front --board` adds: whether each point fits, by what was measured, else by what is predicted."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from nas.boards import Board, find_board
+from nas.files.yaml_file import FileError
+from nas.objectives import DEVICE_COSTS
+
+if TYPE_CHECKING:
+    from nas.objectives import Cost
+    from nas.results.trial import TrialRecord
+    from nas.tuning import Search
+
+PREDICTED = "~"
+"""Before a number that was not measured."""
+
+
+def board_of(search: Search, name: str | None) -> Board | None:
+    """The board that is asked for, else that of the search, if its file is still there.
+
+    Raises:
+        FileError: there is no board of that name.
+    """
+    if name is not None:
+        return find_board(name)
+    with suppress(FileError):
+        return None if search.experiment.board is None else find_board(search.experiment.board)
+    return None
+
+
+def cost_text(record: TrialRecord, cost: Cost) -> str:
+    """A cost in a table; marked if it is predicted, empty if nothing is known of it."""
+    if record.has_cost(cost):
+        return cost.text(record.cost(cost))
+    predicted = record.architecture.predicted(cost)
+    return "" if predicted is None else PREDICTED + cost.text(predicted)
+
+
+def verdict(record: TrialRecord, board: Board) -> str:
+    """`fits`, or by how much it does not; marked if a prediction says so."""
+    mark = "" if all(map(record.has_cost, DEVICE_COSTS)) else PREDICTED
+    return mark + (board.excess(_bytes(record)) or "fits")
+
+
+def board_row(record: TrialRecord, board: Board) -> dict[str, Any]:
+    """The same for programs: what is predicted, and how far each is over the limit, by measurement if there is one."""
+    over = {cost: max(0, round(value - board.limits[cost])) for cost, value in _bytes(record).items()}
+    return {
+        **{f"predicted_{cost.name}": record.architecture.predicted(cost) for cost in DEVICE_COSTS},
+        **{f"{cost.name}_over": over[cost] for cost in DEVICE_COSTS},
+        "fits": not any(over.values()),
+    }
+
+
+def _bytes(record: TrialRecord) -> dict[Cost, float]:
+    return {
+        cost: record.cost(cost) if record.has_cost(cost) else record.architecture.predicted(cost) or 0
+        for cost in DEVICE_COSTS
+    }

@@ -1,0 +1,101 @@
+"""nas front --board: which points fit, by what was measured or predicted."""
+
+import csv
+import io
+import json
+from dataclasses import replace
+
+import pytest
+
+from nas.boards import find_board
+from nas.cli import main
+from nas.cli.front_board import board_of, board_row, cost_text, verdict
+from nas.objectives import FLASH_BYTES, LATENCY, RAM_BYTES
+
+SMALL = """\
+description: a board for one network
+flash_bytes: {flash}
+ram_bytes: 100000
+firmware: {{flash_bytes: 0, ram_bytes: 0}}
+source: made up
+"""
+
+
+@pytest.fixture
+def small(finished_search, tmp_path):
+    """A board that holds all of the front but its largest point."""
+    most = max(point.architecture.predicted(FLASH_BYTES) for point in finished_search.front)
+    path = tmp_path / "small.yaml"
+    path.write_text(SMALL.format(flash=most - 10))
+    return path
+
+
+def front(search, *more):
+    return ["front", search.name, "--runs-dir", str(search.folder.runs_dir), *more]
+
+
+def test_the_table_says_what_fits_and_what_is_predicted_only(finished_search, small, capsys):
+    assert main(front(finished_search, "--board", str(small))) == 0
+    shown = capsys.readouterr().out
+    heading = next(line for line in shown.splitlines() if "trial" in line and "architecture" in line)
+    assert "flash (bytes)" in heading
+    assert " small " in heading
+    rows = [line for line in shown.splitlines() if line.split()[:1] == [str(finished_search.front.best().number)]]
+    assert any("~10 bytes of flash too many" in line for line in rows)
+    assert shown.count("~fits") == len(finished_search.front) - 1
+    assert "~: predicted from the layers, not measured." in shown
+    assert main(front(finished_search)) == 0
+    assert "~" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("form", ["json", "csv"])
+def test_programs_get_numbers(finished_search, small, form, capsys):
+    assert main(front(finished_search, "--board", str(small), "--format", form)) == 0
+    text = capsys.readouterr().out
+    if form == "json":
+        document = json.loads(text)
+        assert document["board"] == {
+            "name": "small",
+            "flash_bytes": find_board(str(small)).limits[FLASH_BYTES],
+            "ram_bytes": 100_000,
+        }
+        rows = document["points"]
+        assert [row["fits"] for row in rows] == [row["flash_bytes_over"] == 0 for row in rows]
+    else:
+        rows = list(csv.DictReader(io.StringIO(text)))
+    assert sorted(int(row["flash_bytes_over"]) for row in rows) == [0] * (len(rows) - 1) + [10]
+    for row, point in zip(rows, finished_search.front, strict=True):
+        assert int(row["predicted_ram_bytes"]) == point.architecture.predicted(RAM_BYTES)
+        assert row["ram_bytes"] in (None, "")
+
+
+def test_what_was_measured_stands_for_itself(finished_search, small):
+    board, point = find_board(str(small)), finished_search.front.best()
+    left = board.limits
+    measured = replace(point, metrics={**point.metrics, FLASH_BYTES.name: left[FLASH_BYTES], RAM_BYTES.name: 100_312})
+    assert cost_text(measured, RAM_BYTES) == "100,312"
+    assert verdict(measured, board) == "312 bytes of RAM too many"
+    assert board_row(measured, board)["ram_bytes_over"] == 312
+    fitting = replace(measured, metrics={**measured.metrics, RAM_BYTES.name: 100_000})
+    assert verdict(fitting, board) == "fits"
+    half = replace(point, metrics={**point.metrics, FLASH_BYTES.name: left[FLASH_BYTES]})
+    assert verdict(half, board) == "~fits"
+    assert cost_text(point, LATENCY) == ""
+
+
+def test_a_search_has_its_board_as_long_as_there_is_one(finished_search):
+    class Of:
+        def __init__(self, board):
+            self.experiment = finished_search.experiment.model_copy(update={"board": board})
+
+    assert board_of(finished_search, None) is None
+    assert board_of(Of("stm32l010rb"), None).name == "stm32l010rb"
+    assert board_of(Of("stm32l010rb"), "stm32f446re").name == "stm32f446re"
+    assert board_of(Of("gone.yaml"), None) is None
+
+
+def test_a_mistake_is_one_line(finished_search, capsys):
+    assert main(front(finished_search, "--board", "stm32")) == 1
+    assert "there is no board 'stm32'" in capsys.readouterr().err
+    assert main(["front", "a", "b", "--board", "stm32l010rb"]) == 1
+    assert "--board is about one search; name one" in capsys.readouterr().err
