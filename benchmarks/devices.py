@@ -48,11 +48,11 @@ from nas.tuning import Plan, Search, run
 
 IMAGES = 100
 SETTINGS: dict[str, dict[str, Any]] = {
-    "digits": {"board": "stm32l010rb", "trials": 12, "training.epochs": 8},
+    "digits": {"board": "stm32l010rb", "trials": 12, "training.epochs": 8, "final.seeds": 0},
     "fashion_mnist": {
         "board": "stm32f446re",
-        "trials": 12,
-        "training.epochs": 4,
+        "trials": 10,
+        "training.epochs": 3,
         "dataset.train_limit": 10_000,
         "final.seeds": 0,
     },

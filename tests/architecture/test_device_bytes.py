@@ -40,6 +40,8 @@ def test_normalization_and_relu_are_part_of_the_convolution_before():
 
 def test_a_factor_goes_through_no_limit_and_only_to_its_only_reader():
     """A dense block normalizes and clamps what it later joins: a multiplication and an addition each."""
+    normalized = ActivationBlock(normalization="batch")
+    assert shapes(Conv(filters=4), normalized, HEAD) == [(8, 8, 4)] * 3 + AFTER
     dense = DenseBlock(growth=2, layers=1, width=0, transition=False)
     assert shapes(Conv(filters=2), dense, HEAD) == [(8, 8, 2)] * 4 + [(8, 8, 4), *AFTER]
     assert shapes(Conv(filters=2, activation="linear"), dense, HEAD) == [(8, 8, 2)] * 4 + [(8, 8, 4), *AFTER]
@@ -87,6 +89,11 @@ def test_a_map_that_is_read_later_keeps_its_place():
     inputs = [(-1,), (0,), (0, 1)]
     skip = [Operator(sources, (32,), (), 0, 0) for sources in inputs]
     assert _planned((32,), skip) == 96
+    # The first 16 lives with all others: above the image, although a smaller map lies highest when it is placed.
+    inputs = [(-1,), (0,), (1,), (0, 2)]
+    sizes = (16, 32, 16, 16)
+    long = [Operator(sources, (size,), (), 0) for sources, size in zip(inputs, sizes, strict=True)]
+    assert _planned((64,), long) == 80
 
 
 @pytest.mark.parametrize(
