@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -49,6 +50,9 @@ def front(
         str | None,
         typer.Option(help="Say which points fit it: nas list boards, or a .yaml file; that of the search if left out."),
     ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say what each decision changes about the score, size being equal.")
+    ] = False,
     plot: Annotated[Path | None, typer.Option(help="Draw it into this .png, .svg or .html file.")] = None,
     runs_dir: RunsDir = RUNS_DIR,
 ) -> None:
@@ -64,10 +68,9 @@ def front(
     if plot is not None:
         check_plot(plot, len(names))
     if len(names) > 1:
-        if with_:
-            raise NasError("--with compares a model with one search; name one")
-        if board is not None:
-            raise NasError("--board is about one search; name one")
+        for option, given in (("--with", with_), ("--board", board), ("--explain", explain)):
+            if given:
+                raise NasError(f"{option} is about one search; name one")
         print_comparison([Search(name, runs_dir) for name in names], format, runs_dir)
         return
     search = Search(names[0], runs_dir)
@@ -84,6 +87,8 @@ def front(
     yours = _scored(search, with_) if with_ else []
     if format is TableFormat.table:
         print_front(search, runs_dir, yours, board=device)
+        if explain:
+            _print_effects(search)
         return
     points = search.front
     document = front_document(points, objectives, search=search.name, hypervolume=round(search.hypervolume, 6))
@@ -97,8 +102,31 @@ def front(
         rows += [_row(rows[0] if rows else {}, model, without_noise(points), objective) for model in yours]
         rows.sort(key=lambda row: (row["parameters"], -row[objective]))
     document["points"] = rows
+    if explain:
+        document["effects"] = [asdict(effect) for effect in search.effects]
     text = rows_csv(rows) if format is TableFormat.csv else json.dumps(document, indent=2, allow_nan=False) + "\n"
     output.file.write(text)
+
+
+def _print_effects(search: Search) -> None:
+    """What decides, as a table."""
+    from rich import box
+    from rich.table import Table
+
+    from nas.reports.effects_chart import HEADINGS, NOTE, effect_rows
+
+    if not search.effects:
+        output.print("What decides is known after ten trials.", style="dim")
+        return
+    score = search.objectives.score
+    output.print(f"What decides about validation {score.heading}", style="bold", markup=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for place, heading in enumerate(HEADINGS):
+        table.add_column(heading, justify="right" if place == len(HEADINGS) - 1 else "left", no_wrap=True)
+    for effect, cells in zip(search.effects, effect_rows(search.effects, score), strict=True):
+        table.add_row(*cells, style="" if effect.is_clear else "dim")
+    print_table(table)
+    output.print(NOTE, style="dim", soft_wrap=True)
 
 
 def _scored(search: Search, paths: list[Path]) -> list[UserModel]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from nas import __version__
 from nas.objectives import DEFAULT_COSTS, shown_costs
 from nas.quantity import counted, short_count
+from nas.reports.effects_chart import HEADINGS, NOTE, effect_rows, effects_svg
 from nas.reports.front_tables import recipe_columns, score_columns, table_costs
 from nas.reports.network_diagram import diagram
 from nas.reports.page_charts import NARROW, WIDE, line_svg, plain_tick, said, scatter_svg
@@ -19,8 +20,9 @@ from nas.results.pareto import ParetoFront, hypervolume
 from nas.results.trial import TrialRecord, TrialStatus, incomplete
 
 if TYPE_CHECKING:
-    from nas.objectives import Objectives
+    from nas.objectives import Objectives, Score
     from nas.reports import Story
+    from nas.results.effects import Effect
     from nas.tasks import Breakdown
 
 DRAWN = 30
@@ -43,6 +45,7 @@ def report_html(
     objectives: Objectives,
     finished: bool,
     breakdown: Callable[[TrialRecord], Breakdown | None] = nothing_behind,
+    effects: Sequence[Effect] = (),
 ) -> str:
     """The page.
 
@@ -53,15 +56,17 @@ def report_html(
         objectives: of the search.
         finished: whether no more trials are to come.
         breakdown: what lies behind the score of a trial on the front.
+        effects: of the decisions, the largest first.
     """
     front = ParetoFront.of(records, objectives.costs)
     parts = [
         _head(name),
         '<body>\n<a class="skip" href="#front">Skip to the front</a>',
-        _header(name, records, front, story, objectives, finished=finished),
+        _header(name, records, front, story, objectives, effects, finished=finished),
         "<main>",
         _front(records, front, objectives),
         _progress(records, objectives),
+        _decides(effects, objectives.score),
         _networks(front, objectives, breakdown),
         _trials(records, front, objectives),
         _made(story),
@@ -90,6 +95,7 @@ def _header(
     front: ParetoFront[TrialRecord],
     story: Story,
     objectives: Objectives,
+    effects: Sequence[Effect],
     *,
     finished: bool,
 ) -> str:
@@ -109,6 +115,7 @@ def _header(
     about += [] if finished else ["not finished: this is what there is so far"]
     links = {"front": "Front"}
     links |= {"progress": "Progress"} if records else {}
+    links |= {"decides": "What decides"} if effects else {}
     links |= {"networks": "Networks"} if front.points else {}
     links |= {"trials": "All trials", "made": "How it was made"}
     menu = "".join(f'<li><a href="#{target}">{text}</a></li>' for target, text in links.items())
@@ -174,6 +181,27 @@ def _progress(records: Sequence[TrialRecord], objectives: Objectives) -> str:
     )
     figures = "".join(f"<figure>{svg}<figcaption>{title}</figcaption></figure>" for title, svg in charts)
     return _section("progress", "Progress", f'<div class="charts">{figures}</div>')
+
+
+def _decides(effects: Sequence[Effect], score: Score) -> str:
+    if not effects:
+        return ""
+    head = "".join(f'<th scope="col"{_right(place > 0)}>{h}</th>' for place, h in enumerate(HEADINGS))
+    rows = [
+        f'<tr><th scope="row">{html.escape(first)}</th>'
+        + "".join(f'<td class="n">{html.escape(cell)}</td>' for cell in rest)
+        + "</tr>"
+        for first, *rest in effect_rows(effects, score)
+    ]
+    table = _table("Every decision of which two values were tried.", head, rows)
+    return _section(
+        "decides",
+        "What decides",
+        f'<figure><div class="scroll" tabindex="0" role="region" aria-label="Chart of what decides">'
+        f"{effects_svg(effects, score)}</div><figcaption>Difference of {html.escape(score.heading)} between the best "
+        f"value of a decision, which is named, and its worst. {NOTE}</figcaption></figure>"
+        f"<details><summary>As a table</summary>{table}</details>",
+    )
 
 
 def _networks(

@@ -217,6 +217,29 @@ class Encoding:
         return names
 
 
+def replaced(genes: Genes, name: str, value: str) -> Genes:
+    """The decisions with another value of one, without those that are no longer there with it.
+
+    What the new value brings with it is left open.
+
+    >>> replaced({"stem.1.0.kind": "conv", "stem.1.0.conv.kernel": "3"}, "stem.1.0.kind", "pool")
+    {'stem.1.0.kind': 'pool'}
+    >>> replaced({"stage1.repeat": "2", "stage1.1.0.kind": "conv", "stage1.2.0.kind": "conv"}, "stage1.repeat", "1")
+    {'stage1.repeat': '1', 'stage1.1.0.kind': 'conv'}
+    """
+    place, _, last = name.rpartition(".")
+
+    def stays(other: str) -> bool:
+        if not other.startswith(f"{place}."):
+            return True
+        first, _, rest = other.removeprefix(f"{place}.").partition(".")
+        if last == "kind":
+            return not rest or first == value
+        return last != "repeat" or not first.isdigit() or int(first) <= int(value)
+
+    return {other: value if other == name else known for other, known in genes.items() if stays(other)}
+
+
 def _spelled(alternatives: list[Alternative], block: Block, option: str, filters: int | None) -> str:
     """An option as the definition writes it: `1/4` is the same decision whatever the stage's filters are."""
     value = getattr(block, option)

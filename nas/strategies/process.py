@@ -99,6 +99,19 @@ class Process:
         result: Vector = self.mean + self._covariance(features, self.features) @ self.solved
         return result
 
+    def combination(self, features: Matrix, weights: Vector) -> tuple[float, float]:
+        """Mean and standard deviation of a weighted sum of values, noise left out."""
+        import numpy as np
+        from scipy.linalg import solve_triangular
+
+        # Many rows are the same: summed first, their covariances are computed once.
+        rows, place = np.unique(features, axis=0, return_inverse=True)
+        summed = np.bincount(place.ravel(), weights, minlength=len(rows))
+        cross = self._covariance(self.features, rows) @ summed
+        explained = solve_triangular(self.factor, cross, lower=True, check_finite=False)
+        variance = float(summed @ self._covariance(rows, rows) @ summed - explained @ explained)
+        return float(self.mean * summed.sum() + cross @ self.solved), math.sqrt(max(variance, 0.0))
+
     def imagining(self, features: Matrix) -> Process:
         """As if these had been observed as expected."""
         import numpy as np

@@ -128,6 +128,15 @@ class ScoreModel:
         means, deviations = self._process.predict(self.encoder(genes))
         return self.center + self.scale * means, self.scale * deviations
 
+    def difference(self, genes: Sequence[Genes], others: Sequence[Genes]) -> tuple[float, float]:
+        """Mean and standard deviation of how far the mean worth of some architectures exceeds that of others."""
+        import numpy as np
+
+        features = self.encoder([*genes, *others])
+        weights = np.concatenate([np.full(len(genes), 1 / len(genes)), np.full(len(others), -1 / len(others))])
+        mean, deviation = self._process.combination(features, weights)
+        return self.scale * mean, self.scale * deviation
+
     def imagine(self, genes: Sequence[Genes]) -> None:
         """Go on as if these architectures had been observed to be as good as they are believed to be."""
         if genes:

@@ -11,7 +11,9 @@ from typing import Literal
 
 from nas.objectives import Objectives
 from nas.reports import Story, front_figures, front_tables
+from nas.reports.effects_chart import effects_svg
 from nas.reports.search_page import nothing_behind, report_html
+from nas.results.effects import Effect
 from nas.results.pareto import ParetoFront, hypervolume, pareto_rank
 from nas.results.trial import TrialRecord, TrialStatus
 from nas.tasks import Breakdown
@@ -38,6 +40,7 @@ class SearchRun:
         objectives: what it is after.
         story: how the search came about, for its description.
         breakdown: what lies behind the score of a trial on the front.
+        effects: of the decisions so far, the largest first.
         data: digest of each split of the data, by its name; empty if it is not known.
     """
 
@@ -48,6 +51,7 @@ class SearchRun:
     objectives: Objectives
     story: Story = field(default_factory=Story)
     breakdown: Callable[[TrialRecord], Breakdown | None] = nothing_behind
+    effects: Callable[[], Sequence[Effect]] = tuple
     data: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -263,6 +267,7 @@ class Projection:
         digest = hashlib.blake2b(f"{len(records)}{status}{text}".encode(), digest_size=16).hexdigest()
         if self._parent.tags.get(_FRONT_DIGEST) == digest and FILES_MISSING not in self._parent.tags:
             return
+        effects = self._search.effects()
         title = f"{self._search.name}: {objectives.score.heading} against {objectives.axis.heading}"
         self._writer.write_files(
             self._parent,
@@ -270,6 +275,7 @@ class Projection:
                 "front.svg": front_figures.front_svg(records, title=title, objectives=objectives),
                 "front.csv": front_tables.rows_csv(front_tables.front_rows(front, objectives.score)).encode(),
                 "front.json": text.encode(),
+                **({"effects.svg": effects_svg(effects, objectives.score).encode()} if effects else {}),
                 "report.html": report_html(
                     records,
                     name=self._search.name,
@@ -277,6 +283,7 @@ class Projection:
                     objectives=objectives,
                     finished=status == "FINISHED",
                     breakdown=self._search.breakdown,
+                    effects=effects,
                 ).encode(),
             },
         )

@@ -15,16 +15,18 @@ from nas.errors import NasError
 from nas.files import outside
 from nas.objectives import COSTS, Objectives
 from nas.quantity import counted, whole_number
+from nas.results.effects import Effect
 from nas.results.noise import without_noise
 from nas.results.pareto import ParetoFront, hypervolume
 from nas.results.trial import TrialRecord, TrialStatus
 from nas.space import SearchSpace
 from nas.space.definition import parse_definition
-from nas.space.recipe_space import RecipeSpace
-from nas.strategies import history_of
+from nas.space.recipe_space import Proposal, RecipeSpace
+from nas.strategies import EhviStrategy, history_of
 from nas.strategies.early_stopping import make_early_stopping
 from nas.strategies.expectation import with_expectations
 from nas.strategies.guard import is_out_of_patience
+from nas.strategies.importance import effects
 from nas.tasks import TASKS, Breakdown, Task
 from nas.tuning.final import candidates, missing
 from nas.tuning.folder import SearchError, SearchFolder
@@ -88,7 +90,7 @@ class Search:
 
     def refresh(self) -> None:
         """Forget the trials that were read: the next use reads them anew."""
-        for name in ("_journal", "observed_trials", "trials", "front", "hypervolume"):
+        for name in ("_journal", "observed_trials", "trials", "front", "hypervolume", "effects"):
             self.__dict__.pop(name, None)
 
     @cached_property
@@ -305,6 +307,13 @@ class Search:
 
         return self.plot().svg + front_html_table(self.front, self.objectives.score)
 
+    @cached_property
+    def effects(self) -> list[Effect]:
+        """What each decision changes about the score at equal size, the largest effect first; [] before ten trials."""
+        strategy = EhviStrategy(self.proposals, self.experiment.budget, self.objectives)
+        of_space = [each for each in self.observed_trials if Proposal(each.architecture, each.recipe) in self.proposals]
+        return effects(strategy, history_of(of_space))
+
     def breakdown(self, record: TrialRecord) -> Breakdown | None:
         """What lies behind the score of a trial that has kept its weights, such as a confusion matrix.
 
@@ -506,6 +515,7 @@ class Search:
             objectives=self.objectives,
             story=self.story(),
             breakdown=self.breakdown,
+            effects=lambda: self.effects,
             data=self.folder.facts().data,  # which a search learns only after it has started
         )
 
@@ -541,6 +551,7 @@ class Search:
             objectives=self.objectives,
             finished=self.finished,
             breakdown=self.breakdown,
+            effects=self.effects,
         )
 
     def story(self) -> Story:

@@ -130,7 +130,7 @@ def test_export_registers_the_exported_trial(run, finished_search, tmp_path):
         (["front", "digits", "other", "--plot", "x.png"], "--plot draws one search; name one, or see several in"),
         (["front", "digits", "digits"], "a comparison names each search once; received digits, digits"),
         (["front", "digits", "nope"], "there is no search 'nope' in "),
-        (["front", "digits", "other", "--with", "x.keras"], "--with compares a model with one search; name one"),
+        (["front", "digits", "other", "--with", "x.keras"], "--with is about one search; name one"),
         (["report", "digits", "--to", "x.pdf"], "--to takes a .html file; received 'x.pdf'"),
         (["ui", "digits", "--wait", "soon"], "--wait must be a duration such as 90s, 30m or 1h30m; received 'soon'"),
         (["ui", "nope"], "there is no search 'nope' in "),
