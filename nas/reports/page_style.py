@@ -13,6 +13,8 @@ STYLE = """
     --page: #12181e; --panel: #1b232b; --ink: #e6ebf0; --muted: #a9b5c0; --line: #384450; --grid: #27313a;
     --front: #ff7d8e; --dominated: #7f8b97; --link: #8fc1ff; --focus: #8fc1ff;
   }
+  .drawing { background: #1a1a1a !important; }
+  .drawing img { filter: invert(.9) hue-rotate(180deg); }
 }
 * { box-sizing: border-box; }
 html { -webkit-text-size-adjust: 100%; }
@@ -74,6 +76,7 @@ dl.facts dd { margin: 0; overflow-wrap: anywhere; }
 footer { color: var(--muted); font-size: .9rem; padding-block: 2.5rem; }
 @media (max-width: 40rem) {
   th, td { padding: .4rem .55rem; }
+  thead th { white-space: normal; vertical-align: bottom; }
   .wide-chart { display: none; } .narrow { display: block; }
   dl.facts { grid-template-columns: 1fr; gap: 0; } dl.facts dd { margin-bottom: .6rem; }
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from nas import __version__
@@ -20,7 +21,7 @@ from nas.results.pareto import ParetoFront, hypervolume
 from nas.results.trial import TrialRecord, TrialStatus, incomplete
 
 if TYPE_CHECKING:
-    from nas.objectives import Objectives, Score
+    from nas.objectives import Cost, Objectives, Score
     from nas.reports import Story
     from nas.results.effects import Effect
     from nas.tasks import Breakdown
@@ -140,13 +141,15 @@ def _front(records: Sequence[TrialRecord], front: ParetoFront[TrialRecord], obje
     tested = any(point.is_tested for point in front)
     shown = table_costs(front, objectives.costs)
     columns = [*score_columns(front, score, "validation"), *recipe_columns(front)]
-    heads = ["trial", *(cost.heading for cost in shown), *(name for name, _ in columns), "architecture"]
+    # Scores beside the first cost: a phone shows some three columns.
+    first, *more = [(cost.heading, partial(_cost_text, cost=cost)) for cost in shown]
+    columns = [first, *columns, *more]
+    heads = ["trial", *(name for name, _ in columns), "architecture"]
     head = "".join(f'<th scope="col"{_right(h != "architecture")}>{h}</th>' for h in heads)
     rows = []
     for point in without_noise(front):
         rows.append(
             f'<tr><th scope="row" class="n"><a href="#trial-{point.number}">{point.number}</a></th>'
-            + "".join(f'<td class="n">{cost.text(point.cost(cost))}</td>' for cost in shown)
             + "".join(f'<td class="n">{html.escape(cell(point))}</td>' for _, cell in columns)
             + f'<td class="wide">{html.escape(point.architecture.describe())}</td></tr>'
         )
@@ -160,6 +163,10 @@ def _front(records: Sequence[TrialRecord], front: ParetoFront[TrialRecord], obje
         f"<figcaption>{caption}</figcaption></figure>\n<h2>The front as a table</h2>\n"
         + _table(f"The trials on the Pareto front, the cheapest first. {note}".strip(), head, rows),
     )
+
+
+def _cost_text(record: TrialRecord, *, cost: Cost) -> str:
+    return cost.text(record.cost(cost))
 
 
 def _progress(records: Sequence[TrialRecord], objectives: Objectives) -> str:
