@@ -79,13 +79,13 @@ def test_it_goes_on_after_an_interrupt_and_trains_nothing_twice(tested, tmp_path
 def test_a_training_that_fails_is_done_and_named(tmp_path, monkeypatch, caplog, error, times):
     calls = []
 
-    def score(architecture, weights, split):
-        calls.append(architecture.id)
+    def scored(*given):
+        calls.append(given)
         if len(calls) <= times:
             raise error
-        return evaluate(architecture, weights, split)
+        return evaluate(*given)
 
-    monkeypatch.setattr("nas.training.evaluate", score)
+    monkeypatch.setattr("nas.training.evaluate", scored)
     settings = SETTINGS | {"trials": 1, "training.epochs": 1}
     done = run(plan(**settings), runs_dir=tmp_path)
     assert done.finished

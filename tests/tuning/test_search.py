@@ -289,9 +289,9 @@ def test_an_export_does_not_need_the_data(tmp_path, finished_search, monkeypatch
 
     shutil.copytree(finished_search.folder.path, tmp_path / "runs" / "digits")
     kept = tmp_path / "runs" / "digits" / "experiment.json"
-    kept.write_text(
-        kept.read_text().replace('"name": "digits",\n    "data_dir"', '"name": "/nowhere/at all",\n    "data_dir"')
-    )
+    experiment = json.loads(kept.read_text())
+    experiment["dataset"]["name"] = "/nowhere/at all"
+    kept.write_text(json.dumps(experiment))
     moved = Search("digits", tmp_path / "runs")
     report = moved.export(tmp_path / "model")
     assert report.written[0].images_checked == 64
