@@ -113,7 +113,7 @@ def _print_effects(search: Search) -> None:
     from rich import box
     from rich.table import Table
 
-    from nas.reports.effects_chart import HEADINGS, NOTE, effect_rows
+    from nas.reports.effects_chart import HEADINGS, NOTE, SHOWN, effect_rows
 
     if not search.effects:
         output.print("What decides is known after ten trials.", style="dim")
@@ -123,10 +123,12 @@ def _print_effects(search: Search) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for place, heading in enumerate(HEADINGS):
         table.add_column(heading, justify="right" if place == len(HEADINGS) - 1 else "left", no_wrap=True)
-    for effect, cells in zip(search.effects, effect_rows(search.effects, score), strict=True):
+    shown = search.effects[:SHOWN]
+    for effect, cells in zip(shown, effect_rows(shown, score), strict=True):
         table.add_row(*cells, style="" if effect.is_clear else "dim")
     print_table(table)
-    output.print(NOTE, style="dim", soft_wrap=True)
+    more = f" {len(search.effects) - SHOWN} more are in --format json." if len(search.effects) > SHOWN else ""
+    output.print(f"{NOTE}{more}", style="dim", soft_wrap=True)
 
 
 def _scored(search: Search, paths: list[Path]) -> list[UserModel]:
