@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nas.architecture import Architecture
-from nas.architecture.blocks import Conv, PointsHead, Pool, YoloHead
+from nas.architecture.blocks import Conv, FcnHead, PointsHead, Pool, Skip, YoloHead
 from nas.config import AugmentationConfig, DatasetConfig, TrainingConfig
 from nas.datasets import DatasetSpec, load
 from nas.devices.visible import VisibleDevices
@@ -22,6 +22,8 @@ ROWS = {
     "yolo": ("digit_scenes_detection", YoloHead(classes=10, boxes=2)),
     "yolo, dense": ("digit_scenes_detection", YoloHead(classes=10, units=(16,), grid=4, dropout=0.1)),
     "points": ("digit_scenes_detection", PointsHead(classes=10)),
+    "fcn": ("digit_scenes_segmentation", FcnHead(classes=11, output_size=48, units=(6,), dropout=0.1, dice=0.5)),
+    "fcn, transposed": ("digit_scenes_segmentation", FcnHead(classes=11, output_size=48, upsample="transposed")),
 }
 
 TRAINING = TrainingConfig(
@@ -30,7 +32,9 @@ TRAINING = TrainingConfig(
 
 
 def network(name):
-    blocks = (Conv(filters=6), Pool(), Conv(filters=8), Pool(), ROWS[name][1])
+    head = ROWS[name][1]
+    skips = (Skip(classes=11),) * head.takes_skips
+    blocks = (Conv(filters=6), *skips, Pool(), Conv(filters=8), *skips, Pool(), head)
     return Architecture(input_shape=(48, 48, 1), blocks=blocks)
 
 
