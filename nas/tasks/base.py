@@ -118,6 +118,7 @@ class Task(ABC):
         others: further scores of the same evidence; `scored` and `guessed` tell them apart.
         follows: keys of augmentation that move or mix images and that `move` knows; the others are refused.
         answer: name of the answers in files that hold nothing else.
+        is_sized: whether targets have the images' size: scores of networks on other sizes then do not compare.
     """
 
     name: ClassVar[str]
@@ -125,6 +126,7 @@ class Task(ABC):
     others: ClassVar[tuple[Score, ...]] = ()
     follows: ClassVar[frozenset[str]] = frozenset({"flip", "shift"})
     answer: ClassVar[str]
+    is_sized: ClassVar[bool] = False
 
     @abstractmethod
     def check_labels(self, labels: Sequence[str], data: str) -> None:

@@ -37,6 +37,7 @@ class Segmentation(Task):
     name = "segmentation"
     score = Score(name="miou", heading="mean IoU")
     answer = "probabilities"
+    is_sized = True
 
     def check_labels(self, labels: Sequence[str], data: str) -> None:
         check_names(labels, data, fewest=2)

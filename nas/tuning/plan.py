@@ -177,6 +177,11 @@ def _check_training(experiment: ExperimentConfig, space: RecipeSpace, info: Data
         experiment,
         *(experiment.with_recipe({k: v}) for k, offered in experiment.choices.items() for v in offered),
     ]
+    if task.is_sized and len({form.space.input_shape[:2] for form in space.forms}) > 1:
+        raise NasError(
+            f"targets for {task.name} have the images' size, so that scores of several sizes do not compare; received "
+            f"dataset.image_size {shown(list(experiment.choices['dataset.image_size']))}; give one size"
+        )
     for form in space.forms:
         for each in tried:
             check_augmentation(form.space.input_shape, each.training.augmentation, task)

@@ -3,7 +3,17 @@
 import pytest
 
 from nas.architecture import Architecture
-from nas.architecture.blocks import Bottleneck, Conv, DenseBlock, GlobalPoolHead, Inception, Pool, Residual
+from nas.architecture.blocks import (
+    Bottleneck,
+    Conv,
+    DenseBlock,
+    FcnHead,
+    GlobalPoolHead,
+    Inception,
+    Pool,
+    Residual,
+    Skip,
+)
 from nas.files.shipped import shipped
 from nas.reports.network_structure import Cell, Fork, Group, parameters_text, shape_text, structure
 from nas.space import load_space
@@ -93,3 +103,13 @@ def test_texts_of_one_box():
 def test_blocks_of_several_layers_have_a_frame():
     (group, *_) = structure(network(Bottleneck(filters=8, squeeze=2)))
     assert (group.caption, len(group.items)) == ("bottleneck", 3)
+
+
+def test_a_skip_is_drawn_where_the_head_reads_it():
+    blocks = (Conv(filters=4), Skip(classes=3), Pool(), Conv(filters=8), FcnHead(classes=3, output_size=16))
+    items = structure(Architecture(input_shape=(16, 16, 1), blocks=blocks))
+    fork = items[-1]
+    assert [item.title for item in items[:-1]] == ["conv 3×3, 4", "map 1", "max pool 2×2 /2", "conv 3×3, 8"]
+    titles = [[cell.title for cell in branch] for branch in fork.branches]
+    assert titles == [["conv 1×1, 3", "resize"], ["from map 1", "conv 1×1, 3"]]
+    assert (fork.join.title, fork.join.notes) == ("add", ("softmax",))

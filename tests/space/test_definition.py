@@ -59,6 +59,12 @@ MISTAKES = {
     "head: {}": r"^s.yaml:1: head: a block is needed: fcn, flatten, ",
     "head: conv": r"^s.yaml:1: head.conv: only a head ends a network; give one of fcn, flatten, fully_convolutional, global_pool, points, spp, yolo$",
     "head: globalpool": r"^s.yaml:1: head.globalpool: unknown key \(did you mean 'global_pool'\?\); use one of fcn, flatten, ",
+    "stages: [{choose: conv, filters: 8, skip: true}]\nhead: [fcn, flatten]": (
+        r"^s.yaml:2: head: all heads of a space are for one task; fcn is for segmentation, flatten is for classification"
+    ),
+    "stages: [{choose: conv, filters: 8, skip: true}]\nhead: flatten": (
+        r"^s.yaml:2: head: a skip needs a head that takes it, such as fcn; flatten does not$"
+    ),
     "head: 5": r"^s.yaml:1: head: must be a mapping of keys to values; received 5$",
     "head:\n  flatten: {classes: 3}": r"^s.yaml:2: head.flatten.classes: unknown key; use one of ",
     "head: flatten\ninput: 28x28": r"^s.yaml:2: input: must be HEIGHTxWIDTHxCHANNELS such as 28x28x1; received '28x28'$",

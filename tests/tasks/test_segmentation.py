@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from nas.cli import main
 from nas.config import AugmentationConfig
 from nas.datasets.pipeline import augment
 from nas.tasks import TASKS, Framing, Movement
@@ -81,3 +82,12 @@ def test_a_mask_over_its_image():
     assert drawn[0, 0].tolist() == [100, 100, 100]
     assert drawn[0, 2].tolist() == [128, 128, 128]
     assert np.ptp(drawn[0, 1]) > 100
+
+
+def test_the_size_of_images_is_no_choice(tmp_path, capsys):
+    command = ["search", "digit_scenes_segmentation", "--runs-dir", str(tmp_path), "--dry-run"]
+    assert main([*command, "--set", "dataset.image_size=[24, 48]"]) == 1
+    assert capsys.readouterr().err == (
+        "Error: targets for segmentation have the images' size, so that scores of several sizes do not compare; "
+        "received dataset.image_size [24, 48]; give one size\n"
+    )
