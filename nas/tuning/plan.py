@@ -185,11 +185,6 @@ def _check_training(experiment: ExperimentConfig, space: RecipeSpace, info: Data
     for form in space.forms:
         for each in tried:
             check_augmentation(form.space.input_shape, each.training.augmentation, task)
-    if "dataset.image_size" in experiment.choices and task is not DEFAULT_TASK:
-        raise NasError(
-            f"dataset.image_size may be a list for {DEFAULT_TASK.name} only, as targets of {task.name} are as large as "
-            f"their images; give one size"
-        )
     for each in tried:
         weights = each.training.class_weights
         if weights != "none" and task is not DEFAULT_TASK:

@@ -87,12 +87,3 @@ def test_what_is_wanted_may_be_said():
         BudgetError, match=r"^interest must overlap the networks that may be proposed, with .* to 3,000 "
     ):
         plan(**{"budget.max_parameters": 3_000, "budget.interest": "4k..5k"})
-
-
-def test_a_choice_of_sizes_is_for_targets_without_places(other_data, other_heads):
-    with pytest.raises(NasError) as error:
-        plan(**{"dataset.image_size": [6, 8]})
-    assert str(error.value) == (
-        "dataset.image_size may be a list for classification only, as targets of counting are as large as their images; "
-        "give one size"
-    )
