@@ -30,6 +30,9 @@ COCO = Score(name="coco_map", heading="COCO mAP")
 SHOWN = 0.3
 """Score from which a picture shows a detection."""
 
+_TRUE, _RIGHT, _WRONG = 'stroke="#ffd166" stroke-dasharray="2 2"', 'stroke="#2ec4b6"', 'stroke="#ff4d5e"'
+"""Of the boxes in a picture."""
+
 
 @final
 @register
@@ -191,7 +194,7 @@ class Detection(Task):
         return Agreement(largest_difference=difference, problem=problem)
 
     def picture(self, images: npt.NDArray[np.uint8], targets: Array, answers: Array, labels: Sequence[str]) -> str:
-        """True boxes dashed, detections of a score of `SHOWN` and more drawn through."""
+        """True boxes dashed; detections of a score of `SHOWN` and more green if they are right, else red and named."""
         import numpy as np
 
         found = np.array(suppressed(answers))
@@ -199,18 +202,18 @@ class Detection(Task):
         right = verdicts(found, targets, np.array([0.5]))[0] == 1
         captions, marks = [], []
         for image, target, detected, hits in zip(images, targets, found, right, strict=True):
-            truths, shown = target[target[:, 4] >= 0], detected[detected[:, 4] >= 0]
-            wrong = int((detected[:, 4] >= 0).sum() - hits.sum())
+            truths, sides = target[target[:, 4] >= 0], [*image.shape[:2]] * 2
+            drawn = [_rectangle(box[:4] * sides, labels[int(box[4])], _TRUE) for box in truths]
+            wrong = 0
+            for box, hit in zip(detected, hits, strict=True):
+                if box[4] >= 0:
+                    name = labels[int(box[4])]
+                    drawn.append(_rectangle(box[:4] * sides, f"{name} {box[5]:.0%}", _RIGHT if hit else _WRONG))
+                    if not hit:
+                        wrong += 1
+                        drawn.append(_name(name, box[:2] * sides[:2], sides[0]))
             caption = f"{hits.sum()}/{len(truths)}" + f", {wrong} wrong" * (wrong > 0)
             captions.append((caption, int(hits.sum()) == len(truths) and not wrong))
-            sides = [*image.shape[:2]] * 2
-            drawn = [
-                _rectangle(box[:4] * sides, labels[int(box[4])], 'stroke="#2ec4b6" stroke-dasharray="2 1"')
-                for box in truths
-            ]
-            drawn += [
-                _rectangle(box[:4] * sides, f"{labels[int(box[4])]} {box[5]:.0%}", 'stroke="#e71d36"') for box in shown
-            ]
             marks.append("".join(drawn))
         return tiles(images, captions, marks)
 
@@ -221,3 +224,10 @@ def _rectangle(box: Array, title: str, style: str) -> str:
         f'<rect x="{left:.2f}" y="{top:.2f}" width="{right - left:.2f}" height="{bottom - top:.2f}" fill="none" '
         f'vector-effect="non-scaling-stroke" {style}><title>{html.escape(title)}</title></rect>'
     )
+
+
+def _name(name: str, corner: Array, height: int) -> str:
+    """Above the box, or within it at the image's upper edge."""
+    size = height / 8
+    y = max(corner[0] - size / 8, size)
+    return f'<text x="{corner[1]:.2f}" y="{y:.2f}" font-size="{size:.2f}" fill="#ff4d5e">{html.escape(name)}</text>'

@@ -221,6 +221,7 @@ def test_a_picture_has_true_and_predicted_boxes():
         ("10.00", "10.00", "a 70%"),
     ]
     assert root.find("{*}svg").get("viewBox") == "0 0 20 10"
+    assert [each.text for each in root.findall("{*}svg/{*}text")] == ["a"]  # the wrong one
 
 
 def test_images_are_divided_by_their_rarest_class():
