@@ -14,7 +14,8 @@ LEAST_SCORE = 0.01
 """Of a detection. Lower ones hardly change a score, and fill the answers."""
 
 ROUNDS = 16
-"""Of the suppression, which ends sooner: 64 boxes in random order have chains of some 6, each hiding the next one."""
+"""Of the suppression, which ends sooner: among 64 boxes, chains of which each hides the next one had at most 8 of them in
+3,000 random images."""
 
 
 def suppressed(candidates: Tensor) -> Tensor:
