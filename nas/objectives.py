@@ -12,7 +12,7 @@ from nas.errors import NasError
 from nas.quantity import short_count
 from nas.registry import Registry
 
-_PREFIXES = r"(|val_|test_|best_val_|expected_|final_val_)"
+_PREFIXES = r"(|val_|test_|best_val_|expected_|final_val_|taught_test_)"
 
 _OTHERS = ("event", "loss", "reason", "seed", "seeds", "trial")
 """What else stands in the same place in files."""

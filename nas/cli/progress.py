@@ -93,7 +93,8 @@ class Progress(Observer):
         self._refresh()
 
     def on_final(self, record: TrialRecord, done: int, total: int) -> None:
-        training = record.finals[-1]
+        # Trainings with a teacher come last.
+        training = (record.taught or record.finals)[-1]
         errors.print(
             f"final {done}/{total}  trial {record.number:<4} {self._costs(record)}  "
             f"validation {self.score.text(training.val_score)}, test {self.score.text(training.test_score)}",

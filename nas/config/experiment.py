@@ -170,10 +170,25 @@ OPEN = (
 class FinalConfig(_Strict):
     """How the front is trained again, with other seeds, and scored on the test split."""
 
+    teacher: str = Field(
+        "none",
+        min_length=1,
+        description="whose answers further trainings learn, too: none, best (of the front), or a .keras file",
+    )
+    temperature: float = Field(4.0, ge=1, le=100, description="at which teacher and student are compared")
+    weight: float = Field(0.5, gt=0, le=1, description="of the teacher in the loss")
+
     seeds: int = Field(0, ge=0, le=100, description="trainings of each network, from scratch; 0 for no final stage")
     top: Annotated[int, Field(ge=1)] | Literal["all-front"] = Field(
         "all-front", description="how many networks of the front: all of them, or a number"
     )
+
+    @field_validator("teacher")
+    @classmethod
+    def _known_teacher(cls, teacher: str) -> str:
+        if teacher not in ("none", "best") and not teacher.endswith(".keras"):
+            raise ValueError(f"must be none, best, or the path of a .keras file; received {shown(teacher)}")
+        return teacher
 
 
 def _budget(value: object) -> object:

@@ -78,7 +78,7 @@ def _imply_counted_limits(budget: Any) -> None:
                 budget[counted.limit] = factor * whole_number(budget[measured.limit])
 
 
-_PATHS = ("space", "start", "dataset.data_dir", "dataset.manual_dir", "dataset.name")
+_PATHS = ("space", "start", "final.teacher", "dataset.data_dir", "dataset.manual_dir", "dataset.name")
 """Keys that may be paths; where data sets with a name are comes before the names."""
 
 
@@ -103,7 +103,7 @@ def _locate(data: dict[str, Any], key: str, folder: Path) -> None:
 
 def _file(value: Any, folder: Path) -> Any:
     """The path of a space or a network, and anything else as it is."""
-    return absolute(value, folder) if str(value).endswith((".yaml", ".yml", ".json")) else value
+    return absolute(value, folder) if str(value).endswith((".yaml", ".yml", ".json", ".keras")) else value
 
 
 def dataset_config(**settings: Any) -> DatasetConfig:

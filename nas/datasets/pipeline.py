@@ -9,6 +9,9 @@ from nas.architecture.keras_types import Tensor
 from nas.datasets.augmentation import augment, check_augmentation
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from nas.config import AugmentationConfig
     from nas.datasets.spec import Split
     from nas.tasks import Task
@@ -23,6 +26,7 @@ def batches(
     augmentation: AugmentationConfig | None = None,
     drop_remainder: bool = False,
     endless_after: int | None = None,
+    taught: npt.NDArray[np.float32] | None = None,
 ) -> Any:
     """A `tf.data.Dataset` of (float32 `(batch, height, width, channels)` in [0, 1], targets `(batch, ...)`).
 
@@ -33,6 +37,7 @@ def batches(
         shuffle_seed: another order each epoch, the same orders each run; None keeps the images' order.
         augmentation: drawn anew each epoch, the same each run; None for evaluation.
         drop_remainder: leaves a smaller last batch out, so that all shapes are static.
+        taught: a teacher's answers, as in `gather`; None: there is no teacher.
         endless_after: epoch after epoch in one stream that begins after this many; None for one epoch an iteration.
 
     Raises:
@@ -43,9 +48,10 @@ def batches(
     check_augmentation(split.images.shape[1:], augmentation)
     with tf.device("CPU"):
         images, targets = on_device(split)
+        answers = None if taught is None else tf.constant(taught)
 
     def batch(index: Tensor, seed: Tensor) -> tuple[Tensor, Tensor]:
-        return gather(images, targets, index, task=task, augmentation=augmentation, seed=seed)
+        return gather(images, targets, index, task=task, augmentation=augmentation, seed=seed, taught=answers)
 
     positions = order(len(split), batch_size=batch_size, shuffle_seed=shuffle_seed, drop_remainder=drop_remainder)
     if endless_after is not None:
@@ -111,14 +117,25 @@ def gather(
     task: Task,
     augmentation: AugmentationConfig | None,
     seed: Tensor,
+    taught: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """The images at `positions` `(batch,)` of a uint8 tensor, augmented and scaled, and their targets, moved along."""
+    """The images at `positions` `(batch,)` of a uint8 tensor, augmented and scaled, and their targets, moved along.
+
+    A teacher's answers to all images, `taught`, float32 `(n, classes)`, are put behind the targets, in further columns.
+    """
     import tensorflow as tf
 
     batch, theirs = tf.gather(images, positions), tf.gather(targets, positions)
     if augmentation is not None:
         batch, movement = augment(batch, augmentation, seed)
         theirs = task.move(theirs, movement)
+    if taught is not None:
+        answers = tf.gather(taught, positions)
+        if augmentation is not None and movement.share is not None:
+            share = movement.share[:, None]
+            answers = share * answers + (1 - share) * tf.gather(answers, movement.partner)
+        own = tf.cast(theirs, tf.float32)
+        theirs = tf.concat([own if own.shape.rank == 2 else own[:, None], answers], axis=1)
     return scaled(batch), theirs
 
 

@@ -26,6 +26,7 @@ def front_rows(front: ParetoFront[TrialRecord], score: Score) -> list[dict[str, 
     """One row a point, in the front's order; `None` where a number was not measured or is not finite."""
     twin = _twin(front, score)
     scores = ("expected_score", "val_score", *twin, "val_loss", "test_score", "test_score_std")
+    taught = ("taught_test_score", "taught_test_score_std") if any(record.taught for record in front) else ()
     noise = explained_by_noise(front)
     chosen = keys(record.recipe for record in front)
     rows = (
@@ -36,6 +37,7 @@ def front_rows(front: ParetoFront[TrialRecord], score: Score) -> list[dict[str, 
             **{key: record.recipe.get(key) for key in chosen},
             **{cost.name: record.cost(cost) if record.has_cost(cost) else None for cost in COSTS.values()},
             **score.spelled_keys({name: record.metrics.get(name) for name in scores}),
+            **score.spelled_keys({name: record.metrics.get(name) for name in taught}),
             "explained_by_noise": record.number in noise if len(record.finals) else None,
             "train_seconds": record.duration_seconds,
         }
@@ -164,11 +166,15 @@ def score_columns(
     test: list[tuple[str, Callable[[TrialRecord], str]]] = [
         (f"test {score.heading}", lambda point: point.test_text(score))
     ]
+    taught: list[tuple[str, Callable[[TrialRecord], str]]] = [
+        (f"test {score.heading}, taught", lambda point: point.taught_text(score))
+    ]
     return [
         *expected * any(point.is_expected for point in points),
         (f"{validation} {score.heading}", lambda point: score.text(point.observed)),
         *twin,
         *test * any(point.is_tested for point in points),
+        *taught * any(point.taught for point in points),
     ]
 
 

@@ -37,11 +37,16 @@ class TrialStatus(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FinalTraining:
-    """One training of the final stage: from scratch, in full. Scores are in [0, 1]."""
+    """One training of the final stage: from scratch, in full. Scores are in [0, 1].
+
+    Attributes:
+        teacher: whose answers it learned, and how; "" if it had none.
+    """
 
     seed: int
     val_score: float
     test_score: float
+    teacher: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False)
@@ -60,6 +65,8 @@ class TrialRecord:
         finals: its trainings in the final stage, which `metrics` sums up as `test_score`, `test_score_std` (of one
             training), `test_seeds` and `final_val_score`.
         failed_finals: why trainings of the final stage failed, by seed.
+        taught: its trainings with a teacher, of which `metrics` has `taught_test_score` and `taught_test_score_std`.
+        failed_taught: why trainings with a teacher failed, by seed.
         parent: number of the trial whose weights it started with; None if it started from its own.
         recipe: what it was trained with, of what the search chooses; {} if that is the same for all trials.
     """
@@ -75,6 +82,8 @@ class TrialRecord:
     parent: int | None = None
     finals: tuple[FinalTraining, ...] = ()
     failed_finals: Mapping[int, str] = field(default_factory=dict)
+    taught: tuple[FinalTraining, ...] = ()
+    failed_taught: Mapping[int, str] = field(default_factory=dict)
     recipe: Recipe = field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -84,6 +93,8 @@ class TrialRecord:
 
     def with_final(self, training: FinalTraining) -> TrialRecord:
         """After one more training of the final stage."""
+        if training.teacher:
+            return self._with_taught(training)
         finals = (*self.finals, training)
         tested = [each.test_score for each in finals]
         summary = {
@@ -95,8 +106,20 @@ class TrialRecord:
             summary["test_score_std"] = statistics.stdev(tested)
         return replace(self, finals=finals, metrics={**self.metrics, **summary})
 
-    def with_failed_final(self, seed: int, reason: str) -> TrialRecord:
+    def _with_taught(self, training: FinalTraining) -> TrialRecord:
+        """Only trainings with the same teacher compare."""
+        taught = (*(each for each in self.taught if each.teacher == training.teacher), training)
+        tested = [each.test_score for each in taught]
+        metrics = {k: v for k, v in self.metrics.items() if not k.startswith("taught_")}
+        metrics["taught_test_score"] = statistics.fmean(tested)
+        if len(taught) > 1:
+            metrics["taught_test_score_std"] = statistics.stdev(tested)
+        return replace(self, taught=taught, metrics=metrics)
+
+    def with_failed_final(self, seed: int, reason: str, *, taught: bool = False) -> TrialRecord:
         """After a training of the final stage that failed."""
+        if taught:
+            return replace(self, failed_taught={**self.failed_taught, seed: reason})
         return replace(self, failed_finals={**self.failed_finals, seed: reason})
 
     @property
@@ -170,6 +193,16 @@ class TrialRecord:
     def is_tested(self) -> bool:
         """Whether the final stage has scored it on the test images."""
         return "test_score" in self.metrics
+
+    def taught_text(self, score: Score) -> str:
+        """The score on the test images with a teacher, as `test_text` says it; "" if it had none."""
+        if not self.taught:
+            return ""
+        text = score.text(self.metrics["taught_test_score"])
+        if "taught_test_score_std" in self.metrics:
+            text += f" ± {score.points(self.metrics['taught_test_score_std'])}"
+        failed = f", {len(self.failed_taught)} failed" if self.failed_taught else ""
+        return f"{text} ({counted(len(self.taught), 'seed')}{failed})"
 
     def test_text(self, score: Score) -> str:
         """The score on the test images: mean over training runs, standard deviation, how many and how many failed.

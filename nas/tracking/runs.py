@@ -144,6 +144,9 @@ def front_note(record: TrialRecord, experiment_id: str, parent_id: str, run_id: 
             f"**Final stage:** test {score.heading} {record.test_text(score)}. The network was trained again from "
             "scratch with other seeds than this run's, and no choice was made by these test images."
         )
+    if record.taught:
+        who = plain(record.taught[0].teacher)
+        parts.append(f"**With a teacher** ({who}): test {score.heading} {record.taught_text(score)}.")
     parts.append(f"![The network, drawn](get-artifact?path=architecture.svg&run_uuid={run_id})")
     return "\n\n".join(parts)
 

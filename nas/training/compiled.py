@@ -22,6 +22,7 @@ from nas.objectives import Score
 from nas.tasks import TASKS
 from nas.training.batch_size import training_batch_size, validation_batch_size
 from nas.training.checkpoint import State
+from nas.training.distillation import Lesson
 from nas.training.model import Weights
 from nas.training.network import Network
 from nas.training.objective import Objective
@@ -65,6 +66,7 @@ def train_compiled(
     state: State | None,
     initial_weights: Weights | None,
     score: Score,
+    lesson: Lesson | None,
 ) -> State:
     """Fills the history. The same seed gives the weights, the order and the augmentation that `fit` gets.
 
@@ -79,6 +81,7 @@ def train_compiled(
         state: after the epochs in the history; None if there are none.
         initial_weights: of the network if there is no state; None are random ones.
         score: which of the task's.
+        lesson: of a teacher, if there is one.
 
     Returns:
         The state after the last epoch; nothing if that is the last of the training.
@@ -94,7 +97,7 @@ def train_compiled(
     head = architecture.head
     task = TASKS[head.task]
     check_augmentation(data.train.images.shape[1:], training.augmentation, task)
-    objective = Objective(head, training, data)
+    objective = Objective(head, training, data, lesson)
     batch_size = training_batch_size(len(data.train), training.batch_size)
     steps = len(data.train) // batch_size
     decayed = training.optimizer != "adam" and training.weight_decay > 0
@@ -197,6 +200,7 @@ def _make_train_chunk(
     from nas.datasets.pipeline import gather, on_device
 
     images, targets = on_device(split)
+    taught = None if objective.lesson is None else tf.constant(objective.lesson.answers)
     head = objective.head
     task = TASKS[head.task]
 
@@ -217,7 +221,7 @@ def _make_train_chunk(
 
     def step(positions: Tensor, seed: Tensor) -> tuple[Tensor, Tensor]:
         augmentation = training.augmentation
-        x, y = gather(images, targets, positions, task=task, augmentation=augmentation, seed=seed)
+        x, y = gather(images, targets, positions, task=task, augmentation=augmentation, seed=seed, taught=taught)
         return learn(x, y)
 
     signature = [tf.TensorSpec((None, batch_size), tf.int64), tf.TensorSpec((None, 2), tf.int64)]

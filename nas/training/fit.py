@@ -15,6 +15,7 @@ from nas.objectives import Score
 from nas.tasks import TASKS
 from nas.training.batch_size import training_batch_size, validation_batch_size
 from nas.training.checkpoint import State
+from nas.training.distillation import Lesson
 from nas.training.evidence import make_evidence_metric
 from nas.training.model import Weights, precision, set_weights
 from nas.training.objective import Objective
@@ -42,6 +43,7 @@ def train_with_fit(
     state: State | None,
     initial_weights: Weights | None,
     score: Score,
+    lesson: Lesson | None,
 ) -> State:
     """Fills the history; arguments and result are those of `train_compiled`.
 
@@ -57,7 +59,7 @@ def train_with_fit(
     model = architecture.build()
     if initial_weights is not None:
         set_weights(model, architecture, initial_weights)
-    objective = Objective(architecture.head, training, data)
+    objective = Objective(architecture.head, training, data, lesson)
     metric = _compile(
         model,
         objective,
@@ -103,6 +105,7 @@ def train_with_fit(
             shuffle_seed=seed,
             augmentation=training.augmentation,
             drop_remainder=True,
+            taught=None if lesson is None else lesson.answers,
             # One endless stream: Keras opens a finite one more than once an epoch, and each time another order is lost.
             endless_after=history.epochs,
         ),

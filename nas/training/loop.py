@@ -15,6 +15,7 @@ from nas.objectives import Score
 from nas.tasks import TASKS
 from nas.training.checkpoint import Checkpoint, State
 from nas.training.compiled import fits, train_compiled
+from nas.training.distillation import Lesson
 from nas.training.fit import train_with_fit
 from nas.training.model import Weights, precision
 from nas.training.result import EpochHistory, OnEpoch, ShouldStop, TrainingResult
@@ -42,6 +43,7 @@ def train(
     checkpoint: bytes | None = None,
     initial_weights: Weights | None = None,
     score: Score | None = None,
+    lesson: Lesson | None = None,
 ) -> TrainingResult:
     """Trains on `data.train`, scores each epoch on `data.validation`; never reads `data.test`.
 
@@ -66,6 +68,7 @@ def train(
         initial_weights: to begin with in place of random ones, in the order of `keras.Model.get_weights()`, such as
             `inherit` gives them. A checkpoint comes before them.
         score: which of the task's is called `score`, and decides which epoch is the best; its first if left out.
+        lesson: of a teacher, whose answers are learned, too.
 
     Raises:
         TrainingDivergedError: the loss became infinite or not a number.
@@ -97,6 +100,7 @@ def train(
             state=state,
             initial_weights=initial_weights,
             score=score or TASKS[architecture.head.task].score,
+            lesson=lesson,
         )
     kept = None if until == training.epochs else history.checkpoint(name, left)
     return history.result(duration_seconds=time.monotonic() - started, checkpoint=kept)

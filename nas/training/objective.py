@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from nas.architecture.keras_types import KerasLoss, Tensor
 from nas.config import TrainingConfig
+from nas.training.distillation import Lesson
 
 if TYPE_CHECKING:
     from nas.architecture.blocks import Head
@@ -35,20 +36,26 @@ class Objective:
         head: whose loss it is.
         training: how.
         data: whose training images say how large classes are.
+        lesson: of a teacher, whose answers then stand behind each target: `gather` puts them there.
     """
 
-    def __init__(self, head: Head, training: TrainingConfig, data: DatasetSpec) -> None:
-        self.head, self.smoothing = head, training.label_smoothing
+    def __init__(self, head: Head, training: TrainingConfig, data: DatasetSpec, lesson: Lesson | None = None) -> None:
+        self.head, self.smoothing, self.lesson = head, training.label_smoothing, lesson
         self.weights = weights_of_classes(training, data)
         self.mixes = bool(training.augmentation.mixup or training.augmentation.cutmix)
-        self.is_plain = self.weights is None and not self.mixes and not self.smoothing
+        self.is_packed = self.mixes or lesson is not None
+        self.is_plain = self.weights is None and not self.is_packed and not self.smoothing
 
     def __call__(self, targets: Tensor, outputs: Tensor) -> Tensor:
         """What is minimized: a number an example, `(batch,)`."""
-        if not self.mixes:
-            return self._of(targets, outputs)
-        own, other, share = targets[:, 0], targets[:, 1], targets[:, 2]
-        return share * self._of(own, outputs) + (1 - share) * self._of(other, outputs)
+        losses = self._of(self.own(targets), outputs)
+        if self.mixes:
+            share = targets[:, 2]
+            losses = share * losses + (1 - share) * self._of(targets[:, 1], outputs)
+        if self.lesson is None:
+            return losses
+        weight, taught = self.lesson.weight, targets[:, 3 if self.mixes else 1 :]
+        return (1 - weight) * losses + weight * self.lesson.loss(taught, outputs)
 
     def recorded(self, targets: Tensor, outputs: Tensor) -> Tensor:
         """The plain loss on the images' own targets, comparable between settings: `(batch,)`."""
@@ -56,11 +63,11 @@ class Objective:
 
     def own(self, targets: Tensor) -> Tensor:
         """The targets of images, of mixed ones that of the larger share."""
-        return targets[:, 0] if self.mixes else targets
+        return targets[:, 0] if self.is_packed else targets
 
     def keras_loss(self) -> KerasLoss:
         """The same for `compile`."""
-        if self.weights is None and not self.mixes:
+        if self.weights is None and not self.is_packed:
             return self.head.keras_loss(label_smoothing=self.smoothing)
         import keras
 

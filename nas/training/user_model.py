@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from nas.architecture.keras_types import KerasLayer, KerasModel
 from nas.devices.tensorflow_import import import_tensorflow
@@ -59,6 +60,25 @@ def score_user_model(path: Path, split: Split, info: DatasetInfo, score: Score |
     Raises:
         UserModelError: the file cannot be loaded, or its input or output does not fit the data.
     """
+    model = load_user_model(path)
+    task = TASKS[info.task]
+    _check(model, path, info, task)
+    answers = answers_of_user_model(model, split.images)
+    evidence = np.asarray(task.evidence(split.targets, answers))
+    return UserModel(
+        name=path.name,
+        parameters=model.count_params(),
+        score=task.scored(score or task.score, evidence),
+        takes_bytes=_takes_bytes(model),
+    )
+
+
+def load_user_model(path: Path) -> KerasModel:
+    """A model of Keras' own layers from its `.keras` file, of which no code is run.
+
+    Raises:
+        UserModelError: it cannot be loaded.
+    """
     import_tensorflow()
     import keras
 
@@ -75,22 +95,26 @@ def score_user_model(path: Path, split: Split, info: DatasetInfo, score: Score |
             f"cannot load {path}: {reason[:200]}; it must be made of Keras' own layers, without Lambda: no code of the "
             f"file is run"
         ) from None
-    task = TASKS[info.task]
-    _check(model, path, info, task)
-    takes_bytes = any(map(_expects_bytes, _layers(model)))
-    whole = np.dtype(keras.backend.standardize_dtype(model.inputs[0].dtype)).kind in "ui"
-    evidence = []
-    for start in range(0, len(split), BATCH):
-        images = split.images[start : start + BATCH]
-        x = images if whole else images.astype(np.float32) / (1.0 if takes_bytes else 255.0)
-        targets = split.targets[start : start + BATCH]
-        evidence.append(np.asarray(task.evidence(targets, model(x, training=False))))
-    return UserModel(
-        name=path.name,
-        parameters=model.count_params(),
-        score=task.scored(score or task.score, np.concatenate(evidence)),
-        takes_bytes=takes_bytes or whole,
-    )
+    return model
+
+
+def answers_of_user_model(model: KerasModel, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """What the model returns for uint8 images `(n, height, width, channels)`, given in the range that it expects."""
+    scale = 1.0 if _takes_bytes(model) else 255.0
+    parts = (images[start : start + BATCH] for start in range(0, len(images), BATCH))
+    if _takes_integers(model):
+        return np.concatenate([np.asarray(model(part, training=False)) for part in parts])
+    return np.concatenate([np.asarray(model(part.astype(np.float32) / scale, training=False)) for part in parts])
+
+
+def _takes_integers(model: KerasModel) -> bool:
+    import keras
+
+    return np.dtype(keras.backend.standardize_dtype(model.inputs[0].dtype)).kind in "ui"
+
+
+def _takes_bytes(model: KerasModel) -> bool:
+    return _takes_integers(model) or any(map(_expects_bytes, _layers(model)))
 
 
 def _check(model: KerasModel, path: Path, info: DatasetInfo, task: Task) -> None:

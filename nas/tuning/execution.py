@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nas.datasets.spec import ImageShape
     from nas.devices import Devices
     from nas.training import TrainingResult
+    from nas.training.distillation import Teacher
     from nas.training.model import Weights
 
     Forms = Mapping[ImageShape, DatasetSpec]
@@ -62,6 +63,8 @@ class Job:
     """Whose weights it starts with; None: its own."""
     score: Score | None = None
     """Which of the task's is called `val_score`; its first if left out."""
+    teacher: Teacher | None = None
+    """Whose answers it learns, too."""
     test: bool = False
     """Whether to score on the test split too, as `test_score`: for the final stage only."""
     int8: bool = False
@@ -271,6 +274,7 @@ def attempt(
             checkpoint=job.checkpoint,
             initial_weights=None if inherited is None else inherited.weights,
             score=job.score,
+            lesson=None if job.teacher is None else job.teacher.lesson(data),
         )
         metrics = {**measured, **result.metrics}
         if job.int8:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from nas.config import FinalConfig
 from nas.objectives import Objectives
@@ -16,6 +17,7 @@ from nas.tuning.execution import LOOK_SECONDS, Epoch, Executor, Job, Trained, ma
 
 if TYPE_CHECKING:
     from nas.config import ExperimentConfig
+    from nas.training.distillation import Teacher
     from nas.tuning.folder import SearchFolder
     from nas.tuning.observer import Observer
     from nas.tuning.search import Search
@@ -45,14 +47,38 @@ def candidates(trials: Sequence[TrialRecord], final: FinalConfig, objectives: Ob
     return [point for point in front if point.number in chosen]
 
 
-def missing(chosen: Sequence[TrialRecord], experiment: ExperimentConfig) -> list[tuple[int, int]]:
-    """What is still to be trained of the `candidates`: (trial, seed)."""
-    return [
-        (record.number, seed)
-        for record in chosen
-        for seed in final_seeds(experiment.seed, record.number, experiment.final.seeds)
-        if seed not in {*(training.seed for training in record.finals), *record.failed_finals}
-    ]
+class Missing(NamedTuple):
+    """A training of the final stage: of a trial, with a seed, and by a teacher or not."""
+
+    trial: int
+    seed: int
+    taught: bool = False
+
+
+def missing(chosen: Sequence[TrialRecord], experiment: ExperimentConfig) -> list[Missing]:
+    """What is still to be trained of the `candidates`: all without a teacher first."""
+    plain, taught = [], []
+    for record in chosen:
+        for seed in final_seeds(experiment.seed, record.number, experiment.final.seeds):
+            if seed not in {*(training.seed for training in record.finals), *record.failed_finals}:
+                plain.append(Missing(record.number, seed))
+            if experiment.final.teacher != "none" and seed not in {
+                *(each.seed for each in record.taught if is_by(each.teacher, experiment.final)),
+                *record.failed_taught,
+            }:
+                taught.append(Missing(record.number, seed, taught=True))
+    return [*plain, *taught]
+
+
+def is_by(teacher: str, final: FinalConfig) -> bool:
+    """Whether trainings with this teacher are those that are asked for."""
+    who, how = teacher.removesuffix(how_taught(final)), teacher.endswith(how_taught(final))
+    return how and (who.startswith("trial ") if final.teacher == "best" else who == Path(final.teacher).name)
+
+
+def how_taught(final: FinalConfig) -> str:
+    """What distinguishes trainings with a teacher, beside who that is."""
+    return f", temperature {final.temperature:g}, weight {final.weight:g}"
 
 
 def final_seeds(search_seed: int, trial: int, count: int) -> list[int]:
@@ -83,8 +109,13 @@ def run_finals(
         chosen = search.final_candidates(experiment)
         if should_stop() or not missing(chosen, experiment):
             break
-        _run_round(experiment, chosen, search.folder, executor, observers, should_stop)
-    failed = [f"trial {record.number} ({reason})" for record in chosen for reason in record.failed_finals.values()]
+        teacher = search.teacher(experiment) if any(each.taught for each in missing(chosen, experiment)) else None
+        _run_round(experiment, chosen, search.folder, executor, observers, should_stop, teacher)
+    failed = [
+        f"trial {record.number} ({reason})"
+        for record in chosen
+        for reason in (*record.failed_finals.values(), *record.failed_taught.values())
+    ]
     if failed:
         logger.warning("%s failed: %s", counted(len(failed), "final training"), "; ".join(failed))
 
@@ -96,23 +127,23 @@ def _run_round(
     executor: Executor,
     observers: Sequence[Observer],
     should_stop: Callable[[], bool],
+    teacher: Teacher | None,
 ) -> None:
     trials = {record.number: record for record in folder.trials()}
-    waiting = [(number, seed, 1) for number, seed in missing(chosen, experiment)]
-    running: dict[int, tuple[int, int, int]] = {}
+    waiting = [(each, 1) for each in missing(chosen, experiment)]
+    running: dict[int, tuple[Missing, int]] = {}
     free, started = list(range(executor.slots)), 0
     # Trainings of an earlier run of the search included.
-    total = experiment.final.seeds * len(chosen)
+    total = experiment.final.seeds * len(chosen) * (1 if experiment.final.teacher == "none" else 2)
 
     def on_epoch(event: Epoch) -> None:
-        record = trials[running[event.number][0]]
+        record = trials[running[event.number][0].trial]
         for observer in observers:
             observer.on_epoch(record, event.epoch, event.metrics)
 
     while (waiting or running) and not should_stop():
         while free and waiting:
-            number, seed, tries = waiting.pop(0)
-            running[started] = (number, seed, tries)
+            (number, seed, taught), tries = running[started] = waiting.pop(0)
             architecture = trials[number].architecture.to_json()
             epochs = experiment.training.epochs
             how = experiment.with_recipe(trials[number].recipe).training
@@ -123,6 +154,7 @@ def _run_round(
                 score=experiment.score.in_training,
                 seed=seed,
                 epochs=epochs,
+                teacher=teacher if taught else None,
                 test=True,
                 int8=experiment.score.trained is not None,
             )
@@ -132,19 +164,22 @@ def _run_round(
         if outcome is None:
             continue
         free.append(outcome.slot)
-        number, seed, tries = running.pop(outcome.number)
+        wanted, tries = running.pop(outcome.number)
+        number, seed, taught = wanted
+        by = teacher.name if taught and teacher is not None else ""
         if may_try_again(outcome, tries):
             logger.warning("a final training of trial %d is tried again: %s", number, outcome.reason)
-            waiting.insert(0, (number, seed, tries + 1))
+            waiting.insert(0, (wanted, tries + 1))
             continue
         if not isinstance(outcome, Trained):
-            folder.journal.final_failed(number, seed, outcome.reason)
-            trials[number] = trials[number].with_failed_final(seed, outcome.reason)
+            folder.journal.final_failed(number, seed, outcome.reason, by)
+            trials[number] = trials[number].with_failed_final(seed, outcome.reason, taught=taught)
             continue
         training = FinalTraining(
             seed=seed,
             val_score=seven_figures(outcome.result.metrics["val_score"]),
             test_score=seven_figures(outcome.result.metrics["test_score"]),
+            teacher=by,
         )
         folder.journal.final(number, training)
         trials[number] = trials[number].with_final(training)

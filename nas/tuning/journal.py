@@ -151,11 +151,15 @@ class Journal:
     def final(self, trial: int, training: FinalTraining) -> None:
         """A trial of the front was trained again in the final stage."""
         scores = {"val_score": training.val_score, "test_score": training.test_score}
-        self._append({"event": "final", "trial": trial, "seed": training.seed, **self.score.spelled_keys(scores)})
+        taught = {"teacher": training.teacher} if training.teacher else {}
+        self._append(
+            {"event": "final", "trial": trial, "seed": training.seed, **taught, **self.score.spelled_keys(scores)}
+        )
 
-    def final_failed(self, trial: int, seed: int, reason: str) -> None:
+    def final_failed(self, trial: int, seed: int, reason: str, teacher: str = "") -> None:
         """A training of the final stage failed, and is not tried again."""
-        self._append({"event": "final", "trial": trial, "seed": seed, "reason": reason})
+        taught = {"teacher": teacher} if teacher else {}
+        self._append({"event": "final", "trial": trial, "seed": seed, **taught, "reason": reason})
 
     def repair(self) -> None:
         """Remove an unfinished last line; call it once, holding the search's lock, before writing."""
@@ -196,14 +200,17 @@ class Journal:
 
     def _trained_again(self, record: TrialRecord, event: Mapping[str, Any]) -> TrialRecord:
         seed = _whole("seed", event["seed"])
-        if seed in record.failed_finals or seed in (training.seed for training in record.finals):
+        teacher = _text("teacher", event.get("teacher", ""))
+        before = [each for each in (*record.finals, *record.taught) if each.teacher == teacher]
+        failed = record.failed_taught if teacher else record.failed_finals
+        if seed in failed or seed in (training.seed for training in before):
             raise ValueError(f"the seed {seed} is there twice")
         if "reason" in event:
-            return record.with_failed_final(seed, _text("reason", event["reason"]))
+            return record.with_failed_final(seed, _text("reason", event["reason"]), taught=bool(teacher))
         values = self.score.inner_keys(event)
         val, test = (_number(name, values[name]) for name in ("val_score", "test_score"))
         _check_scores("a final training", (val, test))
-        return record.with_final(FinalTraining(seed=seed, val_score=val, test_score=test))
+        return record.with_final(FinalTraining(seed=seed, val_score=val, test_score=test, teacher=teacher))
 
     def _ended(self, running: TrialRecord, event: Mapping[str, Any]) -> TrialRecord:
         metrics, curves = self.score.inner_keys(event["metrics"]), self.score.in_training.inner_keys(event["curves"])

@@ -185,6 +185,13 @@ def _check_training(experiment: ExperimentConfig, space: RecipeSpace, info: Data
     for form in space.forms:
         for each in tried:
             check_augmentation(form.space.input_shape, each.training.augmentation, task)
+    if experiment.final.teacher != "none":
+        if task is not DEFAULT_TASK:
+            raise NasError(f"final.teacher is for {DEFAULT_TASK.name}; received one for {task.name}")
+        if not experiment.final.seeds:
+            raise NasError("final.teacher needs final.seeds of at least 1; received 0")
+        if experiment.final.teacher != "best" and not Path(experiment.final.teacher).is_file():
+            raise NasError(f"final.teacher: there is no file {experiment.final.teacher}")
     for each in tried:
         weights = each.training.class_weights
         if weights != "none" and task is not DEFAULT_TASK:

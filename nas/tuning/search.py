@@ -28,7 +28,7 @@ from nas.strategies.expectation import with_expectations
 from nas.strategies.guard import is_out_of_patience
 from nas.strategies.importance import effects
 from nas.tasks import TASKS, Breakdown, Task
-from nas.tuning.final import candidates, missing
+from nas.tuning.final import candidates, how_taught, missing
 from nas.tuning.folder import SearchError, SearchFolder
 from nas.tuning.journal import Contents
 from nas.tuning.recipes import recipe_space
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from nas.reports.front_figures import Picture
     from nas.tracking import RunStatus, SearchRun
     from nas.tracking.model_registry import RegisteredModel
+    from nas.training.distillation import Teacher
     from nas.training.model import Weights
 
 logger = logging.getLogger(__name__)
@@ -191,6 +192,33 @@ class Search:
             if found <= chosen or experiment.final.top != "all-front" or missing(trials, experiment):
                 return trials
             chosen |= found
+
+    def teacher(self, experiment: ExperimentConfig) -> Teacher:
+        """Whose answers the final stage teaches: a file, or the network of the front with the highest score before it.
+
+        Raises:
+            NasError: the file cannot be read, or the network's weights were not kept.
+        """
+        from nas.training.distillation import Teacher
+
+        final = experiment.final
+        how = how_taught(final)
+        if final.teacher != "best":
+            path = Path(final.teacher)
+            content = outside.read_bytes(
+                path, lambda reason: SearchError(f"final.teacher: cannot read {path}: {reason}")
+            )
+            name = f"{path.name}{how}"
+            return Teacher(name=name, file=content, temperature=final.temperature, weight=final.weight)
+        plain = self._with_expectations([replace(trial, finals=()) for trial in self.observed_trials])
+        best = ParetoFront.of(plain, self.objectives.costs).best()
+        return Teacher(
+            name=f"trial {best.number}{how}",
+            architecture=best.architecture.to_json(),
+            weights=self.weights_of(best),
+            temperature=final.temperature,
+            weight=final.weight,
+        )
 
     def check_succeeded(self) -> None:
         """Refuse a search without a result.
