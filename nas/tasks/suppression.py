@@ -14,8 +14,8 @@ LEAST_SCORE = 0.01
 """Of a detection. Lower ones hardly change a score, and fill the answers."""
 
 ROUNDS = 16
-"""Of the suppression, which ends sooner: among 64 boxes, chains of which each hides the next one had at most 8 of them in
-3,000 random images."""
+"""Of the suppression, which ends sooner: among 64 boxes, chains of which each hides the next one had at most 8 in 3,000
+random images."""
 
 
 def suppressed(candidates: Tensor) -> Tensor:
