@@ -138,9 +138,11 @@ class Budget:
 
     def may_admit(self, network: Network) -> bool:
         """Whether a network is inside all limits on counts, and not predicted far over one that is measured."""
-        return self.admits(network.count) and not any(
-            (network.predicted(cost) or 0) > FAR * most for cost, most in self.measured.items()
-        )
+        return self.admits(network.count) and self.overrun(network) <= FAR
+
+    def overrun(self, network: Network) -> float:
+        """The largest prediction of a measured cost, as a factor of its limit; 0 where nothing is predicted."""
+        return max(((network.predicted(cost) or 0) / most for cost, most in self.measured.items()), default=0.0)
 
     def excess(self, count: Count) -> str:
         """By how much a network misses, such as `1,204 parameters over 20,000`; "" if it does not."""

@@ -26,10 +26,11 @@ def sample(decisions: Decisions, rng: random.Random, budget: Budget, quantile: f
     """An architecture inside a budget that `SearchSpace.check` has passed.
 
     The walk goes only where the budget can still be met. With a limit on parameters alone it therefore always
-    arrives; several limits may each be within reach but not together, which is tried `ATTEMPTS` times.
+    arrives; several limits may each be within reach but not together, which is tried `ATTEMPTS` times. If no walk met
+    the limits that have to be measured, as predicted, it is the network that comes nearest: a measurement decides.
 
     Raises:
-        BudgetError: no walk met all limits.
+        BudgetError: no walk met all limits on counts.
     """
     reach = decisions.reach(decisions.start)
     if reach is None:
@@ -37,6 +38,7 @@ def sample(decisions: Decisions, rng: random.Random, budget: Budget, quantile: f
     low = max(reach.fewest_parameters, budget.min_parameters or 0, 1)
     high = reach.most_parameters if budget.max_parameters is None else min(reach.most_parameters, budget.max_parameters)
     high = max(high, low)
+    nearest: Architecture | None = None
     for _ in range(ATTEMPTS):
         target = math.exp(math.log(low) + quantile * (math.log(high) - math.log(low)))
         path = _walk(decisions, rng, budget, *_band(decisions, budget, min(max(math.ceil(target), low), high)))
@@ -45,7 +47,11 @@ def sample(decisions: Decisions, rng: random.Random, budget: Budget, quantile: f
             # The walk knows the ends of parameters, multiply-adds and memory; any other cost shows only now.
             if budget.may_admit(found):
                 return found
+            if budget.admits(found.count):
+                nearest = found if nearest is None else min(nearest, found, key=budget.overrun)
         quantile = rng.random()
+    if nearest is not None:
+        return nearest
     raise BudgetError(
         f"no architecture of the space {decisions.definition.name!r} with {budget} was found in {ATTEMPTS} attempts: "
         f"each limit can be met, together they hardly can; raise one of them"

@@ -115,6 +115,16 @@ def test_no_sample_leaves_any_limit(mixed):
             assert budget.may_admit(mixed.mutate(network, rng, budget))
 
 
+def test_where_no_network_is_predicted_inside_the_nearest_is_measured(mixed):
+    """A prediction never ends a search; there are smaller files than with so many parameters."""
+    budget = Budget(min_parameters=2_000, max_flash_bytes=3_000)
+    found = mixed.sample(random.Random(1), budget)
+    assert budget.admits(found.count)
+    assert budget.overrun(found) > 1.03
+    samples = [mixed.sample(random.Random(seed), Budget(min_parameters=2_000)) for seed in range(40)]
+    assert budget.overrun(found) <= min(map(budget.overrun, samples))
+
+
 @pytest.mark.parametrize("limit", [20_011, 100_003, 1_000_003])
 def test_large_budgets_are_kept_although_large_sums_are_known_roughly(limit):
     space, budget, rng = made("mixed", (28, 28, 1)), Budget(max_parameters=limit), random.Random(11)
