@@ -46,6 +46,26 @@ def front_rows(front: ParetoFront[TrialRecord], score: Score) -> list[dict[str, 
     return [{k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()} for row in rows]
 
 
+def trial_rows(trials: Sequence[TrialRecord], front: ParetoFront[TrialRecord], score: Score) -> list[dict[str, Any]]:
+    """One row a trial, in their order, with every metric and choice that one of them has."""
+    on_front = {point.number for point in front}
+    costs = [cost for cost in COSTS.values() if any(trial.has_cost(cost) for trial in trials)]
+    chosen = keys(trial.recipe for trial in trials)
+    return [
+        {
+            "trial": trial.number,
+            "status": str(trial.status),
+            **{cost.name: trial.cost(cost) if trial.has_cost(cost) else None for cost in costs},
+            **score.spelled_keys({name: value for name, value in trial.metrics.items() if name not in COSTS}),
+            "on_front": trial.number in on_front,
+            "duration_seconds": trial.duration_seconds,
+            **{key: trial.recipe.get(key) for key in chosen},
+            "architecture": trial.architecture.describe(),
+        }
+        for trial in trials
+    ]
+
+
 def front_document(
     front: ParetoFront[TrialRecord], objectives: Objectives, *, search: str, hypervolume: float | None
 ) -> dict[str, Any]:

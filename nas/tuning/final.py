@@ -14,6 +14,7 @@ from nas.results.pareto import ParetoFront
 from nas.results.trial import FinalTraining, TrialRecord, seven_figures
 from nas.strategies.evolution import survivors
 from nas.tuning.execution import LOOK_SECONDS, Epoch, Executor, Job, Trained, may_try_again, trial_seed
+from nas.tuning.teacher import how_taught, teacher_of
 
 if TYPE_CHECKING:
     from nas.config import ExperimentConfig
@@ -76,11 +77,6 @@ def is_by(teacher: str, final: FinalConfig) -> bool:
     return how and (who.startswith("trial ") if final.teacher == "best" else who == Path(final.teacher).name)
 
 
-def how_taught(final: FinalConfig) -> str:
-    """What distinguishes trainings with a teacher, beside who that is."""
-    return f", temperature {final.temperature:g}, weight {final.weight:g}"
-
-
 def final_seeds(search_seed: int, trial: int, count: int) -> list[int]:
     """Seeds other than the one with which the trial was chosen, because that one was lucky."""
     return [(trial_seed(search_seed, trial) + 104_729 * (index + 1)) % 2**31 for index in range(count)]
@@ -109,7 +105,7 @@ def run_finals(
         chosen = search.final_candidates(experiment)
         if should_stop() or not missing(chosen, experiment):
             break
-        teacher = search.teacher(experiment) if any(each.taught for each in missing(chosen, experiment)) else None
+        teacher = teacher_of(search, experiment) if any(each.taught for each in missing(chosen, experiment)) else None
         _run_round(experiment, chosen, search.folder, executor, observers, should_stop, teacher)
     failed = [
         f"trial {record.number} ({reason})"

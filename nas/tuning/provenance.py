@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from importlib import metadata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nas import __version__
 from nas.devices.machine import usable_cpus
@@ -102,3 +103,18 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def flattened(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Settings with dotted keys, as text; those that say nothing are left out."""
+    flat: dict[str, str] = {}
+
+    def walk(prefix: str, value: object) -> None:
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                walk(f"{prefix}.{key}" if prefix else key, inner)
+        elif value not in (None, ""):
+            flat[prefix] = str(value)
+
+    walk("", settings)
+    return flat

@@ -28,25 +28,22 @@ from nas.strategies.expectation import with_expectations
 from nas.strategies.guard import is_out_of_patience
 from nas.strategies.importance import effects
 from nas.tasks import TASKS, Breakdown, Task
-from nas.tuning.final import candidates, how_taught, missing
+from nas.tuning.final import candidates, missing
 from nas.tuning.folder import SearchError, SearchFolder
 from nas.tuning.journal import Contents
 from nas.tuning.recipes import recipe_space
-from nas.tuning.shipped import keep, lacks, with_shipped
+from nas.tuning.shipped import with_shipped
 
 if TYPE_CHECKING:
-    import numpy as np
     from pandas import DataFrame
 
     from nas.architecture.keras_types import KerasModel
     from nas.datasets import InMemory
-    from nas.datasets.spec import DatasetSpec
     from nas.export import ExportReport, PixelType
     from nas.reports import Story
     from nas.reports.front_figures import Picture
     from nas.tracking import RunStatus, SearchRun
     from nas.tracking.model_registry import RegisteredModel
-    from nas.training.distillation import Teacher
     from nas.training.model import Weights
 
 logger = logging.getLogger(__name__)
@@ -62,10 +59,6 @@ def _tell_unchecked(path: Path, lines: int) -> None:
     )
 
 
-RANDOM_IMAGES = 64
-"""On which an export is checked when the data are gone."""
-
-
 @final
 class Search:
     """A search on disk, running or finished, as it was when its trials were first asked for.
@@ -77,13 +70,14 @@ class Search:
 
     Attributes:
         folder: where everything of it is.
+        data: its images, if a program has them.
     """
 
     def __init__(self, name: str, runs_dir: str | Path | None = None, *, data: InMemory | None = None) -> None:
         self.folder = SearchFolder(runs_folder(runs_dir), name)
         self.experiment = self.folder.experiment()
         self.facts = self.folder.facts()
-        self._data = data
+        self.data = data
 
     @property
     def name(self) -> str:
@@ -104,9 +98,10 @@ class Search:
     @cached_property
     def trials(self) -> tuple[TrialRecord, ...]:
         """Every trial, in order; the `score` of a completed one is what is expected of it after all that is known."""
-        return self._with_expectations(self.observed_trials)
+        return self.expected(self.observed_trials)
 
-    def _with_expectations(self, records: Sequence[TrialRecord]) -> tuple[TrialRecord, ...]:
+    def expected(self, records: Sequence[TrialRecord]) -> tuple[TrialRecord, ...]:
+        """Trials of the search, with what is expected of each if these are all that is known."""
         return with_expectations(
             records, self.proposals, self.experiment.budget, self.objectives, kept=self.folder.kept_weights()
         )
@@ -187,38 +182,11 @@ class Search:
         chosen: set[int] = set()
         while True:
             known = [trial if trial.number in chosen else replace(trial, finals=()) for trial in self.observed_trials]
-            found = {t.number for t in candidates(self._with_expectations(known), experiment.final, self.objectives)}
+            found = {t.number for t in candidates(self.expected(known), experiment.final, self.objectives)}
             trials = [trial for trial in self.observed_trials if trial.number in chosen | found]
             if found <= chosen or experiment.final.top != "all-front" or missing(trials, experiment):
                 return trials
             chosen |= found
-
-    def teacher(self, experiment: ExperimentConfig) -> Teacher:
-        """Whose answers the final stage teaches: a file, or the network of the front with the highest score before it.
-
-        Raises:
-            NasError: the file cannot be read, or the network's weights were not kept.
-        """
-        from nas.training.distillation import Teacher
-
-        final = experiment.final
-        how = how_taught(final)
-        if final.teacher != "best":
-            path = Path(final.teacher)
-            content = outside.read_bytes(
-                path, lambda reason: SearchError(f"final.teacher: cannot read {path}: {reason}")
-            )
-            name = f"{path.name}{how}"
-            return Teacher(name=name, file=content, temperature=final.temperature, weight=final.weight)
-        plain = self._with_expectations([replace(trial, finals=()) for trial in self.observed_trials])
-        best = ParetoFront.of(plain, self.objectives.costs).best()
-        return Teacher(
-            name=f"trial {best.number}{how}",
-            architecture=best.architecture.to_json(),
-            weights=self.weights_of(best),
-            temperature=final.temperature,
-            weight=final.weight,
-        )
 
     def check_succeeded(self) -> None:
         """Refuse a search without a result.
@@ -305,21 +273,9 @@ class Search:
         """Every trial as a row: number, status, costs, scores, whether it is on the front, architecture."""
         import pandas
 
-        score, on_front = self.objectives.score, {point.number for point in self.front}
-        costs = [cost for cost in COSTS.values() if any(trial.has_cost(cost) for trial in self.trials)]
-        rows = [
-            {
-                "trial": trial.number,
-                "status": str(trial.status),
-                **{cost.name: trial.cost(cost) if trial.has_cost(cost) else None for cost in costs},
-                **score.spelled_keys({k: v for k, v in trial.metrics.items() if k not in COSTS}),
-                "on_front": trial.number in on_front,
-                "duration_seconds": trial.duration_seconds,
-                "architecture": trial.architecture.describe(),
-            }
-            for trial in self.trials
-        ]
-        return pandas.DataFrame(rows)
+        from nas.reports.front_tables import trial_rows
+
+        return pandas.DataFrame(trial_rows(self.trials, self.front, self.objectives.score))
 
     def plot(self) -> Picture:
         """The front against its first cost, as a notebook shows it; `.save(path)` writes it as .svg."""
@@ -387,37 +343,10 @@ class Search:
             NasError: nothing fits, the weights were not kept, a package is missing, or the export predicts something
                 else.
         """
-        from nas.devices import import_tensorflow
-
-        import_tensorflow()
-        from nas.export import FORMATS, export
-        from nas.export.exporter import ALLOWED_LOSS
+        from nas.tuning.delivery import export
 
         record = self.best(max_params, max_parameters=max_parameters) if trial is None else self.trial(trial)
-        weights = self.weights_of(record)
-        quantized = any(FORMATS.find(name).is_quantized for name in format.split(","))
-        data = self._needed_images() if quantized else self._images()
-        report = export(
-            record.architecture,
-            weights,
-            labels=self.facts.labels,
-            to=Path(to),
-            check_images=self._random_images() if data is None else data.validation.images,
-            check_targets=None if data is None else data.validation.targets,
-            test=(data.test.images, data.test.targets) if data is not None and record.is_tested else None,
-            format=format,
-            calibration=None if data is None else data.train.images,
-            pixels=pixels,
-            allowed_loss=ALLOWED_LOSS if allowed_loss is None else allowed_loss,
-            inherited_from=record.parent,
-            score=self.experiment.score,
-            recipe=record.recipe,
-            image_shape=self.facts.input_shape,
-        )
-        if data is not None and (facts := report.int8_facts(images=len(data.validation))):
-            keep(self.folder.shipped(record.number), facts, self.experiment.score)
-            self.refresh()
-        return report
+        return export(self, record, Path(to), format=format, pixels=pixels, allowed_loss=allowed_loss)
 
     def measure_front(self) -> None:
         """Measure the int8 files of the front's points where something of them is not known: flash, RAM, score.
@@ -428,33 +357,9 @@ class Search:
         Raises:
             NasError: the images are not at hand.
         """
-        score = self.experiment.score
-        points = [point for point in self.front if lacks(point, score) and self.folder.weights(point.number).is_file()]
-        if not points:
-            return
-        from nas.devices import import_tensorflow
+        from nas.tuning.delivery import measure_front
 
-        import_tensorflow()
-        from nas.export import int8_facts
-        from nas.training.model import shaped
-
-        data = self._needed_images()
-        logger.info("measuring the int8 files of %s of the front", counted(len(points), "point"))
-        for point in points:
-            shape = point.architecture.input_shape
-            try:
-                facts = int8_facts(
-                    point.architecture,
-                    self.weights_of(point),
-                    calibration=shaped(data.train.images, shape),
-                    validation=(shaped(data.validation.images, shape), data.validation.targets),
-                    score=score.in_training,
-                )
-            except NasError as error:
-                logger.warning("trial %d: %s", point.number, error)
-            else:
-                keep(self.folder.shipped(point.number), facts, score)
-        self.refresh()
+        measure_front(self)
 
     def register(
         self,
@@ -475,61 +380,10 @@ class Search:
         Raises:
             NasError: the weights were not kept, or MLflow does not have the trial.
         """
-        from nas.devices import import_tensorflow
-        from nas.training import rebuild
-        from nas.training.model import shaped
-
-        import_tensorflow()
-        from nas.tracking.model_registry import register_model
+        from nas.tuning.delivery import register
 
         record = self.best() if trial is None else self.trial(trial)
-        data = self._images()
-        return register_model(
-            self.tracking_run(tracking_uri),
-            record,
-            rebuild(record.architecture, self.weights_of(record)),
-            name=model_name,
-            labels=self.facts.labels,
-            example=shaped(
-                (self._random_images() if data is None else data.validation.images)[:2], record.architecture.input_shape
-            ),
-            files=None if export is None or not export.is_for_devices else export.path,
-        )
-
-    def _images(self) -> DatasetSpec | None:
-        """The images of the search; None: they are not at hand, of which a warning tells."""
-        from nas.datasets import DatasetError
-
-        try:
-            return self._checked_images()
-        except (DatasetError, SearchError) as error:
-            logger.warning("checked on %d random images, as the data are not at hand: %s", RANDOM_IMAGES, error)
-            return None
-
-    def _needed_images(self) -> DatasetSpec:
-        """The images of the search, for an int8 file.
-
-        Raises:
-            SearchError: they are not at hand.
-        """
-        from nas.datasets import DatasetError
-
-        try:
-            return self._checked_images()
-        except (DatasetError, SearchError) as error:
-            raise SearchError(f"a quantized network is calibrated on the training images: {error}") from None
-
-    def _checked_images(self) -> DatasetSpec:
-        from nas.datasets import load, whole
-
-        data = load(whole(self.experiment)) if self._data is None else self._data.load()
-        self.folder.check_data(data)
-        return data
-
-    def _random_images(self) -> np.ndarray:
-        import numpy as np
-
-        return np.random.default_rng(0).integers(0, 256, (RANDOM_IMAGES, *self.facts.input_shape), np.uint8)
+        return register(self, record, model_name, tracking_uri=tracking_uri, export=export)
 
     def tracking_run(self, tracking_uri: str | None = None) -> SearchRun:
         """The search as MLflow shows it."""
@@ -590,17 +444,9 @@ class Search:
 
     def description(self) -> dict[str, str]:
         """The experiment as MLflow shows it: one value a key."""
-        flat: dict[str, str] = {}
+        from nas.tuning.provenance import flattened
 
-        def walk(prefix: str, value: object) -> None:
-            if isinstance(value, dict):
-                for key, inner in value.items():
-                    walk(f"{prefix}.{key}" if prefix else key, inner)
-            elif value not in (None, ""):
-                flat[prefix] = str(value)
-
-        walk("", self.experiment.model_dump(mode="json"))
-        return flat
+        return flattened(self.experiment.model_dump(mode="json"))
 
     def __repr__(self) -> str:
         return f"Search({self.name!r}, {len(self.trials)} trials)"

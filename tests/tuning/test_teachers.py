@@ -7,6 +7,7 @@ import pytest
 from nas.errors import NasError
 from nas.reports.front_tables import front_rows
 from nas.tuning import Search, run
+from nas.tuning.teacher import teacher_of
 from tests.tuning.test_search import Watcher, plan
 
 FINAL = {"trials": 2, "final.seeds": 1, "final.teacher": "best"}
@@ -25,7 +26,7 @@ def test_each_network_of_the_front_is_taught_once_a_seed_and_keeps_its_plain_num
     search, watcher = searched
     final = [trial for trial in search.observed_trials if trial.finals]
     assert final
-    best = search.teacher(search.experiment).name
+    best = teacher_of(search, search.experiment).name
     for trial in final:
         assert [each.seed for each in trial.taught] == [each.seed for each in trial.finals]
         assert {each.teacher for each in trial.taught} == {best}

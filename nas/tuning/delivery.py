@@ -1,0 +1,156 @@
+"""What is made of a search's networks outside of it: files, versions in a registry, measurements of a device."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nas.errors import NasError
+from nas.quantity import counted
+from nas.results.trial import TrialRecord
+from nas.tuning.folder import SearchError
+from nas.tuning.shipped import keep, lacks
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from nas.datasets.spec import DatasetSpec
+    from nas.export import ExportReport, PixelType
+    from nas.tracking.model_registry import RegisteredModel
+    from nas.tuning.search import Search
+
+logger = logging.getLogger(__name__)
+
+RANDOM_IMAGES = 64
+"""On which an export is checked when the data are gone."""
+
+
+def export(
+    search: Search, record: TrialRecord, to: Path, *, format: str, pixels: PixelType, allowed_loss: float | None
+) -> ExportReport:
+    """As `Search.export`, of one trial."""
+    from nas.devices import import_tensorflow
+
+    import_tensorflow()
+    from nas.export import FORMATS, export
+    from nas.export.exporter import ALLOWED_LOSS
+
+    weights = search.weights_of(record)
+    quantized = any(FORMATS.find(name).is_quantized for name in format.split(","))
+    data = _needed_images(search) if quantized else _images(search)
+    report = export(
+        record.architecture,
+        weights,
+        labels=search.facts.labels,
+        to=to,
+        check_images=_random_images(search) if data is None else data.validation.images,
+        check_targets=None if data is None else data.validation.targets,
+        test=(data.test.images, data.test.targets) if data is not None and record.is_tested else None,
+        format=format,
+        calibration=None if data is None else data.train.images,
+        pixels=pixels,
+        allowed_loss=ALLOWED_LOSS if allowed_loss is None else allowed_loss,
+        inherited_from=record.parent,
+        score=search.experiment.score,
+        recipe=record.recipe,
+        image_shape=search.facts.input_shape,
+    )
+    if data is not None and (facts := report.int8_facts(images=len(data.validation))):
+        keep(search.folder.shipped(record.number), facts, search.experiment.score)
+        search.refresh()
+    return report
+
+
+def register(
+    search: Search, record: TrialRecord, name: str, *, tracking_uri: str | None, export: ExportReport | None
+) -> RegisteredModel:
+    """As `Search.register`, of one trial."""
+    from nas.devices import import_tensorflow
+    from nas.training import rebuild
+    from nas.training.model import shaped
+
+    import_tensorflow()
+    from nas.tracking.model_registry import register_model
+
+    data = _images(search)
+    some = (_random_images(search) if data is None else data.validation.images)[:2]
+    return register_model(
+        search.tracking_run(tracking_uri),
+        record,
+        rebuild(record.architecture, search.weights_of(record)),
+        name=name,
+        labels=search.facts.labels,
+        example=shaped(some, record.architecture.input_shape),
+        files=None if export is None or not export.is_for_devices else export.path,
+    )
+
+
+def measure_front(search: Search) -> None:
+    """As `Search.measure_front`."""
+    score, folder = search.experiment.score, search.folder
+    points = [point for point in search.front if lacks(point, score) and folder.weights(point.number).is_file()]
+    if not points:
+        return
+    from nas.devices import import_tensorflow
+
+    import_tensorflow()
+    from nas.export import int8_facts
+    from nas.training.model import shaped
+
+    data = _needed_images(search)
+    logger.info("measuring the int8 files of %s of the front", counted(len(points), "point"))
+    for point in points:
+        shape = point.architecture.input_shape
+        try:
+            facts = int8_facts(
+                point.architecture,
+                search.weights_of(point),
+                calibration=shaped(data.train.images, shape),
+                validation=(shaped(data.validation.images, shape), data.validation.targets),
+                score=score.in_training,
+            )
+        except NasError as error:
+            logger.warning("trial %d: %s", point.number, error)
+        else:
+            keep(folder.shipped(point.number), facts, score)
+    search.refresh()
+
+
+def _images(search: Search) -> DatasetSpec | None:
+    """The images of a search; None: they are not at hand, of which a warning tells."""
+    from nas.datasets import DatasetError
+
+    try:
+        return _checked_images(search)
+    except (DatasetError, SearchError) as error:
+        logger.warning("checked on %d random images, as the data are not at hand: %s", RANDOM_IMAGES, error)
+        return None
+
+
+def _needed_images(search: Search) -> DatasetSpec:
+    """The images of a search, for an int8 file.
+
+    Raises:
+        SearchError: they are not at hand.
+    """
+    from nas.datasets import DatasetError
+
+    try:
+        return _checked_images(search)
+    except (DatasetError, SearchError) as error:
+        raise SearchError(f"a quantized network is calibrated on the training images: {error}") from None
+
+
+def _checked_images(search: Search) -> DatasetSpec:
+    from nas.datasets import load, whole
+
+    data = load(whole(search.experiment)) if search.data is None else search.data.load()
+    search.folder.check_data(data)
+    return data
+
+
+def _random_images(search: Search) -> np.ndarray:
+    import numpy as np
+
+    return np.random.default_rng(0).integers(0, 256, (RANDOM_IMAGES, *search.facts.input_shape), np.uint8)
