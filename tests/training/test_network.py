@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nas.architecture import Architecture
-from nas.architecture.blocks import Conv, GlobalPoolHead
+from nas.architecture.blocks import Conv, FcnHead, GlobalPoolHead
 from nas.devices import import_tensorflow
 from nas.training.model import precision
 from nas.training.network import Network, _Call
@@ -33,7 +33,8 @@ class Randomized:
 
 
 def with_head(block):
-    blocks = (block,) if block.is_head else (block, GlobalPoolHead(classes=3))
+    head = FcnHead(classes=3, output_size=8) if block.kind == "skip" else GlobalPoolHead(classes=3)
+    blocks = (block,) if block.is_head else (block, head)
     return Architecture(input_shape=(8, 8, 4), blocks=blocks)
 
 
