@@ -10,6 +10,7 @@ from nas.architecture.blocks import (
     Bottleneck,
     Conv,
     DenseBlock,
+    FcnHead,
     FlattenHead,
     FullyConvolutionalHead,
     GlobalPoolHead,
@@ -18,6 +19,7 @@ from nas.architecture.blocks import (
     Pool,
     Residual,
     Separable,
+    Skip,
     SpatialPyramidHead,
 )
 from nas.config import TrainingConfig
@@ -302,3 +304,14 @@ def test_copies_of_a_channel_part_in_training(grown, data):
 def test_training_refuses_weights_of_another_network(data):
     with pytest.raises(NasError, match="Use the weights that were trained for it"):
         train(small_network(), data, TrainingConfig(), seed=0, initial_weights=[np.zeros(3)])
+
+
+def test_a_new_skip_changes_nothing_until_it_is_trained():
+    head = FcnHead(classes=3, output_size=8)
+    parent = network(STEM, Pool(), Conv(filters=5), head)
+    child = network(STEM, Skip(classes=3), Pool(), Conv(filters=5), head)
+    weights = some_weights(parent)
+    found = inherit(parent, weights, child, seed=0)
+    assert found.preserving
+    before, after = rebuild(parent, weights), rebuild(child, found.weights)
+    np.testing.assert_allclose(after(IMAGES), before(IMAGES), atol=1e-5)

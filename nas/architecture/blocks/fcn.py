@@ -65,14 +65,16 @@ class FcnHead(Head):
         x = graph.add(Dropout(rate=self.dropout), x, name="dropout")
         x = last.conv(graph, x, self.classes, kernel, padding=self.padding, name="classes")
         for place, skip in reversed([*enumerate(graph.skips, start=1)]):
-            x = self._enlarged(graph, x, skip.shape[:2], name=f"enlarged_{place}")
+            x = self._enlarged(graph, x, skip.shape[:2])
             x = graph.add(Add(), x, skip, name=f"skip_{place}")
-        return probabilities(graph, self._enlarged(graph, x, pair(self.output_size), name="enlarged"))
+        return probabilities(graph, self._enlarged(graph, x, pair(self.output_size)))
 
-    def _enlarged(self, graph: Graph, x: SymbolicTensor, size: Shape, *, name: str) -> SymbolicTensor:
+    def _enlarged(self, graph: Graph, x: SymbolicTensor, size: Shape) -> SymbolicTensor:
         """The map at another size; as it is if it has that already."""
         if x.shape[:2] == size:
             return x
+        # By its size and not by a number: with another skip, the layer stays the one that weights are inherited by.
+        name = f"to_{size[0]}x{size[1]}"
         if self.upsample == "bilinear":
             return graph.add(Resize2D(height=size[0], width=size[1]), x, name=name)
         factor = size[0] // x.shape[0]
