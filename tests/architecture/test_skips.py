@@ -31,6 +31,13 @@ def test_a_network_with_skips_by_hand():
     assert plain.count.activation_bytes == 4 * (256 + 64)
 
 
+def test_what_waits_for_the_head_lies_in_memory_meanwhile():
+    wide = (Conv(filters=16, **PLAIN), Conv(filters=16, **PLAIN), FcnHead(classes=3, output_size=8))
+    plain, waiting = (Architecture(input_shape=(8, 8, 1), blocks=(*first, *wide)) for first in ((), (Skip(classes=3),)))
+    assert plain.count.activation_bytes == 4 * 2 * 8 * 8 * 16
+    assert waiting.count.activation_bytes == 4 * (2 * 8 * 8 * 16 + 8 * 8 * 3)
+
+
 @pytest.mark.parametrize("places", [(), (0,), (1,), (0, 1), (0, 1, 2)])
 def test_keras_has_as_many_and_the_network_is_read_again(places):
     made = network(*places)

@@ -19,9 +19,10 @@ def small(text, shape=(6, 6, 4)):
 SMALL = {
     "maps that go to the head or not": small(
         """
+        defaults: {kernel: 1, activation: linear, normalization: none}
         stages:
-          - {repeat: [0, 1], filters: [2, 3], skip: [false, true], choose: [conv: {kernel: 1}]}
-          - {repeat: [1, 2], filters: 2, downsample: [none, max_pool], skip: [true, false], choose: [conv: {kernel: 1}]}
+          - {repeat: [0, 1], filters: [2, 3], skip: [false, true], choose: conv}
+          - {repeat: [1, 2], filters: 2, downsample: [none, max_pool], skip: [true, false], choose: conv}
           - {skip: true, choose: pool}
         head: {fcn: {units: [[], 2]}}
         """
