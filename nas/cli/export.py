@@ -70,6 +70,13 @@ def export(
         markup=False,
         soft_wrap=True,
     )
+    if record.architecture.input_shape != search.facts.input_shape:
+        whole, own = (
+            "x".join(map(str, shape)) for shape in (search.facts.input_shape, record.architecture.input_shape)
+        )
+        adapting = [each.format for each in report.written if FORMATS[each.format].adapts]
+        told = f"; {', '.join(adapting)} takes {whole} and makes {own} of them itself" if adapting else ""
+        output.print(f"  the network takes images of {own}{told}", markup=False, soft_wrap=True)
     for written in report.written:
         output.print(f"  {written.format}: {_compared(written, score.in_training)}", markup=False, soft_wrap=True)
     if register is not None:
