@@ -73,12 +73,12 @@ class Classification(Task):
         return f"{len(absent)} of the {len(labels)} classes ({some})"
 
     def move(self, targets: Tensor, movement: Movement) -> Tensor:
-        from keras import ops
+        import tensorflow as tf  # of which the stream of batches is made, whatever trains
 
         if movement.share is None:
             return targets  # a class has no place
-        both = (targets, ops.take(targets, movement.partner, axis=0), movement.share)
-        return ops.stack([ops.cast(each, "float32") for each in both], axis=-1)
+        both = (targets, tf.gather(targets, movement.partner), movement.share)
+        return tf.stack([tf.cast(each, tf.float32) for each in both], axis=-1)
 
     def resize(self, targets: Array, shape: tuple[int, int], framing: Framing) -> Array:
         del shape, framing  # they change no class

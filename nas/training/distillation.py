@@ -14,7 +14,7 @@ import numpy.typing as npt
 from nas.architecture import Architecture
 from nas.architecture.keras_types import Tensor
 from nas.errors import NasError
-from nas.training.model import Weights, answers_of, rebuild
+from nas.training.model import Weights, answers_with
 from nas.training.user_model import answers_of_user_model, load_user_model
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Teacher:
         if self.architecture:
             network = Architecture.from_json(self.architecture)
             images = data[network.input_shape].train.images
-            answers = answers_of(network, rebuild(network, self.weights), images)
+            answers = answers_with(network, self.weights, images)
         else:
             answers = self._of_file(data)
         logits = np.log(answers + TINY) / self.temperature

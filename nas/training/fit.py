@@ -78,7 +78,8 @@ def train_with_fit(
     if devices.runtime == "jax":
         # On JAX, Keras takes a batch from the stream to see what metrics get, unless they have seen one; the orders of
         # the epochs would then be others behind a checkpoint.
-        model.test_on_batch(*next(validation.as_numpy_iterator()))
+        images, targets, weights = next(validation.as_numpy_iterator())
+        model.test_on_batch(images, objective.like_a_batch(targets), weights)
     with precision("float32"):
         delivered = architecture.build()
     padded = -(-len(data.validation) // validation_size) * validation_size

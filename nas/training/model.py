@@ -82,6 +82,14 @@ def answers_of(architecture: Architecture, model: KerasModel, images: npt.NDArra
     return np.concatenate([np.asarray(head.answers(outputs), np.float32) for _, outputs in _outputs(model, images)])
 
 
+def answers_with(
+    architecture: Architecture, weights: Weights, images: npt.NDArray[np.uint8]
+) -> npt.NDArray[np.float32]:
+    """The same of an architecture with given weights; on JAX, too."""
+    import_tensorflow("tensorflow", "jax")
+    return answers_of(architecture, _rebuilt(architecture, weights), images)
+
+
 def in_shape(images: Tensor, shape: tuple[int, int, int]) -> Tensor:
     """Batches of uint8 images as a network takes them, in its graph."""
     from nas.datasets.images import in_shape as made

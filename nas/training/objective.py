@@ -65,6 +65,13 @@ class Objective:
         """The targets of images, of mixed ones that of the larger share."""
         return targets[:, 0] if self.is_packed else targets
 
+    def like_a_batch(self, targets: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """An array with the shape and type that targets have in a batch of training."""
+        if not self.is_packed:
+            return targets
+        columns = (3 if self.mixes else 1) + (0 if self.lesson is None else self.lesson.answers.shape[1])
+        return np.zeros((len(targets), columns), np.float32)
+
     def keras_loss(self) -> KerasLoss:
         """The same for `compile`."""
         if self.weights is None and not self.is_packed:

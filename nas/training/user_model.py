@@ -79,7 +79,7 @@ def load_user_model(path: Path) -> KerasModel:
     Raises:
         UserModelError: it cannot be loaded.
     """
-    import_tensorflow()
+    import_tensorflow("tensorflow", "jax")
     import keras
 
     if path.suffix != ".keras":

@@ -19,12 +19,15 @@ CODE = """
     from nas.training import train
     from nas.devices.selection import Devices
     from nas.devices.visible import VisibleDevices
-    from nas.config import TrainingConfig
+    from nas.config import AugmentationConfig, TrainingConfig
     from tests.training.conftest import digits_data, dropped_before_normalized
 
     two = open_devices(VisibleDevices(kind="jax-cpu", visible=("0", "1"), runtime="jax"))
     one = Devices(kind="jax-cpu", names=two.names[:1], runtime="jax")
-    config = TrainingConfig(epochs=2, batch_size=64, learning_rate=1e-2, label_smoothing=0.1)
+    mixed = AugmentationConfig(mixup=0.4, rotation=5)
+    config = TrainingConfig(
+        epochs=2, batch_size=64, learning_rate=1e-2, label_smoothing=0.1, class_weights="balanced", augmentation=mixed
+    )
     out = {"names": two.names}
     training = dropped_before_normalized(filters=4), digits_data(train_images=256), config
     result = train(*training, seed=3, devices=one)
