@@ -1,6 +1,6 @@
 """How near arithmetic is to the int8 file and to TFLM's arena, over random networks of every shipped space.
 
-    nice -n 19 python benchmarks/device_prediction.py --to build/predictions.jsonl       # an hour or two on one core
+    nice -n 19 python benchmarks/device_prediction.py --to build/predictions.jsonl       # 20 minutes on an idle core
     python benchmarks/device_prediction.py --networks 20 --spaces plain tiny --to build/predictions.jsonl
 
 Each network is converted and its arena measured, as in a search; a line of the file is one network, and what is in the

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from nas.architecture.arithmetic import Shape, elements
 from nas.architecture.graph import Node
-from nas.architecture.layers.facets import Fusion, Lowered
+from nas.architecture.layers.facets import Channels, Fusion, Lowered
 
 
 class Constant(NamedTuple):
@@ -66,10 +66,13 @@ def lower(layers: Iterable[tuple[str, Node]]) -> list[Operator]:
         if joins or is_view or not what.kept:
             made[place] = before
             continue
-        for number, kept in enumerate(what.kept):
-            read = (len(operators) - 1,) if number else inputs
-            scratch = what.scratch * elements(node.shape)
-            operators.append(Operator(read, node.shape, _constants(node, what), kept, scratch))
+        # An addition has two inputs, and a sum of more several additions.
+        pairs = node.layer.channels is Channels.SUMMED
+        reads = inputs[:2] if pairs else inputs
+        scratch = what.scratch * elements(node.shape)
+        for number, kept in enumerate(what.kept * (len(inputs) - 1) if pairs else what.kept, start=2):
+            operators.append(Operator(reads, node.shape, _constants(node, what), kept, scratch))
+            reads = len(operators) - 1, *inputs[number : number + 1]
         made[place] = len(operators) - 1
         takes[made[place]] = what.takes
     return operators
