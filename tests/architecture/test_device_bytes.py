@@ -92,7 +92,7 @@ def test_a_map_that_is_read_later_keeps_its_place():
     # The first 16 lives with all others: above the image, although a smaller map lies highest when it is placed.
     inputs = [(-1,), (0,), (1,), (0, 2)]
     sizes = (16, 32, 16, 16)
-    long = [Operator(sources, (size,), (), 0) for sources, size in zip(inputs, sizes, strict=True)]
+    long = [Operator(sources, (size,), (), 0, 0) for sources, size in zip(inputs, sizes, strict=True)]
     assert _planned((64,), long) == 80
 
 
