@@ -46,7 +46,8 @@ def make_binned_precision(name: str, answers: Callable[[Tensor], Tensor]) -> Ker
         def result(self) -> Tensor:
             if self.counts is None:
                 return ops.zeros(())
-            right, wrong = ops.cumsum(ops.flip(self.counts, axis=-1), axis=-1)
+            above = ops.cumsum(ops.flip(self.counts, axis=-1), axis=-1)
+            right, wrong = above[0], above[1]
             precision = right / ops.maximum(right + wrong, 1)
             recall = right / ops.maximum(self.truths, 1)[:, None]
             reached = recall[..., None] >= np.linspace(0, 1, 101, dtype=np.float32)

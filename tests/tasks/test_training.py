@@ -71,6 +71,16 @@ def test_it_goes_on_where_it_was_left(name, trained):
         assert again.curves[curve] == pytest.approx(values, rel=1e-4, abs=1e-3), curve
 
 
+def test_keras_own_loop_reports_the_score(name, trained):
+    architecture, split = network(name), data(name).validation
+    head, model = architecture.head, rebuild(architecture, trained.weights)
+    task = TASKS[head.task]
+    model.compile(loss=head.keras_loss(label_smoothing=0.0), metrics=[task.keras_metric(head.answers)])
+    told = model.evaluate(split.images / 255, split.targets, verbose=0, return_dict=True)
+    assert told["loss"] == pytest.approx(trained.metrics["val_loss"], rel=1e-4)
+    assert told[task.score.name] == pytest.approx(trained.metrics["val_score"], abs=0.01)
+
+
 def test_an_export_serves_in_plain_tensorflow_what_the_task_decides(name, trained, tmp_path):
     import tensorflow as tf
 
