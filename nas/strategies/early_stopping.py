@@ -98,7 +98,8 @@ class ParetoAsha(EarlyStopping):
     cost. Ranks at a rung are noisy, and a front consists of the few trials that they misjudge. These trials do not wait
     until no new ones come, because a strategy learns most from full trainings.
 
-    Where scores at a rung say little of those at the end, every trial goes on to the next.
+    Where scores at a rung say little of those at the end, every trial goes on to the next. So does one whose score is
+    still 0 below the last rung, as that of detection is for some epochs: all that are there tie.
     """
 
     @property
@@ -114,7 +115,7 @@ class ParetoAsha(EarlyStopping):
             return None
         silent = self._uninformative(history)
         for trial in waiting:
-            if len(trial.curve) in silent:
+            if len(trial.curve) in silent or (not any(trial.curve) and len(trial.curve) < self.rungs[-2]):
                 return trial.number
             if self._is_among_few(trial, history) or self._is_among_the_best(trial, history):
                 return trial.number

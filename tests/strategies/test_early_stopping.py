@@ -192,6 +192,13 @@ def test_where_a_rung_says_nothing_all_go_on_to_the_next_and_it_is_said():
     )
 
 
+def test_a_score_that_is_still_0_is_judged_at_the_last_rung():
+    others = [TINY, *three(100, 0.2, 0.3, 0.4)]
+    assert all_that_go_on([*others, stopped(50, 110, 0.1)]) == []
+    assert all_that_go_on([*others, stopped(50, 110, 0.0)]) == [50]
+    assert all_that_go_on([*others, stopped(50, 110, 0.0, 0.0, 0.0)]) == []
+
+
 def test_where_no_rung_says_anything_all_are_trained_in_full():
     enough = uninformative(10, epochs=3)
     assert all_that_go_on([*enough, stopped(50, 500, 0.1, 0.1, 0.1)]) == [50]
