@@ -59,6 +59,16 @@ def cells_of(boxes: Tensor, height: int, width: int) -> Tensor:
     return place[..., 0] * width + place[..., 1]
 
 
+def spared(truths: Tensor, cells: Tensor, count: int) -> Tensor:
+    """1 for each of `count` cells, `(batch, count)`, that holds the centre of an ignored object, else 0.
+
+    What such a cell says of objects is not judged.
+    """
+    from keras import ops
+
+    return ops.max(ops.one_hot(ops.where(truths[..., 4] < -1, cells, -1), count), axis=1)
+
+
 def candidates(boxes: Tensor, scores: Tensor) -> Tensor:
     """The task's answers `(batch, k, 4 + classes)`; boxes end at the image's border."""
     from keras import ops

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import final
 
 from nas.architecture.blocks.base import register
-from nas.architecture.blocks.cells import BOX, RARE, DetectionHead, boxes_of, candidates, cells_of
+from nas.architecture.blocks.cells import BOX, RARE, DetectionHead, boxes_of, candidates, cells_of, spared
 from nas.architecture.fields import Kernel
 from nas.architecture.graph import Graph, SymbolicTensor
 from nas.architecture.keras_types import Tensor
@@ -62,7 +62,8 @@ class PointsHead(DetectionHead):
         bells = ops.exp(-ops.sum(ops.square(apart), axis=-1) / 2)
         near = ops.minimum(ops.einsum("bmk,bmc->bkc", bells, kinds), 1.0)
         sure, unsure = ops.square(ops.sigmoid(heat)), ops.square(ops.sigmoid(-heat))
-        there_not = (1 - centres) * (1 - near) ** 4 + centres * (label_smoothing / 2)
+        judged = 1 - spared(truths, cells, height * width)[..., None]
+        there_not = (1 - centres) * (1 - near) ** 4 * judged + centres * (label_smoothing / 2)
         confused = centres * (1 - label_smoothing / 2) * unsure * ops.softplus(-heat)
         confused = confused + there_not * sure * ops.softplus(heat)
         fit = compute_ciou(ops.take_along_axis(boxes, cells[..., None], axis=1), truths[..., :4], "yxyx")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import final
 
 from nas.architecture.blocks.base import register
-from nas.architecture.blocks.cells import BOX, RARE, DetectionHead, boxes_of, candidates, cells_of
+from nas.architecture.blocks.cells import BOX, RARE, DetectionHead, boxes_of, candidates, cells_of, spared
 from nas.architecture.fields import ActivationName, BoxesPerCell, DenseUnits, Grid, Kernel, Rate
 from nas.architecture.graph import Graph, SymbolicTensor
 from nas.architecture.keras_types import Tensor
@@ -24,7 +24,8 @@ class YoloHead(DetectionHead):
 
     The output is height x width x (boxes * 5 + classes) logits: y, x, height, width and confidence of each box, then
     the classes (Redmon et al., 2016). For an object the cell of its centre is responsible, and of its boxes the one
-    that fits best; of several objects that fall to one box, the first. Unlike there, boxes are learned by their
+    that fits best; of several objects that fall to one box, the first. What a cell
+    says of an object that is to be ignored is not judged. Unlike there, boxes are learned by their
     complete intersection over union (Zheng et al., 2020) instead of square roots of sides, and what is between 0 and 1
     by cross entropy.
 
@@ -83,7 +84,9 @@ class YoloHead(DetectionHead):
         first = taken * ops.cast(ops.cumsum(taken, axis=1) <= 1, "float32")
         counts = ops.sum(first, axis=-1)
         wanted = ops.sum(first * ops.stop_gradient(ops.clip(fit, 0.0, 1.0))[..., None], axis=1)
-        weights = EMPTY + (1 - EMPTY) * ops.sum(first, axis=1)
+        responsible = ops.sum(first, axis=1)
+        judged = ops.repeat(1 - spared(truths, cells, height * width), self.boxes, axis=1)
+        weights = responsible + EMPTY * (1 - responsible) * judged
         uncertain = ops.binary_crossentropy(wanted, confidences, from_logits=True)
         kinds = ops.one_hot(ops.cast(truths[..., 4], "int32"), self.classes)
         confused = keras.losses.categorical_crossentropy(
