@@ -105,6 +105,17 @@ def test_the_score_by_hand():
     assert pytest.approx(0.427228, abs=1e-6) == (56 / 101 + 0.3) / 2
 
 
+def test_truths_that_overlap_are_taken_as_by_coco():
+    ignored = np.array([[[0, 0, 0.25, 0.25, 0], [0, 0, 0.25, 0.28, -2]]])
+    one = np.array([[[0, 0, 0.25, 0.28, 0, 0.9]]])
+    # One that counts comes before an ignored one that is overlapped more.
+    assert mean_average_precision(one, ignored) == pytest.approx(coco(one, ignored)[0]) == 1
+    # Of two that are overlapped alike the last one is taken, and the second detection finds none: a recall of 1/2.
+    alike = np.array([[[0, 0, 0.25, 0.25, 0], [0, 0.125, 0.25, 0.375, 0]]])
+    two = np.array([[[0, 0.0625, 0.25, 0.3125, 0, 0.9], [0, 0.125, 0.25, 0.375, 0, 0.8]]])
+    assert mean_average_precision(two, alike) == pytest.approx(coco(two, alike)[0]) == 51 / 101
+
+
 def test_what_lies_behind_the_score():
     detections, truths = random_case(0, ignored=True)
     evidence = np.concatenate([detections, np.pad(truths, [(0, 0), (0, 0), (0, 1)])], axis=1)

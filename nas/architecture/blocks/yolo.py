@@ -24,10 +24,9 @@ class YoloHead(DetectionHead):
 
     The output is height x width x (boxes * 5 + classes) logits: y, x, height, width and confidence of each box, then
     the classes (Redmon et al., 2016). For an object the cell of its centre is responsible, and of its boxes the one
-    that fits best; of several objects that fall to one box, the first. What a cell
-    says of an object that is to be ignored is not judged. Unlike there, boxes are learned by their
-    complete intersection over union (Zheng et al., 2020) instead of square roots of sides, and what is between 0 and 1
-    by cross entropy.
+    that fits best; of several objects that fall to one box, the first. What a cell says of an object that is to be
+    ignored is not judged. Unlike there, boxes are learned by their complete intersection over union (Zheng et al.,
+    2020) instead of square roots of sides, and what is between 0 and 1 by cross entropy.
 
     Attributes:
         classes: of objects.
