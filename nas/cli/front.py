@@ -184,7 +184,7 @@ def _resolution(search: Search, points: ParetoFront[TrialRecord]) -> Iterator[st
     from nas.tuning.provenance import resolution
 
     objectives = search.objectives
-    chance, finest = search.task.guessed(objectives.score.in_training, search.facts.labels), objectives.finest
+    chance, finest = search.task.chance(search.facts.labels, objectives.score.in_training), objectives.finest
     if guessing := not_above_guessing(points, chance=chance, finest=finest):
         plural = "s" * (len(guessing) > 1)
         yield f"Not distinguishable from chance: trial{plural} {', '.join(map(str, guessing))}."

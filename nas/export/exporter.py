@@ -288,7 +288,7 @@ def _check_loss(writer: ExportFormat, score: Score, scores: tuple[float, float],
 
 
 def _score(task: Task, score: Score, targets: npt.NDArray[Any], answers: npt.NDArray[np.float32]) -> float:
-    return task.scored(score, np.asarray(task.evidence(targets, answers)))
+    return task.score_of(np.asarray(task.evidence(targets, answers)), score)
 
 
 def _on_card(written: Written, score: Score) -> dict[str, Any]:

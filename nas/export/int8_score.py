@@ -71,4 +71,4 @@ def _score(architecture: Architecture, content: bytes, examples: Examples, score
     task = TASKS[architecture.head.task]
     images, targets = examples
     evidence = np.asarray(task.evidence(targets, answers(content, images, exact=False)))
-    return task.scored(score or task.score, evidence)
+    return task.score_of(evidence, score)

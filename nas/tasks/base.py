@@ -115,7 +115,7 @@ class Task(ABC):
     Attributes:
         name: in the registry; a head names its task.
         score: what a search maximizes if its experiment names no other.
-        others: further scores of the same evidence; `scored` and `guessed` tell them apart.
+        others: further scores of the same evidence.
         follows: keys of augmentation that move or mix images and that `move` knows; the others are refused.
         answer: name of the answers in files that hold nothing else.
         is_sized: whether targets have the images' size: scores of networks on other sizes then do not compare.
@@ -153,8 +153,8 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def chance(self, labels: Sequence[str]) -> float:
-        """The score in [0, 1) of guessing, which is worth nothing."""
+    def chance(self, labels: Sequence[str], score: Score | None = None) -> float:
+        """One of `scores`, by default the first, of guessing: in [0, 1). It is worth nothing."""
 
     @abstractmethod
     def described(self, labels: Sequence[str]) -> str:
@@ -191,23 +191,13 @@ class Task(ABC):
         """What a batch says about the score, by `keras.ops`: float32, a row an example."""
 
     @abstractmethod
-    def score_of(self, evidence: Array) -> float:
-        """The score in [0, 1] of the evidence of a whole split."""
+    def score_of(self, evidence: Array, score: Score | None = None) -> float:
+        """One of `scores`, by default the first, in [0, 1], of the evidence of a whole split."""
 
     @property
     def scores(self) -> tuple[Score, ...]:
         """All that an experiment may name."""
         return self.score, *self.others
-
-    def scored(self, score: Score, evidence: Array) -> float:
-        """One of `scores`, in [0, 1], of the evidence of a whole split."""
-        del score
-        return self.score_of(evidence)
-
-    def guessed(self, score: Score, labels: Sequence[str]) -> float:
-        """One of `scores`, in [0, 1), of guessing."""
-        del score
-        return self.chance(labels)
 
     def breakdown(self, evidence: Array, labels: Sequence[str]) -> Breakdown | None:
         """What lies behind a score; None: the task has no more to tell."""

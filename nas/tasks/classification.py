@@ -56,8 +56,12 @@ class Classification(Task):
         if low < 0 or high >= len(labels):
             raise TargetError(f"labels must lie in 0..{len(labels) - 1}; {data} has {low}..{high}")
 
-    def chance(self, labels: Sequence[str]) -> float:
-        return 1 / len(labels)
+    def chance(self, labels: Sequence[str], score: Score | None = None) -> float:
+        if score != TOP5:
+            return 1 / len(labels)
+        if len(labels) <= TOP:
+            raise TargetError(f"{TOP5.objective} needs more than {TOP} classes; the data have {len(labels)}")
+        return TOP / len(labels)
 
     def described(self, labels: Sequence[str]) -> str:
         return f"{len(labels)} classes"
@@ -97,24 +101,14 @@ class Classification(Task):
         largest = ops.argmax(answers, axis=-1)
         return ops.stack([ops.cast(classes, "float32"), ops.cast(largest, "float32"), larger], axis=-1)
 
-    def score_of(self, evidence: Array) -> float:
-        return float((evidence[:, 0] == evidence[:, 1]).sum()) / len(evidence)
-
-    def scored(self, score: Score, evidence: Array) -> float:
+    def score_of(self, evidence: Array, score: Score | None = None) -> float:
         if score == BALANCED:
             return balanced_accuracy(confusion(evidence))
         if score == F1:
             return macro_f1(confusion(evidence))
         if score == TOP5:
             return float((evidence[:, 2] < TOP).sum()) / len(evidence)
-        return self.score_of(evidence)
-
-    def guessed(self, score: Score, labels: Sequence[str]) -> float:
-        if score == TOP5:
-            if len(labels) <= TOP:
-                raise TargetError(f"{TOP5.objective} needs more than {TOP} classes; the data have {len(labels)}")
-            return TOP / len(labels)
-        return self.chance(labels)
+        return float((evidence[:, 0] == evidence[:, 1]).sum()) / len(evidence)
 
     def breakdown(self, evidence: Array, labels: Sequence[str]) -> Breakdown:
         return breakdown(confusion(evidence, len(labels)), labels)

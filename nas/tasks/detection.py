@@ -83,7 +83,7 @@ class Detection(Task):
                 f"a box must be ymin, xmin, ymax, xmax in [0, 1], each min below its max; {data} has ({wrong})"
             )
 
-    def chance(self, labels: Sequence[str]) -> float:
+    def chance(self, labels: Sequence[str], score: Score | None = None) -> float:
         """Nothing: no box that is drawn blindly is right."""
         return 0.0
 
@@ -145,13 +145,11 @@ class Detection(Task):
         truths = ops.pad(ops.cast(targets, "float32"), [[0, 0], [0, 0], [0, 1]])
         return ops.concatenate([suppressed(answers), truths], axis=1)
 
-    def score_of(self, evidence: Array) -> float:
-        return mean_average_precision(evidence[:, :DETECTIONS], evidence[:, DETECTIONS:, :5])
-
-    def scored(self, score: Score, evidence: Array) -> float:
+    def score_of(self, evidence: Array, score: Score | None = None) -> float:
+        detections, truths = evidence[:, :DETECTIONS], evidence[:, DETECTIONS:, :5]
         if score == COCO:
-            return mean_average_precision(evidence[:, :DETECTIONS], evidence[:, DETECTIONS:, :5], COCO_OVERLAPS)
-        return self.score_of(evidence)
+            return mean_average_precision(detections, truths, COCO_OVERLAPS)
+        return mean_average_precision(detections, truths)
 
     def breakdown(self, evidence: Array, labels: Sequence[str]) -> Breakdown:
         return breakdown(evidence[:, :DETECTIONS], evidence[:, DETECTIONS:, :5], labels)

@@ -63,7 +63,7 @@ class Segmentation(Task):
                 f"masks must hold 0..{len(labels) - 1}, or {IGNORED} for pixels to ignore; {data} has {wrong[0]}"
             )
 
-    def chance(self, labels: Sequence[str]) -> float:
+    def chance(self, labels: Sequence[str], score: Score | None = None) -> float:
         """No mask of a single class has more than this: its own IoU, and 0 for each of the others."""
         return 1 / len(labels)
 
@@ -127,7 +127,8 @@ class Segmentation(Task):
         predicted = ops.one_hot(ops.where(targets < 0, -1, ops.argmax(answers, axis=-1)), classes, dtype="float32")
         return ops.stack([ops.sum(each, axis=(1, 2)) for each in (true * predicted, predicted, true)], axis=1)
 
-    def score_of(self, evidence: Array) -> float:
+    def score_of(self, evidence: Array, score: Score | None = None) -> float:
+        del score  # there is no other
         right, predicted, true = evidence.sum(axis=0, dtype="float64")
         union = predicted + true - right
         return float((right[union > 0] / union[union > 0]).mean()) if union.any() else 0.0

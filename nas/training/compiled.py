@@ -143,9 +143,9 @@ def train_compiled(
             values = {
                 # The same to the last digit, whatever the chunks were.
                 "loss": math.fsum(losses) / steps,
-                "score": task.scored(score, np.concatenate(evidence)),
+                "score": task.score_of(np.concatenate(evidence), score),
                 "val_loss": math.fsum(val_losses.numpy().tolist()) / len(data.validation),
-                "val_score": task.scored(score, val_evidence.numpy()),
+                "val_score": task.score_of(val_evidence.numpy(), score),
             }
             history.end_epoch(values, network.get_weights, val_evidence.numpy)
     return [] if until == training.epochs else [np.asarray(variable.numpy()) for variable in variables]

@@ -93,7 +93,7 @@ def train_with_fit(
         delivered.set_weights(model.get_weights())
         measure()
         told = delivered.evaluate(validation, verbose=0, return_dict=True)
-        values = {"val_score": task.scored(score, delivered_metric.seen()), "val_loss": float(told["plain_loss"])}
+        values = {"val_score": task.score_of(delivered_metric.seen(), score), "val_loss": float(told["plain_loss"])}
         return values, delivered.get_weights
 
     model.fit(
@@ -115,7 +115,7 @@ def train_with_fit(
         epochs=until,
         shuffle=False,
         verbose=0,
-        callbacks=[_make_callback(history, lambda: task.scored(score, metric.seen()), judge, delivered_metric.seen)],
+        callbacks=[_make_callback(history, lambda: task.score_of(metric.seen(), score), judge, delivered_metric.seen)],
     )
     return [] if until == training.epochs else [np.asarray(variable.numpy()) for variable in variables]
 

@@ -121,7 +121,7 @@ def evaluate(
         losses.append(np.asarray(head.loss(targets, outputs, label_smoothing=0.0), np.float64))
         evidence.append(np.asarray(task.evidence(targets, head.answers(outputs))))
     return {
-        "score": task.scored(score or task.score, np.concatenate(evidence)),
+        "score": task.score_of(np.concatenate(evidence), score),
         "loss": float(np.concatenate(losses).mean()),
     }
 

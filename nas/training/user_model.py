@@ -68,7 +68,7 @@ def score_user_model(path: Path, split: Split, info: DatasetInfo, score: Score |
     return UserModel(
         name=path.name,
         parameters=model.count_params(),
-        score=task.scored(score or task.score, evidence),
+        score=task.score_of(evidence, score),
         takes_bytes=_takes_bytes(model),
     )
 

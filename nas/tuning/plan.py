@@ -224,7 +224,7 @@ def _start(
 
 def _floor(task: Task, info: DatasetInfo, experiment: ExperimentConfig) -> float:
     """The score that is worth nothing: what the experiment says, else that of guessing."""
-    return task.guessed(experiment.score.in_training, info.labels) if experiment.floor is None else experiment.floor
+    return task.chance(info.labels, experiment.score.in_training) if experiment.floor is None else experiment.floor
 
 
 def _with_score_of(task: Task, experiment: ExperimentConfig) -> ExperimentConfig:

@@ -54,7 +54,7 @@ def story_of(experiment: ExperimentConfig, facts: SearchFacts, space_text: str) 
         "Objectives": f"{', '.join(cost.heading for cost in experiment.costs)} low, validation "
         f"{score.heading} high{''.join(f', {cost.measured}' for cost in experiment.measured)}",
         "Of interest": f"{', '.join(sizes)}; {score.heading} above {score.text(facts.floor)}",
-        "Scores": resolution(score, chance=task.guessed(score.in_training, facts.labels), finest=facts.finest),
+        "Scores": resolution(score, chance=task.chance(facts.labels, score.in_training), finest=facts.finest),
         "Budget": str(experiment.budget),
         "Strategy": f"{experiment.strategy}, {counted(experiment.trials, 'trial')}{early}, "
         f"seed {experiment.seed}{limit}",

@@ -17,26 +17,26 @@ EVIDENCE = np.array([[0, 0, 0], [0, 0, 0], [0, 0, 0], [0, 2, 1], [1, 0, 5]], np.
 
 def test_scores_by_hand():
     assert confusion(EVIDENCE, 3).tolist() == [[3, 0, 1], [1, 0, 0], [0, 0, 0]]
-    assert TASK.score_of(EVIDENCE) == TASK.scored(TASK.score, EVIDENCE) == 3 / 5
+    assert TASK.score_of(EVIDENCE) == TASK.score_of(EVIDENCE, TASK.score) == 3 / 5
     # 3 of 4 and 0 of 1; there is no image of class 2.
-    assert TASK.scored(BALANCED, EVIDENCE) == pytest.approx((3 / 4 + 0) / 2)
+    assert TASK.score_of(EVIDENCE, BALANCED) == pytest.approx((3 / 4 + 0) / 2)
     # Precision 3/4 and recall 3/4 of class 0, nothing of class 1, and class 2 was answered wrongly.
-    assert TASK.scored(F1, EVIDENCE) == pytest.approx((3 / 4 + 0 + 0) / 3)
-    assert TASK.scored(TOP5, EVIDENCE) == 4 / 5
+    assert TASK.score_of(EVIDENCE, F1) == pytest.approx((3 / 4 + 0 + 0) / 3)
+    assert TASK.score_of(EVIDENCE, TOP5) == 4 / 5
 
 
 def test_five_probabilities_are_among_the_first_five():
     answers = np.linspace(0, 1, 7, dtype=np.float32)[None, :].repeat(2, axis=0)
     evidence = np.asarray(TASK.evidence(np.array([2, 1]), answers))
     assert evidence.tolist() == [[2, 6, 4], [1, 6, 5]]
-    assert TASK.scored(TOP5, evidence) == 0.5
+    assert TASK.score_of(evidence, TOP5) == 0.5
 
 
 def test_guessing_among_five_classes_is_always_right():
-    assert TASK.guessed(TOP5, "abcdefghij") == 0.5
-    assert TASK.guessed(F1, "abcd") == 0.25
+    assert TASK.chance("abcdefghij", TOP5) == 0.5
+    assert TASK.chance("abcd", F1) == 0.25
     with pytest.raises(TargetError, match="val_top5_accuracy needs more than 5 classes; the data have 5"):
-        TASK.guessed(TOP5, "abcde")
+        TASK.chance("abcde", TOP5)
 
 
 def test_what_lies_behind_a_score():

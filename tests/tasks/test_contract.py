@@ -121,10 +121,10 @@ def test_evidence_has_a_row_an_example_and_is_scored_once(example):
     assert len(whole) == len(targets)
     assert (np.concatenate(parts) == whole).all()
     assert 0 < task.score_of(whole) < 1
-    assert task.scored(task.score, whole) == task.score_of(whole)
+    assert task.score_of(whole, task.score) == task.score_of(whole)
     for score in task.scores:
         assert SCORES[score.objective] is score
-        assert 0 < task.scored(score, whole) <= 1
+        assert 0 < task.score_of(whole, score) <= 1
     metric = task.keras_metric(lambda outputs: outputs)
     metric.update_state(targets, answers)
     assert metric.name == task.score.name

@@ -120,7 +120,7 @@ def test_what_lies_behind_the_score():
     detections, truths = random_case(0, ignored=True)
     evidence = np.concatenate([detections, np.pad(truths, [(0, 0), (0, 0), (0, 1)])], axis=1)
     found = TASK.breakdown(evidence, ("a", "b", "<c>", "d", "e"))
-    assert TASK.scored(TASK.others[0], evidence) == mean_average_precision(detections, truths, COCO_OVERLAPS)
+    assert TASK.score_of(evidence, TASK.others[0]) == mean_average_precision(detections, truths, COCO_OVERLAPS)
     shares = [[float(cell.rstrip("%")) / 100 for cell in row[2:]] for row in found.rows[:-1]]
     assert np.mean(shares, axis=0) == pytest.approx(coco(detections, truths), abs=1e-3)
     assert sum(int(row[1]) for row in found.rows) == (truths[..., 4] >= 0).sum()

@@ -48,7 +48,7 @@ class Place(Task):
         if targets.dtype != "float32" or targets.shape[1:] != (2,):
             raise TargetError(f"places must be float32 (n, 2); {data} has {targets.dtype} {targets.shape}")
 
-    def chance(self, labels):
+    def chance(self, labels, score=None):
         return 9 / SIDE**2
 
     def described(self, labels):
@@ -79,7 +79,7 @@ class Place(Task):
         near = ops.all(ops.abs(ops.cast(targets, "float32") - answers) * SIDE < 1.5, axis=-1)
         return ops.cast(near, "float32")
 
-    def score_of(self, evidence):
+    def score_of(self, evidence, score=None):
         return float(evidence.mean(dtype="float64"))
 
     def keras_metric(self, answers):
