@@ -5,6 +5,7 @@ import pytest
 
 from nas.architecture import Architecture
 from nas.architecture.blocks import Conv, FcnHead, GlobalPoolHead
+from nas.architecture.layers import Conv2D, Window
 from nas.devices import import_tensorflow
 from nas.training.model import precision
 from nas.training.network import Network, _Call
@@ -136,3 +137,21 @@ def test_reduced_precision_is_used_where_keras_uses_it(policy):
     assert received.dtype == "float32"
     np.testing.assert_allclose(received, randomized.model(images, training=False), atol=1e-6)
     assert {weights.dtype for weights in network.weights} == {"float32"}
+
+
+def test_no_gradient_of_a_strided_pixel_is_taken():
+    """TensorFlow 2.21 crashes in it, on CPUs with oneDNN, for these shapes among others."""
+    import tensorflow as tf
+
+    layer = Conv2D(filters=16, window=Window(size=(1, 1), stride=(2, 3), padding="same"))
+    model = keras_model(layer, [(48, 47, 8)])
+    values = {id(variable): variable.value for variable in model.weights}
+    image = np.random.default_rng(0).normal(size=(2, 48, 47, 8)).astype(np.float32)
+
+    @tf.function
+    def run(image):
+        return layer.run(_Call(model.layers[-1], [image], values, {}, training=True, by_batch=True))
+
+    np.testing.assert_allclose(run(image), model(image), atol=1e-5)
+    operations = run.get_concrete_function(image).graph.get_operations()
+    assert [list(each.get_attr("strides")) for each in operations if each.type == "Conv2D"] == [[1, 1, 1, 1]]
