@@ -35,7 +35,7 @@ def two_searches(finished_search, tmp_path_factory):
     return runs_dir
 
 
-@pytest.mark.parametrize(("suffix", "start"), [(".png", b"\x89PNG"), (".svg", b"<?xml"), (".html", b"<!doctype html>")])
+@pytest.mark.parametrize(("suffix", "start"), [(".png", b"\x89PNG"), (".svg", b"<?xml"), (".html", b"<!DOCTYPE html>")])
 def test_front_draws_a_picture(run, finished_search, tmp_path, suffix, start):
     path = tmp_path / "pictures" / f"front{suffix}"
     code, out, err = run(
