@@ -53,9 +53,15 @@ def test_yaml_examples(text, tmp_path, monkeypatch):
     jsonschema.Draft202012Validator(schema()).validate(yaml.safe_load(text))
 
 
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory):
+    """Where a reader tries the examples: a search that one has run is finished for the others."""
+    return tmp_path_factory.mktemp("desk")
+
+
 @pytest.mark.parametrize("text", list(blocks("python")))
-def test_python_examples(text, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_python_examples(text, desk, monkeypatch):
+    monkeypatch.chdir(desk)
     exec(compile(text, "example", "exec"), {"__name__": "__main__"})
 
 

@@ -210,6 +210,16 @@ def test_a_process_on_a_node_that_hangs_while_it_starts_is_ended(executors, monk
 
 
 @pytest.mark.parametrize("name", ALL)
+def test_a_network_is_given_images_of_its_own_size_and_its_own_training(name, executors):
+    executor = executors(name)
+    executor.submit(0, job(9, input_shape=(6, 6, 1), training=TRAINING.model_copy(update={"learning_rate": 1e-9})))
+    outcome = outcome_of(executor)
+    assert isinstance(outcome, Trained), outcome
+    first, last = outcome.result.curves["loss"]
+    assert first == pytest.approx(last, abs=0.02)  # at that rate nothing is learned
+
+
+@pytest.mark.parametrize("name", ALL)
 def test_a_hanging_trial_is_ended(name, executors, monkeypatch):
     executor = executors(name)
     monkeypatch.setattr(executor, "_timeout", 0.01)
@@ -233,13 +243,3 @@ def test_closing_ends_what_runs(name, executors):
     ended, alive = psutil.wait_procs(running.values(), timeout=3)
     assert len(ended) == 1
     assert not alive
-
-
-@pytest.mark.parametrize("name", ALL)
-def test_a_network_is_given_images_of_its_own_size_and_its_own_training(name, executors):
-    executor = executors(name)
-    executor.submit(0, job(9, input_shape=(6, 6, 1), training=TRAINING.model_copy(update={"learning_rate": 1e-9})))
-    outcome = outcome_of(executor)
-    assert isinstance(outcome, Trained), outcome
-    first, last = outcome.result.curves["loss"]
-    assert first == pytest.approx(last, abs=0.02)  # at that rate nothing is learned

@@ -89,10 +89,12 @@ def test_a_rung_reads_the_trained_networks_score_and_the_file_comes_at_the_end()
     cpu = Devices(kind="cpu", names=("CPU:0",))
 
     experiment = load_experiment(find_experiment("digits"), {"training.epochs": 2})
-    job = Job(number=0, architecture=plan().first_proposals(1)[0].to_json(), seed=1, epochs=1, int8=True)
+    network = plan().first_proposals(1)[0].architecture
+    job = Job(number=0, architecture=network.to_json(), training=experiment.training, seed=1, epochs=1, int8=True)
+    images = {network.input_shape: load(experiment.dataset)}
 
     def outcome(job):
-        found = attempt(0, job, load(experiment.dataset), experiment.training, cpu, lambda event: None)
+        found = attempt(0, job, images, cpu, lambda event: None)
         assert isinstance(found, Trained), found
         return found.result
 

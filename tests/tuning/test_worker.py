@@ -30,9 +30,7 @@ def test_temporary_files_of_a_worker_are_in_the_folder_that_its_parent_removes(t
     monkeypatch.setattr(worker, "_redirect_stderr", lambda log: None)
     monkeypatch.setattr(tempfile, "tempdir", None)
     monkeypatch.setenv("TMPDIR", "/tmp")
-    setup = worker.WorkerSetup(
-        slot=0, data=tmp_path, training="", threads=1, devices=None, log=tmp_path / "log", temporary=tmp_path
-    )
+    setup = worker.WorkerSetup(slot=0, data=tmp_path, threads=1, devices=None, log=tmp_path / "log", temporary=tmp_path)
     with pytest.raises(InterruptedError) as stopped:
         worker._set_up(setup, None)
     assert stopped.value.args == (str(tmp_path), str(tmp_path))
