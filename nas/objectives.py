@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar, final
 
 from nas.errors import NasError
@@ -31,11 +31,13 @@ class Score:
     Attributes:
         name: of the metric in files, such as "accuracy".
         heading: of the metric in tables, charts and sentences.
+        is_share: whether it is the share of images that are answered rightly: one image of n is then 1/n of it.
         trained: of a score of the int8 file, that of the trained network; None: it is the trained network's own.
     """
 
     name: str
     heading: str
+    is_share: bool = False
     trained: Score | None = None
 
     def __post_init__(self) -> None:
@@ -57,7 +59,7 @@ class Score:
     @property
     def in_int8(self) -> Score:
         """The same metric of the int8 file, which is what a device runs."""
-        return Score(name=f"{self.name}_int8", heading=f"int8 {self.heading}", trained=self)
+        return replace(self, name=f"{self.name}_int8", heading=f"int8 {self.heading}", trained=self)
 
     @property
     def _twins(self) -> dict[str, str]:
@@ -285,6 +287,21 @@ class Objectives:
     def axis(self) -> Cost:
         """The first cost."""
         return next(iter(self.interest))
+
+    @property
+    def in_words(self) -> str:
+        """Between which costs and which scores differences count.
+
+        >>> accuracy = Score(name="accuracy", heading="accuracy", is_share=True)
+        >>> objectives = Objectives(score=accuracy, interest={PARAMETERS: (100, 2_000)}, floor=0.1, finest=1 / 50)
+        >>> objectives.in_words
+        '100 to 2,000 parameters, accuracy from 10.00% to all but one of 50'
+        >>> replace(objectives, score=Score(name="miou", heading="mean IoU")).in_words
+        '100 to 2,000 parameters, mean IoU from 10.00% to 98.00%'
+        """
+        between = ", ".join(f"{cost.text(low)} to {cost.words(high)}" for cost, (low, high) in self.interest.items())
+        best = f"all but one of {round(1 / self.finest):,}" if self.score.is_share else self.score.text(1 - self.finest)
+        return f"{between}, {self.score.heading} from {self.score.text(self.floor)} to {best}"
 
     def worth(self, score: float) -> float:
         """How far a score is from the floor to perfect, in factors of error: 0 up to the floor, 1 without an error.

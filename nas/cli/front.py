@@ -179,13 +179,15 @@ def _verdict(model: UserModel, front: ParetoFront[TrialRecord]) -> str:
 
 
 def _resolution(search: Search, points: ParetoFront[TrialRecord]) -> Iterator[str]:
-    """What a reader of the scores should know: networks that only guess, and how much one validation image is."""
+    """What a reader of the scores should know: networks that only guess, and how fine the scores are."""
     from nas.results.noise import not_above_guessing
     from nas.tuning.provenance import resolution
 
     objectives = search.objectives
     chance, finest = search.task.chance(search.facts.labels, objectives.score.in_training), objectives.finest
-    if guessing := not_above_guessing(points, chance=chance, finest=finest):
+    # What is counted by pixels has no luck to speak of: its chance level is the most that a constant answer can have.
+    luck = 0.0 if search.task.is_sized else finest
+    if guessing := not_above_guessing(points, chance=chance, finest=luck):
         plural = "s" * (len(guessing) > 1)
         yield f"Not distinguishable from chance: trial{plural} {', '.join(map(str, guessing))}."
     if finest > COARSE or guessing:

@@ -10,7 +10,7 @@ from nas.cli.terminal import TableFormat, errors, output, print_table
 from nas.command_line import command_line
 
 if TYPE_CHECKING:
-    from nas.objectives import Cost, Objectives, Score
+    from nas.objectives import Cost, Score
     from nas.results.front_comparison import Comparison, Stretch
     from nas.tuning import Search
 
@@ -87,7 +87,7 @@ def _print_tables(compared: Comparison, searches: list[Search]) -> None:
 
     costs, score = compared.objectives.costs, searches[0].objectives.score
     output.print(
-        f"{len(searches)} searches on {searches[0].facts.dataset}; hypervolume over {_range(compared.objectives)}",
+        f"{len(searches)} searches on {searches[0].facts.dataset}; hypervolume over {compared.objectives.in_words}",
         style="bold",
         markup=False,
     )
@@ -119,7 +119,7 @@ def _print_tables(compared: Comparison, searches: list[Search]) -> None:
     output.print(table)
     for search in alone:
         output.print(
-            f"alone, as in `nas front {search.name}`: {search.name} over {_range(search.objectives)}",
+            f"alone, as in `nas front {search.name}`: {search.name} over {search.objectives.in_words}",
             style="dim",
             markup=False,
             soft_wrap=True,
@@ -142,13 +142,6 @@ def _print_tables(compared: Comparison, searches: list[Search]) -> None:
         numbers = (cost.text(point.cost(cost)) for cost in shown)
         joint.add_row(name, str(point.number), *numbers, score.text(point.score), point.in_words)
     print_table(joint)
-
-
-def _range(objectives: Objectives) -> str:
-    """Over what a hypervolume is taken, in words."""
-    between = ", ".join(f"{cost.text(low)} to {cost.words(high)}" for cost, (low, high) in objectives.interest.items())
-    score, images = objectives.score, round(1 / objectives.finest)
-    return f"{between}, {score.heading} from {score.text(objectives.floor)} to all but one of {images:,}"
 
 
 def _cells(stretch: Stretch, cost: Cost, score: Score) -> tuple[str, str, str]:

@@ -36,7 +36,7 @@ def not_above_guessing(front: ParetoFront[TrialRecord], *, chance: float, finest
     Args:
         front: of the search.
         chance: the score of guessing, in [0, 1].
-        finest: one validation image, as a share of them.
+        finest: one validation image, as a share of them; 0 where luck plays no part.
     """
     most = chance + 2 * math.sqrt(chance * (1 - chance) * finest)
     return tuple(point.number for point in front if point.observed <= most)

@@ -24,7 +24,7 @@ BALANCED = Score(name="balanced_accuracy", heading="balanced accuracy")
 TOP = 5
 
 F1 = Score(name="f1", heading="F1")
-TOP5 = Score(name="top5_accuracy", heading="top-5 accuracy")
+TOP5 = Score(name="top5_accuracy", heading="top-5 accuracy", is_share=True)
 
 
 @final
@@ -38,7 +38,7 @@ class Classification(Task):
     """
 
     name = "classification"
-    score = Score(name="accuracy", heading="accuracy")
+    score = Score(name="accuracy", heading="accuracy", is_share=True)
     others = (BALANCED, F1, TOP5)
     follows = frozenset({"flip", "shift", "rotation", "zoom", "mixup", "cutmix"})
     answer = "probabilities"

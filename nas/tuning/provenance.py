@@ -76,16 +76,20 @@ def story_of(experiment: ExperimentConfig, facts: SearchFacts, space_text: str) 
 
 
 def resolution(score: Score, *, chance: float, finest: float) -> str:
-    """What the least and the smallest difference of scores are, in words.
+    """What the least score is, and how fine scores are, in words.
 
-    >>> from nas.tasks import DEFAULT_TASK
+    >>> from nas.tasks import DEFAULT_TASK, TASKS
     >>> resolution(DEFAULT_TASK.score, chance=0.5, finest=1 / 96)
     'Chance level is 50.00%; one of the 96 validation images is 1.04 points'
+
+    An image may change a score that is no share of them by more or by less:
+
+    >>> resolution(TASKS["segmentation"].score, chance=1 / 3, finest=1 / 96)
+    'Chance level is 33.33%; there are 96 validation images'
     """
-    return (
-        f"Chance level is {score.text(chance)}; one of the {round(1 / finest):,} validation images is "
-        f"{score.points(finest)} points"
-    )
+    images = f"{round(1 / finest):,} validation images"
+    said = f"one of the {images} is {score.points(finest)} points" if score.is_share else f"there are {images}"
+    return f"Chance level is {score.text(chance)}; {said}"
 
 
 def machine() -> str:

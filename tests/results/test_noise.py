@@ -87,3 +87,4 @@ def test_what_guessing_explains_is_told_from_what_it_does_not():
     # sqrt(0.5 * 0.5 / 96) = 0.0510: two of them above a half are 0.6021.
     assert not_above_guessing(front_of(*records), chance=0.5, finest=1 / 96) == (0, 1)
     assert not_above_guessing(front_of(*records), chance=0.5, finest=1 / 100_000) == (0,)
+    assert not_above_guessing(front_of(*records), chance=0.602, finest=0) == (0, 1)
