@@ -24,10 +24,18 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, kw_only=True)
 class _Part:
-    """A split: each image with its boxes `(boxes, 6)`: four sides, COCO's category, and whether it is a crowd."""
+    """A split.
 
-    images: list[tuple[Path, npt.NDArray[np.float64]]]
+    Attributes:
+        images: each with the (height, width) that the annotations say, and its boxes `(boxes, 6)`: four sides, COCO's
+            category, and whether it is a crowd.
+        categories: names by COCO's numbers.
+        flat: images with a box of which nothing is inside, once for each.
+    """
+
+    images: list[tuple[Path, tuple[float, float], npt.NDArray[np.float64]]]
     categories: dict[int, str]
+    flat: list[Path]
 
 
 def accepts(config: DatasetConfig) -> bool:
@@ -42,7 +50,7 @@ def peek(config: DatasetConfig) -> DatasetInfo:
         DatasetError: a JSON that is not COCO's, or an image that is missing.
     """
     parts, names, _ = _read(config)
-    first = next((found for path, _ in parts["train"].images if (found := read(path, config)) is not None), None)
+    first = next((found for path, _, _ in parts["train"].images if (found := read(path, config)) is not None), None)
     if first is None:
         raise DatasetError(f"no training image in {config.name!r} can be read")
     return _info(config, first.pixels.shape, names, {split: len(part.images) for split, part in parts.items()})
@@ -61,14 +69,16 @@ def load_arrays(config: DatasetConfig) -> Arrays:
     pixels: dict[str, list[np.ndarray]] = {}
     boxes: dict[str, list[Boxes]] = {}
     paths: dict[str, list[str]] = {}
-    skipped = list[Path]()
+    skipped, other_sizes = list[Path](), list[Path]()
     for split, part in parts.items():
         pixels[split], boxes[split], paths[split] = [], [], []
-        for path, given in part.images:
+        for path, size, given in part.images:
             picture = read(path, config)
             if picture is None:
                 skipped.append(path)
                 continue
+            if size != picture.shape:
+                other_sizes.append(path)
             first = (pixels["train"] or [picture.pixels])[0]
             if picture.pixels.shape != first.shape:
                 raise DatasetError(
@@ -94,7 +104,11 @@ def load_arrays(config: DatasetConfig) -> Arrays:
         train=splits["train"],
         validation=splits.get("validation"),
         test=splits.get("test"),
-        findings=(*findings, *finding("{} cannot be read: left out, because skip_corrupt is set", skipped, "file")),
+        findings=(
+            *findings,
+            *finding("{} cannot be read: left out, because skip_corrupt is set", skipped, "file"),
+            *finding("{} of another height or width than the annotations say: boxes are scaled", other_sizes, "image"),
+        ),
     )
 
 
@@ -127,14 +141,16 @@ def _read(config: DatasetConfig) -> tuple[dict[str, _Part], dict[int, str], list
     """The splits, names of the categories that have a box, by their numbers in COCO, and what was left out."""
     root = expanded(config.name)
     parts = {split: _part(path, root) for split, path in _files(root).items()}
-    used = {int(number) for part in parts.values() for _, boxes in part.images for number in boxes[:, 4]}
+    used = {int(number) for part in parts.values() for _, _, boxes in part.images for number in boxes[:, 4]}
     categories = {number: name for part in parts.values() for number, name in part.categories.items()}
     names = {number: categories[number] for number in sorted(categories) if number in used}
     if not names:
         raise DatasetError(f"there must be a box to learn; the annotations in {config.name!r} have none")
     unused = tuple(name for number, name in categories.items() if number not in used)
     text = f"{len(unused)} of {len(categories)} categories have no box: left out"
-    return parts, names, [Finding(text=text, names=unused)] if unused else []
+    flat = [path for part in parts.values() for path in part.flat]
+    found = [Finding(text=text, names=unused)] if unused else []
+    return parts, names, found + finding("{} without an area inside of the image: left out", flat, "annotation")
 
 
 def _part(path: Path, root: Path) -> _Part:
@@ -146,25 +162,30 @@ def _part(path: Path, root: Path) -> _Part:
         document = outside.parse_json(content)
         categories = {int(each["id"]): str(each["name"]) for each in document["categories"]}
         boxes: dict[Any, list[list[float]]] = {each["id"]: [] for each in document["images"]}
+        flat = []
         size = {each["id"]: (float(each["height"]), float(each["width"])) for each in document["images"]}
         for each in document["annotations"]:
             (left, top, width, height), number = map(float, each["bbox"]), int(each["category_id"])
             if number not in categories:
                 raise ValueError(f"an annotation has the category {number}, which is not there")
             tall, wide = size[each["image_id"]]
-            if width > 0 and height > 0:
-                sides = [top / tall, left / wide, (top + height) / tall, (left + width) / wide]
-                inside = [min(max(side, 0.0), 1.0) for side in sides]
-                boxes[each["image_id"]].append([*inside, number, float(bool(each.get("iscrowd")))])
+            if min(tall, wide) < 1:
+                raise ValueError(f"images have sides of at least 1; received {tall:g}x{wide:g}")
+            sides = np.array([top / tall, left / wide, (top + height) / tall, (left + width) / wide])
+            inside = sides.clip(0, 1).astype(np.float32)
+            if (inside[:2] < inside[2:]).all():
+                boxes[each["image_id"]].append([*inside.tolist(), number, float(bool(each.get("iscrowd")))])
+            else:
+                flat.append(each["image_id"])
         names = {each["id"]: str(each["file_name"]) for each in document["images"]}
         if not names:
             raise ValueError("it has no image")
         folder = _folder_of(next(iter(names.values())), path, root)
         images = [
-            (folder / names[key], np.array(rows, np.float64).reshape(-1, 6))
+            (folder / names[key], size[key], np.array(rows, np.float64).reshape(-1, 6))
             for key, rows in sorted(boxes.items(), key=lambda item: names[item[0]])
         ]
-        return _Part(images=images, categories=categories)
+        return _Part(images=images, categories=categories, flat=sorted(folder / names[key] for key in flat))
 
 
 def _folder_of(name: str, path: Path, root: Path) -> Path:

@@ -95,7 +95,10 @@ def _read(
 
 
 def _target(example: dict[str, Any], target: tfds_features.Target) -> Any:
-    """The target of an example as it is given: a class, a mask, or boxes with their classes `(boxes, 5)`."""
+    """The target of an example as it is given: a class, a mask, or boxes with their classes `(boxes, 5)`.
+
+    Boxes of no height or width, which COCO and WIDER FACE have, are left out.
+    """
     import tensorflow as tf
 
     if target.task != "detection":
@@ -104,4 +107,5 @@ def _target(example: dict[str, Any], target: tfds_features.Target) -> Any:
     classes = tf.cast(boxes[target.label.partition("/")[2]], tf.float32)
     if target.ignored:
         classes = tf.where(boxes[target.ignored], -2 - classes, classes)
-    return tf.concat([boxes[target.box], classes[:, None]], axis=1)
+    rows = tf.concat([boxes[target.box], classes[:, None]], axis=1)
+    return tf.boolean_mask(rows, tf.reduce_all(rows[:, :2] < rows[:, 2:4], axis=1))

@@ -75,12 +75,15 @@ class Detection(Task):
                 f"a box's class must be a whole number in 0..{len(labels) - 1}, -1 for no box, or -2 - class for one "
                 f"that is ignored; {data} has {classes.min():g}..{classes.max():g}"
             )
-        boxes = targets[..., :4][classes != -1]
-        right = (boxes >= 0).all(1) & (boxes <= 1).all(1) & (boxes[:, :2] < boxes[:, 2:]).all(1)
-        if not right.all():
-            wrong = ", ".join(f"{side:g}" for side in boxes[~right][0])
+        boxes = targets[..., :4]
+        right = (boxes >= 0).all(-1) & (boxes <= 1).all(-1) & (boxes[..., :2] < boxes[..., 2:]).all(-1)
+        if (wrong := np.argwhere(~right & (classes != -1))).size:
+            image, row = wrong[0]
+            sides = ", ".join(f"{side:g}" for side in boxes[image, row])
             raise TargetError(
-                f"a box must be ymin, xmin, ymax, xmax in [0, 1], each min below its max; {data} has ({wrong})"
+                f"a box must be ymin, xmin, ymax, xmax as shares of the image's height and width, in [0, 1], each min "
+                f"below its max; {data} has ({sides}) in row {row} of image {image}; divide pixels by the image's "
+                f"size, and cut boxes at its border"
             )
 
     def chance(self, labels: Sequence[str], score: Score | None = None) -> float:

@@ -59,8 +59,9 @@ def test_coco(coco_folder):
     data = load(config)
     assert peek(config) == data.info
     assert (data.info.task, data.info.labels) == ("detection", ("dog", "cat"))
-    assert [(each.text, each.names) for each in data.findings] == [
-        ("1 of 3 categories have no box: left out", ("animals",))
+    assert [(each.text, len(each.names)) for each in data.findings] == [
+        ("1 of 3 categories have no box: left out", 1),
+        ("36 annotations without an area inside of the image: left out", 36),
     ]
     # The box of no width is left out, the one beyond the border is cut.
     boxes = np.array([[2 / 8, 1 / 6, 6 / 8, 4 / 6, 1], [0, 0, 2 / 8, 1, 0]], np.float32)
@@ -68,6 +69,47 @@ def test_coco(coco_folder):
         for name, found in zip(split.names, split.targets, strict=True):
             crowd = name.endswith("005.png")
             assert found == pytest.approx(boxes if not crowd else boxes * [1, 1, 1, 1, -1] - [0, 0, 0, 0, 2], abs=1e-6)
+
+
+def test_boxes_outside_and_sizes_that_are_not_those_of_the_images(coco_folder):
+    path = coco_folder / "annotations.json"
+    document = json.loads(path.read_text())
+    for each, box in zip(document["annotations"], ([-9, 1, 3, 4], [1, 2, 1e-9, 4], [2, 16, 4, 1]), strict=False):
+        each["bbox"] = box
+    document["images"][0] |= {"height": 16, "width": 12}
+    path.write_text(json.dumps(document))
+    data = load(DatasetConfig(name=str(coco_folder)))
+    _, flat, other = data.findings[:3]
+    assert flat.text == "38 annotations without an area inside of the image: left out"
+    assert flat.names[:4] == (str(coco_folder / "images" / "000.png"),) * 3 + (str(coco_folder / "images" / "001.png"),)
+    assert other.text == "1 image of another height or width than the annotations say: boxes are scaled"
+    assert other.names == (str(coco_folder / "images" / "000.png"),)
+
+
+def test_boxes_of_an_archive_that_are_no_shares(tmp_path):
+    boxes = BOXES.copy()
+    boxes[2, 1] = [1, 2, 3, 4, 1]
+    np.savez(tmp_path / "it.npz", images=IMAGES, boxes=boxes)
+    config = DatasetConfig(name=str(tmp_path / "it.npz"))
+    with pytest.raises(DatasetError) as told:
+        load(config)
+    assert str(told.value) == (
+        f"a box must be ymin, xmin, ymax, xmax as shares of the image's height and width, in [0, 1], each min below "
+        f"its max; the train split of {config.name!r} has (1, 2, 3, 4) in row 1 of image 2; divide pixels by the "
+        f"image's size, and cut boxes at its border"
+    )
+
+
+def test_boxes_of_tfds_without_an_area_are_left_out():
+    import tensorflow as tf
+
+    from nas.datasets.tfds_features import Target
+    from nas.datasets.tfds_source import _target
+
+    boxes = tf.constant([[0, 0, 0.5, 0.5], [0.2, 0.2, 0.2, 0.4]])
+    target = Target(task="detection", key="objects", label="objects/label", box="bbox")
+    rows = _target({"objects": {"bbox": boxes, "label": [1, 0]}}, target)
+    assert rows.numpy().tolist() == [[0, 0, 0.5, 0.5, 1]]
 
 
 def test_boxes_are_cut_with_their_images(coco_folder):
@@ -98,6 +140,10 @@ def test_coco_with_a_file_a_split(coco_folder):
     [
         ({"categories": []}, "an annotation has the category 9, which is not there"),
         ({"images": []}, "100"),
+        (
+            {"images": [{"id": 100, "file_name": "000.png", "height": 0, "width": 6}]},
+            "sides of at least 1; received 0x6",
+        ),
         ({"annotations": [{"image_id": 100}]}, "'bbox'"),
     ],
 )
