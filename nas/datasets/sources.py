@@ -87,4 +87,13 @@ def _found(config: DatasetConfig) -> tuple[Source, DatasetConfig]:
         )
     with user_path():
         config = config.model_copy(update={"name": located(config.name, Path(), config.data_dir)})
-    return next(source for source in reversed([*SOURCES.values()]) if source.accepts(config)), config
+    source = next(source for source in reversed([*SOURCES.values()]) if source.accepts(config))
+    if config.keys and source not in (npz, tfds_source):
+        raise DatasetError(
+            f"dataset.keys names arrays of an .npz or features of a TFDS set; {config.name!r} has none; leave it out"
+        )
+    if config.classes is not None and (source is digit_scenes or source.peek(config).task != "segmentation"):
+        raise DatasetError(
+            f"dataset.classes names the values in masks; {config.name!r} has names for its classes; leave it out"
+        )
+    return source, config

@@ -203,8 +203,6 @@ def _unreadable(path: Path, reason: str) -> DatasetError:
 
 def _labels(path: Path, target: tfds_features.Target, config: DatasetConfig, name: str) -> tuple[str, ...]:
     """Names of the classes: of a class label as TFDS has written them, of masks from `dataset.classes`, too."""
-    if target.task != "segmentation" and config.classes is not None:
-        raise DatasetError(f"dataset.classes names the values in masks; TFDS data set {name!r} has none; leave it out")
     if config.classes is not None:
         return masks.class_names(config, ())
     if target.classes is None:

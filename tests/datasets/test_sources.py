@@ -87,6 +87,21 @@ def test_no_image_is_in_train_and_validation(example):
     assert not set(_bytes(spec.train)) & set(_bytes(spec.validation))
 
 
+def test_settings_that_a_source_does_not_use_are_refused(example):
+    task = peek(DatasetConfig(**example)).task
+    for read in (peek, load):
+        if task != "segmentation" or example["name"].startswith("digit_scenes"):
+            with pytest.raises(DatasetError, match=r"dataset\.classes names the values in masks; .*; leave it"):
+                read(DatasetConfig(**example, classes={"cat": 0, "dog": 1}))
+        if not example["name"].endswith((".npz", "/three")):
+            with pytest.raises(DatasetError) as told:
+                read(DatasetConfig(**example, keys={"target": "masks"}))
+            assert str(told.value) == (
+                f"dataset.keys names arrays of an .npz or features of a TFDS set; {example['name']!r} has none; leave "
+                f"it out"
+            )
+
+
 def test_peek_needs_no_tensorflow(example):
     code = (
         "import sys; from nas.config import DatasetConfig; from nas.datasets import peek, known_datasets;"
