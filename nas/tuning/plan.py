@@ -14,7 +14,7 @@ from nas.datasets.splits import validation_images
 from nas.devices.accelerators import check
 from nas.errors import NasError, shown
 from nas.export import check_measurable
-from nas.files.shipped import find_space
+from nas.files.shipped import find_space, shipped
 from nas.objectives import Objectives
 from nas.results.trial import TrialRecord, TrialStatus
 from nas.space import Definition, SearchSpace, load_definition
@@ -85,7 +85,7 @@ class Plan:
         if task != info.task:
             raise NasError(
                 f"the heads of the space {experiment.space!r} are for {task}, and the data set {info.name!r} has "
-                f"targets for {info.task}; choose a space or a data set of the other's task"
+                f"targets for {info.task}; choose a space for {info.task}{_such_as(info.task)}, or other data"
             )
         space = recipe_space(definition, experiment, info.input_shape, classes=len(info.labels) or None)
         _check_training(experiment, space, info)
@@ -168,6 +168,13 @@ class Plan:
             finest=objectives.finest,
             start=tuple(found.to_json() for found in self.start),
         )
+
+
+def _such_as(task: str) -> str:
+    """The shipped spaces for a task, but for those of a single network; "" if there are none."""
+    plain = [name for name in shipped("search_spaces") if "/" not in name]
+    found = [name for name in plain if load_definition(find_space(name)).task == task]
+    return f" ({', '.join(found)})" if found else ""
 
 
 def _check_training(experiment: ExperimentConfig, space: RecipeSpace, info: DatasetInfo) -> None:

@@ -48,8 +48,13 @@ def test_heads_and_targets_of_two_tasks_are_refused(other_data):
         plan(space="tiny")
     assert str(error.value) == (
         "the heads of the space 'tiny' are for classification, and the data set 'digits' has targets for counting; "
-        "choose a space or a data set of the other's task"
+        "choose a space for counting, or other data"
     )
+
+
+def test_spaces_that_fit_the_data_are_named():
+    with pytest.raises(NasError, match=r"choose a space for segmentation \(segment\), or other data$"):
+        plan(space="tiny", dataset={"name": "digit_scenes_segmentation"})
 
 
 def test_the_score_is_the_task_s(other_data, other_heads):
