@@ -101,7 +101,7 @@ def show(
     count: Annotated[int, typer.Option("--count", "-n", min=1, max=100, help="Images.")] = 8,
     seed: Annotated[int, typer.Option(min=0, help="Fixes which changes are drawn.")] = 0,
 ) -> None:
-    """Draw some training images, a row each: as they are, then as training would change them."""
+    """Draw some training images with their masks or boxes, a row each: as they are, then as training changes them."""
     from nas.config import load_experiment
     from nas.datasets import load, whole
     from nas.devices import import_tensorflow
@@ -132,8 +132,13 @@ def _drawn(data: DatasetSpec, augmentation: AugmentationConfig, count: int, seed
     check_augmentation(data.info.input_shape, augmentation, task)
     # Spread, as a folder's images are in the order of their classes.
     places = np.linspace(0, len(data.train) - 1, min(count, len(data.train))).astype(int)
-    images = data.train.images[places]
-    changed = [np.asarray(augment(images, augmentation, (seed, column))[0]) for column in range(1, ACROSS)]
-    columns = [images, *(np.rint(each).astype(np.uint8) for each in changed)]
+    images, targets = data.train.images[places], data.train.targets[places]
+    columns = [task.marked(images, targets, data.info.labels)]
+    for column in range(1, ACROSS):
+        changed, movement = augment(images, augmentation, (seed, column))
+        pixels = np.rint(np.asarray(changed)).astype(np.uint8)
+        columns.append(task.marked(pixels, np.asarray(task.move(targets, movement)), data.info.labels))
     captions = [("as it is" if column == 0 else f"changed, {column}", True) for _ in places for column in range(ACROSS)]
-    return tiles(np.stack(columns, axis=1).reshape(-1, *images.shape[1:]), captions)
+    drawn = np.stack([pixels for pixels, _ in columns], axis=1)
+    marks = [column[1][row] for row in range(len(places)) for column in columns]
+    return tiles(drawn.reshape(-1, *drawn.shape[2:]), captions, marks)

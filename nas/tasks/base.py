@@ -230,6 +230,13 @@ class Task(ABC):
             tolerance: largest difference that passes, relative to the size of the numbers.
         """
 
+    def marked(
+        self, images: npt.NDArray[np.uint8], targets: Array, labels: Sequence[str]
+    ) -> tuple[npt.NDArray[np.uint8], list[str]]:
+        """Images with their targets, where those have places: what to draw, and SVG elements to lie over each."""
+        del targets, labels
+        return images, [""] * len(images)
+
     @abstractmethod
     def picture(self, images: npt.NDArray[np.uint8], targets: Array, answers: Array, labels: Sequence[str]) -> str:
         """Some images with their targets and answers, as SVG."""

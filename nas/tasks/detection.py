@@ -194,6 +194,16 @@ class Detection(Task):
         problem = f"boxes or scores differ by up to {difference:.2g} ({tolerance:.2g} allowed)"
         return Agreement(largest_difference=difference, problem=problem)
 
+    def marked(
+        self, images: npt.NDArray[np.uint8], targets: Array, labels: Sequence[str]
+    ) -> tuple[npt.NDArray[np.uint8], list[str]]:
+        """The boxes dashed, with their classes' names as tooltips; those that are ignored are left out."""
+        sides = [*images.shape[1:3]] * 2
+        return images, [
+            "".join(_rectangle(box[:4] * sides, labels[int(box[4])], _TRUE) for box in boxes if box[4] >= 0)
+            for boxes in targets
+        ]
+
     def picture(self, images: npt.NDArray[np.uint8], targets: Array, answers: Array, labels: Sequence[str]) -> str:
         """True boxes dashed; detections of a score of `SHOWN` and more green if they are right, else red and named."""
         import numpy as np
@@ -202,10 +212,10 @@ class Detection(Task):
         found[found[..., 5] < SHOWN, 4] = -1
         right = verdicts(found, targets, np.array([0.5]))[0] == 1
         captions, marks = [], []
-        for image, target, detected, hits in zip(images, targets, found, right, strict=True):
-            truths, sides = target[target[:, 4] >= 0], [*image.shape[:2]] * 2
-            drawn = [_rectangle(box[:4] * sides, labels[int(box[4])], _TRUE) for box in truths]
-            wrong = 0
+        sides = [*images.shape[1:3]] * 2
+        _, truths = self.marked(images, targets, labels)
+        for truth, target, detected, hits in zip(truths, targets, found, right, strict=True):
+            drawn, wrong, objects = [truth], 0, int((target[:, 4] >= 0).sum())
             for box, hit in zip(detected, hits, strict=True):
                 if box[4] >= 0:
                     name = labels[int(box[4])]
@@ -213,8 +223,8 @@ class Detection(Task):
                     if not hit:
                         wrong += 1
                         drawn.append(_name(name, box[:2] * sides[:2], sides[0]))
-            caption = f"{hits.sum()}/{len(truths)}" + f", {wrong} wrong" * (wrong > 0)
-            captions.append((caption, int(hits.sum()) == len(truths) and not wrong))
+            caption = f"{hits.sum()}/{objects}" + f", {wrong} wrong" * (wrong > 0)
+            captions.append((caption, int(hits.sum()) == objects and not wrong))
             marks.append("".join(drawn))
         return tiles(images, captions, marks)
 

@@ -175,6 +175,15 @@ class Segmentation(Task):
         before, after = (each.reshape(-1, each.shape[-1]) for each in (expected, received))
         return compare(before, after, tolerance=tolerance, of="pixel")
 
+    def marked(
+        self, images: npt.NDArray[np.uint8], targets: Array, labels: Sequence[str]
+    ) -> tuple[npt.NDArray[np.uint8], list[str]]:
+        """Each image under its mask."""
+        import numpy as np
+
+        del labels
+        return np.stack([overlaid(*each) for each in zip(images, targets, strict=True)]), [""] * len(images)
+
     def picture(self, images: npt.NDArray[np.uint8], targets: Array, answers: Array, labels: Sequence[str]) -> str:
         """Each image twice, under its true mask and under the answer."""
         import numpy as np

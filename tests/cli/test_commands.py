@@ -1,5 +1,6 @@
 """The command line is a contract: what goes where, exit codes, one line for each mistake."""
 
+import base64
 import csv
 import gc
 import io
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import nas
 from tests.children import spawned_by
@@ -561,6 +563,22 @@ def test_keras_backend_jax_in_the_environment_trains_on_jax(run, monkeypatch):
     code, _, error = run("search", "digits", "--dry-run", "--workers", "0")
     assert code == 1
     assert "workers: device 'jax-cpu' trains in worker processes" in error
+
+
+def test_targets_move_with_the_images_that_are_drawn(run, tmp_path):
+    boxes = np.tile(np.float32([0, 0.125, 0.5, 0.25, 0]), (8, 1, 1))
+    images = np.random.default_rng(0).integers(0, 256, (8, 8, 16, 1), np.uint8)
+    np.savez(tmp_path / "cells.npz", images=images, boxes=boxes)
+    drawn = ("datasets", "show", tmp_path / "cells.npz", "--to", tmp_path / "it.svg", "-n", 4)
+    assert run(*drawn, "--set", "training.augmentation.flip=true")[0] == 0
+    found = [float(each.get("x")) for each in ET.parse(tmp_path / "it.svg").getroot().findall(".//{*}rect")]
+    assert found[::6] == [2] * 4
+    assert (len(found), set(found)) == (24, {2, 12})
+    np.savez(tmp_path / "cells.npz", images=images, masks=(images[..., 0] > 127).astype(np.uint8))
+    assert run(*drawn)[0] == 0
+    # Masks are colors over the gray image.
+    first = ET.parse(tmp_path / "it.svg").getroot().find("{*}image").get("href")
+    assert Image.open(io.BytesIO(base64.b64decode(first.partition(",")[2]))).mode == "RGB"
 
 
 def test_augmented_images_are_drawn(run, tmp_path):
