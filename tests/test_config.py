@@ -96,6 +96,14 @@ def test_overrides_replace_values_at_any_depth(experiment):
         (MINIMAL + "workers: -1\n", r"mine.yaml:3: workers: must be at least 0, or 'auto'; received -1$"),
         (MINIMAL + "final: {top: 0}\n", r"mine.yaml:3: final.top: must be at least 1, or 'all-front'; received 0$"),
         (
+            MINIMAL + "training: {class_weights: equal}\n",
+            r"training.class_weights: must be 'none' or 'balanced', or a mapping of keys to values; received 'equal'$",
+        ),
+        (MINIMAL + "training: {class_weights: {a b: -1}}\n", r"class_weights.a b: must be at least 0; received -1$"),
+        (MINIMAL + "training: {class_weights: {cat: .inf}}\n", r"weights.cat: must be at most 100,000; received inf$"),
+        ("space: s\ndataset: {name: d, keys: {a b: x}}\n", r"dataset.keys: each key must be 'image' or 'target'; rec"),
+        ("space: s\ndataset: {name: d, classes: {a b: x}}\n", r"classes.a b: must be a whole number; received 'x'$"),
+        (
             MINIMAL + "budget: {max_params: 5}\n",
             r"budget.max_params: unknown key \(did you mean 'max_parameters'\?\); use",
         ),

@@ -151,7 +151,7 @@ class TrainingConfig(_Strict):
     learning_rate: float = Field(3e-3, gt=0, le=10, description="at its peak: linear warm-up, then a cosine to zero")
     weight_decay: float = Field(0.0, ge=0, le=1, description="decoupled; used by adamw and sgd")
     label_smoothing: float = Field(0.0, ge=0, lt=1)
-    class_weights: Literal["none", "balanced"] | dict[str, Annotated[float, Field(ge=0)]] = Field(
+    class_weights: Literal["none", "balanced"] | dict[str, Annotated[float, Field(ge=0, le=100_000)]] = Field(
         "none", description="what an image counts in the loss, by its class: balanced, or a number by class"
     )
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"

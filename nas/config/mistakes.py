@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -12,6 +13,9 @@ from nas.config.experiment import ExperimentConfig
 from nas.errors import shown
 from nas.files.yaml_file import FileError, YamlFile, dotted
 from nas.registry import did_you_mean
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 _ALSO_CALLED = {
     "lr": "training.learning_rate",
@@ -28,6 +32,7 @@ _IN_WORDS = {
     "tuple_type": "must be a list",
     "model_type": "must be a mapping of keys to values",
     "dataclass_type": "must be a mapping of keys to values",
+    "dict_type": "must be a mapping of keys to values",
     "string_type": "must be text",
     "string_too_short": "must not be empty",
     "string_too_long": "must have at most {max_length} characters",
@@ -38,6 +43,7 @@ _IN_WORDS = {
     "int_type": "must be a whole number",
     "int_parsing": "must be a whole number",
     "int_from_float": "must be a whole number",
+    "finite_number": "must be a finite number",
     "literal_error": "must be {expected}",
     "greater_than": "must be greater than {gt:g}",
     "greater_than_equal": "must be at least {ge:,g}",
@@ -54,9 +60,10 @@ def is_given(key: str, overrides: Mapping[str, Any]) -> bool:
 
 def first_mistake(error: ValidationError, file: YamlFile, overrides: Mapping[str, Any]) -> FileError:
     """The first of pydantic's complaints as one line of ours."""
-    mistake = error.errors()[0]
-    path = mistake["loc"]
-    message = mistake["msg"].removeprefix("Value error, ")
+    path, mistakes = _of_one_value(error)
+    mistake = mistakes[0]
+    first, *others = map(_in_words, mistakes)
+    message = ", or ".join((first, *(other.removeprefix("must be ") for other in others)))
     if mistake["type"] == "extra_forbidden":
         keys = _all_keys(ExperimentConfig)
         section = dotted(path[:-1])
@@ -68,13 +75,9 @@ def first_mistake(error: ValidationError, file: YamlFile, overrides: Mapping[str
         message = f"unknown key{hint}; use one of {', '.join(sorted(known))}"
     elif mistake["type"] == "missing":
         message = "is missing"
+    elif path[-1:] == ("[key]",):  # pydantic's name for a key that is wrong itself
+        path, message = path[:-2], f"each key {message}; received {shown(mistake['input'])}"
     elif mistake["type"] != "value_error":  # our own say what was received
-        in_words = _IN_WORDS.get(mistake["type"])
-        message = in_words.format(**mistake.get("ctx", {})) if in_words else f"{message[0].lower()}{message[1:]}"
-        if isinstance(path[-1], str) and not path[-1].isidentifier():
-            # A number or a word may stand here: pydantic complains of each, and names the kind after the key.
-            path, word = path[:-1], error.errors()[1]["ctx"]["expected"]
-            message = f"{message}, or {word}"
         message = f"{message}; received {shown(mistake['input'])}"
     if path == ("name",) and mistake["type"] != "missing" and not {"name"} & (file.data.keys() | overrides.keys()):
         message += ". It is the file's: add a `name`, or give --name"
@@ -83,6 +86,47 @@ def first_mistake(error: ValidationError, file: YamlFile, overrides: Mapping[str
     if is_given(here, overrides) or any(key.startswith(f"{here}.") for key in overrides):
         return FileError(f"{dotted(path)}: {message}")
     return file.error(path, message)
+
+
+def _in_words(mistake: ErrorDetails) -> str:
+    """What one complaint asks for."""
+    message = mistake["msg"].removeprefix("Value error, ")
+    if mistake["type"] == "value_error":
+        return message
+    in_words = _IN_WORDS.get(mistake["type"])
+    return in_words.format(**mistake.get("ctx", {})) if in_words else f"{message[0].lower()}{message[1:]}"
+
+
+def _of_one_value(error: ValidationError) -> tuple[tuple[int | str, ...], list[ErrorDetails]]:
+    """Where the first complaint is, and what else is said of the same value.
+
+    Where values of several kinds may stand, pydantic complains of each, with the kind's name after the key. A complaint
+    about something inside the value is of the kind that was meant, and stands alone.
+    """
+    mistakes = error.errors()
+    path = mistakes[0]["loc"]
+    depth = _union(path)
+    if depth is None:
+        return path, mistakes[:1]
+    same = [each for each in mistakes if each["loc"][:depth] == path[:depth]]
+    inside = next((each for each in same if len(each["loc"]) > depth + 1), None)
+    if inside is not None:
+        return (*path[:depth], *inside["loc"][depth + 1 :]), [inside]
+    return path[:depth], same
+
+
+def _union(path: tuple[int | str, ...]) -> int | None:
+    """How many keys lead to a value of several kinds; None: there is none on the way."""
+    model: type[BaseModel] = ExperimentConfig
+    for depth, name in enumerate(path[:-1], 1):
+        field = model.model_fields.get(str(name))
+        annotation = field.annotation if field else None
+        if len({*get_args(annotation)} - {NoneType}) > 1 and get_origin(annotation) in (Union, UnionType):
+            return depth
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return None
+        model = annotation
+    return None
 
 
 def _all_keys(model: type[BaseModel], prefix: str = "") -> list[str]:

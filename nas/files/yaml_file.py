@@ -152,7 +152,10 @@ def parse_yaml(text: str, name: str) -> YamlFile:
                 continue
             key = scalar(key_node) if isinstance(key_node, yaml.ScalarNode) else None
             if not isinstance(key, str):
-                raise FileError(f"{name}:{line}: keys are words; received {shown(key_node.value)}")
+                received = shown(key_node.value)
+                if isinstance(key, int | float):  # true and false are numbers here
+                    received = f"{received[1:-1]}; write {received}"
+                raise FileError(f"{name}:{line}: keys are words; received {received}")
             if key in own:
                 raise FileError(f"{name}:{line}: {dotted((*path, key))} is given twice")
             lines[(*path, key)] = line

@@ -208,6 +208,8 @@ def _check_training(experiment: ExperimentConfig, space: RecipeSpace, info: Data
                 f"training.class_weights names classes of the data; there is no {shown(min(unknown))} among "
                 f"{', '.join(info.labels)}"
             )
+        if isinstance(weights, dict) and all(weights.get(label) == 0 for label in info.labels):
+            raise NasError("training.class_weights: a class must count more than 0; received 0 for all")
 
 
 def _start(

@@ -31,8 +31,8 @@ def test_an_empty_file_is_nothing(text):
         ("\x00", r"^f\.yaml: this is not YAML: unacceptable character"),
         ("x: 1\ny: 2\nx: 3", r"^f\.yaml:3: x is given twice$"),
         ("a:\n  - {k: 1, k: 2}", r"^f\.yaml:2: a\[0\]\.k is given twice$"),
-        ("1: x", r"^f\.yaml:1: keys are words; received '1'$"),
-        ("a: {true: x}", r"^f\.yaml:1: keys are words; received 'true'$"),
+        ("1: x", r"^f\.yaml:1: keys are words; received 1; write '1'$"),
+        ("a: {true: x}", r"^f\.yaml:1: keys are words; received true; write 'true'$"),
         ("[a]: x", r"^f\.yaml:1: keys are words; received "),
         ("{a: b}: x", r"^f\.yaml:1: keys are words; received "),
         (

@@ -60,6 +60,11 @@ def test_balanced_weights_help_a_rare_class():
     assert scores[1] > scores[0] + 0.02
 
 
+def test_weights_of_0_for_all_classes_are_refused():
+    with pytest.raises(NasError, match=r"^training.class_weights: a class must count more than 0; received 0 for all$"):
+        plan(**{"training.class_weights": {str(digit): 0 for digit in range(10)}})
+
+
 def test_a_class_that_is_not_there_is_refused():
     with pytest.raises(NasError) as error:
         plan(**{"training.class_weights": {"ten": 2}})
