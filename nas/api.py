@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nas.errors import NasError, shown
+
 if TYPE_CHECKING:
     from nas.space import SearchSpace
     from nas.tuning import Search
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 def search(
     experiment: str | Path | None = None,
     *,
-    space: str | SearchSpace | Mapping[str, Any] | None = None,
+    space: str | Path | SearchSpace | Mapping[str, Any] | None = None,
     dataset: object = None,
     max_params: int | str | None = None,
     board: str | None = None,
@@ -90,15 +92,22 @@ def search(
     from nas.space import SearchSpace
     from nas.tuning import Plan, run
     from nas.tuning.one_network import one_network_settings
+    from nas.tuning.search import one_limit
 
     if isinstance(space, Mapping):
         space = SearchSpace.parse(space)
+    elif isinstance(space, Path):
+        space = str(space)
+    elif not isinstance(space, str | SearchSpace | None):
+        raise NasError(
+            f"space must be a name, a path, a SearchSpace, or a mapping as a file has it; received {shown(space)}"
+        )
     definition = None if space is None or isinstance(space, str) else space.definition
     in_memory = dataset is not None and not isinstance(dataset, str | Path)
     given = {
         "space": space if definition is None else definition.name,
         "dataset.name": str(dataset) if isinstance(dataset, str | Path) else None,
-        "budget.max_parameters": max_parameters if max_params is None else max_params,
+        "budget.max_parameters": one_limit(max_params, max_parameters),
         "board": board,
         "strategy": strategy,
         "early_stopping": early_stopping,

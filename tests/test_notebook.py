@@ -59,6 +59,8 @@ def test_a_notebook_shows_the_picture_and_the_points(finished_search, tmp_path):
     picture = (tmp_path / "front.svg").read_text()
     assert picture == finished_search.plot()._repr_svg_()
     assert "validation accuracy" in picture
+    with pytest.raises(nas.NasError, match=r"^a picture is saved as .svg; received 'front.png'; nas front NAME --plot"):
+        finished_search.plot().save("front.png")
     page = finished_search._repr_html_()
     assert page.startswith(picture)
     assert re.findall(r"<tr><td>(\d+)</td>", page) == [str(point.number) for point in finished_search.front]
@@ -97,5 +99,7 @@ def test_a_space_is_written_where_it_is_used(tmp_path):
     assert len(search.trials) == 1  # the same space, so the same search
     with pytest.raises(nas.NasError, match=r"^space.yaml:1: stem\[0\]"):
         nas.SearchSpace.parse(text.replace("filters: [4, 8]", "filters: [4, -8]"))
-    with pytest.raises(nas.NasError, match=r"^only dicts, lists, text, numbers, true, false and none are data; "):
-        nas.SearchSpace.parse({"stem": object()})
+    with pytest.raises(nas.NasError, match=r"^only dicts, .* and none are data; received np.int64\(3\)$"):
+        nas.SearchSpace.parse({"stem": np.int64(3)})
+    with pytest.raises(nas.NasError, match=r"^data must not hold themselves, or hundreds of levels$"):
+        nas.SearchSpace.parse(data | {"stem": (itself := [], itself.append(itself))})

@@ -203,9 +203,12 @@ def yaml_text(data: Mapping[str, Any]) -> str:
     """
     try:
         return yaml.safe_dump(_plain(data), sort_keys=False, allow_unicode=True)
-    except (yaml.YAMLError, RecursionError) as error:
+    except RecursionError:
+        raise FileError("data must not hold themselves, or hundreds of levels") from None
+    except yaml.YAMLError as error:
+        received = shown(error.args[-1])
         raise FileError(
-            f"only dicts, lists, text, numbers, true, false and none are data; {printable(str(error), most=ECHOED)}"
+            f"only dicts, lists, text, numbers, true, false and none are data; received {received}"
         ) from None
 
 

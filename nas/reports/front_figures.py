@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
+from nas.errors import NasError
 from nas.quantity import short_count
 from nas.reports.front_chart import FrontChart
 
@@ -38,8 +39,11 @@ class Picture:
         """Write it as an .svg file.
 
         Raises:
+            NasError: the path does not end in .svg.
             OSError: the file cannot be written.
         """
+        if Path(path).suffix.lower() != ".svg":
+            raise NasError(f"a picture is saved as .svg; received {str(path)!r}; nas front NAME --plot writes .png too")
         Path(path).write_text(self.svg, encoding="utf-8")
 
     def __repr__(self) -> str:

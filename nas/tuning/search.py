@@ -49,6 +49,17 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
+def one_limit(max_params: int | str | None, max_parameters: int | str | None) -> int | str | None:
+    """What an argument says under one of its two names.
+
+    Raises:
+        SearchError: both are given.
+    """
+    if max_params is not None and max_parameters is not None:
+        raise SearchError("max_parameters is the earlier name of max_params; give max_params alone")
+    return max_parameters if max_params is None else max_params
+
+
 @cache
 def _tell_unchecked(path: Path, lines: int) -> None:
     """Once per file."""
@@ -216,12 +227,20 @@ class Search:
         Raises:
             NasError: there is none.
         """
-        limit = max_parameters if max_params is None else max_params
+        limit = one_limit(max_params, max_parameters)
         try:
             most = None if limit is None else whole_number(limit)
         except ValueError as error:
             raise SearchError(f"max_params {error}") from None
         return without_noise(self.front).best(most)
+
+    def _chosen(self, trial: int | None, max_params: int | str | None) -> TrialRecord:
+        """A trial by its number, or the best one of a size."""
+        if trial is None:
+            return self.best(max_params)
+        if max_params is not None:
+            raise SearchError("trial and max_params each choose the network; give one of them")
+        return self.trial(trial)
 
     def trial(self, number: int) -> TrialRecord:
         """One trial.
@@ -266,7 +285,7 @@ class Search:
         """
         from nas.training import rebuild
 
-        record = self.best(max_params) if trial is None else self.trial(trial)
+        record = self._chosen(trial, max_params)
         return rebuild(record.architecture, self.weights_of(record))
 
     def to_dataframe(self) -> DataFrame:
@@ -345,7 +364,7 @@ class Search:
         """
         from nas.tuning.delivery import export
 
-        record = self.best(max_params, max_parameters=max_parameters) if trial is None else self.trial(trial)
+        record = self._chosen(trial, one_limit(max_params, max_parameters))
         return export(self, record, Path(to), format=format, pixels=pixels, allowed_loss=allowed_loss)
 
     def measure_front(self) -> None:

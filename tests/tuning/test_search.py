@@ -9,6 +9,7 @@ import shutil
 import socket
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -133,6 +134,23 @@ def test_the_most_parameters_may_be_text(finished_search, tmp_path):
     assert finished_search.best("3k") == finished_search.best(3_000)
     with pytest.raises(SearchError, match=r"^max_params must be a whole number such as .*; received 'few'$"):
         finished_search.export(tmp_path / "model", max_parameters="few")
+
+
+def test_what_chooses_a_network_is_said_once(finished_search, tmp_path):
+    twice = r"^max_parameters is the earlier name of max_params; give max_params alone$"
+    for call in (finished_search.best, partial(finished_search.export, tmp_path), partial(nas.search, "digits")):
+        with pytest.raises(SearchError, match=twice):
+            call(max_params=1_000, max_parameters=3_000)
+    for call in (finished_search.load_model, partial(finished_search.export, tmp_path / "model")):
+        with pytest.raises(SearchError, match=r"^trial and max_params each choose the network; give one of them$"):
+            call(trial=0, max_params=3_000)
+
+
+def test_a_space_may_be_a_path_and_nothing_else_is_one(tmp_path):
+    with pytest.raises(NasError, match=r"nosuch.yaml"):
+        nas.search("digits", space=tmp_path / "nosuch.yaml", runs_dir=tmp_path)
+    with pytest.raises(NasError, match=r"^space must be a name, a path, a SearchSpace, or a mapping .*; received 3$"):
+        nas.search("digits", space=3, runs_dir=tmp_path)
 
 
 def test_only_the_front_keeps_weights(finished_search):
