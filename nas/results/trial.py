@@ -66,7 +66,7 @@ class TrialRecord:
             training), `test_seeds` and `final_val_score`.
         failed_finals: why trainings of the final stage failed, by seed.
         taught: its trainings with a teacher, of which `metrics` has `taught_test_score` and `taught_test_score_std`.
-        failed_taught: why trainings with a teacher failed, by seed.
+        failed_taught: why trainings with a teacher failed, by teacher and seed.
         parent: number of the trial whose weights it started with; None if it started from its own.
         recipe: what it was trained with, of what the search chooses; {} if that is the same for all trials.
     """
@@ -83,7 +83,7 @@ class TrialRecord:
     finals: tuple[FinalTraining, ...] = ()
     failed_finals: Mapping[int, str] = field(default_factory=dict)
     taught: tuple[FinalTraining, ...] = ()
-    failed_taught: Mapping[int, str] = field(default_factory=dict)
+    failed_taught: Mapping[tuple[str, int], str] = field(default_factory=dict)
     recipe: Recipe = field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -116,10 +116,10 @@ class TrialRecord:
             metrics["taught_test_score_std"] = statistics.stdev(tested)
         return replace(self, taught=taught, metrics=metrics)
 
-    def with_failed_final(self, seed: int, reason: str, *, taught: bool = False) -> TrialRecord:
+    def with_failed_final(self, seed: int, reason: str, teacher: str = "") -> TrialRecord:
         """After a training of the final stage that failed."""
-        if taught:
-            return replace(self, failed_taught={**self.failed_taught, seed: reason})
+        if teacher:
+            return replace(self, failed_taught={**self.failed_taught, (teacher, seed): reason})
         return replace(self, failed_finals={**self.failed_finals, seed: reason})
 
     @property
@@ -201,7 +201,8 @@ class TrialRecord:
         text = score.text(self.metrics["taught_test_score"])
         if "taught_test_score_std" in self.metrics:
             text += f" ± {score.points(self.metrics['taught_test_score_std'])}"
-        failed = f", {len(self.failed_taught)} failed" if self.failed_taught else ""
+        failures = sum(teacher == self.taught[-1].teacher for teacher, _ in self.failed_taught)
+        failed = f", {failures} failed" if failures else ""
         return f"{text} ({counted(len(self.taught), 'seed')}{failed})"
 
     def test_text(self, score: Score) -> str:

@@ -97,14 +97,15 @@ class Teacher:
             path = Path(folder) / "teacher.keras"
             path.write_bytes(self.file)
             model = load_user_model(path)
+        takes = tuple(model.inputs[0].shape[1:])
         for shape, form in data.items():
-            if tuple(model.inputs[0].shape[1:]) == shape:
+            if len(takes) == 3 and all(size in (None, has) for size, has in zip(takes, shape, strict=True)):
                 answers = answers_of_user_model(model, form.train.images)
                 break
         else:
             shapes = " or ".join("x".join(map(str, shape)) for shape in data)
-            received = "x".join(map(str, model.inputs[0].shape[1:]))
-            raise NasError(f"final.teacher must take images of {shapes}; {self.name} takes {received}")
+            received = "x".join(map(str, takes))
+            raise NasError(f"final.teacher must take images of {shapes}; received one that takes {received}")
         labels = next(iter(data.values())).info.labels
         if answers.shape[1:] != (len(labels),):
             raise NasError(

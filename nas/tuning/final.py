@@ -63,10 +63,10 @@ def missing(chosen: Sequence[TrialRecord], experiment: ExperimentConfig) -> list
         for seed in final_seeds(experiment.seed, record.number, experiment.final.seeds):
             if seed not in {*(training.seed for training in record.finals), *record.failed_finals}:
                 plain.append(Missing(record.number, seed))
-            if experiment.final.teacher != "none" and seed not in {
-                *(each.seed for each in record.taught if is_by(each.teacher, experiment.final)),
-                *record.failed_taught,
-            }:
+            ended = {*((each.teacher, each.seed) for each in record.taught), *record.failed_taught}
+            if experiment.final.teacher != "none" and not any(
+                seed == each and is_by(teacher, experiment.final) for teacher, each in ended
+            ):
                 taught.append(Missing(record.number, seed, taught=True))
     return [*plain, *taught]
 
@@ -110,7 +110,10 @@ def run_finals(
     failed = [
         f"trial {record.number} ({reason})"
         for record in chosen
-        for reason in (*record.failed_finals.values(), *record.failed_taught.values())
+        for reason in (
+            *record.failed_finals.values(),
+            *(reason for (teacher, _), reason in record.failed_taught.items() if is_by(teacher, experiment.final)),
+        )
     ]
     if failed:
         logger.warning("%s failed: %s", counted(len(failed), "final training"), "; ".join(failed))
@@ -169,7 +172,7 @@ def _run_round(
             continue
         if not isinstance(outcome, Trained):
             folder.journal.final_failed(number, seed, outcome.reason, by)
-            trials[number] = trials[number].with_failed_final(seed, outcome.reason, taught=taught)
+            trials[number] = trials[number].with_failed_final(seed, outcome.reason, by)
             continue
         training = FinalTraining(
             seed=seed,

@@ -202,11 +202,11 @@ class Journal:
         seed = _whole("seed", event["seed"])
         teacher = _text("teacher", event.get("teacher", ""))
         before = [each for each in (*record.finals, *record.taught) if each.teacher == teacher]
-        failed = record.failed_taught if teacher else record.failed_finals
-        if seed in failed or seed in (training.seed for training in before):
+        failed = (teacher, seed) in record.failed_taught if teacher else seed in record.failed_finals
+        if failed or seed in (training.seed for training in before):
             raise ValueError(f"the seed {seed} is there twice")
         if "reason" in event:
-            return record.with_failed_final(seed, _text("reason", event["reason"]), taught=bool(teacher))
+            return record.with_failed_final(seed, _text("reason", event["reason"]), teacher)
         values = self.score.inner_keys(event)
         val, test = (_number(name, values[name]) for name in ("val_score", "test_score"))
         _check_scores("a final training", (val, test))

@@ -62,6 +62,13 @@ def test_both_loops_learn_the_same(teacher, data, augmentation):
     assert curves[0]["loss"] != train(small_network(), data, how, seed=2, loop="compiled").curves["loss"]
 
 
+def test_a_teacher_of_images_of_any_size_teaches(data, tmp_path):
+    layers = [keras.Input((None, None, 1)), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(10)]
+    keras.Sequential(layers).save(tmp_path / "model.keras")
+    lesson = Teacher(name="file", file=(tmp_path / "model.keras").read_bytes(), **HOW).lesson({(8, 8, 1): data})
+    assert lesson.answers.shape == (len(data.train), 10)
+
+
 def test_a_file_teaches_whether_it_returns_probabilities_or_logits(data, tmp_path):
     lessons = []
     for activation in ("softmax", None):
@@ -72,5 +79,5 @@ def test_a_file_teaches_whether_it_returns_probabilities_or_logits(data, tmp_pat
         lessons.append(file.lesson({(8, 8, 1): data}).answers)
     assert lessons[0] == pytest.approx(lessons[1], abs=1e-4)
     assert lessons[0].sum(axis=1) == pytest.approx(1, abs=1e-5)
-    with pytest.raises(NasError, match=r"final.teacher must take images of 6x6x1; file takes 8x8x1"):
+    with pytest.raises(NasError, match=r"final.teacher must take images of 6x6x1; received one that takes 8x8x1"):
         file.lesson({(6, 6, 1): data})

@@ -6,8 +6,13 @@ import pytest
 
 from nas.errors import NasError
 from nas.reports.front_tables import front_rows
+from nas.results.trial import FinalTraining
+from nas.tasks import DEFAULT_TASK
 from nas.tuning import Search, run
+from nas.tuning.final import final_seeds, missing
+from nas.tuning.journal import Journal
 from nas.tuning.teacher import teacher_of
+from tests.tracking.examples import architecture, trial
 from tests.tuning.test_search import Watcher, plan
 
 FINAL = {"trials": 2, "final.seeds": 1, "final.teacher": "best"}
@@ -24,14 +29,14 @@ def searched(tmp_path_factory):
 
 def test_each_network_of_the_front_is_taught_once_a_seed_and_keeps_its_plain_number(searched):
     search, watcher = searched
-    final = [trial for trial in search.observed_trials if trial.finals]
+    final = [record for record in search.observed_trials if record.finals]
     assert final
     best = teacher_of(search, search.experiment).name
-    for trial in final:
-        assert [each.seed for each in trial.taught] == [each.seed for each in trial.finals]
-        assert {each.teacher for each in trial.taught} == {best}
-        assert trial.metrics["taught_test_score"] == trial.taught[0].test_score
-        assert trial.metrics["test_score"] == trial.finals[0].test_score
+    for record in final:
+        assert [each.seed for each in record.taught] == [each.seed for each in record.finals]
+        assert {each.teacher for each in record.taught} == {best}
+        assert record.metrics["taught_test_score"] == record.taught[0].test_score
+        assert record.metrics["test_score"] == record.finals[0].test_score
     assert best.endswith(", temperature 4, weight 0.5")
     total = 2 * len(final)
     assert [event for event in watcher.told if event[0] == "final"] == [
@@ -56,6 +61,23 @@ def test_the_journal_and_the_tables_have_both(searched):
     row = front_rows(search.front, search.experiment.score)[0]
     assert {"test_accuracy", "taught_test_accuracy"} <= row.keys()
     assert "test accuracy, taught</th>" in search.report()
+
+
+def test_a_teacher_that_failed_is_not_in_the_way_of_another(tmp_path):
+    journal = Journal(tmp_path / "trials.jsonl", DEFAULT_TASK.score)
+    journal.create()
+    journal.start(0, architecture(4))
+    journal.end(trial(0, 0.75, filters=4))
+    for name in ("right", "wrong"):
+        (tmp_path / f"{name}.keras").touch()
+    named = {name: plan(**FINAL | {"final.teacher": str(tmp_path / f"{name}.keras")}) for name in ("right", "wrong")}
+    (seed,) = final_seeds(named["right"].experiment.seed, 0, 1)
+    journal.final_failed(0, seed, "It takes other images.", "wrong.keras, temperature 4, weight 0.5")
+    assert [each.taught for each in missing(journal.read().trials, named["wrong"].experiment)] == [False]
+    assert [each.taught for each in missing(journal.read().trials, named["right"].experiment)] == [False, True]
+    right = FinalTraining(seed=seed, val_score=0.7, test_score=0.6, teacher="right.keras, temperature 4, weight 0.5")
+    journal.final(0, right)
+    assert journal.read().trials[0].taught_text(DEFAULT_TASK.score) == "60.00% (1 seed)"
 
 
 @pytest.mark.parametrize(
