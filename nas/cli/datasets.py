@@ -10,6 +10,7 @@ import typer
 
 from nas.cli.terminal import Format, errors, output, settings_option
 from nas.errors import NasError
+from nas.recipe import offered
 
 if TYPE_CHECKING:
     from nas.config import AugmentationConfig
@@ -111,6 +112,8 @@ def show(
     # A space is needed by any experiment, and none is looked at.
     named = {"name": "show", "space": "tiny", "dataset.name": name}
     experiment = load_experiment(None, named | settings_option(set_ or []))
+    if experiment.choices:
+        raise NasError(f"one kind of images is drawn; received {offered(experiment.choices)}; give one value each")
     import_tensorflow()
     drawing = _drawn(load(whole(experiment)), experiment.training.augmentation, count, seed)
     try:

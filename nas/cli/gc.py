@@ -12,7 +12,12 @@ def gc(tracking_uri: TrackingUri = None, runs_dir: RunsDir = RUNS_DIR) -> None:
 
     Searches are not touched; `nas delete` removes one.
     """
+    from nas.tracking.store import Store
     from nas.tuning.lifecycle import collect_garbage
 
     freed = collect_garbage(runs_dir, tracking_uri=tracking_uri)
-    output.print(f"Freed {data_size(freed.bytes)}, {counted(freed.runs, 'run')} of MLflow's trash among them")
+    if Store.resolve(runs_dir, tracking_uri).is_sqlite:
+        trash = f", {counted(freed.runs, 'run')} of MLflow's trash among them"
+    else:
+        trash = "; the trash of an MLflow server is emptied where it runs, with mlflow gc"
+    output.print(f"Freed {data_size(freed.bytes)}{trash}")

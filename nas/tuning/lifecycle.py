@@ -11,7 +11,7 @@ from typing import final
 from pydantic import ValidationError
 
 from nas.config import ExperimentConfig
-from nas.errors import shown
+from nas.errors import NasError, shown
 from nas.files.durable import sync_folder, write_atomically
 from nas.tracking import Store, search_id
 from nas.tracking.removal import delete_search, empty_trash
@@ -62,7 +62,10 @@ def delete(folder: SearchFolder, *, tracking_uri: str | None = None, keep_runs: 
         freed = size_on_disk(folder)
         runs = 0
         if not keep_runs and (folder.path / "search_id").exists():
-            runs = delete_search(Store.resolve(folder.runs_dir, tracking_uri), search_id(folder.path))
+            try:
+                runs = delete_search(Store.resolve(folder.runs_dir, tracking_uri), search_id(folder.path))
+            except NasError as error:
+                raise NasError(f"{error}; nothing was removed; --keep-runs leaves MLflow as it is") from None
         doomed = folder.runs_dir / f".{folder.name}{_DELETED}"
         try:
             shutil.rmtree(doomed, ignore_errors=True)

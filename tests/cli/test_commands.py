@@ -591,3 +591,6 @@ def test_augmented_images_are_drawn(run, tmp_path):
     code, _, error = run("datasets", "show", "digits", "--to", "x.png")
     assert code == 1
     assert "--to writes .svg; received 'x.png'" in error
+    code, _, error = run("datasets", "show", "digits", "--to", path, "--set", "training.augmentation.zoom=[0,0.2]")
+    assert code == 1
+    assert "one kind of images is drawn; received zoom 0 | 0.2; give one value each" in error
