@@ -22,11 +22,28 @@ CHUNK = 1_024
 
 def whole(experiment: ExperimentConfig) -> DatasetConfig:
     """The data set that all forms are made of: of the largest size, and in color if one is."""
-    offered = experiment.choices
-    sizes = [experiment.with_recipe({"dataset.image_size": size}) for size in offered.get("dataset.image_size", ())]
-    largest = max(sizes, key=lambda each: np.prod(each.dataset.size or (1,)), default=experiment)
-    grayscale = experiment.dataset.grayscale and "dataset.grayscale" not in offered
-    return largest.dataset.model_copy(update={"grayscale": grayscale})
+    largest = max(_sized(experiment), key=lambda each: np.prod(each.size or (1,)), default=experiment.dataset)
+    grayscale = experiment.dataset.grayscale and "dataset.grayscale" not in experiment.choices
+    return largest.model_copy(update={"grayscale": grayscale})
+
+
+def _sized(experiment: ExperimentConfig) -> list[DatasetConfig]:
+    """The data set in each size among which a search chooses; [] without such a choice."""
+    sizes = experiment.choices.get("dataset.image_size", ())
+    return [experiment.with_recipe({"dataset.image_size": size}).dataset for size in sizes]
+
+
+def _check_sizes(experiment: ExperimentConfig) -> None:
+    """Refuse sizes of which one would stretch what was cut or padded for another."""
+    fit, largest = experiment.dataset.fit, whole(experiment)
+    height, width = largest.size or (1, 1)
+    for each in _sized(experiment):
+        high, wide = each.size or (1, 1)
+        if fit != "stretch" and abs(high * width / height - wide) >= 1:
+            raise DatasetError(
+                f"with fit: {fit}, sizes to choose from have one shape; received image_size {each.image_size} and "
+                f"{largest.image_size}; use fit: stretch, or other sizes"
+            )
 
 
 def forms(experiment: ExperimentConfig, shape: ImageShape) -> dict[ImageShape, Recipe]:
@@ -37,8 +54,9 @@ def forms(experiment: ExperimentConfig, shape: ImageShape) -> dict[ImageShape, R
         shape: of the images that all are made of.
 
     Raises:
-        DatasetError: two choices make the same images.
+        DatasetError: two choices make the same images, or one cannot be made of the largest.
     """
+    _check_sizes(experiment)
     offered = {key: values for key, values in experiment.choices.items() if key.startswith("dataset.")}
     found: dict[ImageShape, Recipe] = {}
     for values in itertools.product(*offered.values()):

@@ -59,3 +59,15 @@ def test_choices_that_make_the_same_images_are_refused():
         "each choice of size and color must make other images; grayscale false and grayscale true make the same, "
         "8x8x1; leave one out"
     )
+
+
+def test_sizes_of_several_shapes_are_refused_where_images_are_cut_for_one():
+    size = {"dataset.image_size": [16, "24x16"]}
+    with pytest.raises(DatasetError) as error:
+        forms(experiment(**size, **{"dataset.fit": "crop"}), (24, 16, 1))
+    assert str(error.value) == (
+        "with fit: crop, sizes to choose from have one shape; received image_size 16 and 24x16; use fit: stretch, or "
+        "other sizes"
+    )
+    assert len(forms(experiment(**size), (24, 16, 1))) == 2
+    assert len(forms(experiment(**{"dataset.image_size": ["8x11", "24x32"], "dataset.fit": "pad"}), (24, 32, 1))) == 2
