@@ -15,6 +15,7 @@ from nas.datasets.boxes import Boxes, padded
 from nas.datasets.images import fitted_targets
 from nas.datasets.pictures import finding, folders, read, split_of, visible
 from nas.datasets.spec import Arrays, DatasetError, DatasetInfo, Finding, Split, expanded
+from nas.errors import shown
 from nas.files import outside
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class _Part:
 
 def accepts(config: DatasetConfig) -> bool:
     root = Path(config.name)
-    return root.is_absolute() and root.is_dir() and any(map(_is_coco, _files(root).values()))
+    return root.is_absolute() and root.is_dir() and bool(_files(root))
 
 
 def peek(config: DatasetConfig) -> DatasetInfo:
@@ -113,13 +114,32 @@ def load_arrays(config: DatasetConfig) -> Arrays:
 
 
 def _files(root: Path) -> dict[str, Path]:
-    """The JSON of each split, which its folder or its name says; a single one is that of the training images."""
-    beside = [path for path in visible(root) if path.suffix == ".json"]
-    found: dict[str, Path] = {}
-    for path in [*beside, *(path for folder in folders(root) for path in visible(folder) if path.suffix == ".json")]:
-        if split := _split(path, root):
-            found.setdefault(split, path)
-    return found if "train" in found else {"train": beside[0]} if len(beside) == 1 else {}
+    """The JSON of each split, which its folder or its name says; a single one is that of the training images.
+
+    COCO's own folder has others beside `instances_train2017.json`: captions, which have no boxes, and keypoints.
+
+    Raises:
+        DatasetError: it cannot be told which one is meant.
+    """
+    beside = [path for path in visible(root) if path.suffix == ".json" and _is_coco(path)]
+    below = [path for folder in folders(root) for path in visible(folder) if path.suffix == ".json"]
+    of_splits: dict[str, list[Path]] = {}
+    for path in [*beside, *(path for path in below if _split(path, root) and _is_coco(path))]:
+        of_splits.setdefault(_split(path, root), []).append(path)
+    if "train" not in of_splits:
+        of_splits = {"train": beside} if beside else {}
+    found = {}
+    for split, paths in of_splits.items():
+        instances = [path for path in paths if path.name.startswith("instances")] or paths
+        if split and len(instances) > 1:
+            raise DatasetError(
+                f"there must be one JSON of boxes a split; {str(root)!r} has for {split} "
+                f"{shown([str(path.relative_to(root)) for path in instances])}; move the others away, or call each as "
+                f"its split"
+            )
+        if split:
+            found[split] = instances[0]
+    return found
 
 
 def _split(path: Path, root: Path) -> str:
@@ -130,6 +150,8 @@ def _split(path: Path, root: Path) -> str:
 
 def _is_coco(path: Path) -> bool:
     """Whether it has COCO's words: an annotation file may have hundreds of megabytes, and need not be parsed to see."""
+    if not path.is_file():
+        return False
     with path.open("rb") as file:
         if not os.fstat(file.fileno()).st_size:
             return False
@@ -191,7 +213,8 @@ def _part(path: Path, root: Path) -> _Part:
 def _folder_of(name: str, path: Path, root: Path) -> Path:
     """Where the images are that a JSON names."""
     split = _split(path, root)
-    named = [folder for folder in folders(root) if split and split_of(folder.name) == split]
+    within = folders(root) + (folders(root / "images") if (root / "images").is_dir() else [])
+    named = [folder for folder in within if split and split_of(folder.name) == split]
     places = [path.parent, path.parent / "images", root, root / "images", *named]
     for place in places:
         if (place / name).is_file():

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from nas.config import DatasetConfig
 
 
+_PICTURES = frozenset({"images", "image", "imgs", "img", "jpegimages"})
+_TARGETS = frozenset({"masks", "mask", "labels", "label", "annotations", "annotation", "segmentationclass"})
+"""What folders are called in which others keep images, and those in which they keep masks or boxes."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Tree:
     """A folder as it is taken, without a picture opened.
@@ -109,6 +114,12 @@ def _tree(config: DatasetConfig) -> _Tree:
         raise DatasetError(f"an existing folder of class folders is needed; {shown(str(root.absolute()))} is not there")
     parts, findings = _parts(root)
     labels = tuple(folder.name for folder in folders(parts["train"]))
+    if (pictures := _called(labels, _PICTURES)) and (targets := _called(labels, _TARGETS)):
+        raise DatasetError(
+            f"a folder for each class is needed; {str(parts['train'])!r} has {pictures!r} and {targets!r}, which are "
+            f"no classes; call the folders of images and of their masks 'images' and 'masks', or put COCO's JSON of "
+            f"boxes beside the images"
+        )
     if len(labels) < 2:
         raise DatasetError(
             f"{str(parts['train'])!r} must hold a folder of images for each of at least two classes; "
@@ -138,6 +149,10 @@ def _tree(config: DatasetConfig) -> _Tree:
         *finding(f"{{}} in class folders not taken for images ({kinds})", others, "file"),
     ]
     return _Tree(labels=labels, files=files, findings=tuple(findings))
+
+
+def _called(names: Sequence[str], words: frozenset[str]) -> str:
+    return next((name for name in names if name.casefold() in words), "")
 
 
 def _parts(root: Path) -> tuple[dict[str, Path], list[Finding]]:

@@ -63,9 +63,14 @@ def class_names(config: DatasetConfig, present: Collection[int], given: Sequence
     """
     if config.classes is not None:
         return tuple(config.classes)
+    values = sorted(set(present) - {IGNORED})
+    if given and values and values[-1] >= len(given):
+        raise DatasetError(
+            f"{config.name}: each class in masks needs a name; they hold {values[-1]}, and there are names of 0 to "
+            f"{len(given) - 1}; add the others, or name the values that are classes in dataset.classes"
+        )
     if given:
         return tuple(given)
-    values = sorted(set(present) - {IGNORED})
     if values == [0] and IGNORED in present:
         raise DatasetError(
             f"{config.name}: masks hold 0 and {IGNORED} only, and {IGNORED} stands for pixels to ignore; name both in "

@@ -1,4 +1,4 @@
-"""A folder `images` and beside it a folder `masks`, in one folder or in those of the splits."""
+"""A folder `images` and beside it a folder `masks`: in one folder, in those of the splits, or with those in both."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from nas.datasets import masks
 from nas.datasets.images import fitted_targets
-from nas.datasets.pictures import finding, folders, images_in, read, split_of
+from nas.datasets.pictures import finding, folders, images_in, read, split_of, visible
 from nas.datasets.spec import Arrays, DatasetError, DatasetInfo, Finding, Split, expanded
 from nas.errors import NasError, shown
 from nas.files import outside
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from nas.config import DatasetConfig
 
 Pair = tuple[Path, Path]
-"""An image and its mask."""
+"""An image and its mask, or the folders of both."""
 
 LOSSY = {".jpg", ".jpeg", ".jpe", ".jfif", ".webp"}
 """Formats that change numbers a little."""
@@ -84,12 +84,32 @@ def load_arrays(config: DatasetConfig) -> Arrays:
     )
 
 
-def _parts(root: Path) -> dict[str, Path]:
-    """The folder of each split, with `images` and `masks` in it; the only one is that of the training images."""
+def _parts(root: Path) -> dict[str, Pair]:
+    """The folders of images and of masks of each split: `train/images`, `images/train`, or `images` alone.
+
+    Raises:
+        DatasetError: two folders for a split, or splits without training images.
+    """
     if _has_both(root):
-        return {"train": root}
-    parts = {split_of(folder.name): folder for folder in folders(root) if _has_both(folder)}
-    return parts if "train" in parts and "" not in parts else {}
+        images, masks = root / "images", root / "masks"
+        found = [(folder, masks / folder.name) for folder in folders(images) if split_of(folder.name)]
+        if not found:
+            return {"train": (images, masks)}
+        others = [path.name for path in visible(images) if path not in [folder for folder, _ in found]]
+    else:
+        both = [folder for folder in folders(root) if _has_both(folder)]
+        found = [(folder / "images", folder / "masks") for folder in both if split_of(folder.name)]
+        if not found or len(found) < len(both):
+            return {}
+        others = []
+    splits = [split_of(images.parent.name) or split_of(images.name) for images, _ in found]
+    if others or "train" not in splits or len(set(splits)) < len(splits):
+        names = sorted([str(images.relative_to(root)) for images, _ in found] + others)
+        raise DatasetError(
+            f"images and masks lie in one folder each, or in one a split: train and perhaps validation and test, and "
+            f"nothing else; {str(root)!r} has {shown(names)}"
+        )
+    return dict(zip(splits, found, strict=True))
 
 
 def _has_both(folder: Path) -> bool:
@@ -99,17 +119,15 @@ def _has_both(folder: Path) -> bool:
 def _pairs(config: DatasetConfig) -> tuple[dict[str, list[Pair]], list[Finding]]:
     pairs: dict[str, list[Pair]] = {}
     lone = list[Path]()
-    for split, folder in _parts(expanded(config.name)).items():
-        images, given = (images_in(folder / name)[0] for name in ("images", "masks"))
-        of_stem = {path.relative_to(folder / "masks").with_suffix(""): path for path in given}
-        stems = [path.relative_to(folder / "images").with_suffix("") for path in images]
+    for split, (pictures, targets) in _parts(expanded(config.name)).items():
+        images, given = images_in(pictures)[0], images_in(targets)[0]
+        of_stem = {path.relative_to(targets).with_suffix(""): path for path in given}
+        stems = [path.relative_to(pictures).with_suffix("") for path in images]
         if not images:
-            raise DatasetError(f"there must be an image; {str(folder / 'images')!r} has none")
+            raise DatasetError(f"there must be an image; {str(pictures)!r} has none")
         for path, stem in zip(images, stems, strict=True):
             if stem not in of_stem:
-                raise DatasetError(
-                    f"each image needs a mask of its name; there is none for {path} in {str(folder / 'masks')!r}"
-                )
+                raise DatasetError(f"each image needs a mask of its name; there is none for {path} in {str(targets)!r}")
         pairs[split] = [(path, of_stem[stem]) for path, stem in zip(images, stems, strict=True)]
         lone += [of_stem[stem] for stem in sorted(set(of_stem) - set(stems))]
     return pairs, finding("{} without an image: left out", lone, "mask")
@@ -146,7 +164,7 @@ def _labels_file(config: DatasetConfig) -> Path:
 def _info(config: DatasetConfig, shape: tuple[int, ...], present: set[int], counts: dict[str, int]) -> DatasetInfo:
     file, given = _labels_file(config), list[str]()
     if config.classes is None and file.is_file():
-        given = outside.read_text(file, _unreadable).splitlines()
+        given = outside.read_text(file, _unreadable).rstrip().splitlines()
     height, width, channels = shape
     return DatasetInfo(
         name=config.name,

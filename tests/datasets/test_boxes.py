@@ -135,6 +135,37 @@ def test_coco_with_a_file_a_split(coco_folder):
     assert len(data.train) + len(data.test) == 19
 
 
+def test_which_json_is_meant(coco_folder):
+    """As in COCO's own folder; without a word that tells them apart, it is asked."""
+    document = json.loads((coco_folder / "annotations.json").read_text())
+    (coco_folder / "captions.json").write_text(json.dumps({"images": [], "annotations": []}))
+    assert len(load(DatasetConfig(name=str(coco_folder))).train) == 23
+    (coco_folder / "labels.json").write_text(json.dumps(document))
+    with pytest.raises(DatasetError) as told:
+        peek(DatasetConfig(name=str(coco_folder)))
+    assert str(told.value) == (
+        f"there must be one JSON of boxes a split; {str(coco_folder)!r} has for train ['annotations.json', "
+        f"'labels.json']; move the others away, or call each as its split"
+    )
+    for path in coco_folder.glob("*.json"):
+        path.unlink()
+    (coco_folder / "annotations").mkdir()
+    for split, part in {"train2017": slice(20), "val2017": slice(20, None)}.items():
+        images = document["images"][part]
+        numbers = {image["id"] for image in images}
+        some = [each for each in document["annotations"] if each["image_id"] in numbers]
+        for kind in ("instances", "person_keypoints"):
+            text = json.dumps(document | {"images": images, "annotations": some})
+            (coco_folder / "annotations" / f"{kind}_{split}.json").write_text(text)
+        (coco_folder / "annotations" / f"captions_{split}.json").write_text('{"annotations": []}')
+        (coco_folder / "images" / split).mkdir()
+        for image in images:
+            path = coco_folder / "images" / image["file_name"]
+            path.rename(coco_folder / "images" / split / path.name)
+    data = load(DatasetConfig(name=str(coco_folder)))
+    assert (len(data.validation), data.drawn) == (16, ("test",))
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [

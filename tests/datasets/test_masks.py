@@ -142,6 +142,47 @@ def test_a_folder_with_names_splits_and_a_palette(folder, tmp_path):
     assert (data.validation.targets == MASKS[8:]).all()
 
 
+def test_splits_within_images_and_masks(folder, tmp_path):
+    config = folder()
+    for name in ("images", "masks"):
+        for split, numbers in {"train": range(8), "val": range(8, 12)}.items():
+            (tmp_path / name / split).mkdir()
+            for number in numbers:
+                (tmp_path / name / f"{number:02}.png").rename(tmp_path / name / split / f"{number:02}.png")
+    data = load(config)
+    assert peek(config) == data.info
+    assert data.drawn == ("test",)
+    assert (data.validation.targets == MASKS[8:]).all()
+    (tmp_path / "images" / "training").mkdir()
+    assert refused(config) == (
+        f"images and masks lie in one folder each, or in one a split: train and perhaps validation and test, and "
+        f"nothing else; {str(tmp_path)!r} has ['images/train', 'images/training', 'images/val']"
+    )
+    (tmp_path / "images" / "training").rmdir()
+    (tmp_path / "images" / "val" / "08.png").rename(tmp_path / "images" / "08.png")
+    assert refused(config).endswith("has ['08.png', 'images/train', 'images/val']")
+
+
+def test_names_of_some_classes_only(folder, tmp_path):
+    config = folder()
+    (tmp_path / "labels.txt").write_text("ground\nroad\nsky\n \n")
+    assert load(config).info.labels == ("ground", "road", "sky")
+    (tmp_path / "labels.txt").write_text("ground\nroad\n")
+    assert refused(config) == (
+        f"{tmp_path}: each class in masks needs a name; they hold 2, and there are names of 0 to 1; add the others, or "
+        f"name the values that are classes in dataset.classes"
+    )
+
+
+def test_images_and_masks_are_no_classes(folder, tmp_path):
+    config = folder()
+    (tmp_path / "masks").rename(tmp_path / "Labels")
+    assert refused(config) == (
+        f"a folder for each class is needed; {str(tmp_path)!r} has 'images' and 'Labels', which are no classes; call "
+        f"the folders of images and of their masks 'images' and 'masks', or put COCO's JSON of boxes beside the images"
+    )
+
+
 def test_what_is_wrong_with_a_folder_of_masks(folder, tmp_path):
     config = folder(masks=np.stack([MASKS] * 3, axis=-1))
     mask = tmp_path / "masks" / "00.png"
