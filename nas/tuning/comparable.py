@@ -29,7 +29,10 @@ def compare(searches: Sequence[Search]) -> Comparison:
     if len(set(names)) < len(names):
         raise NasError(f"a comparison names each search once; received {', '.join(names)}")
     if not all(_same_images(search.facts, first.facts) for search in searches):
-        told = ", ".join(f"{search.name}: {search.facts.dataset}" for search in searches)
+        told = ", ".join(
+            f"{search.name}: {search.facts.dataset} of {'x'.join(map(str, search.facts.input_shape))}"
+            for search in searches
+        )
         raise NasError(f"only searches on the same images can be compared; received {told}")
     if len({search.experiment.objectives for search in searches}) > 1:
         told = "; ".join(f"{search.name}: {', '.join(search.experiment.objectives)}" for search in searches)

@@ -167,7 +167,8 @@ def test_searches_on_different_data_are_not_compared(run, two_searches, tmp_path
     path.write_text(json.dumps(json.loads(path.read_text()) | {"dataset": "mnist", "data": {"train": "0123"}}))
     code, _, err = run("front", "digits", "other", "--runs-dir", tmp_path / "runs")
     assert code == 1
-    assert "only searches on the same images can be compared; received digits: digits, other: mnist" in err
+    told = "received digits: digits of 8x8x1, other: mnist of 8x8x1"
+    assert f"only searches on the same images can be compared; {told}" in err
 
 
 def test_a_port_that_is_taken_is_said_in_one_line(run, finished_search):

@@ -68,7 +68,7 @@ def test_counts_compare_across_machines():
         ([Searched("a"), Searched("a")], "a comparison names each search once; received a, a"),
         (
             [Searched("a"), Searched("b", dataset="mnist")],
-            "only searches on the same images can be compared; received a: digits, b: mnist",
+            "only searches on the same images can be compared; received a: digits of 8x8x1, b: mnist of 8x8x1",
         ),
         (
             [Searched("a"), Searched("b", costs=(MACS,))],
