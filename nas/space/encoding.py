@@ -13,7 +13,7 @@ from nas.architecture import Architecture
 from nas.architecture.blocks import Block
 from nas.errors import NasError
 from nas.space.decisions import Decisions, State, Step
-from nas.space.definition import OF_THE_DATA, Alternative, resolve
+from nas.space.definition import DOWNSAMPLE, OF_THE_DATA, Alternative, resolve
 from nas.space.protocol import Genes
 
 KEPT = 20_000
@@ -215,6 +215,15 @@ class Encoding:
             for left in range(1, min(stage.repeat) + 1):
                 names |= {f"{stage.name}.{left}.{slot}.kind" for slot in range(len(stage.slots))}
         return names
+
+
+def as_written(value: str) -> str:
+    """A gene's value as a space's file has it.
+
+    >>> [as_written(value) for value in ("pool()", "pool(pool=average)", "stride", "16")]
+    ['max_pool', 'average_pool', 'stride', '16']
+    """
+    return next((name for name, block in DOWNSAMPLE.items() if block is not None and str(block) == value), value)
 
 
 def replaced(genes: Genes, name: str, value: str) -> Genes:

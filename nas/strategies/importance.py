@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nas.results.effects import Effect
-from nas.space.encoding import replaced
+from nas.space.encoding import as_written, replaced
 from nas.strategies.ehvi import EhviStrategy, observed
 from nas.strategies.history import History
 from nas.strategies.learning_curve import expected
@@ -63,4 +63,10 @@ def _effect(
     def points(worth: float) -> float:
         return score_worth(middle + worth / 2) - score_worth(middle - worth / 2)
 
-    return Effect(decision=name, best=best, worst=worst, gain=points(difference), deviation=points(deviation))
+    return Effect(
+        decision=name,
+        best=as_written(best),
+        worst=as_written(worst),
+        gain=points(difference),
+        deviation=points(deviation),
+    )
