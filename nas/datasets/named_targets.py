@@ -140,6 +140,8 @@ def read_targets(
         for split, (images, name) in found.items():
             given[split], partner = _boxes(config, arrays, images, name)
             read |= {partner} if partner else set()
+        if not (given["train"][..., 4] >= 0).any():
+            raise DatasetError(f"there must be a box to learn; {config.name!r} has none on its training images")
         labels = names or _numbers_of_boxes(given)
         return Targets(task="detection", splits=given, labels=labels, arrays=frozenset(read))
     numbers = {

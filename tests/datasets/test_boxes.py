@@ -100,6 +100,14 @@ def test_boxes_of_an_archive_that_are_no_shares(tmp_path):
     )
 
 
+def test_an_archive_without_a_box(tmp_path):
+    np.savez(tmp_path / "it.npz", images=IMAGES, boxes=np.full_like(BOXES, -1))
+    config = DatasetConfig(name=str(tmp_path / "it.npz"))
+    with pytest.raises(DatasetError) as told:
+        load(config)
+    assert str(told.value) == f"there must be a box to learn; {config.name!r} has none on its training images"
+
+
 def test_boxes_of_tfds_without_an_area_are_left_out():
     import tensorflow as tf
 
