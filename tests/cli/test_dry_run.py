@@ -171,3 +171,9 @@ def test_names_that_no_file_system_takes(arguments, capsys):
     assert re.fullmatch(
         r"Error: a name is too long for the file system: '[a/runs]{60}\.\.\.'; give a shorter one\n", told
     )
+
+
+def test_trainings_of_a_network_are_counted(capsys):
+    for choices, told in (("dataset.image_size=[4,8]", "1 training"), ("training.batch_size=[16,32]", "2 trainings")):
+        assert main(["search", "digits", "--dry-run", "--set", choices]) == 0
+        assert f"{told} of each network: " in capsys.readouterr().out
