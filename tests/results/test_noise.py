@@ -1,12 +1,16 @@
 """Points of a front that are there by luck."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
+from nas.cli.front import _resolution
+from nas.objectives import PARAMETERS, Objectives
 from nas.results.noise import explained_by_noise, left_out, not_above_guessing, without_noise
 from nas.results.pareto import ParetoFront
 from nas.results.trial import FinalTraining, TrialRecord, TrialStatus
+from nas.tasks import TASKS
 
 
 class Network:
@@ -88,3 +92,15 @@ def test_what_guessing_explains_is_told_from_what_it_does_not():
     assert not_above_guessing(front_of(*records), chance=0.5, finest=1 / 96) == (0, 1)
     assert not_above_guessing(front_of(*records), chance=0.5, finest=1 / 100_000) == (0,)
     assert not_above_guessing(front_of(*records), chance=0.602, finest=0) == (0, 1)
+
+
+def test_masks_are_above_guessing_without_any_luck():
+    """A mask of one class has a third at most; one of six images is no unit of mean IoU."""
+    records = [replace(point(n, 100 * n), metrics={"val_score": score}) for n, score in enumerate((0.3, 0.39))]
+    task = TASKS["segmentation"]
+    objectives = Objectives(score=task.score, interest={PARAMETERS: (100, 2_000)}, finest=1 / 6)
+    search = SimpleNamespace(task=task, facts=SimpleNamespace(labels=("a", "b", "c")), objectives=objectives)
+    assert list(_resolution(search, front_of(*records))) == [
+        "Not distinguishable from chance: trial 0.",
+        "Chance level is 33.33%; there are 6 validation images.",
+    ]
