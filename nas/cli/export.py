@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nas.boards import find_board
 from nas.cli.front import Name
+from nas.cli.front_board import best_on
 from nas.cli.terminal import MaxParams, RunsDir, TrackingUri, count_option, errors, output
 from nas.command_line import RUNS_DIR
 from nas.errors import NasError
@@ -23,6 +25,9 @@ def export(
     to: Annotated[Path, typer.Option("--to", help="Folder that is made.")],
     max_params: MaxParams = None,
     trial: Annotated[int | None, typer.Option(help="Number of a trial on the front.")] = None,
+    board: Annotated[
+        str | None, typer.Option(help="The best point that fits it: nas list boards, or a .yaml file.")
+    ] = None,
     best: Annotated[bool, typer.Option("--best", help="The point with the highest score; the default.")] = False,
     format: Annotated[
         str,
@@ -45,13 +50,16 @@ def export(
     """
     from nas.tuning import Search
 
-    if sum((max_params is not None, trial is not None, best)) > 1:
-        raise NasError("--max-params, --trial and --best each choose the network; give one of them")
+    if sum((max_params is not None, trial is not None, board is not None, best)) > 1:
+        raise NasError("--max-params, --trial, --board and --best each choose the network; give one of them")
     if input not in ("int8", "uint8"):
         raise NasError(f"--input is int8 or uint8; received {input!r}")
     search = Search(name, runs_dir)
     limit = count_option("--max-params", max_params)
-    record = search.best(limit) if trial is None else search.trial(trial)
+    if board is not None:
+        record = best_on(search, find_board(board))
+    else:
+        record = search.best(limit) if trial is None else search.trial(trial)
     for each in format.split(","):
         FORMATS.find(each).check_installed()
     errors.print(f"Writing {format.replace(',', ', ')}, and reading each again ...", markup=False, soft_wrap=True)

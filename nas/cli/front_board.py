@@ -6,8 +6,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from nas.boards import Board, find_board
+from nas.errors import NasError
 from nas.files.yaml_file import FileError
 from nas.objectives import DEVICE_COSTS
+from nas.results.noise import without_noise
 
 if TYPE_CHECKING:
     from nas.objectives import Cost
@@ -43,6 +45,23 @@ def verdict(record: TrialRecord, board: Board) -> str:
     """`fits`, or by how much it does not; marked if a prediction says so."""
     mark = "" if all(map(record.has_cost, DEVICE_COSTS)) else PREDICTED
     return mark + (board.excess(_bytes(record)) or "fits")
+
+
+def best_on(search: Search, board: Board) -> TrialRecord:
+    """The point of the front with the highest score that fits, by what was measured, else by what is predicted.
+
+    Raises:
+        NasError: none does, with the one that misses by least.
+    """
+    front = without_noise(search.front)
+    fitting = [point for point in front if not board.excess(_bytes(point))]
+    if not fitting:
+        nearest = min(front, key=lambda point: max(_bytes(point)[cost] / board.limits[cost] for cost in DEVICE_COSTS))
+        raise NasError(
+            f"no point of the front fits {board.name}; the nearest, trial {nearest.number}, has "
+            f"{board.excess(_bytes(nearest))}; search for it: --board {board.name}"
+        )
+    return max(fitting, key=lambda point: point.score)
 
 
 def board_row(record: TrialRecord, board: Board) -> dict[str, Any]:

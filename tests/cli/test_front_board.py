@@ -9,7 +9,7 @@ import pytest
 
 from nas.boards import find_board
 from nas.cli import main
-from nas.cli.front_board import board_of, board_row, cost_text, verdict
+from nas.cli.front_board import best_on, board_of, board_row, cost_text, verdict
 from nas.objectives import FLASH_BYTES, LATENCY, RAM_BYTES
 
 SMALL = """\
@@ -99,3 +99,19 @@ def test_a_mistake_is_one_line(finished_search, capsys):
     assert "there is no board 'stm32'" in capsys.readouterr().err
     assert main(["front", "a", "b", "--board", "stm32l010rb"]) == 1
     assert "--board is about one search; name one" in capsys.readouterr().err
+
+
+def test_an_export_takes_the_best_point_that_fits(finished_search, small, tmp_path, capsys):
+    board = find_board(str(small))
+    chosen = best_on(finished_search, board)
+    assert chosen is max((p for p in finished_search.front if verdict(p, board) == "~fits"), key=lambda p: p.score)
+    assert chosen.number != finished_search.best().number
+    runs = ["--runs-dir", str(finished_search.folder.runs_dir)]
+    assert main(["export", finished_search.name, "--board", str(small), "--to", str(tmp_path / "model"), *runs]) == 0
+    assert capsys.readouterr().out.startswith(f"Trial {chosen.number} of ")
+    small.write_text(SMALL.format(flash=100))
+    assert main(["export", finished_search.name, "--board", str(small), "--to", str(tmp_path / "no"), *runs]) == 1
+    told = " ".join(capsys.readouterr().err.split())
+    assert "no point of the front fits small; the nearest, trial " in told
+    assert "bytes of flash too many; search for it: --board small" in told
+    assert not (tmp_path / "no").exists()
