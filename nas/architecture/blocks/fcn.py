@@ -7,13 +7,13 @@ from typing import ClassVar, Literal, final
 
 from nas.architecture.arithmetic import Padding, Shape
 from nas.architecture.blocks.base import register
+from nas.architecture.blocks.class_map import class_map
 from nas.architecture.blocks.classifier import probabilities
-from nas.architecture.blocks.convolution import Style
 from nas.architecture.blocks.head import Head
 from nas.architecture.fields import ActivationName, Classes, DenseUnits, ImageSize, Kernel, Normalization, Rate, Share
 from nas.architecture.graph import Graph, SymbolicTensor
 from nas.architecture.keras_types import Tensor
-from nas.architecture.layers import Add, Conv2DTranspose, DoesNotFitError, Dropout, Resize2D, pair
+from nas.architecture.layers import Add, Conv2DTranspose, DoesNotFitError, Resize2D, pair
 from nas.architecture.pixel_loss import pixel_loss
 
 Upsampling = Literal["bilinear", "transposed"]
@@ -55,15 +55,7 @@ class FcnHead(Head):
     dice: Share = 0.0
 
     def wire(self, graph: Graph, x: SymbolicTensor) -> SymbolicTensor:
-        style, last = Style(None, self.normalization, self.activation), Style(True, "none", "linear")
-        kernel = self.kernel
-        for number, filters in enumerate(self.units, start=1):
-            if number > 1:
-                x = graph.add(Dropout(rate=self.dropout), x, name=f"dropout_{number}")
-            x = style.conv(graph, x, filters, kernel, padding=self.padding, name=f"conv_{number}")
-            kernel = 1
-        x = graph.add(Dropout(rate=self.dropout), x, name="dropout")
-        x = last.conv(graph, x, self.classes, kernel, padding=self.padding, name="classes")
+        x = class_map(graph, x, self)
         for place, skip in reversed([*enumerate(graph.skips, start=1)]):
             x = self._enlarged(graph, x, skip.shape[:2])
             x = graph.add(Add(), x, skip, name=f"skip_{place}")

@@ -7,11 +7,11 @@ from typing import final
 
 from nas.architecture.arithmetic import Padding
 from nas.architecture.blocks.base import register
+from nas.architecture.blocks.class_map import class_map
 from nas.architecture.blocks.classifier import ClassificationHead, probabilities
-from nas.architecture.blocks.convolution import Style
 from nas.architecture.fields import ActivationName, DenseUnits, Kernel, Normalization, PoolName, Rate
 from nas.architecture.graph import Graph, SymbolicTensor
-from nas.architecture.layers import Dropout, GlobalPool2D
+from nas.architecture.layers import GlobalPool2D
 
 
 @final
@@ -41,14 +41,6 @@ class FullyConvolutionalHead(ClassificationHead):
     activation: ActivationName = "relu"
 
     def wire(self, graph: Graph, x: SymbolicTensor) -> SymbolicTensor:
-        style, last = Style(None, self.normalization, self.activation), Style(True, "none", "linear")
-        kernel = self.kernel
-        for number, filters in enumerate(self.units, start=1):
-            if number > 1:
-                x = graph.add(Dropout(rate=self.dropout), x, name=f"dropout_{number}")
-            x = style.conv(graph, x, filters, kernel, padding=self.padding, name=f"conv_{number}")
-            kernel = 1
-        x = graph.add(Dropout(rate=self.dropout), x, name="dropout")
-        x = last.conv(graph, x, self.classes, kernel, padding=self.padding, name="classes")
+        x = class_map(graph, x, self)
         x = graph.add(GlobalPool2D(pool=self.pool), x, name="vector")
         return probabilities(graph, x)
