@@ -1,0 +1,193 @@
+"""What choices beside the network bring on 10,000 images of Fashion-MNIST.
+
+    nice -n 19 python benchmarks/choices.py                 # a night on one core; resumable
+    python benchmarks/choices.py --only resolution --seeds 1
+
+Each part compares searches that differ in the named settings only, at equal numbers of trials and epochs:
+
+* `recipe`: learning rate and batch size as choices, beside the values that the shipped experiments have, within 2,000,
+  10,000 and 50,000 parameters. `hypervolume` is that of `nas front`; `test` is the mean test accuracy of two fresh
+  trainings of the network with the highest validation accuracy.
+* `resolution`: images of 14, 20 or 28 pixels a side as a choice, beside 28, with multiply-adds as the cost.
+* `teacher`: up to four networks of a front, trained three times with the answers of the front's most accurate network,
+  and three times without them from the same seeds.
+* `unbalanced`: one class has a twentieth of its training and validation images. The search with `val_balanced_accuracy`
+  and balanced class weights, beside the one with neither. Scored is balanced accuracy on all test images.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+
+import nas
+from nas.config import DatasetConfig
+from nas.datasets import load
+from nas.objectives import MACS
+from nas.tuning import Search
+
+TRIALS = 16
+DATA = DatasetConfig(name="fashion_mnist", validation_fraction=0.05, train_limit=10_000)
+COMMON: dict[str, Any] = {
+    "dataset.validation_fraction": DATA.validation_fraction,
+    "dataset.train_limit": DATA.train_limit,
+    "training.epochs": 12,
+    "training.augmentation": {"shift": 1, "flip": True},
+    "workers": 1,
+}
+SIZES: dict[int, dict[str, Any]] = {
+    2_000: {"space": "tiny", "training.learning_rate": 0.02, "training.batch_size": 128},
+    10_000: {"space": "mixed", "training.learning_rate": 0.01, "training.batch_size": 128},
+    50_000: {"space": "mixed", "training.learning_rate": 0.01, "training.batch_size": 128},
+}
+"""Space and training at a size, as the shipped experiments have them."""
+
+RECIPE: dict[str, Any] = {
+    "training.learning_rate": [0.005, 0.01, 0.02, 0.04],
+    "training.batch_size": [32, 64, 128],
+}
+RARE = "Shirt"
+MOST_MACS = 400_000
+
+
+def search(name: str, settings: Mapping[str, Any], seed: int, runs_dir: Path, dataset: str = DATA.name) -> Search:
+    """One search, which goes on where it was left."""
+    return nas.search(
+        "fashion_mnist",
+        dataset=dataset,
+        trials=TRIALS,
+        seed=seed,
+        settings=COMMON | dict(settings),
+        name=f"{name}-{seed}",
+        runs_dir=runs_dir,
+    )
+
+
+def show(title: str, columns: Iterable[str], rows: Mapping[str, list[list[float]]]) -> None:
+    """Means over seeds, each with its deviation if there are several; NaN where a seed has nothing to show."""
+    print(f"\n{title}", flush=True)
+    print(f"{'':34}" + "".join(column.rjust(16) for column in columns))
+    for label, runs in rows.items():
+        cells = []
+        for values in zip(*runs, strict=True):
+            spread = f" ± {stdev(values):.4f}" if len(values) > 1 else ""
+            cells.append(f"{fmean(values):.4f}{spread}".rjust(16))
+        print(label.ljust(34) + "".join(cells), flush=True)
+
+
+def recipe(seeds: range, runs_dir: Path) -> None:
+    for size, usual in SIZES.items():
+        rows = {}
+        for label, more in {"as shipped": {}, "chosen": RECIPE}.items():
+            settings = usual | more | {"budget": {"max_parameters": size}, "final": {"seeds": 2, "top": 1}}
+            runs = [search(f"recipe-{size}-{label.split()[-1]}", settings, seed, runs_dir) for seed in seeds]
+            best = [max(run.front, key=lambda point: point.score) for run in runs]
+            rows[label] = [
+                [run.hypervolume, point.score, point.metrics["test_score"]]
+                for run, point in zip(runs, best, strict=True)
+            ]
+        show(f"recipe, at most {size:,} parameters", ("hypervolume", "validation", "test"), rows)
+
+
+def resolution(seeds: range, runs_dir: Path) -> None:
+    limits = (MOST_MACS // 16, MOST_MACS // 8, MOST_MACS // 4, MOST_MACS)
+    rows = {}
+    for label, sides in {"28 pixels": 28, "14, 20 or 28 pixels": [14, 20, 28]}.items():
+        settings = SIZES[10_000] | {
+            "objectives": ["val_accuracy", "macs"],
+            "budget": {"max_parameters": 20_000, "max_macs": MOST_MACS},
+            "dataset.image_size": sides,
+        }
+        name = f"resolution-{'fixed' if isinstance(sides, int) else 'chosen'}"
+        runs = [search(name, settings, seed, runs_dir) for seed in seeds]
+        rows[label] = [
+            [
+                run.hypervolume,
+                *(
+                    max((trial.score for trial in run.front if trial.cost(MACS) <= limit), default=np.nan)
+                    for limit in limits
+                ),
+            ]
+            for run in runs
+        ]
+    show("resolution, best within MACs", ("hypervolume", *(f"{limit:,}" for limit in limits)), rows)
+
+
+def teacher(seeds: range, runs_dir: Path) -> None:
+    settings = SIZES[50_000] | {
+        "budget": {"max_parameters": 50_000},
+        "final": {"seeds": 3, "top": 4, "teacher": "best"},
+    }
+    found = search("teacher", settings, seeds[0], runs_dir)
+    rows = {}
+    for point in found.front:
+        if "taught_test_score" in point.metrics:
+            plain, taught = ([each.test_score for each in those] for those in (point.finals, point.taught))
+            rows[f"{point.parameters:,} parameters"] = [
+                [one, other, other - one] for one, other in zip(plain, taught, strict=True)
+            ]
+    show("teacher, test accuracy", ("plain", "taught", "gain"), rows)
+
+
+def unbalanced(seeds: range, runs_dir: Path) -> None:
+    data, path = load(DATA), runs_dir / "unbalanced.npz"
+    rare = data.info.labels.index(RARE)
+    if not path.exists():
+        arrays: dict[str, Any] = {}
+        for split, key in {"train": "train", "validation": "val", "test": "test"}.items():
+            images, targets = getattr(data, split).images, getattr(data, split).targets
+            kept = np.ones(len(targets), bool)
+            if split != "test":
+                kept[np.flatnonzero(targets == rare)[(targets == rare).sum() // 20 :]] = False
+            arrays |= {f"x_{key}": images[kept], f"y_{key}": targets[kept]}
+        np.savez(path, **arrays)
+    test = data.test
+    rows: dict[str, list[list[float]]] = {}
+    for label, more in {
+        "accuracy": {},
+        "balanced accuracy, class weights": {
+            "objectives": ["val_balanced_accuracy", "parameters"],
+            "training.class_weights": "balanced",
+        },
+    }.items():
+        settings = SIZES[10_000] | {"budget": {"max_parameters": 10_000}} | more
+        settings |= {"dataset.train_limit": None}
+        rows[label] = []
+        for seed in seeds:
+            found = search(f"unbalanced-{'weighted' if more else 'plain'}", settings, seed, runs_dir, str(path))
+            point = max(found.front, key=lambda each: each.score)
+            answers = found.load_model(point.number).predict(test.images / np.float32(255), verbose=0).argmax(-1)
+            by_class = [float((answers[test.targets == each] == each).mean()) for each in range(len(data.info.labels))]
+            rows[label].append([fmean(by_class), by_class[rare], float((answers == test.targets).mean())])
+    show(f"unbalanced ({RARE} is rare), on the test images", ("balanced", RARE, "accuracy"), rows)
+
+
+PARTS: dict[str, Callable[[range, Path], None]] = {
+    "recipe": recipe,
+    "resolution": resolution,
+    "teacher": teacher,
+    "unbalanced": unbalanced,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=PARTS, help="one of the parts")
+    parser.add_argument("--seeds", type=int, default=2, help="searches of each kind")
+    parser.add_argument("--runs-dir", type=Path, default=Path("build/choices"))
+    given = parser.parse_args()
+    given.runs_dir.mkdir(parents=True, exist_ok=True)
+    for name in PARTS if given.only is None else (given.only,):
+        PARTS[name](range(given.seeds), given.runs_dir)
+
+
+if __name__ == "__main__":
+    main()
