@@ -34,7 +34,7 @@ from nas.devices import import_tensorflow
 from nas.space import load_space
 from nas.space.protocol import Genes
 from nas.strategies import EhviStrategy
-from nas.strategies.ehvi import SIZE
+from nas.strategies.ehvi import FOLLOWING
 from nas.strategies.rank_correlation import rank_correlation
 from nas.strategies.score_model import Encoder
 
@@ -99,8 +99,7 @@ def steps(table: str) -> list[int]:
 
 def encoder(strategy: Any) -> Encoder:
     """That of `ehvi`, with one gene more."""
-    names = {each: tuple(map(str, range(STEPS + 1))) for each in (SIZE, JACOV)}
-    return Encoder({**strategy.space.genes(), **names})
+    return Encoder({**strategy.space.genes(), **FOLLOWING, JACOV: tuple(map(str, range(STEPS + 1)))})
 
 
 def genes(strategy: Any, candidate: Row) -> Genes:

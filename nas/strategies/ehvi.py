@@ -28,8 +28,11 @@ if TYPE_CHECKING:
     Vector = np.ndarray[Any, np.dtype[np.float64]]
 
 SIZE, SIZES = PARAMETERS.name, 12
-"""A gene that follows from the others: the logarithm of the parameters, in so many steps of the range of interest. No
-decision has its name, which tables keep for what was counted."""
+REUSE, DOUBLINGS = "macs/parameters", 12
+FOLLOWING = {name: tuple(map(str, range(steps + 1))) for name, steps in {SIZE: SIZES, REUSE: DOUBLINGS}.items()}
+"""Genes that follow from the others: the logarithm of the parameters, in so many steps of the range of interest, and
+how often a network uses each weight for one image, in powers of two. Of two networks of one size, which is better
+depends more on that than on most decisions. No decision has such a name."""
 
 MUTANTS, CROSSED, FRESH = 100, 60, 40
 """Candidates: from one network of the front, from two, from anywhere."""
@@ -91,15 +94,19 @@ class EhviStrategy(Strategy[AnyCandidate]):
 
     @cached_property
     def encoder(self) -> Encoder:
-        """Of the space, and of size."""
-        return Encoder({**self.space.genes(), SIZE: tuple(map(str, range(SIZES + 1)))})
+        """Of the space, and of what follows from it."""
+        return Encoder({**self.space.genes(), **FOLLOWING})
 
     def genes(self, candidate: AnyCandidate) -> Genes:
-        """What the model knows of a network: its decisions, and its size in steps of the range of interest."""
+        """What the model knows of a network: its decisions, and what follows from them."""
+        count = candidate.count
         low, high = map(log_cost, self._sizes)
-        share = (log_cost(candidate.count.parameters) - low) / (high - low or 1.0)
-        step = round(SIZES * min(max(share, 0.0), 1.0))
-        return {**self.space.encode(candidate), SIZE: str(step)}
+        share = (log_cost(count.parameters) - low) / (high - low or 1.0)
+        genes = {**self.space.encode(candidate), SIZE: str(round(SIZES * min(max(share, 0.0), 1.0)))}
+        if count.macs:  # not every table has them
+            doublings = round(math.log2(count.macs / count.parameters))
+            genes[REUSE] = str(min(max(doublings, 0), DOUBLINGS))
+        return genes
 
     @cached_property
     def _sizes(self) -> tuple[float, float]:

@@ -2,7 +2,8 @@
 
 A partial dependence (Friedman, 2001: Greedy function approximation) of a Gaussian process, of which the difference of
 two means over the same networks has an exact distribution. The size of a network is one of the model's genes and stays
-what it is: a decision that only makes networks larger has no effect here.
+what it is: a decision that only makes networks larger has no effect here. How often weights are used is not, because
+that is how strides and pooling act.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from nas.results.effects import Effect
 from nas.space.encoding import as_written, replaced
-from nas.strategies.ehvi import EhviStrategy, observed
+from nas.strategies.ehvi import FOLLOWING, SIZE, EhviStrategy, observed
 from nas.strategies.history import History
 from nas.strategies.learning_curve import expected
-from nas.strategies.score_model import ScoreModel
+from nas.strategies.score_model import Encoder, ScoreModel
 from nas.strategies.starting import START
 from nas.strategies.threads import one_thread
 
@@ -37,7 +38,8 @@ def effects(strategy: EhviStrategy[AnyCandidate], history: History[AnyCandidate]
         return []
     with one_thread():
         genes, worths, deviations = observed(strategy, known)
-        model = ScoreModel(strategy.encoder, genes, worths, deviations)
+        encoder = Encoder({**strategy.space.genes(), SIZE: FOLLOWING[SIZE]})
+        model = ScoreModel(encoder, genes, worths, deviations)
         found = [
             effect
             for name, values in strategy.space.genes().items()
