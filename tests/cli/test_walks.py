@@ -57,7 +57,7 @@ def test_from_a_folder_of_pictures_to_a_program(desk, capsys):
 
 
 def test_the_readme_leads_from_a_folder_of_pictures_to_a_program(desk, capsys):
-    told = walk("README.md", capsys, "From your pictures to a file for the device")
+    told = walk("README.md", capsys, "Your own pictures")
     program = next(text for line, text in told.items() if "saved_model.load" in line)
     assert program.split() in (["cat"], ["dog"], ["bird"])
     assert "expected" in told["front photos"] or "val accuracy" in told["front photos"]
