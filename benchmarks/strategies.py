@@ -1,4 +1,4 @@
-"""Every strategy and its peers on every table: the numbers behind docs/strategies.md, in one table.
+"""Every strategy and its peers on every table: the numbers behind docs/benchmarks.md, in one table.
 
     pip install 'keras-nas[bench,peers]'
     python benchmarks/strategies.py                              # all of it: an hour on two cores; resumable
