@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,10 @@ def search(
     tracking_uri: str | None = None,
     fresh: bool = False,
     observers: Sequence[Observer] = (),
+    loss: Callable[[Any, Any], Any] | None = None,
+    metrics: Sequence[Any] = (),
+    optimizer: Callable[[Any], Any] | None = None,
+    callbacks: Sequence[Callable[[str], Any]] = (),
     max_parameters: int | str | None = None,
 ) -> Search:
     """Search for the best networks of each size; goes on with an unfinished search.
@@ -77,6 +81,13 @@ def search(
         tracking_uri: of MLflow; MLFLOW_TRACKING_URI or a database in `runs_dir` if left out.
         fresh: set an earlier search of the same name aside.
         observers: told of every trial and epoch.
+        loss: in place of the head's: a function of (targets, outputs) that returns a number an image, or a
+            `keras.losses.Loss` object.
+        metrics: told beside the score: functions of (targets, outputs) that return a number an image, and
+            `keras.metrics.Metric` objects, which are made anew for each training.
+        optimizer: in place of `training.optimizer`: a function that makes one of the course of the learning rate, such
+            as `keras.optimizers.Lion`.
+        callbacks: each a function that makes one, given the training's name, such as "trial-17".
         max_parameters: earlier name of `max_params`.
 
     Returns:
@@ -90,6 +101,7 @@ def search(
     from nas.datasets import InMemory, whole
     from nas.files.paths import ARRAYS
     from nas.space import SearchSpace
+    from nas.training.own import Own
     from nas.tuning import Plan, run
     from nas.tuning.one_network import one_network_settings
     from nas.tuning.search import one_limit
@@ -134,6 +146,7 @@ def search(
             overrides.setdefault("name", ARRAYS)
     config = load_experiment(None, overrides) if experiment is None else named_experiment(str(experiment), overrides)
     data = InMemory.of(dataset, whole(config)) if in_memory else None
+    own = Own.of(loss=loss, metrics=metrics, optimizer=optimizer, callbacks=callbacks)
     folder = runs_folder(runs_dir)
-    plan = Plan.of(config, folder, fresh=fresh, data=data, definition=definition)
+    plan = Plan.of(config, folder, fresh=fresh, data=data, definition=definition, own=own)
     return run(plan, runs_dir=folder, tracking_uri=tracking_uri, fresh=fresh, observers=observers)

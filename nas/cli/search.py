@@ -124,7 +124,7 @@ def search(
         for each in filter(None, (plan, other)):
             folder = SearchFolder(runs_dir, each.experiment.name)
             if folder.exists:
-                folder.check_same(each.experiment, each.space_text, each.info)
+                folder.check_same(each.experiment, each.space_text, each.info, {})
     if dry_run:
         from nas.tracking.store import Store
 

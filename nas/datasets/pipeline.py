@@ -56,6 +56,8 @@ def batches(
     positions = order(len(split), batch_size=batch_size, shuffle_seed=shuffle_seed, drop_remainder=drop_remainder)
     if endless_after is not None:
         positions = positions.repeat().skip(endless_after * int(positions.cardinality()))
+    # It has no Python for AutoGraph to convert, which would say so in a warning.
+    batch = tf.autograph.experimental.do_not_convert(batch)
     return positions.map(batch, tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
 
 

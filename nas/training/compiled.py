@@ -26,6 +26,7 @@ from nas.training.distillation import Lesson
 from nas.training.model import Weights
 from nas.training.network import Network
 from nas.training.objective import Objective
+from nas.training.own import Own
 from nas.training.result import EpochHistory
 from nas.training.schedule import make_optimizer
 from nas.training.statistics import measured_batches
@@ -33,7 +34,6 @@ from nas.training.xla_choice import Way, XlaChoice
 
 if TYPE_CHECKING:
     from nas.architecture import Architecture
-    from nas.architecture.blocks import Head
     from nas.datasets.spec import DatasetSpec, Split
 
 LARGEST_DATA_BYTES = 2**31
@@ -67,6 +67,7 @@ def train_compiled(
     initial_weights: Weights | None,
     score: Score,
     lesson: Lesson | None,
+    own: Own | None,
 ) -> State:
     """Fills the history. The same seed gives the weights, the order and the augmentation that `fit` gets.
 
@@ -82,6 +83,7 @@ def train_compiled(
         initial_weights: of the network if there is no state; None are random ones.
         score: which of the task's.
         lesson: of a teacher, if there is one.
+        own: of the user, whose loss is taken; there must be nothing else.
 
     Returns:
         The state after the last epoch; nothing if that is the last of the training.
@@ -97,7 +99,7 @@ def train_compiled(
     head = architecture.head
     task = TASKS[head.task]
     check_augmentation(data.train.images.shape[1:], training.augmentation, task)
-    objective = Objective(head, training, data, lesson)
+    objective = Objective(head, training, data, lesson, own)
     batch_size = training_batch_size(len(data.train), training.batch_size)
     steps = len(data.train) // batch_size
     decayed = training.optimizer != "adam" and training.weight_decay > 0
@@ -115,7 +117,10 @@ def train_compiled(
     delivered = network if training.precision == "float32" else network.in_float32()
     measure = _make_measurement(delivered, data.train, training_size=batch_size)
     validate = _make_validation(
-        delivered, head, data.validation, batch_size=validation_batch_size(len(data.validation), training.batch_size)
+        delivered,
+        Objective(head, TrainingConfig(), data, own=own),  # validation images are not mixed, and count alike
+        data.validation,
+        batch_size=validation_batch_size(len(data.validation), training.batch_size),
     )
     epochs = order(len(data.train), batch_size=batch_size, shuffle_seed=seed, drop_remainder=True).batch(steps)
     stream = iter(epochs.repeat())
@@ -262,7 +267,7 @@ def _make_measurement(network: Network, split: Split, *, training_size: int) -> 
 
 
 def _make_validation(
-    network: Network, head: Head, split: Split, *, batch_size: int
+    network: Network, objective: Objective, split: Split, *, batch_size: int
 ) -> Callable[[], tuple[Tensor, Tensor]]:
     """A function that validates: () -> (losses, evidence) of the split; each loss is a sum over a batch."""
     import tensorflow as tf
@@ -270,6 +275,7 @@ def _make_validation(
     from nas.datasets.pipeline import on_device, scaled
 
     images, targets = on_device(split)
+    head = objective.head
     task = TASKS[head.task]
     calls = -(-len(split) // batch_size)
     # Each batch has the same size; the last ones begin again at the front, with images that count for nothing.
@@ -281,7 +287,7 @@ def _make_validation(
         x, y = scaled(tf.gather(images, index)), tf.gather(targets, index)
         weights = [tf.convert_to_tensor(weights.value) for weights in network.weights]
         outputs = network(x, weights, training=False)
-        losses = head.loss(y, outputs, label_smoothing=0.0)
+        losses = objective.recorded(y, outputs)
         return tf.reduce_sum(losses * count), task.evidence(y, head.answers(outputs))
 
     def validate() -> tuple[Tensor, Tensor]:

@@ -19,7 +19,8 @@ from nas.training.distillation import Lesson
 from nas.training.evidence import make_evidence_metric
 from nas.training.model import Weights, precision, set_weights
 from nas.training.objective import Objective
-from nas.training.result import EpochHistory
+from nas.training.own import Own, in_place
+from nas.training.result import EpochHistory, MetricError
 from nas.training.schedule import make_optimizer
 from nas.training.statistics import make_measurement
 
@@ -44,8 +45,12 @@ def train_with_fit(
     initial_weights: Weights | None,
     score: Score,
     lesson: Lesson | None,
+    own: Own | None,
+    name: str,
 ) -> State:
-    """Fills the history; arguments and result are those of `train_compiled`.
+    """Fills the history; arguments and result are those of `train_compiled`, but for the training's name.
+
+    The user's callbacks follow ours, which validates: they find its values in their logs, spelled as in files.
 
     Raises:
         NasError: diverged, stopped, or a split is too small for the devices.
@@ -59,14 +64,15 @@ def train_with_fit(
     model = architecture.build()
     if initial_weights is not None:
         set_weights(model, architecture, initial_weights)
-    objective = Objective(architecture.head, training, data, lesson)
+    objective = Objective(architecture.head, training, data, lesson, own)
     metric = _compile(
         model,
         objective,
         data.train,
         devices,
         rows=steps_an_epoch * batch_size,
-        optimizer=make_optimizer(training, steps=training.epochs * steps_an_epoch, replicas=devices.replicas),
+        optimizer=make_optimizer(training, steps=training.epochs * steps_an_epoch, replicas=devices.replicas, own=own),
+        own=own,
         steps_per_execution=_largest_divisor(steps_an_epoch, MOST_STEPS) if devices.runtime == "jax" else 1,
     )
     model.optimizer.build(model.trainable_variables)
@@ -84,8 +90,9 @@ def train_with_fit(
         delivered = architecture.build()
     padded = -(-len(data.validation) // validation_size) * validation_size
     # Validation images are not mixed, and count alike.
-    plain = Objective(architecture.head, TrainingConfig(), data)
-    delivered_metric = _compile(delivered, plain, data.train, devices, rows=padded)
+    plain = Objective(architecture.head, TrainingConfig(), data, own=own)
+    delivered_metric = _compile(delivered, plain, data.train, devices, rows=padded, own=own)
+    metrics = () if own is None else tuple(own.metrics)
     measure = make_measurement(delivered, data.train, training_size=batch_size)
 
     def judge() -> tuple[dict[str, float], Callable[[], Weights]]:
@@ -94,7 +101,13 @@ def train_with_fit(
         measure()
         told = delivered.evaluate(validation, verbose=0, return_dict=True)
         values = {"val_score": task.score_of(delivered_metric.seen(), score), "val_loss": float(told["plain_loss"])}
+        values |= {f"val_{each}": _number(each, told[each]) for each in metrics}
         return values, delivered.get_weights
+
+    def trained(logs: Mapping[str, Any]) -> dict[str, float]:
+        """The same of the training images, as the network was when it was given each of them."""
+        values = {"loss": float(logs["plain_loss"]), "score": task.score_of(metric.seen(), score)}
+        return values | {each: _number(each, logs[each]) for each in metrics}
 
     model.fit(
         # Without the remainder: each step has the same shape, replicas have equal shares, and no batch
@@ -115,7 +128,10 @@ def train_with_fit(
         epochs=until,
         shuffle=False,
         verbose=0,
-        callbacks=[_make_callback(history, lambda: task.score_of(metric.seen(), score), judge, delivered_metric.seen)],
+        callbacks=[
+            _make_callback(history, trained, judge, delivered_metric.seen, score),
+            *(() if own is None else own.make_callbacks(name)),
+        ],
     )
     return [] if until == training.epochs else [np.asarray(variable.numpy()) for variable in variables]
 
@@ -129,6 +145,7 @@ def _compile(
     rows: int,
     optimizer: KerasOptimizer | None = None,
     steps_per_execution: int = 1,
+    own: Own | None = None,
 ) -> KerasMetric:
     """Compiles a model with the loss that is reported, and with a metric that keeps the evidence, which it returns.
 
@@ -141,8 +158,13 @@ def _compile(
         optimizer: None for a model that is only validated.
         steps_per_execution: more than one fails under a MirroredStrategy, and a remainder would be trained in the next
             epoch's place.
+        own: of the user, whose metrics are kept, too.
     """
     import keras
+
+    brought = [make() for make in own.metrics.values()] if own is not None else []
+    if objective.is_packed:
+        brought = [in_place(each, objective.own) for each in brought]
 
     metric = make_evidence_metric(
         model,
@@ -157,7 +179,7 @@ def _compile(
         loss=objective.keras_loss(),
         # Keras' own loss counts padding as images. And with label smoothing the recorded losses stay the plain ones,
         # comparable between settings.
-        weighted_metrics=[metric, keras.metrics.MeanMetricWrapper(objective.recorded, name="plain_loss")],
+        weighted_metrics=[metric, keras.metrics.MeanMetricWrapper(objective.recorded, name="plain_loss"), *brought],
         # JAX needs XLA. TensorFlow does not, where it compiles each new network for 7-20 s on a CPU, longer than a
         # short training takes, and fails under a MirroredStrategy; on one GPU it does not pay back within a few
         # hundred steps either.
@@ -167,15 +189,23 @@ def _compile(
     return metric
 
 
+def _number(metric: str, value: Any) -> float:
+    found = np.asarray(value)
+    if found.size != 1:
+        raise MetricError(f"a metric must be one number; {metric} has the shape {found.shape}")
+    return float(found.reshape(()))
+
+
 def _largest_divisor(number: int, most: int) -> int:
     return max(divisor for divisor in range(1, most + 1) if number % divisor == 0)
 
 
 def _make_callback(
     history: EpochHistory,
-    trained_score: Callable[[], float],
+    trained: Callable[[Mapping[str, Any]], dict[str, float]],
     judge: Callable[[], tuple[dict[str, float], Callable[[], Weights]]],
     evidence: Callable[[], npt.NDArray[Any]],
+    score: Score,
 ) -> Any:
     import keras
 
@@ -188,10 +218,15 @@ def _make_callback(
                 history.check_loss(float((logs or {}).get("loss", 0.0)))
             history.check_stop()
 
-        def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-            values = {"loss": float((logs or {})["plain_loss"]), "score": trained_score()}
+        def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+            logs = {} if logs is None else logs
+            values = trained(logs)
             history.check_loss(values["loss"])
             validated, weights = judge()
-            history.end_epoch(values | validated, weights, evidence)
+            values |= validated
+            history.end_epoch(values, weights, evidence)
+            # Keras gives each callback the same dict: those of the user's find in it what a search knows.
+            logs.clear()
+            logs |= score.spelled_keys(values)
 
     return Recorder()

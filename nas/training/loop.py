@@ -6,6 +6,7 @@ import functools
 import gc
 import logging
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from nas.config import TrainingConfig
@@ -18,6 +19,7 @@ from nas.training.compiled import fits, train_compiled
 from nas.training.distillation import Lesson
 from nas.training.fit import train_with_fit
 from nas.training.model import Weights, precision
+from nas.training.own import Own
 from nas.training.result import EpochHistory, OnEpoch, ShouldStop, TrainingResult
 
 if TYPE_CHECKING:
@@ -44,6 +46,8 @@ def train(
     initial_weights: Weights | None = None,
     score: Score | None = None,
     lesson: Lesson | None = None,
+    own: Own | None = None,
+    name: str = "training",
 ) -> TrainingResult:
     """Trains on `data.train`, scores each epoch on `data.validation`; never reads `data.test`.
 
@@ -60,7 +64,8 @@ def train(
         should_stop: asked several times an epoch, and about each second in a long one; True ends the training with
             an error.
         loop: "compiled" runs an epoch in one call, on one device that holds all images; "fit" is Keras' own, for any
-            device and data. They do the same up to rounding. "auto" is "compiled" where that is possible.
+            device and data, and with metrics, an optimizer or callbacks of the user's own. They do the same up to
+            rounding. "auto" is "compiled" where that is possible.
         epochs: after which to leave the training, at most `training.epochs`; the result then has a checkpoint. The
             learning rate follows `training.epochs` all the same.
         checkpoint: of an earlier part of this training, which goes on after its epochs as if it had not been left. One
@@ -69,6 +74,8 @@ def train(
             `inherit` gives them. A checkpoint comes before them.
         score: which of the task's is called `score`, and decides which epoch is the best; its first if left out.
         lesson: of a teacher, whose answers are learned, too.
+        own: what the user brings. A callback that ends the training makes it complete.
+        name: of the training, for the user's callbacks.
 
     Raises:
         TrainingDivergedError: the loss became infinite or not a number.
@@ -81,14 +88,15 @@ def train(
 
     _settle()
     started = time.monotonic()
-    compiled = loop == "compiled" or (loop == "auto" and fits(data, devices))
-    name = "compiled" if compiled else {"tensorflow": "fit", "jax": "fit on JAX"}[devices.runtime]
+    only_fit = own is not None and own.needs_fit
+    compiled = loop == "compiled" or (loop == "auto" and fits(data, devices) and not only_fit)
+    kind = "compiled" if compiled else {"tensorflow": "fit", "jax": "fit on JAX"}[devices.runtime]
     history = EpochHistory(on_epoch, should_stop)
-    state = _resume(checkpoint, name, history)
+    state = _resume(checkpoint, kind, history)
     until = min(epochs or training.epochs, training.epochs)
     keras.utils.set_random_seed(seed)
     with precision(training.precision), devices.scope():
-        run = train_compiled if compiled else train_with_fit
+        run = train_compiled if compiled else partial(train_with_fit, name=name)
         left = run(
             architecture,
             data,
@@ -101,8 +109,10 @@ def train(
             initial_weights=initial_weights,
             score=score or TASKS[architecture.head.task].score,
             lesson=lesson,
+            own=own,
         )
-    kept = None if until == training.epochs else history.checkpoint(name, left)
+    is_complete = until == training.epochs or history.epochs < until
+    kept = None if is_complete else history.checkpoint(kind, left)
     return history.result(duration_seconds=time.monotonic() - started, checkpoint=kept)
 
 

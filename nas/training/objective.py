@@ -10,6 +10,7 @@ import numpy.typing as npt
 from nas.architecture.keras_types import KerasLoss, Tensor
 from nas.config import TrainingConfig
 from nas.training.distillation import Lesson
+from nas.training.own import Own, each_image
 
 if TYPE_CHECKING:
     from nas.architecture.blocks import Head
@@ -37,10 +38,19 @@ class Objective:
         training: how.
         data: whose training images say how large classes are.
         lesson: of a teacher, whose answers then stand behind each target: `gather` puts them there.
+        own: of the user, whose loss comes in place of the head's.
     """
 
-    def __init__(self, head: Head, training: TrainingConfig, data: DatasetSpec, lesson: Lesson | None = None) -> None:
+    def __init__(
+        self,
+        head: Head,
+        training: TrainingConfig,
+        data: DatasetSpec,
+        lesson: Lesson | None = None,
+        own: Own | None = None,
+    ) -> None:
         self.head, self.smoothing, self.lesson = head, training.label_smoothing, lesson
+        self.own_loss = None if own is None else own.loss
         self.weights = weights_of_classes(training, data)
         self.mixes = bool(training.augmentation.mixup or training.augmentation.cutmix)
         self.is_packed = self.mixes or lesson is not None
@@ -59,7 +69,7 @@ class Objective:
 
     def recorded(self, targets: Tensor, outputs: Tensor) -> Tensor:
         """The plain loss on the images' own targets, comparable between settings: `(batch,)`."""
-        return self.head.loss(self.own(targets), outputs, label_smoothing=0.0)
+        return self._plain(self.own(targets), outputs, smoothing=0.0)
 
     def own(self, targets: Tensor) -> Tensor:
         """The targets of images, of mixed ones that of the larger share."""
@@ -74,7 +84,7 @@ class Objective:
 
     def keras_loss(self) -> KerasLoss:
         """The same for `compile`."""
-        if self.weights is None and not self.is_packed:
+        if self.weights is None and not self.is_packed and self.own_loss is None:
             return self.head.keras_loss(label_smoothing=self.smoothing)
         import keras
 
@@ -87,9 +97,15 @@ class Objective:
         return Loss()
 
     def _of(self, targets: Tensor, outputs: Tensor) -> Tensor:
-        losses: Any = self.head.loss(targets, outputs, label_smoothing=self.smoothing)
+        losses = self._plain(targets, outputs, smoothing=self.smoothing)
         if self.weights is None:
             return losses
         from keras import ops
 
         return losses * ops.take(ops.convert_to_tensor(self.weights), ops.cast(targets, "int32"))
+
+    def _plain(self, targets: Tensor, outputs: Tensor, *, smoothing: float) -> Tensor:
+        """Whatever the classes weigh."""
+        if self.own_loss is not None:
+            return each_image(self.own_loss, targets, outputs)
+        return self.head.loss(targets, outputs, label_smoothing=smoothing)

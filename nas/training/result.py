@@ -13,7 +13,7 @@ from nas.training.checkpoint import Checkpoint, Evidence, State
 from nas.training.model import Weights
 
 OnEpoch = Callable[[int, dict[str, float]], None]
-"""Receives the epoch, from 1, and its `score`, `loss`, `val_score`, `val_loss`; may raise to end training."""
+"""Receives the epoch, from 1, and its values as `EpochHistory` takes them; may raise to end training."""
 
 ShouldStop = Callable[[], bool]
 """True ends the training with an error."""
@@ -32,6 +32,10 @@ class TrainingDivergedError(NasError):
         return f"Training diverged in epoch {self.epoch}; the loss is no finite number. Lower training.learning_rate."
 
 
+class MetricError(NasError):
+    """A metric of the user's own that has no number."""
+
+
 class TrainingStoppedError(NasError):
     """The caller's `should_stop` ended the training."""
 
@@ -48,9 +52,9 @@ class TrainingResult:
     """What a training gave.
 
     Attributes:
-        metrics: `score`, `val_score` in [0, 1], `loss`, `val_loss`, of the best epoch: the highest val_score, then the
-            lowest val_loss, then the first.
-        curves: the same four, one value an epoch.
+        metrics: `score`, `val_score` in [0, 1], `loss`, `val_loss`, and the user's own metrics with and without
+            `val_`, of the best epoch: the highest val_score, then the lowest val_loss, then the first.
+        curves: the same, one value an epoch.
         weights: of the best epoch, in the order of `keras.Model.get_weights()`, in host memory.
         best_epoch: from 1.
         epochs: that were trained.
@@ -92,7 +96,7 @@ class EpochHistory:
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Begin after the epochs of a checkpoint."""
-        self.curves = {name: list(checkpoint.curves[name]) for name in _CURVES}
+        self.curves = {name: list(values) for name, values in checkpoint.curves.items()}
         self.weights, self.best_epoch = checkpoint.weights, checkpoint.best_epoch
         self.evidence = checkpoint.evidence
         best = self.best_epoch - 1
@@ -130,32 +134,36 @@ class EpochHistory:
     def end_epoch(
         self, values: Mapping[str, float], weights: Callable[[], Weights], evidence: Callable[[], Evidence]
     ) -> None:
-        """Keeps an epoch's four values, and its weights if it is the best.
+        """Keeps an epoch's values, and its weights if it is the best.
 
         Args:
-            values: `score`, `loss`, `val_score`, `val_loss`.
+            values: `score`, `loss`, `val_score`, `val_loss`, and perhaps metrics of the user's own.
             weights: copies them to host memory; only called if they are wanted.
             evidence: of the validation images; only called with the weights.
 
         Raises:
-            TrainingDivergedError: a value is no finite number.
+            TrainingDivergedError: one of the four is no finite number.
+            MetricError: another one is not.
         """
         epoch = self.epoch
         for name in _CURVES:
             self.check_loss(values[name])
-        for name in _CURVES:
-            self.curves[name].append(values[name])
+        for name, value in values.items():
+            if not math.isfinite(value):
+                raise MetricError(f"a metric must be a finite number; {name} is {value} in epoch {epoch}")
+        for name, value in values.items():
+            self.curves.setdefault(name, []).append(value)
         score = (values["val_score"], -values["val_loss"])
         if score > self._best:
             self._best, self.best_epoch = score, epoch
             self.weights, self.evidence = weights(), evidence()
         if self._on_epoch is not None:
-            self._on_epoch(epoch, {name: values[name] for name in _CURVES})
+            self._on_epoch(epoch, dict(values))
 
     def result(self, *, duration_seconds: float, checkpoint: bytes | None = None) -> TrainingResult:
         """Of the epochs that were kept, at least one."""
         return TrainingResult(
-            metrics={name: self.curves[name][self.best_epoch - 1] for name in _CURVES},
+            metrics={name: values[self.best_epoch - 1] for name, values in self.curves.items()},
             curves={name: tuple(values) for name, values in self.curves.items()},
             weights=self.weights,
             evidence=self.evidence,

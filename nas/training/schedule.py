@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from nas.architecture.keras_types import KerasOptimizer, Tensor
 from nas.config import TrainingConfig
+from nas.training.own import Own
 
 
 def warm_up_steps(steps: int) -> int:
@@ -29,8 +32,13 @@ def decays(name: str) -> bool:
     return not any(part in name for part in UNDECAYED)
 
 
-def make_optimizer(training: TrainingConfig, *, steps: int, replicas: int = 1) -> KerasOptimizer:
-    """The Keras optimizer: linear warm-up to `learning_rate`, then a cosine to zero at the last of `steps`."""
+def make_optimizer(
+    training: TrainingConfig, *, steps: int, replicas: int = 1, own: Own | None = None
+) -> KerasOptimizer:
+    """The Keras optimizer: linear warm-up to `learning_rate`, then a cosine to zero at the last of `steps`.
+
+    One of the user's own is given that course.
+    """
     import keras
 
     warm_up = warm_up_steps(steps)
@@ -40,6 +48,17 @@ def make_optimizer(training: TrainingConfig, *, steps: int, replicas: int = 1) -
         warmup_target=training.learning_rate if warm_up else None,
         warmup_steps=warm_up,
     )
+    optimizer = _by_name(training, rate) if own is None or own.optimizer is None else own.optimizer(rate)
+    if replicas == 1:
+        # Summing over one replica changes nothing, but TensorFlow registers a gradient for the sum, for good, and with
+        # it the whole graph of the step: some 10 MB a network that no garbage collection gives back.
+        optimizer._all_reduce_sum_gradients = _as_they_are
+    return optimizer
+
+
+def _by_name(training: TrainingConfig, rate: Any) -> KerasOptimizer:
+    import keras
+
     # 0 and None differ: with 0 Keras adds one operation a variable that does nothing.
     decay = training.weight_decay or None
     optimizer: KerasOptimizer
@@ -52,10 +71,6 @@ def make_optimizer(training: TrainingConfig, *, steps: int, replicas: int = 1) -
             optimizer = keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, weight_decay=decay)
     if decay and training.optimizer != "adam":
         optimizer.exclude_from_weight_decay(var_names=list(UNDECAYED))
-    if replicas == 1:
-        # Summing over one replica changes nothing, but TensorFlow registers a gradient for the sum, for good, and with
-        # it the whole graph of the step: some 10 MB a network that no garbage collection gives back.
-        optimizer._all_reduce_sum_gradients = _as_they_are
     return optimizer
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nas.training import TrainingResult
     from nas.training.distillation import Teacher
     from nas.training.model import Weights
+    from nas.training.own import Own
 
     Forms = Mapping[ImageShape, DatasetSpec]
     """The data of a search, by the shape of images among which it chooses."""
@@ -70,6 +71,10 @@ class Job:
     int8: bool = False
     """Whether the score is that of the int8 file; the trained network's is then `trained_val_score`. A training that
     stops at a rung has the latter only."""
+    own: Own | bytes | None = None
+    """What the user brings to each training; packed for another process."""
+    name: str = ""
+    """Of the training, for the user's callbacks: text that a file's name may have."""
     measure: Mapping[Cost, float | None] = field(default_factory=dict)
     """Costs to measure before training, each with its limit: a network that exceeds one is refused, untrained."""
 
@@ -246,6 +251,7 @@ def attempt(
     """
     from nas.inheritance import inherit
     from nas.training import TrainingStoppedError, evaluate, train
+    from nas.training.own import Own
 
     try:
         architecture = Architecture.from_json(job.architecture)
@@ -275,6 +281,8 @@ def attempt(
             initial_weights=None if inherited is None else inherited.weights,
             score=job.score,
             lesson=None if job.teacher is None else job.teacher.lesson(data),
+            own=Own.unpack(job.own) if isinstance(job.own, bytes) else job.own,
+            name=job.name,
         )
         metrics = {**measured, **result.metrics}
         if job.int8:

@@ -31,6 +31,7 @@ class SearchFacts(BaseModel):
         smallest, largest, limits: what searches before version 0.2 have in place of a range of interest.
         start: the networks to begin with, as JSON.
         command: the command line that asked for it last, or "".
+        own: what a program brought to each training, by argument, as `nas.training.own.Own.identity` has it.
         machine: what it ran on, in one line.
         versions: of the packages that shape the numbers.
         data: digest of each split, by its name; none before the data were read.
@@ -50,6 +51,7 @@ class SearchFacts(BaseModel):
     limits: dict[str, _Range] = {}
     start: tuple[str, ...] = ()
     command: str = ""
+    own: dict[str, str] = {}
     machine: str = ""
     versions: dict[str, str] = {}
     data: dict[str, str] = {}

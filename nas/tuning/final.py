@@ -19,6 +19,7 @@ from nas.tuning.teacher import how_taught, teacher_of
 if TYPE_CHECKING:
     from nas.config import ExperimentConfig
     from nas.training.distillation import Teacher
+    from nas.training.own import Own
     from nas.tuning.folder import SearchFolder
     from nas.tuning.observer import Observer
     from nas.tuning.search import Search
@@ -88,6 +89,7 @@ def run_finals(
     executor: Executor,
     observers: Sequence[Observer],
     should_stop: Callable[[], bool],
+    own: Own | bytes | None = None,
 ) -> None:
     """Train what is missing of the search's `final_candidates`; each result is durable as soon as it is there.
 
@@ -99,6 +101,7 @@ def run_finals(
         executor: that trains.
         observers: told of every epoch and training.
         should_stop: whether time is over.
+        own: what the user brings.
     """
     while True:
         search.refresh()
@@ -106,7 +109,7 @@ def run_finals(
         if should_stop() or not missing(chosen, experiment):
             break
         teacher = teacher_of(search, experiment) if any(each.taught for each in missing(chosen, experiment)) else None
-        _run_round(experiment, chosen, search.folder, executor, observers, should_stop, teacher)
+        _run_round(experiment, chosen, search.folder, executor, observers, should_stop, teacher, own)
     failed = [
         f"trial {record.number} ({reason})"
         for record in chosen
@@ -127,6 +130,7 @@ def _run_round(
     observers: Sequence[Observer],
     should_stop: Callable[[], bool],
     teacher: Teacher | None,
+    own: Own | bytes | None,
 ) -> None:
     trials = {record.number: record for record in folder.trials()}
     waiting = [(each, 1) for each in missing(chosen, experiment)]
@@ -156,6 +160,8 @@ def _run_round(
                 teacher=teacher if taught else None,
                 test=True,
                 int8=experiment.score.trained is not None,
+                own=own,
+                name=f"trial-{number}-seed-{seed}{'-taught' if taught else ''}",
             )
             executor.submit(free.pop(0), job)
             started += 1

@@ -257,8 +257,16 @@ class SearchFolder:
                 f"journal from a backup, or start over with --fresh"
             )
 
-    def check_same(self, experiment: ExperimentConfig, space_text: str, data: DatasetInfo) -> None:
+    def check_same(
+        self, experiment: ExperimentConfig, space_text: str, data: DatasetInfo, own: Mapping[str, str]
+    ) -> None:
         """Refuse to continue a search as another one, or on other data.
+
+        Args:
+            experiment: that is asked for.
+            space_text: the file of its space.
+            data: what is known of its images.
+            own: what the program brings to each training, as the facts have it.
 
         Raises:
             SearchError: naming the settings that differ.
@@ -273,6 +281,11 @@ class SearchFolder:
             f"{key} was {json.dumps(was)}, is {json.dumps(now)}"
             for key, was, now in _differences(old, new)
             if key.split(".")[0] not in free
+        ]
+        changed += [
+            f"{key} was {facts.own.get(key, 'not given')}, is {own.get(key, 'not given')}"
+            for key in sorted(facts.own.keys() | own.keys())
+            if facts.own.get(key) != own.get(key)
         ]
         if not changed and self.space_text() != space_text:
             changed = [f"the file of the space {experiment.space!r} has changed"]

@@ -238,7 +238,12 @@ class Journal:
         for name, value in record.metrics.items():
             if name in COSTS and value < 0:
                 raise ValueError(f"{name} must be at least 0; received {value:g}")
-        scores = (value for name, value in record.metrics.items() if name.endswith("score"))
+        # The user's own metrics may have any name and any value.
+        scores = (
+            value
+            for name, value in record.metrics.items()
+            if name.endswith("score") and self.score.spelled(name) != name
+        )
         _check_scores(self.score.objective, scores)
         for name in ("score", "val_score"):
             _check_scores(f"a curve of {self.score.objective}", record.curves.get(name, ()))

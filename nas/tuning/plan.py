@@ -24,6 +24,7 @@ from nas.strategies import Strategy, history_of, make_strategy
 from nas.strategies.early_stopping import EarlyStopping, make_early_stopping
 from nas.strategies.starting import StartingWith
 from nas.tasks import DEFAULT_TASK, TASKS, Task
+from nas.training.own import Own
 from nas.tuning.facts import SearchFacts
 from nas.tuning.folder import SearchFolder
 from nas.tuning.recipes import recipe_space
@@ -52,6 +53,7 @@ class Plan:
     space_text: str
     start: tuple[Proposal, ...] = ()
     data: InMemory | None = None
+    own: Own | None = None
 
     @classmethod
     def of(
@@ -62,6 +64,7 @@ class Plan:
         fresh: bool = False,
         data: InMemory | None = None,
         definition: Definition | None = None,
+        own: Own | None = None,
     ) -> Plan:
         """Resolve names, read the data set's shape, check that the budget can be met.
 
@@ -72,6 +75,7 @@ class Plan:
             fresh: whether it begins anew even so.
             data: the images, if the program has them; else `experiment.dataset` says where they are.
             definition: of the space, if the program has it; else `experiment.space` says which it is.
+            own: what the program brings to each training.
         """
         check(experiment, experiment.device)
         check_measurable(experiment.measured)
@@ -89,6 +93,8 @@ class Plan:
             )
         space = recipe_space(definition, experiment, info.input_shape, classes=len(info.labels) or None)
         _check_training(experiment, space, info)
+        if own is not None:
+            _check_own(own, experiment)
         experiment = _with_score_of(TASKS[task], experiment)
         objectives = objectives_of(
             space,
@@ -113,6 +119,7 @@ class Plan:
             space_text=definition.text,
             start=tuple({found.id: found for found in start}.values()),
             data=data,
+            own=own,
         )
 
     @property
@@ -167,6 +174,7 @@ class Plan:
             floor=objectives.floor,
             finest=objectives.finest,
             start=tuple(found.to_json() for found in self.start),
+            own={} if self.own is None else dict(self.own.identity),
         )
 
 
@@ -210,6 +218,16 @@ def _check_training(experiment: ExperimentConfig, space: RecipeSpace, info: Data
             )
         if isinstance(weights, dict) and all(weights.get(label) == 0 for label in info.labels):
             raise NasError("training.class_weights: a class must count more than 0; received 0 for all")
+
+
+def _check_own(own: Own, experiment: ExperimentConfig) -> None:
+    """Refuse settings of what the user's own comes in place of: they would say what is not so."""
+    replaced = {"label_smoothing": "loss"} if own.loss is not None else {}
+    replaced |= {"optimizer": "optimizer", "weight_decay": "optimizer"} if own.optimizer is not None else {}
+    for key, by in replaced.items():
+        said = key in experiment.training.model_fields_set and getattr(experiment.training, key)
+        if f"training.{key}" in experiment.choices or said:
+            raise NasError(f"{by} comes in place of training.{key}, which the experiment sets; leave one of them out")
 
 
 def _start(

@@ -45,6 +45,7 @@ def story_of(experiment: ExperimentConfig, facts: SearchFacts, space_text: str) 
     def of(key: str, value: Value) -> str:
         return listed(choices.get(f"training.{key}", (value,)), " or ")
 
+    optimizer = facts.own.get("optimizer") or of("optimizer", training.optimizer)
     limit = "" if experiment.time_limit is None else f", at most {experiment.time_limit:g} seconds"
     early = "" if experiment.early_stopping == "none" else f", stopped early by {experiment.early_stopping}"
     origin = ", starting with the weights of similar networks" if experiment.inherit else ""
@@ -59,8 +60,9 @@ def story_of(experiment: ExperimentConfig, facts: SearchFacts, space_text: str) 
         "Strategy": f"{experiment.strategy}, {counted(experiment.trials, 'trial')}{early}, "
         f"seed {experiment.seed}{limit}",
         "Training": f"{counted(training.epochs, 'epoch')}, batches of {of('batch_size', training.batch_size)}, "
-        f"{of('optimizer', training.optimizer)}, learning rate {of('learning_rate', training.learning_rate)}, "
+        f"{optimizer}, learning rate {of('learning_rate', training.learning_rate)}, "
         f"{training.precision}{origin}",
+        "From Python": "; ".join(f"{argument} {own}" for argument, own in facts.own.items()),
         "Choices": offered(choices),
         "Machine": facts.machine,
         "Versions": ", ".join(f"{name} {version}" for name, version in facts.versions.items()),

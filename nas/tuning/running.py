@@ -21,7 +21,9 @@ from nas.tuning.shipped import is_for_devices
 
 if TYPE_CHECKING:
     from nas.architecture import Architecture
+    from nas.config import ExperimentConfig
     from nas.tracking import Tracker
+    from nas.training.own import Own
     from nas.tuning.execution import Executor
 
 logger = logging.getLogger(__name__)
@@ -64,14 +66,19 @@ def run(
     experiment = plan.experiment
     Store.resolve(Path(runs_dir), tracking_uri)  # a mistake in it is told before anything is written
     folder = SearchFolder(Path(runs_dir), experiment.name)
+    facts = plan.facts(command)
+    # What cannot be packed is told before anything is written, too.
+    own = plan.own if plan.own is None or _is_here(experiment) else plan.own.packed()
+    if plan.own is not None and plan.own.needs_fit:
+        logger.warning("trials train with Keras' fit: nas' own loop takes no metrics, optimizer or callbacks")
     if fresh and folder.path.exists():
         with folder.locked():
             aside = folder.set_aside()
         logger.info("the earlier search is now %s", aside)
     with folder.locked():
         if folder.exists:
-            folder.check_same(experiment, plan.space_text, plan.info)
-        folder.create(experiment, plan.space_text, plan.facts(command))
+            folder.check_same(experiment, plan.space_text, plan.info, facts.own)
+        folder.create(experiment, plan.space_text, facts)
         folder.journal.repair()
         folder.check_whole()
         search = Search(experiment.name, runs_dir, data=plan.data)
@@ -87,12 +94,12 @@ def run(
             done = False
             try:
                 told = (*observers, _TrackerObserver(tracker))
-                _run_trials(plan, folder, executor, told, time_is_over)
+                _run_trials(plan, folder, executor, told, time_is_over, own)
                 search.refresh()
                 if not time_is_over():
                     search.check_succeeded()
                 if experiment.final.seeds:
-                    run_finals(experiment, search, executor, told, time_is_over)
+                    run_finals(experiment, search, executor, told, time_is_over, own)
                 search.refresh()
                 if is_for_devices(experiment) and not time_is_over():
                     search.measure_front()
@@ -128,6 +135,7 @@ def _run_trials(
     executor: Executor,
     observers: tuple[Observer, ...],
     time_is_over: Callable[[], bool],
+    own: Own | bytes | None,
 ) -> None:
     from nas.tuning.oracle import StrategyOracle
     from nas.tuning.parents import nearest
@@ -155,6 +163,7 @@ def _run_trials(
         observers=observers,
         experiment=experiment,
         should_stop=time_is_over,
+        own=own,
     ).search()
     if oracle.failure:
         raise SearchError(oracle.failure)
@@ -169,6 +178,11 @@ def _run_trials(
         )
     if oracle.exhausted:
         logger.warning("all %d architectures inside the budget were tried", len(oracle.records))
+
+
+def _is_here(experiment: ExperimentConfig) -> bool:
+    """Whether this process trains."""
+    return experiment.engine == "local" and experiment.workers == 0
 
 
 def _start_tracker(search: Search, tracking_uri: str | None) -> Tracker:

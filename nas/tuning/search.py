@@ -465,7 +465,7 @@ class Search:
         """The experiment as MLflow shows it: one value a key."""
         from nas.tuning.provenance import flattened
 
-        return flattened(self.experiment.model_dump(mode="json"))
+        return flattened(self.experiment.model_dump(mode="json") | self.facts.own)
 
     def __repr__(self) -> str:
         return f"Search({self.name!r}, {len(self.trials)} trials)"

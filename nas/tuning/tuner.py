@@ -22,6 +22,7 @@ from nas.results.trial import TrialRecord, TrialStatus, seven_figures
 from nas.strategies.expectation import KEPT_RANKS
 from nas.training import load_weights, save_weights
 from nas.training.checkpoint import Checkpoint, Evidence
+from nas.training.own import Own
 from nas.tuning.execution import (
     LOOK_SECONDS,
     Crashed,
@@ -75,9 +76,10 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
         observers: tuple[Observer, ...],
         experiment: ExperimentConfig,
         should_stop: Callable[[], bool],
+        own: Own | bytes | None = None,
     ) -> None:
         self.executor, self.folder, self.observers = executor, folder, observers
-        self.experiment, self.should_stop = experiment, should_stop
+        self.experiment, self.should_stop, self.own = experiment, should_stop, own
         self._outcomes: dict[str, Outcome] = {}
         self._running: dict[int, _Running] = {}
         super().__init__(oracle=oracle, directory=str(folder.runs_dir), project_name=folder.name)
@@ -194,6 +196,8 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
             checkpoint=checkpoint,
             parent=parent,
             int8=self.experiment.score.trained is not None,
+            own=self.own,
+            name=f"trial-{record.number}",
             measure={cost: budget.most(cost) for cost in self.experiment.measured if not record.has_cost(cost)},
         )
 

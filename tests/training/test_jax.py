@@ -17,6 +17,7 @@ CODE = """
     import json, sys
     from nas.devices import open_devices
     from nas.training import train
+    from nas.training.own import Own
     from nas.devices.selection import Devices
     from nas.devices.visible import VisibleDevices
     from nas.config import AugmentationConfig, TrainingConfig
@@ -28,12 +29,14 @@ CODE = """
     config = TrainingConfig(
         epochs=2, batch_size=64, learning_rate=1e-2, label_smoothing=0.1, class_weights="balanced", augmentation=mixed
     )
+    import keras
     out = {"names": two.names}
     training = dropped_before_normalized(filters=4), digits_data(train_images=256), config
     result = train(*training, seed=3, devices=one)
+    own = Own.of(metrics=[keras.metrics.SparseCategoricalCrossentropy(name="entropy")])
     out["1"] = {name: list(curve) for name, curve in result.curves.items()}
-    left = train(*training, seed=3, devices=two, epochs=1)
-    result = train(*training, seed=3, devices=two, checkpoint=left.checkpoint)
+    left = train(*training, seed=3, devices=two, epochs=1, own=own)
+    result = train(*training, seed=3, devices=two, checkpoint=left.checkpoint, own=own)
     out["2"] = {name: list(curve) for name, curve in result.curves.items()}
     out["metrics"] = dict(result.metrics)
     import numpy as np
@@ -69,6 +72,12 @@ def test_two_devices_train_like_one_even_when_left_after_an_epoch(trained):
     for name, curve in out["1"].items():
         assert out["2"][name] == pytest.approx(curve, abs=1e-4), name
     assert out["2"]["loss"][1] < out["2"]["loss"][0]
+
+
+def test_metrics_of_a_program_are_told_of_whole_splits_and_of_the_images_own_targets(trained):
+    out, _, _ = trained
+    assert out["2"]["val_entropy"] == pytest.approx(out["2"]["val_loss"], rel=1e-4)
+    assert out["2"]["entropy"] == pytest.approx(out["2"]["loss"], rel=1e-4)
 
 
 def test_padded_validation_is_exactly_what_tensorflow_says_of_the_same_weights(trained):

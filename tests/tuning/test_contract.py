@@ -14,7 +14,8 @@ from nas.config import DatasetConfig, TrainingConfig
 from nas.datasets import in_forms, load
 from nas.devices import select_devices
 from nas.devices.visible import VisibleDevices
-from nas.tuning.execution import Crashed, InProcess, Job, Trained
+from nas.training.own import Own
+from nas.tuning.execution import Crashed, Failed, InProcess, Job, Trained
 from nas.tuning.shared_data import write_shared
 from nas.tuning.workers import Workers
 from tests.tuning.ray_nodes import nodes, on
@@ -120,6 +121,25 @@ def test_the_same_trial_has_the_same_result_and_tells_of_its_epochs(name, execut
     assert [event.metrics["loss"] for event in told] == list(received.result.curves["loss"])
     assert received.result.curves["loss"] == pytest.approx(expected.result.curves["loss"], abs=1e-3)
     assert [array.shape for array in received.result.weights] == [array.shape for array in expected.result.weights]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_what_a_program_brings_reaches_the_training_or_says_why_not(name, executors):
+    def sure(targets, outputs):
+        from keras import ops
+
+        return ops.max(outputs, axis=1)
+
+    executor = executors(name)
+    own = Own.of(metrics=[sure])
+    executor.submit(0, replace(job(4), own=own if name == "in_process" else own.packed()))
+    received = outcome_of(executor)
+    assert isinstance(received, Trained), received
+    assert 0.1 < received.result.metrics["val_sure"] < 1
+    executor.submit(0, replace(job(4), own=b"cnowhere\nthing\n."))
+    received = outcome_of(executor)
+    assert isinstance(received, Failed)
+    assert "(ModuleNotFoundError: No module named 'nowhere'); install their modules there" in received.reason
 
 
 @pytest.mark.parametrize("name", ALL)
