@@ -1,4 +1,4 @@
-"""What choices beside the network bring on 10,000 images of Fashion-MNIST.
+"""What choices beside the network bring on 6,000 images of Fashion-MNIST.
 
     nice -n 19 python benchmarks/choices.py                 # a night on one core; resumable
     python benchmarks/choices.py --only resolution --seeds 1
@@ -35,11 +35,11 @@ from nas.objectives import MACS
 from nas.tuning import Search
 
 TRIALS = 16
-DATA = DatasetConfig(name="fashion_mnist", validation_fraction=0.05, train_limit=10_000)
+DATA = DatasetConfig(name="fashion_mnist", validation_fraction=0.05, train_limit=6_000)
 COMMON: dict[str, Any] = {
     "dataset.validation_fraction": DATA.validation_fraction,
     "dataset.train_limit": DATA.train_limit,
-    "training.epochs": 12,
+    "training.epochs": 10,
     "training.augmentation": {"shift": 1, "flip": True},
     "workers": 1,
 }
