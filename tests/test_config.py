@@ -239,6 +239,15 @@ def test_objectives_are_the_score_and_some_costs(wrong):
         load_experiment(find_experiment("digits"), {"objectives": wrong})
 
 
+@pytest.mark.parametrize(
+    ("wrong", "hint"), [("val_acuracy", "val_accuracy"), ("accuracy", "val_accuracy"), ("parameter", "parameters")]
+)
+def test_a_misspelled_objective_is_told_what_may_be_meant(wrong, hint):
+    both = [wrong, "parameters"] if hint == "val_accuracy" else ["val_accuracy", wrong]
+    with pytest.raises(FileError, match=rf"received {', '.join(both)} \(did you mean '{hint}'\?\)$"):
+        load_experiment(find_experiment("digits"), {"objectives": both})
+
+
 def test_the_costs_are_the_objectives_without_the_score_in_their_order():
     wanted = {"objectives": ["latency_ms", "val_accuracy", "macs"], "budget.max_latency_ms": 2}
     found = load_experiment(find_experiment("digits"), wanted)

@@ -189,6 +189,16 @@ def modules(names: str) -> set[str]:
     return set(done.stdout.split())
 
 
+def test_the_command_line_imports_next_to_nothing_before_a_command_runs():
+    """Half a second is the limit of `nas --help`: numpy and pydantic alone would take it."""
+    code = (
+        "import sys, nas.cli.app; "
+        "sys.exit(str({'numpy', 'pydantic', 'nas.config', 'nas.architecture'} & set(sys.modules) or ''))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr.strip() == "", done.stderr
+
+
 def test_importing_everything_imports_nothing_heavy():
     files = [path.relative_to(ROOT).with_suffix("") for path in FILES if path.name != "__main__.py"]
     names = {".".join(path.parts).removesuffix(".__init__") for path in files}

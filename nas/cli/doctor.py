@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from nas.cli.terminal import Format, RunsDir, output
+from nas.cli.terminal import Format, RunsDir, errors, output
 from nas.command_line import RUNS_DIR
 
 
@@ -15,37 +15,40 @@ def doctor(
     format: Annotated[Format, typer.Option(help="How to print it.")] = Format.table, runs_dir: RunsDir = RUNS_DIR
 ) -> None:
     """Show versions, devices, precision and disk, what would be used, and why not the rest."""
-    from nas.devices.machine import inspect_machine
+    from nas.devices.machine import look
 
-    found = inspect_machine(runs_dir)
+    found = look(runs_dir)
     if format is Format.json:
-        output.file.write(json.dumps(found, indent=2) + "\n")
+        output.file.write(json.dumps(dict(found), indent=2) + "\n")
         return
-    machine, choice, disk = found["machine"], found["choice"], found["runs_dir"]
-    memory = machine["memory_bytes"]
-    lines = [
-        ("versions", ", ".join(f"{name} {version or 'missing'}" for name, version in found["versions"].items())),
-        (
-            "machine",
-            f"{machine['system']}, {machine['usable_cpus']} usable CPUs"
-            + (f", {memory / 2**30:.1f} GiB memory" if memory else ""),
-        ),
-        *(("device", _device(device)) for device in found["devices"]),
-        *(("card", line) for line in found["nvidia"]),
-        ("would use", f"{choice['device']}: {choice['why']}; Keras on {choice['backend']}"),
-        *((f"not {device}", reason) for device, reason in choice["why_not"].items()),
-        *((policy, remark) for policy, remark in found["precision"].items()),
-        (
-            "runs",
-            f"{disk['path']}: {'writable' if disk['writable'] else 'NOT writable'}, "
-            f"{(disk['free_bytes'] or 0) / 2**30:.1f} GiB free",
-        ),
-    ]
-    if not found["probe"]["ok"]:
-        lines.append(("problem", found["probe"]["reason"]))
-    width = max(len(name) for name, _ in lines)
-    for name, text in lines:
-        output.print(f"{name:<{width}}  {text}", markup=False, soft_wrap=True)
+    errors.print("Asking each runtime for its devices, which takes some seconds ...", style="dim")
+    for key, value in found:
+        for name, text in _lines(key, value):
+            output.print(f"{name:<14}  {text}", markup=False, soft_wrap=True)
+
+
+def _lines(key: str, value: Any) -> list[tuple[str, str]]:
+    """What is told of a part of what was found, each line with its name."""
+    match key:
+        case "versions":
+            return [("versions", ", ".join(f"{name} {version or 'missing'}" for name, version in value.items()))]
+        case "machine":
+            memory = f", {value['memory_bytes'] / 2**30:.1f} GiB memory" if value["memory_bytes"] else ""
+            return [("machine", f"{value['system']}, {value['usable_cpus']} usable CPUs{memory}")]
+        case "runs_dir":
+            writable = "writable" if value["writable"] else "NOT writable"
+            return [("runs", f"{value['path']}: {writable}, {(value['free_bytes'] or 0) / 2**30:.1f} GiB free")]
+        case "nvidia":
+            return [("card", line) for line in value]
+        case "probe":
+            return [] if value["ok"] else [("problem", value["reason"])]
+        case "devices":
+            return [("device", _device(device)) for device in value]
+        case "choice":
+            chosen = f"{value['device']}: {value['why']}; Keras on {value['backend']}"
+            return [("would use", chosen), *((f"not {device}", why) for device, why in value["why_not"].items())]
+        case _:
+            return list(value.items())
 
 
 def _device(device: dict[str, Any]) -> str:

@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nas.boards import find_board
 from nas.cli.front import Name
-from nas.cli.front_board import best_on
-from nas.cli.terminal import MaxParams, RunsDir, TrackingUri, count_option, errors, output
+from nas.cli.terminal import MaxParams, RunsDir, TrackingUri, count_option, output
 from nas.command_line import RUNS_DIR
 from nas.errors import NasError
-from nas.export import FORMATS
 
 if TYPE_CHECKING:
     from nas.export import Written
@@ -48,6 +45,9 @@ def export(
     What was written is loaded again, in its own runtime, and must answer what the trained network answers; a
     quantized network must have its score.
     """
+    from nas.boards import find_board
+    from nas.cli.front_board import best_on
+    from nas.export import FORMATS
     from nas.tuning import Search
 
     if sum((max_params is not None, trial is not None, board is not None, best)) > 1:
@@ -62,7 +62,6 @@ def export(
         record = search.best(limit) if trial is None else search.trial(trial)
     for each in format.split(","):
         FORMATS.find(each).check_installed()
-    errors.print(f"Writing {format.replace(',', ', ')}, and reading each again ...", markup=False, soft_wrap=True)
     report = search.export(
         to,
         trial=record.number,
@@ -98,6 +97,9 @@ def export(
 
 def _compared(written: Written, score: Score) -> str:
     """What was written and how it compares with the trained network, in words."""
+    from nas.export import FORMATS
+    from nas.export.exporter import SPLITS
+
     parts = [f"{written.bytes:,} bytes"]
     if "arena_bytes" in written.facts:
         parts.append(f"{written.facts['arena_bytes']:,} bytes of memory (TFLM's arena)")
@@ -106,9 +108,8 @@ def _compared(written: Written, score: Score) -> str:
             f"{parts[0]}; reloaded, and equal to the trained network on {written.images_checked:,} images (largest "
             f"difference {written.largest_difference:.1e})"
         )
-    names = {"val": "validation", "test": "test"}
     parts += [
-        f"{names[split]} {score.heading} {score.text(exported)}, trained {score.text(trained)}"
+        f"{SPLITS[split]} {score.heading} {score.text(exported)}, trained {score.text(trained)}"
         for split, (trained, exported) in written.scores.items()
     ]
     return f"{'; '.join(parts)}; reloaded and run on {written.images_checked:,} images"

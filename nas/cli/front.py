@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nas.boards import Board
 from nas.cli.front_board import PREDICTED, board_of, board_row, cost_text, verdict
 from nas.cli.listing import complete_searches
 from nas.cli.terminal import RunsDir, TableFormat, errors, output, print_table
@@ -22,6 +21,7 @@ from nas.results.noise import left_out, without_noise
 from nas.results.trial import TrialRecord, incomplete
 
 if TYPE_CHECKING:
+    from nas.boards import Board
     from nas.results.pareto import ParetoFront
     from nas.training.user_model import UserModel
     from nas.tuning import Search

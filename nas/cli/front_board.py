@@ -5,13 +5,13 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from nas.boards import Board, find_board
 from nas.errors import NasError
 from nas.files.yaml_file import FileError
 from nas.objectives import DEVICE_COSTS
 from nas.results.noise import without_noise
 
 if TYPE_CHECKING:
+    from nas.boards import Board
     from nas.objectives import Cost
     from nas.results.trial import TrialRecord
     from nas.tuning import Search
@@ -26,6 +26,8 @@ def board_of(search: Search, name: str | None) -> Board | None:
     Raises:
         FileError: there is no board of that name.
     """
+    from nas.boards import find_board
+
     if name is not None:
         return find_board(name)
     with suppress(FileError):

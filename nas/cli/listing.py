@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -184,6 +183,6 @@ def complete_spaces(incomplete: str) -> list[str]:
     return [name for name in shipped("search_spaces") if name.startswith(incomplete)]
 
 
-def complete_searches(incomplete: str) -> list[str]:
-    runs_dir = Path(os.environ.get("NAS_RUNS_DIR", RUNS_DIR))
+def complete_searches(ctx: typer.Context, incomplete: str) -> list[str]:
+    runs_dir = Path(ctx.params.get("runs_dir") or RUNS_DIR)
     return sorted(p.parent.name for p in runs_dir.glob("*/experiment.json") if p.parent.name.startswith(incomplete))

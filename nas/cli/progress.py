@@ -8,6 +8,7 @@ from types import TracebackType
 
 from rich.console import Group
 from rich.live import Live
+from rich.padding import Padding
 from rich.text import Text
 
 from nas.cli.terminal import errors
@@ -38,7 +39,7 @@ class Progress(Observer):
         self.kept = self.done
         self.started = time.monotonic()
         self.first = 0.0
-        self.now = "starting TensorFlow and reading the data"
+        self.now = ""
         self.live = Live(console=errors, refresh_per_second=4, transient=True) if errors.file.isatty() else None
 
     @property
@@ -50,8 +51,6 @@ class Progress(Observer):
         if self.live is not None:
             self.live.start()
             self._refresh()
-        else:
-            errors.print(f"{self.now[:1].upper()}{self.now[1:]} ...", style="dim")
         return self
 
     def __exit__(
@@ -60,9 +59,15 @@ class Progress(Observer):
         if self.live is not None:
             self.live.stop()
 
+    def on_stage(self, text: str) -> None:
+        self.now = text
+        if self.live is None:
+            errors.print(f"{text[:1].upper()}{text[1:]} ...", style="dim")
+        self._refresh()
+
     def on_trial_begin(self, record: TrialRecord) -> None:
         self.first = self.first or time.monotonic()
-        self.now = f"trial {record.number}: {_described(record)}"
+        self.now = f"trial {record.number}: {_described(record)}, building"
         self._refresh()
 
     def on_epoch(self, record: TrialRecord, epoch: int, metrics: dict[str, float]) -> None:
@@ -81,14 +86,13 @@ class Progress(Observer):
             outcome, style = f"{self.score.text(record.score):>7}  stopped at epoch {epochs}", "dim"
         else:
             outcome, style = f"{record.status.value.lower()}: {record.reason}", "yellow"
-        errors.print(
-            f"{self.done:>4}/{self.trials}  trial {record.number:<4} {self._costs(record)}  "
-            f"{outcome}  {record.duration_seconds:5.1f} s  {record.in_words}",
-            style=style,
-            markup=False,
-            overflow="ellipsis",
-            no_wrap=True,
-        )
+        line = f"{self.done:>4}/{self.trials}  trial {record.number:<4} {self._costs(record)}  {outcome}"
+        line += f"  {record.duration_seconds:5.1f} s"
+        if len(line) + 2 + len(record.in_words) <= errors.width:
+            errors.print(f"{line}  {record.in_words}", style=style, markup=False, soft_wrap=True)
+        else:
+            errors.print(line, style=style, markup=False, soft_wrap=True)
+            errors.print(Padding(Text(record.in_words, overflow="fold"), (0, 0, 0, 6), expand=False), style=style)
         self.now = ""
         self._refresh()
 
@@ -99,8 +103,7 @@ class Progress(Observer):
             f"final {done}/{total}  trial {record.number:<4} {self._costs(record)}  "
             f"validation {self.score.text(training.val_score)}, test {self.score.text(training.test_score)}",
             markup=False,
-            overflow="ellipsis",
-            no_wrap=True,
+            soft_wrap=True,
         )
         self.now = f"training the front again with other seeds: {done} of {total}"
         self._refresh()
@@ -124,8 +127,8 @@ class Progress(Observer):
             left = (time.monotonic() - self.first) / (done - self.kept) * (self.trials - done)
             left = left if self.time_limit is None else min(left, self.time_limit - elapsed)
             parts.append(f"about {_clock(max(left, 0))} left")
-        line = Text("  ".join(parts), style="bold", overflow="ellipsis", no_wrap=True)
-        self.live.update(Group(line, Text(self.now, style="dim", overflow="ellipsis", no_wrap=True)))
+        line = Text("  ".join(parts), style="bold", overflow="fold")
+        self.live.update(Group(line, Text(self.now, style="dim", overflow="fold")))
 
 
 def _described(record: TrialRecord) -> str:

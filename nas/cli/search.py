@@ -13,9 +13,9 @@ import typer
 
 from nas.cli.front import print_front
 from nas.cli.front_board import board_of
-from nas.cli.listing import complete_experiments
+from nas.cli.listing import complete_experiments, complete_spaces
 from nas.cli.several_fronts import print_comparison
-from nas.cli.terminal import MaxParams, RunsDir, TableFormat, TrackingUri, errors, output, settings_option
+from nas.cli.terminal import MaxParams, RunsDir, TableFormat, TrackingUri, busy, errors, output, settings_option
 from nas.command_line import RUNS_DIR, command_line, without_password
 from nas.errors import NasError
 from nas.files.temporary import own_temporary, temporary_files_in
@@ -37,7 +37,10 @@ def search(
             autocompletion=complete_experiments,
         ),
     ],
-    space: Annotated[str | None, typer.Option(help="Another search space: a shipped one or a .yaml file.")] = None,
+    space: Annotated[
+        str | None,
+        typer.Option(help="Another search space: a shipped one or a .yaml file.", autocompletion=complete_spaces),
+    ] = None,
     dataset: Annotated[
         str | None, typer.Option(help="Another data set: digits, a TFDS name, a folder, an .npz.")
     ] = None,
@@ -117,7 +120,9 @@ def search(
     overrides = {key: value for key, value in given.items() if value is not None} | settings_option(set_ or [])
     if space is not None:
         overrides = one_network_settings(space) | overrides
-    plan = Plan.of(named_experiment(experiment, overrides), runs_dir, fresh=fresh)
+    # A folder of images may take a while to look through.
+    with busy("reading the experiment and its data"):
+        plan = Plan.of(named_experiment(experiment, overrides), runs_dir, fresh=fresh)
     # Before anything runs: a mistake in it is not told after hours.
     other = None if baseline is None else baseline_plan(plan.experiment, baseline)
     if not fresh:

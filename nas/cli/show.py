@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nas.boards import find_board
 from nas.cli.terminal import Format, RunsDir, errors, output, print_table
 from nas.command_line import RUNS_DIR
 from nas.errors import NasError
@@ -72,6 +71,8 @@ def show(
         _print_explanation(architecture)
     _print_totals(architecture)
     if board is not None:
+        from nas.boards import find_board
+
         device = find_board(board)
         output.print(f"{device.name}: {device.verdict(measured)}", markup=False, soft_wrap=True)
     if trial is not None and trial.recipe:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
@@ -47,16 +48,25 @@ errors = _Console(stderr=True, width=_width(sys.stderr), highlight=False)
 def print_table(table: Table) -> None:
     """A table that is wider than the terminal has closer columns; one that still is runs over its edge, uncut.
 
-    Columns that may wrap, such as an architecture's, are narrowed first, though not to less than is legible.
+    A last column that folds, such as an architecture's, then stands below the rows. Other columns that may wrap are
+    narrowed first, though not to less than is legible.
     """
     from rich.cells import cell_len
     from rich.measure import Measurement
+    from rich.padding import Padding
+    from rich.text import Text
 
     def natural() -> int:
         return Measurement.get(output, output.options.update(width=_UNLIMITED), table).maximum
 
     if natural() > output.width:
         table.padding = (0, 0)
+    below: list[Any] = []
+    if natural() > output.width and table.columns[-1].overflow == "fold":
+        below = list(table.columns.pop().cells)
+        table.padding = (0, 1)
+        if natural() > output.width:
+            table.padding = (0, 0)
     spare = sum(
         max(0, max((cell_len(str(cell)) for cell in column.cells), default=0) - _LEGIBLE)
         for column in table.columns
@@ -65,7 +75,23 @@ def print_table(table: Table) -> None:
     least = natural() - spare
     if least > output.width:
         table.width = least
-    output.print(table, crop=False)
+    if not below:
+        output.print(table, crop=False)
+        return
+    lines = output.render_lines(table, output.options.update(width=max(output.width, least)), pad=False)
+    # Behind the last row, a table with a frame has an edge.
+    first = len(lines) - len(below) - (1 if table.box is not None else 0)
+    for place, line in enumerate(lines):
+        output.print(*(Text(segment.text, segment.style or "") for segment in line), sep="", soft_wrap=True)
+        if first <= place < first + len(below):
+            text = Text(str(below[place - first]), overflow="fold")
+            output.print(Padding(text, (0, 0, 0, 4), expand=False), style=table.rows[place - first].style or "")
+
+
+def busy(text: str) -> AbstractContextManager[object]:
+    """Says on a terminal what takes a while, until it is done."""
+    # Also where colors are forced, as in a log, nothing is drawn over.
+    return errors.status(text) if errors.file.isatty() else nullcontext()
 
 
 class Format(StrEnum):

@@ -30,6 +30,7 @@ from nas.errors import ECHOED, printable, shown
 from nas.objectives import COSTS, DEFAULT_COSTS, SCORES, Cost, Score
 from nas.quantity import parse_count, parse_duration, parse_size
 from nas.recipe import Choices, Recipe
+from nas.registry import did_you_mean
 from nas.tasks import DEFAULT_TASK
 
 MOST_COSTS = 2
@@ -325,6 +326,7 @@ class ExperimentConfig(_Strict):
             raise ValueError(
                 f"objectives are one of {', '.join(SCORES)} and one or two of {', '.join(COSTS)}; received "
                 f"{printable(', '.join(objectives), most=ECHOED) or 'none'}"
+                + "".join(did_you_mean(name, (*SCORES, *COSTS)) for name in objectives if name not in (*SCORES, *COSTS))
             )
         return *scores, *costs
 

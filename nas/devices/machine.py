@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -23,19 +23,39 @@ _PACKAGES = ("tensorflow", "keras", "keras-tuner", "mlflow", "tensorflow-dataset
 def inspect_machine(
     runs_dir: Path = Path("runs"), *, time_limit_seconds: float = LIMIT_SECONDS, probe_command: Sequence[str] = PROBE
 ) -> dict[str, Any]:
+    """All that `look` finds."""
+    return dict(look(runs_dir, time_limit_seconds=time_limit_seconds, probe_command=probe_command))
+
+
+def look(
+    runs_dir: Path = Path("runs"), *, time_limit_seconds: float = LIMIT_SECONDS, probe_command: Sequence[str] = PROBE
+) -> Iterator[tuple[str, Any]]:
     """Looks at the machine; never imports TensorFlow or JAX here, never hangs, never raises for what it finds.
 
-    Returns:
-        JSON-ready: `versions` (name to version, None if absent), `machine` (system, usable_cpus, memory_bytes),
-        `probe` (ok, reason: of TensorFlow), `devices` (name, kind, description; a GPU's compute_capability, a TPU's
-        memory_bytes), `nvidia` (a line a card: name, memory, driver), `choice` (device that "auto" takes, its Keras
-        backend, why, and why_not of the others), `precision` (policy to a remark), `runs_dir` (path, writable,
-        free_bytes).
+    Yields:
+        Key and value as soon as they are known, what takes no time first; JSON-ready: `versions` (name to version,
+        None if absent), `machine` (system, usable_cpus, memory_bytes),
+        `runs_dir` (path, writable, free_bytes), `nvidia` (a line a card: name, memory, driver), `probe` (ok, reason: of
+        TensorFlow), `devices` (name, kind, description; a GPU's compute_capability, a TPU's memory_bytes), `choice`
+        (device that "auto" takes, its Keras backend, why, and why_not of the others), `precision` (policy to a remark).
     """
+    versions = {package: _version(package) for package in _PACKAGES}
+    yield "versions", {"python": platform.python_version(), "nas": __version__} | versions
+    yield (
+        "machine",
+        {
+            "system": f"{platform.system()} {platform.machine()}",
+            "usable_cpus": usable_cpus(),
+            "memory_bytes": _memory_bytes(),
+        },
+    )
+    yield "runs_dir", _disk(runs_dir)
+    yield "nvidia", nvidia.cards()
     seen, reason = ask("tensorflow", name="TensorFlow", time_limit_seconds=time_limit_seconds, command=probe_command)
+    yield "probe", {"ok": not reason, "reason": reason}
     tpu, no_tpu = ask_tpu("jax", time_limit_seconds=time_limit_seconds, command=probe_command)
     gpus = [device for device in seen.get("devices", []) if device["kind"] == "gpu"]
-    versions = {package: _version(package) for package in _PACKAGES}
+    yield "devices", seen.get("devices", []) + tpu.get("devices", [])
     why_not = {}
     if gpus:
         device, why = "gpu", f"TensorFlow sees {len(gpus)} GPU(s)"
@@ -54,21 +74,9 @@ def inspect_machine(
         if versions["jax"]
         else "JAX is not installed; pip install 'keras-nas[tpu]'"
     )
-    return {
-        "versions": {"python": platform.python_version(), "nas": __version__} | versions,
-        "machine": {
-            "system": f"{platform.system()} {platform.machine()}",
-            "usable_cpus": usable_cpus(),
-            "memory_bytes": _memory_bytes(),
-        },
-        "probe": {"ok": not reason, "reason": reason},
-        "devices": seen.get("devices", []) + tpu.get("devices", []),
-        "nvidia": nvidia.cards(),
-        "choice": {"device": device, "backend": "jax" if device == "tpu" else "tensorflow", "why": why}
-        | {"why_not": why_not},
-        "precision": _precision(gpus, tpu=device == "tpu"),
-        "runs_dir": _disk(runs_dir),
-    }
+    backend = "jax" if device == "tpu" else "tensorflow"
+    yield "choice", {"device": device, "backend": backend, "why": why, "why_not": why_not}
+    yield "precision", _precision(gpus, tpu=device == "tpu")
 
 
 def _precision(gpus: list[dict[str, Any]], *, tpu: bool) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from nas.export.format import FORMATS, ExportError, ExportFormat, Source
 from nas.export.litert_file import CALIBRATED, PixelType, spread
 from nas.export.place import foreign, put_in_place, recover, staging, write_card
 from nas.objectives import FLASH_BYTES, RAM_BYTES, Score
+from nas.quantity import counted
 from nas.recipe import Recipe
 from nas.reports.network_diagram import diagram
 from nas.tasks import TASKS, Task
@@ -23,11 +25,16 @@ from nas.training.model import Weights, answers_of, rebuild, shaped
 if TYPE_CHECKING:
     from nas.architecture import Architecture
 
+logger = logging.getLogger(__name__)
+
 PICTURED = 18
 """Images in the picture of predictions."""
 
 QUANTIZED_MACS, LEAST_CHECKED = 10**10, 256
 """Multiply-adds that checking a quantized format may take, about a minute, and the images that are checked at least."""
+
+SPLITS = {"val": "validation", "test": "test"}
+"""Names of splits in scores, and in words."""
 
 ALLOWED_LOSS = 0.01
 """Of the score, by quantization."""
@@ -252,6 +259,7 @@ def _written(
         ExportError: the export answers something else.
     """
     before = _bytes(folder)
+    logger.info("%s: writing", writer.name)
     _write(writer, source, folder)
     size = _bytes(folder) - before
     most = max(LEAST_CHECKED, QUANTIZED_MACS // max(source.architecture.count.macs, 1)) if writer.is_quantized else None
@@ -259,6 +267,7 @@ def _written(
     for examples, expected in check:
         images = spread(examples.images if writer.adapts else examples.shaped, most)
         wanted = spread(expected, most)
+        logger.info("%s: read again, answers %s", writer.name, counted(len(images), f"{SPLITS[examples.name]} image"))
         received = writer.predict(source.architecture, folder, images)
         differences.append(_compare(writer, task, wanted, received))
         counts.append(len(images))

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from nas.command_line import without_password
 from nas.errors import NasError, shown
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _SERVERS = ("http://", "https://", "databricks")
+_HERE = ("localhost", "127.0.0.1", "::1")
 _DATABASES = ("postgresql", "mysql", "mssql")
 
 _QUIET = {
@@ -112,6 +114,7 @@ class Store:
         import_mlflow()
         from mlflow import MlflowClient
 
+        _past_proxies(self.uri)
         if (database := self._database) is not None:
             before = self.identity
             _create_sqlite(database)
@@ -169,6 +172,15 @@ def _forget_connections(uri: str) -> None:
     for engines in (SqlAlchemyStore._engine_map, Registry._engine_map):
         if uri in engines:
             engines[uri].dispose()
+
+
+def _past_proxies(uri: str) -> None:
+    """A proxy of the environment would ask its own machine for 127.0.0.1."""
+    host = urlsplit(uri).hostname or ""
+    if uri.startswith("http") and host in _HERE:
+        known = os.environ.get("no_proxy") or os.environ.get("NO_PROXY", "")
+        if host not in known.split(","):
+            os.environ["no_proxy"] = os.environ["NO_PROXY"] = ",".join(filter(None, (known, host)))
 
 
 def import_mlflow() -> None:

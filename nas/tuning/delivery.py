@@ -32,12 +32,14 @@ def export(
     """As `Search.export`, of one trial."""
     from nas.devices import import_tensorflow
 
+    logger.info("starting TensorFlow")
     import_tensorflow()
     from nas.export import FORMATS, export
     from nas.export.exporter import ALLOWED_LOSS
 
     weights = search.weights_of(record)
     quantized = any(FORMATS.find(name).is_quantized for name in format.split(","))
+    logger.info("reading the data")
     data = _needed_images(search) if quantized else _images(search)
     report = export(
         record.architecture,

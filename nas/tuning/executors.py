@@ -14,6 +14,7 @@ from nas.devices.machine import free_bytes, usable_cpus
 from nas.devices.visible import VisibleDevices
 from nas.errors import NasError
 from nas.files.temporary import own_temporary
+from nas.quantity import counted
 from nas.tuning.execution import Executor, InProcess
 from nas.tuning.folder import SearchFolder
 from nas.tuning.shared_data import write_shared
@@ -97,6 +98,7 @@ def make_executor(
     *,
     should_stop: Callable[[], bool],
     data: InMemory | None = None,
+    stage: Callable[[str], None] = lambda text: None,
 ) -> Iterator[Executor]:
     """The executor of a search, with its data; both are removed afterwards.
 
@@ -105,6 +107,7 @@ def make_executor(
         folder: of the search.
         should_stop: asked while a trial runs in this process.
         data: the images, if the program has them.
+        stage: told what takes a while.
 
     Raises:
         NasError: the data or the device is not there.
@@ -112,13 +115,15 @@ def make_executor(
     from nas.devices import select_devices
 
     if experiment.engine == "ray":
-        with _ray_tasks(experiment, folder, data) as executor:
+        with _ray_tasks(experiment, folder, data, stage) as executor:
             yield executor
         return
     if experiment.workers == 0:
         # Devices first: reading the data starts TensorFlow, and then they are fixed.
         devices = select_devices(experiment.device, most=experiment.gpus_per_trial)
+        stage("reading the data")
         loaded = _load(experiment, folder, data)
+        stage("building the first network")
         yield InProcess(
             data=loaded,
             devices=devices,
@@ -130,6 +135,7 @@ def make_executor(
     check(experiment, found.kind)
     dealt = deal(found, per_trial=experiment.gpus_per_trial, trials_per_gpu=experiment.trials_per_gpu)
     check_workers(experiment.workers, dealt)
+    stage("reading the data")
     loaded = _load(experiment, folder, data)
     allocation = allocate(
         experiment.workers,
@@ -145,6 +151,7 @@ def make_executor(
     try:
         write_shared(loaded, shared)
         del loaded  # the workers have them
+        stage(f"starting {counted(len(allocation.devices), 'worker')} and building the first networks")
         with own_temporary() as temporary:
             executor = Workers(
                 data=shared,
@@ -163,13 +170,16 @@ def make_executor(
 
 
 @contextmanager
-def _ray_tasks(experiment: ExperimentConfig, folder: SearchFolder, data: InMemory | None) -> Iterator[Executor]:
+def _ray_tasks(
+    experiment: ExperimentConfig, folder: SearchFolder, data: InMemory | None, stage: Callable[[str], None]
+) -> Iterator[Executor]:
     """On a Ray cluster; whether it can run a trial at all is known before the data are read."""
     from nas.devices import select_devices
     from nas.tuning.ray_cluster import connected, nodes, share
     from nas.tuning.ray_engine import RayTasks
 
     select_devices("cpu")  # this process lets go of GPUs
+    stage("joining the Ray cluster" if experiment.ray_address else "starting Ray")
     with connected(experiment.ray_address, _cores()):
         need, slots = share(
             nodes(),
@@ -187,8 +197,11 @@ def _ray_tasks(experiment: ExperimentConfig, folder: SearchFolder, data: InMemor
         elif "GPU" in need:
             devices = VisibleDevices(kind="gpu")
         check(experiment, devices.kind)
+        stage("reading the data")
+        loaded = _load(experiment, folder, data)
+        stage(f"training on the cluster, {counted(slots, 'network')} at once")
         executor = RayTasks(
-            data=_load(experiment, folder, data),
+            data=loaded,
             need=need,
             slots=slots,
             devices=devices,

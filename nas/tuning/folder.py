@@ -24,6 +24,7 @@ from nas.files import outside
 from nas.files.durable import write_atomically
 from nas.files.paths import absolute
 from nas.recipe import NOT_ALWAYS, text
+from nas.registry import did_you_mean
 from nas.results.trial import TrialRecord, TrialStatus
 from nas.tuning.facts import SearchFacts
 from nas.tuning.journal import Journal, JournalError, check_version, has_trials
@@ -187,8 +188,11 @@ class SearchFolder:
             JournalError: it is from a newer version.
         """
         if not self.exists:
-            known = ", ".join(searches(self.runs_dir)) or "none yet"
-            raise SearchError(f"there is no search {self.name!r} in {self.runs_dir}; there are: {known}")
+            known = searches(self.runs_dir)
+            raise SearchError(
+                f"there is no search {self.name!r} in {self.runs_dir}{did_you_mean(self.name, known)}; there are: "
+                f"{', '.join(known) or 'none yet'}"
+            )
         return self._read("experiment.json", ExperimentConfig)
 
     def facts(self) -> SearchFacts:

@@ -8,6 +8,9 @@ from nas.results.trial import TrialRecord
 class Observer:
     """Told what happens in a search; a subclass overrides what it needs, such as a progress line."""
 
+    def on_stage(self, text: str) -> None:
+        """The search does something that takes a while before its first trial, such as reading the data."""
+
     def on_trial_begin(self, record: TrialRecord) -> None:
         """A trial starts."""
 

@@ -87,8 +87,13 @@ def run(
         def time_is_over() -> bool:
             return limit is not None and time.monotonic() - started >= limit
 
+        def stage(text: str) -> None:
+            for observer in observers:
+                observer.on_stage(text)
+
+        stage("starting TensorFlow")
         import_tensorflow()
-        with make_executor(experiment, folder, data=plan.data, should_stop=time_is_over) as executor:
+        with make_executor(experiment, folder, data=plan.data, should_stop=time_is_over, stage=stage) as executor:
             # The data have been read: see `Tracker.start` for why it comes after.
             tracker = _start_tracker(search, tracking_uri)
             done = False

@@ -83,12 +83,14 @@ def test_front_as_a_table(run, runs_dir, finished_search):
 
 
 def test_a_narrow_terminal_leaves_the_architectures_legible(run, runs_dir, finished_search, monkeypatch):
-    monkeypatch.setattr("nas.cli.terminal.output.width", 40)
+    monkeypatch.setattr("nas.cli.terminal.output.width", 60)
     _, out, _ = run("front", "digits", "--runs-dir", runs_dir)
     assert "…" not in out
+    lines = [line.strip() for line in out.splitlines()]
     for point in finished_search.front:
-        for block in point.architecture.describe().split(", "):
-            assert block in out
+        (place,) = (number for number, line in enumerate(lines) if line.startswith(f"{point.number} "))
+        described = point.architecture.describe()
+        assert " ".join(lines[place + 1 : place + 4]).startswith(described), described
 
 
 def test_a_front_says_what_guessing_and_one_image_come_to(run, runs_dir, finished_search, monkeypatch):
@@ -360,6 +362,24 @@ def test_doctor_says_what_would_be_used(run, tmp_path):
     assert found["choice"]["device"] in ("cpu", "gpu")
     assert found["versions"]["nas"] == nas.__version__
     assert found["probe"]["ok"]
+
+
+def test_doctor_tells_each_thing_as_soon_as_it_is_known(run, monkeypatch):
+    from nas.cli.terminal import output
+    from nas.devices import machine
+
+    told = []
+
+    def ask(*arguments, **options):
+        told.append(output.file.getvalue())
+        return {}, "TensorFlow did not answer"
+
+    monkeypatch.setattr(machine, "ask", ask)
+    monkeypatch.setattr(output, "_file", io.StringIO())  # `file` would stay set
+    run("doctor")
+    (before,) = told
+    assert [line.split()[0] for line in before.splitlines()] == ["versions", "machine", "runs"]
+    assert "problem         TensorFlow did not answer" in output.file.getvalue()
 
 
 @pytest.mark.parametrize(

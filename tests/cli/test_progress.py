@@ -13,10 +13,10 @@ from tests.tracking.examples import SCORE, failed, trial
 def shown(monkeypatch):
     """A progress display on a console of our own, and what it printed."""
 
-    def make(*, terminal):
+    def make(*, terminal, width=120):
         text = io.StringIO()
         text.isatty = lambda: terminal
-        console = Console(file=text, force_terminal=terminal or None, width=120, color_system=None)
+        console = Console(file=text, force_terminal=terminal or None, width=width, color_system=None)
         monkeypatch.setattr(progress, "errors", console)
         return progress.Progress(trials=4, epochs=3, time_limit=None, score=SCORE), text
 
@@ -26,13 +26,14 @@ def shown(monkeypatch):
 def test_a_file_gets_one_plain_line_a_trial(shown):
     display, text = shown(terminal=False)
     with display:
+        display.on_stage("reading the data")
         display.on_trial_begin(trial(0, 0.5))
         display.on_epoch(trial(0, 0.5), 1, {"val_score": 0.25})
         display.on_trial_end(trial(0, 0.5))
         display.on_trial_end(failed(1))
         display.on_trial_end(trial(2, 0.4, filters=20))
     first, *lines = text.getvalue().splitlines()
-    assert first == "Starting TensorFlow and reading the data ..."
+    assert first == "Reading the data ..."
     assert len(lines) == 3
     assert lines[0].startswith("   1/4  trial 0            ")
     assert "50.00%  front" in lines[0]
@@ -50,6 +51,25 @@ def test_a_terminal_also_shows_what_runs_now(shown):
         display.live.refresh()
         assert "1/4 trials  1 on the front  best 50.00% at" in text.getvalue()
         assert "epoch 2/3, 25.00%" in text.getvalue()
+
+
+def test_a_narrow_terminal_has_the_architecture_below_its_line(shown):
+    display, text = shown(terminal=True, width=60)
+    record = trial(0, 0.5)
+    with display:
+        display.on_stage("starting 2 workers and building the first networks")
+        display.live.refresh()
+        assert "starting 2 workers and building the first networks" in text.getvalue()
+        display.on_trial_begin(record)
+        display.live.refresh()
+        assert "building" in text.getvalue()
+        before = len(text.getvalue())
+        display.on_trial_end(record)
+    told = text.getvalue()[before:]
+    assert "…" not in told
+    lines = [line.strip() for line in told.replace("\x1b[2K", "").splitlines()]
+    (place,) = (number for number, line in enumerate(lines) if "1/4  trial 0" in line)
+    assert " ".join(lines[place + 1 :]).startswith(record.in_words)
 
 
 def test_colors_that_are_forced_make_no_terminal_of_a_file(shown, monkeypatch):

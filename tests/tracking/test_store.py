@@ -6,6 +6,8 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -215,3 +217,26 @@ def test_the_ui_is_asked_without_a_proxy(monkeypatch, tmp_path):
                 ui._wait_until_ready(server, f"http://127.0.0.1:{port}", log, 10)
         finally:
             server.kill()
+
+
+def test_a_server_on_this_machine_is_asked_past_proxies(monkeypatch):
+    class Nothing(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.send_response(200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *arguments):
+            pass
+
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "intranet")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Nothing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        store = Store.resolve(Path("runs"), f"http://127.0.0.1:{server.server_port}")
+        assert list(store.connect().search_experiments()) == []
+        server.shutdown()
+    assert os.environ["no_proxy"] == "intranet,127.0.0.1"

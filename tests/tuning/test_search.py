@@ -584,6 +584,10 @@ def test_a_name_does_not_leave_the_runs_folder(finished_search):
 
 
 def test_an_unknown_search_names_those_that_exist(finished_search):
+    with pytest.raises(
+        SearchError, match=r"there is no search 'digts' in .* \(did you mean 'digits'\?\); there are: digits"
+    ):
+        Search("digts", finished_search.folder.runs_dir)
     with pytest.raises(SearchError, match=r"there is no search 'nope' in .*; there are: digits"):
         Search("nope", finished_search.folder.runs_dir)
 
