@@ -13,6 +13,7 @@ Each part compares searches that differ in the named settings only, at equal num
   and three times without them from the same seeds.
 * `unbalanced`: one class has a twentieth of its training and validation images. The search with `val_balanced_accuracy`
   and balanced class weights, beside the one with neither. Scored is balanced accuracy on all test images.
+* `averages`: three networks by hand, with the weights of the last step and with moving averages of the weights.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 
 import nas
-from nas.config import DatasetConfig
+from nas.config import DatasetConfig, TrainingConfig
 from nas.datasets import load
 from nas.objectives import MACS
 from nas.tuning import Search
@@ -56,6 +57,7 @@ RECIPE: dict[str, Any] = {
 }
 RARE = "Shirt"
 MOST_MACS = 400_000
+DECAYS = (0.98, 0.995)
 
 
 def search(name: str, settings: Mapping[str, Any], seed: int, runs_dir: Path, dataset: str = DATA.name) -> Search:
@@ -170,11 +172,62 @@ def unbalanced(seeds: range, runs_dir: Path) -> None:
     show(f"unbalanced ({RARE} is rare), on the test images", ("balanced", RARE, "accuracy"), rows)
 
 
+def averages(seeds: range, _: Path) -> None:
+    """No search, and no file is written."""
+    import keras
+
+    from nas.architecture import Architecture
+    from nas.architecture.blocks import Conv, GlobalPoolHead, Pool
+    from nas.training.schedule import make_optimizer
+
+    class Averages(keras.callbacks.Callback):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.kept: dict[float, list[Any]] = {}
+
+        def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+            now = self.model.get_weights()
+            for decay in DECAYS:
+                kept = self.kept.get(decay, now)
+                self.kept[decay] = [decay * old + (1 - decay) * new for old, new in zip(kept, now, strict=True)]
+
+    data, training = load(DATA), TrainingConfig(epochs=10, learning_rate=0.01)
+    steps = len(data.train) // training.batch_size
+    kept = slice(steps * training.batch_size)
+    images, test_images = (split.images / np.float32(255) for split in (data.train, data.test))
+    rows: dict[str, list[list[float]]] = {}
+    for filters in (4, 8, 16):
+        blocks = (Conv(filters=filters), Pool(), Conv(filters=2 * filters), Pool(), Conv(filters=4 * filters))
+        network = Architecture(input_shape=(28, 28, 1), blocks=(*blocks, GlobalPoolHead(classes=10)))
+        label = f"{network.count.parameters:,} parameters"
+        rows[label] = []
+        for seed in seeds:
+            keras.utils.set_random_seed(seed)
+            model, watched = network.build(), Averages()
+            optimizer = make_optimizer(training, steps=training.epochs * steps)
+            model.compile(optimizer=optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+            model.fit(
+                images[kept],
+                data.train.targets[kept],
+                batch_size=training.batch_size,
+                epochs=training.epochs,
+                verbose=0,
+                callbacks=[watched],
+            )
+            found = []
+            for weights in (model.get_weights(), *watched.kept.values()):
+                model.set_weights(weights)
+                found.append(float(model.evaluate(test_images, data.test.targets, verbose=0)[1]))
+            rows[label].append(found)
+    show("averages of weights, test accuracy", ("last step", *(f"decay {decay}" for decay in DECAYS)), rows)
+
+
 PARTS: dict[str, Callable[[range, Path], None]] = {
     "recipe": recipe,
     "resolution": resolution,
     "teacher": teacher,
     "unbalanced": unbalanced,
+    "averages": averages,
 }
 
 
