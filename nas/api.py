@@ -46,48 +46,48 @@ def search(
     callbacks: Sequence[Callable[[str], Any]] = (),
     max_parameters: int | str | None = None,
 ) -> Search:
-    """Search for the best networks of each size; goes on with an unfinished search.
+    """Search for the best network of each size, or resume an unfinished search.
 
-    Arguments are called what the options of `nas search` are called; what is left out, the experiment says.
+    Arguments have the names of the options of `nas search`; those left out come from the experiment.
 
     Args:
         experiment: a shipped experiment such as "digits", the path of a .yaml file, or a folder of class folders or an
-            .npz file, which is the shipped experiment "pictures" on these. Without one, the other arguments say it all:
-            at least `space` and `dataset`.
-        space: another search space, by name or path; or a `SearchSpace`, or what a file would hold as dicts and lists.
-            One that is a single network, such as "reference/lenet5", means one trial without the experiment's budget.
-        dataset: another data set: "digits", a TFDS name, a folder of class folders, an .npz file. Or the images
+            .npz file, which are searched as the shipped experiment "pictures" says. Without one, give at least `space`
+            and `dataset`.
+        space: a search space: its name or path, a `SearchSpace`, or what a file would hold as dicts and lists. One that
+            is a single network, such as "reference/lenet5", means one trial without the experiment's budget.
+        dataset: a data set: "digits", a TFDS name, a folder of class folders, an .npz file. Or the images
             themselves: `(images, labels)`, numpy arrays as an .npz file would have them, or a `tf.data.Dataset` of
             (image, label); several of these by split, as `(train, test)`, `(train, validation, test)` or {"train": ...,
             "validation": ..., "test": ..., "class_names": [...]}; or a dict with the keys of an .npz file.
         max_params: the budget; numbers, or text such as "20k".
         board: only networks whose int8 form fits it: a shipped board such as "stm32f446re", or a .yaml file.
         strategy: how to search.
-        early_stopping: which trials are not trained in full: "none", "pareto-asha", ...
+        early_stopping: how weak trials are stopped early: "none", "pareto-asha", ...
         start_from: earlier searches of the same space that choose the first trials.
-        trials: how many architectures are trained.
-        patience: ends the search when so many trials in a row have gained nothing worth naming.
+        trials: number of networks to train.
+        patience: end when this many trials in a row have hardly improved the front.
         epochs: of each trial.
         time_limit: seconds, or text such as "30m".
-        workers: processes that train at the same time, or "auto"; 0 is this process.
+        workers: processes that train at the same time, or "auto"; 0 trains in this process.
         engine: "local" or "ray".
         ray_address: HOST:PORT of a running Ray cluster.
         device: "auto", "cpu", "gpu", "tpu" or "jax-cpu".
         tpu_runtime: "jax" or "tensorflow".
-        seed: fixes every random choice.
+        seed: of every random choice.
         name: of the search; the experiment's if left out, or "arrays" without one.
         settings: any other key of the experiment file, such as {"training.batch_size": 32}.
         runs_dir: where searches are kept; NAS_RUNS_DIR, else "runs", if left out.
         tracking_uri: of MLflow; MLFLOW_TRACKING_URI or a database in `runs_dir` if left out.
         fresh: set an earlier search of the same name aside.
-        observers: told of every trial and epoch.
-        loss: in place of the head's: a function of (targets, outputs) that returns a number an image, or a
+        observers: objects that are told of every trial and epoch.
+        loss: in place of the head's: a function of (targets, outputs) that returns a number for each image, or a
             `keras.losses.Loss` object.
-        metrics: told beside the score: functions of (targets, outputs) that return a number an image, and
+        metrics: reported beside the score: functions of (targets, outputs) that return a number for each image, and
             `keras.metrics.Metric` objects, which are made anew for each training.
-        optimizer: in place of `training.optimizer`: a function that makes one of the course of the learning rate, such
-            as `keras.optimizers.Lion`.
-        callbacks: each a function that makes one, given the training's name, such as "trial-17".
+        optimizer: in place of `training.optimizer`: a function that makes one from the schedule of the learning rate,
+            such as `keras.optimizers.Lion`.
+        callbacks: functions that each make a Keras callback, given the training's name, such as "trial-17".
         max_parameters: earlier name of `max_params`.
 
     Returns:

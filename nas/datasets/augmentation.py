@@ -79,7 +79,7 @@ def augment(images: Tensor, augmentation: AugmentationConfig, seed: Tensor) -> t
         down, right = reach - rows, reach - columns
     images = _recolored(images, augmentation, draws)
     if side := augmentation.cutout:
-        # The square's centre is anywhere in the image, so at an edge a part of it is blanked.
+        # The square's center is anywhere in the image, so at an edge a part of it is blanked.
         rows = tf.range(height) - draws.whole(_ROW, 0, height) + side // 2
         columns = tf.range(width) - draws.whole(_COLUMN, 0, width) + side // 2
         inside_rows, inside_columns = (rows >= 0) & (rows < side), (columns >= 0) & (columns < side)

@@ -51,7 +51,7 @@ class FinalTraining:
 
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False)
 class TrialRecord:
-    """One trial. A failed one has a `reason` and no invented number; a stopped one has what it came to so far.
+    """One trial. A failed one has a `reason` and no invented number; a stopped one has its results so far.
 
     Attributes:
         number: position in the search, from 0.
@@ -67,7 +67,7 @@ class TrialRecord:
         failed_finals: why trainings of the final stage failed, by seed.
         taught: its trainings with a teacher, of which `metrics` has `taught_test_score` and `taught_test_score_std`.
         failed_taught: why trainings with a teacher failed, by teacher and seed.
-        parent: number of the trial whose weights it started with; None if it started from its own.
+        parent: number of the trial whose weights it started with; None if it started from random ones.
         recipe: what it was trained with, of what the search chooses; {} if that is the same for all trials.
     """
 

@@ -206,7 +206,7 @@ class SearchSpace:
         return True
 
     def genes(self) -> dict[str, tuple[str, ...]]:
-        """Every decision of the space and what it may be; "" stands for: not there."""
+        """Every decision of the space and its possible values; "" means that it is absent."""
         return self._encoding.all_genes()
 
     def architectures(self, budget: Budget | None = None) -> Iterator[Architecture]:
@@ -227,9 +227,9 @@ class SearchSpace:
         return count_architectures(self.decisions)
 
     def share(self, budget: Budget) -> Share:
-        """Which share of all ways through the space is inside a budget; shares of one in a billion are seen.
+        """The share of all paths through the space that is inside a budget; shares of one in a billion are seen.
 
-        Limits on multiply-adds are left out, which the result says.
+        Limits on multiply-adds are ignored, and the result says so.
         """
         _ = self._reach
         return share(self.decisions, budget)

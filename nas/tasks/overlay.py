@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 GOLDEN = 0.618_034
-"""Of a turn between the hues of two classes: neighbours differ most, and no hue comes twice."""
+"""Of a turn between the hues of two classes: neighbors differ most, and no hue comes twice."""
 
 IGNORED_GRAY = 128
 

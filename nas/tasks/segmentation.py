@@ -207,7 +207,7 @@ def _present(masks: Array, classes: int) -> npt.NDArray[np.bool_]:
 
 
 def _sampled(first: float, last: float, count: int) -> npt.NDArray[np.int64]:
-    """The pixels below the centres of `count` pixels between two borders."""
+    """The pixels below the centers of `count` pixels between two borders."""
     import numpy as np
 
     places: npt.NDArray[np.int64] = np.floor(first + (np.arange(count) + 0.5) * (last - first) / count).astype(np.int64)

@@ -43,7 +43,7 @@ def tiles(images: npt.NDArray[np.uint8], captions: Sequence[tuple[str, bool]], m
             f'fill="{"#22303c" if good else "#c43b50"}">{html.escape(short)}</text>'
         )
         if marks:
-            # Shrunk and centred as the image is.
+            # Shrunk and centered as the image is.
             sides = f"{image.shape[1]} {image.shape[0]}"
             parts.append(
                 f'<svg x="{x}" y="{y}" width="{SIDE}" height="{SIDE}" viewBox="0 0 {sides}">{marks[number]}</svg>'

@@ -23,7 +23,7 @@ Upsampling = Literal["bilinear", "transposed"]
 @register("fcn")
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FcnHead(Head):
-    """Convolutions in place of dense layers, a map a class, enlarged to the image, class probabilities a pixel.
+    """Convolutions in place of dense layers, one map for each class, enlarged to the image, a class for each pixel.
 
     On the way to the image's size, each `skip` is added where the map has its size, the last one first.
 

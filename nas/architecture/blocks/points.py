@@ -23,7 +23,7 @@ NARROW = 6.0
 @register("points")
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PointsHead(DetectionHead):
-    """One convolution: for each cell of the map a logit a class that a centre is there, and one box.
+    """One convolution: for each cell of the map, a logit for each class that a center is there, and one box.
 
     The output is height x width x (classes + 4) logits. As in CenterNet (Zhou et al., 2019), classes are learned by
     focal loss, with less weight around a centre; as in FOMO, the map is that of a classifier cut where it is still

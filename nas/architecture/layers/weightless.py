@@ -218,7 +218,7 @@ class ZeroPad2D(WithoutWeights, RunByKeras):
 @final
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Resize2D(WithoutWeights, WithinInputs):
-    """A map stretched to another height and width, bilinear between the centres of its pixels."""
+    """A map stretched to another height and width, bilinear between the centers of its pixels."""
 
     height: int
     width: int
