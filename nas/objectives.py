@@ -271,8 +271,8 @@ class Objectives:
         for cost, (least, most) in self.interest.items():
             if least > most:
                 raise NasError(
-                    f"The lower limit of {cost.heading} must not exceed the upper one; received {least:,} > {most:,}. "
-                    "Exchange them."
+                    f"the lower limit of {cost.heading} must not exceed the upper one; received {least:,} > {most:,}; "
+                    "swap them"
                 )
         if not 0 <= self.floor < 1:
             raise NasError(f"floor must be at least 0 and less than 1; received {self.floor}")

@@ -125,8 +125,11 @@ def test_overrides_replace_values_at_any_depth(experiment):
             r"mine.yaml:3: objectives\[0\]: must be text; received 1",
         ),
         (MINIMAL + "name: a/b\n", r"mine.yaml:3: name: a name is letters, digits, .*; received 'a/b'$"),
-        (MINIMAL + "name: mlartifacts\n", r"mine.yaml:3: name: 'mlartifacts' is where MLflow keeps its own, .*another"),
-        (MINIMAL + "name: mlflow.db-wal\n", r"mine.yaml:3: name: 'mlflow.db-wal' is where MLflow keeps its own"),
+        (
+            MINIMAL + "name: mlartifacts\n",
+            r"mine.yaml:3: name: 'mlartifacts' is reserved for MLflow's files, .*another",
+        ),
+        (MINIMAL + "name: mlflow.db-wal\n", r"mine.yaml:3: name: 'mlflow.db-wal' is reserved for MLflow's files"),
         (MINIMAL + "engine: ray\nworkers: 0\n", r"workers must be at least 1 with engine: ray, .*; received 0$"),
         ("[1, 2]\n", r"mine.yaml:1: an experiment is a mapping"),
         (MINIMAL + "space: mixed\n", r"mine.yaml:3: space is given twice"),

@@ -101,5 +101,5 @@ def test_a_space_is_written_where_it_is_used(tmp_path):
         nas.SearchSpace.parse(text.replace("filters: [4, 8]", "filters: [4, -8]"))
     with pytest.raises(nas.NasError, match=r"^only dicts, .* and none are data; received np.int64\(3\)$"):
         nas.SearchSpace.parse({"stem": np.int64(3)})
-    with pytest.raises(nas.NasError, match=r"^data must not hold themselves, or hundreds of levels$"):
+    with pytest.raises(nas.NasError, match=r"^data must not contain themselves, or hundreds of levels$"):
         nas.SearchSpace.parse(data | {"stem": (itself := [], itself.append(itself))})

@@ -65,6 +65,6 @@ def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and everything that is logged.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and all log messages.")] = False,
 ) -> None:
     pass

@@ -27,25 +27,25 @@ def bench(
             help="naap440 (default), fashion-tiny, fashion-widths, digits-mixed, nasbench201 or a .csv; one or more.",
         ),
     ] = None,
-    strategies: Annotated[str, typer.Option(help="Names with commas between them (nas list strategies).")] = OURS,
-    trials: Annotated[str, typer.Option(help="Numbers of trials at which to score.")] = "25,50,100",
+    strategies: Annotated[str, typer.Option(help="Names, separated by commas (nas list strategies).")] = OURS,
+    trials: Annotated[str, typer.Option(help="Numbers of trials after which to score.")] = "25,50,100",
     repeats: Annotated[int, typer.Option(min=1, help="Runs of each strategy on each table.")] = 20,
     early_stopping: Annotated[
-        str, typer.Option(help="Names with commas between them, such as none,pareto-asha; tables with epochs only.")
+        str, typer.Option(help="Names, separated by commas, such as none,pareto-asha; for tables with epochs only.")
     ] = "none",
     max_params: MaxParams = None,
-    processes: Annotated[int | None, typer.Option(min=1, help="Default: as many as there are cores.")] = None,
-    format: Annotated[TableFormat, typer.Option(help="How to print it.")] = TableFormat.table,
-    plot: Annotated[Path | None, typer.Option(help="Draw it to this file (.png, .svg, .pdf).")] = None,
+    processes: Annotated[int | None, typer.Option(min=1, help="Processes; by default one for each core.")] = None,
+    format: Annotated[TableFormat, typer.Option(help="Output format.")] = TableFormat.table,
+    plot: Annotated[Path | None, typer.Option(help="Draw the shares into this .png, .svg or .pdf file.")] = None,
 ) -> None:
-    """Replay strategies on tables of measured networks, without training anything.
+    """Compare strategies on tables of measured networks, without training anything.
 
-    Printed is the share of the true front's hypervolume (log10 parameters, accuracy) after so many trials, the mean of
-    all repeats and its standard error. Strategies see one observation of each network, one of its trainings where the
-    table has several; the score uses their mean.
+    It prints the share of the true front's hypervolume after so many trials: mean and standard error over the repeats.
+    A strategy sees one observation of each network, a single training where the table has several; the score uses
+    the mean of all trainings.
 
-    With early stopping the score is taken when the epochs of so many full trainings are spent, and the largest number
-    is also the most trials that are started.
+    With early stopping, a number of trials means the epochs of as many full trainings; the largest number is also the
+    most trials that are started.
     """
     from nas.architecture import Budget
     from nas.benchmark import as_csv, as_json, resolve, run_bench, with_means
@@ -165,7 +165,7 @@ def print_results(results: Sequence[Result]) -> None:
     if stopped:
         output.print("With early stopping, n trials are the epochs of n full trainings; `trainings` is what was spent.")
     for name, share in {result.table: result.whole_table for result in results}.items():
-        output.print(f"{name}: {share:.3f} for a run of every network, one observation each", markup=False)
+        output.print(f"{name}: a run of every network, observed once each, reaches {share:.3f}", markup=False)
     for result in results:
         if result.exhausted is not None:
             errors.print(f"{result.name} on {result.table}: all {result.exhausted:,} architectures tried", markup=False)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SHOWN = 5
 """Names under a finding."""
 
-app = typer.Typer(help="Make data sets ready, and look at them.", no_args_is_help=True)
+app = typer.Typer(help="Prepare, check and draw data sets.", no_args_is_help=True)
 
 
 @app.callback()
@@ -31,12 +31,12 @@ def _datasets() -> None:
 def prepare(
     name: Annotated[str, typer.Argument(help="A TFDS name, such as fashion_mnist or cifar10.")],
     source: Annotated[
-        Path | None, typer.Option("--from", help="Folder with the files of an MNIST-like set; downloads if left out.")
+        Path | None, typer.Option("--from", help="Folder with the idx files of an MNIST-like set; default: download.")
     ] = None,
     data_dir: Annotated[str | None, typer.Option(help="Where TFDS keeps prepared data sets.")] = None,
     manual_dir: Annotated[str | None, typer.Option(help="Where TFDS finds files that you downloaded yourself.")] = None,
 ) -> None:
-    """Prepare a TFDS data set, from local idx files (no network) or by TFDS's own download."""
+    """Prepare a TFDS data set: download it, or make it from local idx files."""
     from nas.datasets import prepare as from_files
     from nas.datasets import prepare_tfds
 
@@ -47,13 +47,13 @@ def prepare(
 @app.command("check")
 def check(
     name: Annotated[str, typer.Argument(help="A folder of class folders, an .npz file, or a TFDS name.")],
-    image_size: Annotated[str | None, typer.Option(help="Pixels that images are resized to: 32, or 24x32.")] = None,
-    fit: Annotated[str, typer.Option(help="How they become that size: stretch, crop or pad.")] = "stretch",
-    grayscale: Annotated[bool, typer.Option("--grayscale", help="One channel.")] = False,
+    image_size: Annotated[str | None, typer.Option(help="Size in pixels to resize images to: 32, or 24x32.")] = None,
+    fit: Annotated[str, typer.Option(help="How to resize images of another shape: stretch, crop or pad.")] = "stretch",
+    grayscale: Annotated[bool, typer.Option("--grayscale", help="Convert images to one channel.")] = False,
     data_dir: Annotated[str | None, typer.Option(help="Where TFDS keeps prepared data sets.")] = None,
-    format: Annotated[Format, typer.Option(help="table or json.")] = Format.table,
+    format: Annotated[Format, typer.Option(help="Output format.")] = Format.table,
 ) -> None:
-    """Say how images are divided, what is left out, and what looks wrong, with names; read all, train nothing."""
+    """Read all images and report their splits, what is left out, and what looks wrong, with names."""
     from nas.config import dataset_config
     from nas.datasets import load
     from nas.datasets.findings import described, findings
@@ -92,17 +92,17 @@ def check(
 @app.command("show")
 def show(
     name: Annotated[str, typer.Argument(help="A data set, as an experiment names it.")],
-    to: Annotated[Path, typer.Option(help="The .svg file that is drawn.")],
+    to: Annotated[Path, typer.Option(help="The .svg file to write.")],
     set_: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", help="Any key of training.augmentation or dataset: --set training.augmentation.zoom=0.2."
+            "--set", help="Override a key of training.augmentation or dataset: --set training.augmentation.zoom=0.2."
         ),
     ] = None,
-    count: Annotated[int, typer.Option("--count", "-n", min=1, max=100, help="Images.")] = 8,
-    seed: Annotated[int, typer.Option(min=0, help="Fixes which changes are drawn.")] = 0,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, max=100, help="Number of images.")] = 8,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the changes.")] = 0,
 ) -> None:
-    """Draw some training images with their masks or boxes, a row each: as they are, then as training changes them."""
+    """Draw some training images with their masks or boxes: first as they are, then as augmentation changes them."""
     from nas.config import load_experiment
     from nas.datasets import load, whole
     from nas.devices import import_tensorflow

@@ -17,11 +17,11 @@ from nas.quantity import counted, data_size
 def delete(
     name: Name,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    keep_runs: Annotated[bool, typer.Option("--keep-runs", help="Leave its runs in MLflow.")] = False,
+    keep_runs: Annotated[bool, typer.Option("--keep-runs", help="Keep its runs in MLflow.")] = False,
     tracking_uri: TrackingUri = None,
     runs_dir: RunsDir = RUNS_DIR,
 ) -> None:
-    """Remove a search for good: its folder, and its runs in MLflow. Registered models stay.
+    """Delete a search for good: its folder and its runs in MLflow. Registered models stay.
 
     Asks first; `--yes` says it beforehand, for scripts.
     """
@@ -36,7 +36,7 @@ def delete(
             "" if keep_runs else " and its runs in MLflow"
         )
         if not sys.stdin.isatty():
-            raise NasError(f"{what} would be removed for good; give --yes where nobody can be asked")
+            raise NasError(f"{what} would be removed for good; confirm with --yes where there is no terminal")
         errors.print(f"Remove {what} for good? \\[y/N] ", end="", soft_wrap=True)
         if input().strip().lower() not in ("y", "yes"):
             raise NasError("nothing was removed")

@@ -12,9 +12,9 @@ from nas.command_line import RUNS_DIR
 
 
 def doctor(
-    format: Annotated[Format, typer.Option(help="How to print it.")] = Format.table, runs_dir: RunsDir = RUNS_DIR
+    format: Annotated[Format, typer.Option(help="Output format.")] = Format.table, runs_dir: RunsDir = RUNS_DIR
 ) -> None:
-    """Show versions, devices, precision and disk, what would be used, and why not the rest."""
+    """Show versions, devices, precision and disk space, which device would be used, and why not the others."""
     from nas.devices.machine import look
 
     found = look(runs_dir)

@@ -19,31 +19,33 @@ if TYPE_CHECKING:
 
 def export(
     name: Name,
-    to: Annotated[Path, typer.Option("--to", help="Folder that is made.")],
+    to: Annotated[Path, typer.Option("--to", help="Folder to write.")],
     max_params: MaxParams = None,
-    trial: Annotated[int | None, typer.Option(help="Number of a trial on the front.")] = None,
+    trial: Annotated[int | None, typer.Option(help="Export this trial of the front.")] = None,
     board: Annotated[
-        str | None, typer.Option(help="The best point that fits it: nas list boards, or a .yaml file.")
+        str | None, typer.Option(help="Export the best network that fits this board: nas list boards, or a .yaml file.")
     ] = None,
-    best: Annotated[bool, typer.Option("--best", help="The point with the highest score; the default.")] = False,
+    best: Annotated[
+        bool, typer.Option("--best", help="Export the network with the highest score; the default.")
+    ] = False,
     format: Annotated[
         str,
-        typer.Option(help="savedmodel, keras, litert, litert-int8, onnx, c; several with commas between them."),
+        typer.Option(help="savedmodel, keras, litert, litert-int8, onnx or c; separate several with commas."),
     ] = "savedmodel",
-    input: Annotated[str, typer.Option(help="Pixels that a quantized network takes: int8 or uint8.")] = "int8",
+    input: Annotated[str, typer.Option(help="Type of a quantized network's pixels: int8 or uint8.")] = "int8",
     allow_loss: Annotated[
         float, typer.Option(help="Points of validation score that quantization may cost.", min=0)
     ] = 1.0,
     register: Annotated[
-        str | None, typer.Option(help="Also put it into MLflow's model registry under this name, as champion.")
+        str | None, typer.Option(help="Also register it in MLflow's model registry under this name, as champion.")
     ] = None,
     tracking_uri: TrackingUri = None,
     runs_dir: RunsDir = RUNS_DIR,
 ) -> None:
-    """Write a trained network for TensorFlow, Keras, LiteRT, ONNX, or as C++ source for a microcontroller.
+    """Export a trained network for TensorFlow, Keras, LiteRT or ONNX, or as C++ source for a microcontroller.
 
-    What was written is loaded again, in its own runtime, and must answer what the trained network answers; a
-    quantized network must have its score.
+    Each file is loaded again in its own runtime and must give the answers of the trained network; a quantized
+    network must keep its score.
     """
     from nas.boards import find_board
     from nas.cli.front_board import best_on

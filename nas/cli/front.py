@@ -41,24 +41,26 @@ def front(
             autocompletion=complete_searches,
         ),
     ],
-    format: Annotated[TableFormat, typer.Option(help="How to print it.")] = TableFormat.table,
+    format: Annotated[TableFormat, typer.Option(help="Output format.")] = TableFormat.table,
     with_: Annotated[
         list[Path] | None,
-        typer.Option("--with", help="A .keras model of your own, as one more point; may be given several times."),
+        typer.Option("--with", help="Show a .keras model of your own as one more point; can be repeated."),
     ] = None,
     board: Annotated[
         str | None,
-        typer.Option(help="Say which points fit it: nas list boards, or a .yaml file; that of the search if left out."),
+        typer.Option(
+            help="Show which networks fit this board: nas list boards, or a .yaml file; default: the search's."
+        ),
     ] = None,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Say what each decision changes about the score, size being equal.")
+        bool, typer.Option("--explain", help="Show how much each decision changes the score at equal size.")
     ] = False,
-    plot: Annotated[Path | None, typer.Option(help="Draw it into this .png, .svg or .html file.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the front into this .png, .svg or .html file.")] = None,
     runs_dir: RunsDir = RUNS_DIR,
 ) -> None:
-    """Print the Pareto front: the trials that no other beats in accuracy and size, or whatever the objectives are.
+    """Print the Pareto front: the networks that no other beats in every objective, such as accuracy and size.
 
-    Several searches are compared: both fronts, their hypervolumes, and where each is ahead.
+    Given several searches, compare their fronts and hypervolumes, and show where each is ahead.
     """
     from nas.cli.plot import check_plot, write_plot
     from nas.cli.several_fronts import print_comparison
@@ -78,7 +80,7 @@ def front(
     if with_ and (objectives.costs != DEFAULT_COSTS or objectives.score.trained is not None):
         known = " and ".join((objectives.score.in_training.objective, *(cost.name for cost in DEFAULT_COSTS)))
         raise NasError(
-            f"--with needs a search for {known}, because no more is known of a model of yours; "
+            f"--with needs a search for {known}, because nothing else is known of your model; "
             f"received {', '.join(search.experiment.objectives)}"
         )
     device = board_of(search, board)
@@ -116,10 +118,10 @@ def _print_effects(search: Search) -> None:
     from nas.reports.effects_chart import HEADINGS, NOTE, SHOWN, effect_rows
 
     if not search.effects:
-        output.print("What decides is known after ten trials.", style="dim")
+        output.print("Which decisions matter is known after ten trials.", style="dim")
         return
     score = search.objectives.score
-    output.print(f"What decides about validation {score.heading}", style="bold", markup=False)
+    output.print(f"Which decisions matter for validation {score.heading}", style="bold", markup=False)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for place, heading in enumerate(HEADINGS):
         table.add_column(heading, justify="right" if place == len(HEADINGS) - 1 else "left", no_wrap=True)
@@ -251,7 +253,7 @@ def print_front(
             f"{cost.text(low)} to {cost.words(high)}" for cost, (low, high) in search.objectives.interest.items()
         )
         floor = score.text(search.objectives.floor)
-        output.print(f"Dim: outside of {ranges}, or below {floor}: of no interest here.", style="dim", soft_wrap=True)
+        output.print(f"Dim: outside the range of interest ({ranges}), or below {floor}.", style="dim", soft_wrap=True)
     if any(PREDICTED in cell for _, _, cells in lines for cell in cells[:-1]):
         output.print(f"{PREDICTED}: predicted from the layers, not measured.", style="dim", soft_wrap=True)
     if note := left_out(front):

@@ -61,7 +61,7 @@ def best_on(search: Search, board: Board) -> TrialRecord:
         nearest = min(front, key=lambda point: max(_bytes(point)[cost] / board.limits[cost] for cost in DEVICE_COSTS))
         raise NasError(
             f"no point of the front fits {board.name}; the nearest, trial {nearest.number}, has "
-            f"{board.excess(_bytes(nearest))}; search for it: --board {board.name}"
+            f"{board.excess(_bytes(nearest))}; search with --board {board.name}"
         )
     return max(fitting, key=lambda point: point.score)
 

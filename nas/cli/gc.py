@@ -8,7 +8,7 @@ from nas.quantity import counted, data_size
 
 
 def gc(tracking_uri: TrackingUri = None, runs_dir: RunsDir = RUNS_DIR) -> None:
-    """Remove for good what was deleted already: runs in MLflow's trash, and folders that a kill has left.
+    """Free disk space: empty MLflow's trash, and remove folders that killed commands left behind.
 
     Searches are not touched; `nas delete` removes one.
     """
@@ -17,7 +17,7 @@ def gc(tracking_uri: TrackingUri = None, runs_dir: RunsDir = RUNS_DIR) -> None:
 
     freed = collect_garbage(runs_dir, tracking_uri=tracking_uri)
     if Store.resolve(runs_dir, tracking_uri).is_sqlite:
-        trash = f", {counted(freed.runs, 'run')} of MLflow's trash among them"
+        trash = f"; {counted(freed.runs, 'run')} in MLflow's trash removed"
     else:
         trash = "; the trash of an MLflow server is emptied where it runs, with mlflow gc"
     output.print(f"Freed {data_size(freed.bytes)}{trash}")

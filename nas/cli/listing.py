@@ -29,11 +29,11 @@ class Kind(StrEnum):
 
 def listing(
     kind: Annotated[Kind, typer.Argument(help="What to list.")],
-    format: Annotated[Format, typer.Option(help="How to print the list.")] = Format.table,
+    format: Annotated[Format, typer.Option(help="Output format.")] = Format.table,
     data_dir: Annotated[str | None, typer.Option(help="Where TFDS keeps prepared data sets.")] = None,
     runs_dir: RunsDir = RUNS_DIR,
 ) -> None:
-    """List names that other commands take, each with what it is."""
+    """List the names that other commands take, each with a description."""
     if kind is Kind.searches:
         _list_searches(runs_dir, format)
         return

@@ -16,11 +16,11 @@ from nas.quantity import counted
 
 def pack(
     name: Name,
-    to: Annotated[Path, typer.Option("--to", help="The .tar.gz file that is written.")],
+    to: Annotated[Path, typer.Option("--to", help="The .tar.gz file to write.")],
     format: Annotated[Format, typer.Option(help="How to print what was packed.")] = Format.table,
     runs_dir: RunsDir = RUNS_DIR,
 ) -> None:
-    """Write a search into one file: its trials, its weights, and all that it takes to go on elsewhere.
+    """Write a search into one file: its trials, its weights, and all that is needed to resume it elsewhere.
 
     The data set and MLflow's runs are not in it; `nas sync` makes the runs again where it is unpacked.
     """

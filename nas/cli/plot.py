@@ -24,7 +24,7 @@ def check_plot(path: Path, searches: int) -> None:
     if path.suffix.lower() not in SUFFIXES:
         raise NasError(f"--plot writes {', '.join(SUFFIXES)}; received {str(path)!r}")
     if searches > 1:
-        raise NasError("--plot draws one search; name one, or see several in: nas ui with their names")
+        raise NasError("--plot draws one search; name one, or compare several with nas ui")
 
 
 def write_plot(search: Search, path: Path) -> None:

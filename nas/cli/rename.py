@@ -14,11 +14,11 @@ from nas.errors import NasError
 
 def rename(
     name: Name,
-    new_name: Annotated[str, typer.Argument(help="The name that it gets.")],
+    new_name: Annotated[str, typer.Argument(help="The new name.")],
     tracking_uri: TrackingUri = None,
     runs_dir: RunsDir = RUNS_DIR,
 ) -> None:
-    """Give a search another name, in MLflow too."""
+    """Rename a search, in MLflow too."""
     from nas.tuning import Search
     from nas.tuning.folder import SearchFolder
     from nas.tuning.lifecycle import rename

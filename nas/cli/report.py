@@ -15,12 +15,12 @@ from nas.errors import NasError
 
 def report(
     name: Name,
-    to: Annotated[Path, typer.Option("--to", help="The .html file that is written.")],
+    to: Annotated[Path, typer.Option("--to", help="The .html file to write.")],
     runs_dir: RunsDir = RUNS_DIR,
 ) -> None:
-    """Write a search as one page: front, progress, networks drawn, all trials, how it was made.
+    """Write a search as one HTML page: front, progress, drawings of networks, all trials, and how it was made.
 
-    The page needs no network and no other file.
+    The page works offline and needs no other file.
     """
     from nas.tuning import Search
 

@@ -33,60 +33,68 @@ def search(
     experiment: Annotated[
         str,
         typer.Argument(
-            help="A shipped experiment (nas list experiments), a .yaml file, a folder of class folders, or an .npz.",
+            help="A shipped experiment (nas list experiments), a .yaml file, a folder of class folders, an .npz file.",
             autocompletion=complete_experiments,
         ),
     ],
     space: Annotated[
         str | None,
-        typer.Option(help="Another search space: a shipped one or a .yaml file.", autocompletion=complete_spaces),
+        typer.Option(
+            help="Search space: a shipped one (nas list spaces), or a .yaml file.", autocompletion=complete_spaces
+        ),
     ] = None,
     dataset: Annotated[
-        str | None, typer.Option(help="Another data set: digits, a TFDS name, a folder, an .npz.")
+        str | None, typer.Option(help="Data set: digits, a TFDS name, a folder or an .npz file.")
     ] = None,
     max_params: MaxParams = None,
     board: Annotated[
         str | None,
-        typer.Option(help="Only networks whose int8 form fits it: nas list boards, or a .yaml file."),
+        typer.Option(help="Search only networks whose int8 form fits this board: nas list boards, or a .yaml file."),
     ] = None,
     strategy: Annotated[str | None, typer.Option(help="How to search (nas list strategies).")] = None,
     early_stopping: Annotated[
-        str | None, typer.Option(help="Trials that are not trained in full: none, pareto-asha, one-epoch-then-top-k.")
+        str | None, typer.Option(help="Stop weak trials early: none, pareto-asha or one-epoch-then-top-k.")
     ] = None,
     start_from: Annotated[
-        str | None, typer.Option(help="Earlier searches of the same space that choose the first trials: NAME[,NAME].")
+        str | None, typer.Option(help="Choose the first trials by earlier searches of the same space: NAME[,NAME].")
     ] = None,
-    trials: Annotated[str | None, typer.Option(help="Architectures to train.")] = None,
+    trials: Annotated[str | None, typer.Option(help="Number of networks to train.")] = None,
     patience: Annotated[
-        int | None, typer.Option(help="End when so many trials in a row have gained nothing worth naming.")
+        int | None, typer.Option(help="End when this many trials in a row have hardly improved the front.")
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs of each trial.")] = None,
-    time_limit: Annotated[str | None, typer.Option(help="End in time, with a front: 90s, 30m, 2h.")] = None,
+    time_limit: Annotated[str | None, typer.Option(help="End after this time, with a front: 90s, 30m, 2h.")] = None,
     workers: Annotated[
-        str | None, typer.Option(help="Processes that train at the same time: auto, or a number; 0 is this process.")
+        str | None, typer.Option(help="Processes that train at the same time: auto, or a number; 0: this process only.")
     ] = None,
-    engine: Annotated[str | None, typer.Option(help="local: processes on this machine; ray: a Ray cluster.")] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="Where trials run: local (this machine) or ray (a Ray cluster).")
+    ] = None,
     ray_address: Annotated[
-        str | None, typer.Option(help="HOST:PORT of a running Ray cluster; none starts one on this machine.")
+        str | None, typer.Option(help="HOST:PORT of a running Ray cluster; by default, one is started on this machine.")
     ] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, gpu, tpu, or jax-cpu: a TPU rehearsed.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, gpu, tpu, or jax-cpu, which simulates a TPU.")] = None,
     tpu_runtime: Annotated[str | None, typer.Option(help="What trains on a TPU: jax or tensorflow.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Fixes every random choice.")] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the search; the experiment's if left out.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of every random choice.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the search; by default that of the experiment.")] = None,
     set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Any key of the experiment: --set training.batch_size=32.")
+        list[str] | None, typer.Option("--set", help="Override a key of the experiment: --set training.batch_size=32.")
     ] = None,
     tracking_uri: TrackingUri = None,
     runs_dir: RunsDir = RUNS_DIR,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Start over; an earlier search is set aside.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Start over, and set an earlier search of this name aside.")
+    ] = False,
     baseline: Annotated[
-        str | None, typer.Option(help="Then search with this strategy for as many epochs, and compare: random.")
+        str | None, typer.Option(help="Then spend as many epochs on this strategy, such as random, and compare.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be searched; write nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be searched; train and write nothing.")
+    ] = False,
 ) -> None:
-    """Search for the networks with the best score for their size.
+    """Search for the best network of each size.
 
-    The same command line goes on with a search that was interrupted.
+    The same command resumes a search that was interrupted.
     """
     from nas.config import named_experiment
     from nas.tuning import Plan, SearchFolder
@@ -173,7 +181,7 @@ def _catch_up(search: Search, runs_dir: Path, tracking_uri: str | None) -> None:
         search.sync(tracking_uri, finished=True)
     except NasError as error:
         again = command_line("sync", search.name, runs_dir=runs_dir, tracking_uri=tracking_uri)
-        errors.print(f"{str(error).rstrip('.')}. Write what is missing with: {again}", markup=False, soft_wrap=True)
+        errors.print(f"{str(error).rstrip('.')}. To write what is missing: {again}", markup=False, soft_wrap=True)
 
 
 def _print_address(search: Search, tracking_uri: str | None) -> None:
@@ -195,7 +203,7 @@ def _run(plan: Plan, runs_dir: Path, tracking_uri: str | None, fresh: bool) -> S
     known = folder.trials() if folder.exists and not fresh else []
     if known:
         ended = sum(trial.status is not TrialStatus.RUNNING for trial in known)
-        errors.print(f"Going on with {folder.name!r} after {counted(ended, 'trial')}.")
+        errors.print(f"Resuming {folder.name!r} after {counted(ended, 'trial')}.")
     size = "x".join(map(str, plan.info.input_shape))
     errors.print(
         f"Searching {plan.space.name!r} on {plan.info.name} ({size}, {plan.task.described(plan.info.labels)}), "
@@ -227,7 +235,9 @@ def _run(plan: Plan, runs_dir: Path, tracking_uri: str | None, fresh: bool) -> S
         kept = sum(1 for trial in known if trial.status is not TrialStatus.RUNNING)
         again = shlex.join([sys.argv[0] if Path(sys.argv[0]).name == "nas" else "nas", *_arguments()])
         errors.print(
-            f"Interrupted; kept {counted(kept, 'finished trial')}. Go on with:\n  {again}", markup=False, soft_wrap=True
+            f"Interrupted; kept {counted(kept, 'finished trial')}. Resume with:\n  {again}",
+            markup=False,
+            soft_wrap=True,
         )
         if isinstance(interrupt, TerminatedError):
             raise typer.Exit(128 + signal.SIGTERM) from None
@@ -294,7 +304,7 @@ def _print_plan(plan: Plan, baseline: Plan | None, runs_dir: Path, fresh: bool) 
         output.print(f"finished  after {counted(earlier.ended_trials, 'trial')}; {_more(earlier)}")
         return
     if earlier is not None and earlier.observed_trials:
-        output.print(f"goes on   after {counted(earlier.ended_trials, 'trial')}")
+        output.print(f"resumes   after {counted(earlier.ended_trials, 'trial')}")
         return
     output.print("first proposals:")
     for first in plan.first_proposals(5):

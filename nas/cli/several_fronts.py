@@ -126,7 +126,7 @@ def _print_tables(compared: Comparison, searches: list[Search]) -> None:
         )
     if compared.stretches:
         ahead = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        ahead.add_column(f"up to ({costs[0].heading})", justify="right")
+        ahead.add_column(f"budget ({costs[0].heading})", justify="right")
         ahead.add_column("is ahead")
         ahead.add_column("by up to", justify="right")
         for stretch in compared.stretches:

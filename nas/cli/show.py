@@ -25,22 +25,25 @@ def show(
     targets: Annotated[
         list[str],
         typer.Argument(
-            help="NAME/17 (a trial), an architecture's .json file, or a one-point space; two are compared.",
+            help="A trial (NAME/17), an architecture's .json file, or a space of one network; two are compared.",
             metavar="TARGET [TARGET]",
         ),
     ],
-    format: Annotated[Format, typer.Option(help="How to print it.")] = Format.table,
-    input: Annotated[str | None, typer.Option("--input", help="HEIGHTxWIDTHxCHANNELS, for a space.")] = None,
+    format: Annotated[Format, typer.Option(help="Output format.")] = Format.table,
+    input: Annotated[
+        str | None, typer.Option("--input", help="Image shape HEIGHTxWIDTHxCHANNELS, for a space.")
+    ] = None,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Show the arithmetic, and what sharing parameters saves each layer.")
+        bool, typer.Option("--explain", help="Show the arithmetic, and what sharing parameters saves in each layer.")
     ] = False,
     board: Annotated[
-        str | None, typer.Option("--board", help="Say whether its int8 form fits: nas list boards, or a .yaml file.")
+        str | None,
+        typer.Option("--board", help="Show whether its int8 form fits this board: nas list boards, or a .yaml file."),
     ] = None,
     diagram: Annotated[Path | None, typer.Option(help="Draw the network into this .svg or .png file.")] = None,
     runs_dir: RunsDir = RUNS_DIR,
 ) -> None:
-    """Print a network: a row a layer with its shape, window, parameters and multiply-adds.
+    """Print a network layer by layer: shape, window, parameters and multiply-adds.
 
     Two networks are shown block by block, side by side.
     """
@@ -78,7 +81,7 @@ def show(
     if trial is not None and trial.recipe:
         output.print(f"Trained with {described(trial.recipe)}.", markup=False)
     if trial is not None and trial.parent is not None:
-        output.print(f"Its training began with the weights of trial {trial.parent}.")
+        output.print(f"Its training started with the weights of trial {trial.parent}.")
 
 
 def _measured_on_device(architecture: Architecture) -> dict[Cost, float]:

@@ -18,23 +18,25 @@ if TYPE_CHECKING:
     from nas.space import SearchSpace
     from nas.space.definition import Alternative
 
-app = typer.Typer(help="Look into a search space.", no_args_is_help=True)
+app = typer.Typer(help="Inspect a search space.", no_args_is_help=True)
 
 Space = Annotated[
     str, typer.Argument(help="A shipped space (nas list spaces) or a .yaml file.", autocompletion=complete_spaces)
 ]
-Input = Annotated[str | None, typer.Option("--input", help="HEIGHTxWIDTHxCHANNELS; the file's if left out.")]
-Classes = Annotated[int | None, typer.Option(help="Classes to tell apart; the file's if left out.")]
-MaxMacs = Annotated[str | None, typer.Option("--max-macs", help="Most multiply-adds, such as 5M.")]
+Input = Annotated[
+    str | None, typer.Option("--input", help="Image shape HEIGHTxWIDTHxCHANNELS; by default that of the file.")
+]
+Classes = Annotated[int | None, typer.Option(help="Number of classes; by default that of the file.")]
+MaxMacs = Annotated[str | None, typer.Option("--max-macs", help="Maximum number of multiply-adds, such as 5M.")]
 _SAMPLE = 64
 """Networks that are looked at for a TPU."""
 
-Formatted = Annotated[Format, typer.Option(help="How to print it.")]
+Formatted = Annotated[Format, typer.Option(help="Output format.")]
 
 
 @app.command("show")
 def show(space: Space, input: Input = None, classes: Classes = None) -> None:
-    """Print the decisions: stages, and what may stand in each slot."""
+    """Print the stages and the choices in each."""
     loaded = _load(space, input, classes)
     size = "x".join(map(str, loaded.input_shape))
     output.print(f"{loaded.name}: {loaded.definition.description}", style="bold", markup=False, soft_wrap=True)
@@ -63,10 +65,10 @@ def stats(
     max_macs: MaxMacs = None,
     input: Input = None,
     classes: Classes = None,
-    device: Annotated[Literal["tpu"] | None, typer.Option(help="Say how well a TPU's matrix unit is used.")] = None,
+    device: Annotated[Literal["tpu"] | None, typer.Option(help="Show how much of a TPU's matrix unit is used.")] = None,
     format: Formatted = Format.table,
 ) -> None:
-    """Count the architectures, the smallest, the largest, and how many fit the budget."""
+    """Count the architectures, find the smallest and the largest, and give the share inside a budget."""
     from nas.devices.matrix_unit import LANES, ROUND, matrix_unit_use
 
     loaded, budget = _load(space, input, classes), _budget(max_params, max_macs)
@@ -107,10 +109,10 @@ def stats(
 @app.command("sample")
 def sample(
     space: Space,
-    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many.")] = 10,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="Number of architectures.")] = 10,
     max_params: MaxParams = None,
     max_macs: MaxMacs = None,
-    seed: Annotated[int, typer.Option(help="Fixes the samples.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the samples.")] = 0,
     input: Input = None,
     classes: Classes = None,
     format: Formatted = Format.table,
@@ -131,7 +133,7 @@ def sample(
 
 @app.command("check")
 def check(space: Space, max_params: MaxParams = None, input: Input = None, classes: Classes = None) -> None:
-    """Read a space file; say what is wrong with it, or that it works."""
+    """Check a space file and report mistakes with their line."""
     loaded = _load(space, input, classes)
     loaded.check(_budget(max_params, None))
     shape = "x".join(map(str, loaded.input_shape))

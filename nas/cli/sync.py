@@ -9,7 +9,7 @@ from nas.quantity import counted
 
 
 def sync(name: Name, tracking_uri: TrackingUri = None, runs_dir: RunsDir = RUNS_DIR) -> None:
-    """Bring MLflow up to date with a search, after its server was away or to fill another one."""
+    """Write to MLflow what it lacks of a search, after its server was unreachable or on another server."""
     from nas.tuning import Search
 
     search = Search(name, runs_dir)

@@ -105,11 +105,13 @@ class TableFormat(StrEnum):
     csv = "csv"
 
 
-RunsDir = Annotated[Path, typer.Option("--runs-dir", help="Where searches are kept.", envvar="NAS_RUNS_DIR")]
+RunsDir = Annotated[Path, typer.Option("--runs-dir", help="Folder of all searches.", envvar="NAS_RUNS_DIR")]
 TrackingUri = Annotated[
-    str | None, typer.Option("--tracking-uri", help="MLflow's; default MLFLOW_TRACKING_URI, else RUNS_DIR/mlflow.db.")
+    str | None, typer.Option("--tracking-uri", help="Of MLflow; default: MLFLOW_TRACKING_URI, else RUNS_DIR/mlflow.db.")
 ]
-MaxParams = Annotated[str | None, typer.Option("--max-params", help="Most parameters, such as 20k or 1.5M.")]
+MaxParams = Annotated[
+    str | None, typer.Option("--max-params", help="Maximum number of parameters, such as 20k or 1.5M.")
+]
 
 
 def count_option(option: str, text: str | None) -> int | None:

@@ -19,15 +19,17 @@ def ui(
         typer.Argument(help="A search; several are compared.", metavar="[NAME]...", autocompletion=complete_searches),
     ] = None,
     port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="Of the server; the first free one from 5000.")
+        int | None, typer.Option(min=1, max=65535, help="Port of the server; by default the first free one from 5000.")
     ] = None,
-    host: Annotated[str, typer.Option(help="On which the server listens; this machine only by default.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Address on which the server listens; by default this machine only.")
+    ] = "127.0.0.1",
     wait: Annotated[str, typer.Option(help="How long the server may take to start: 90s, 20m.")] = "5m",
     open_browser: Annotated[bool, typer.Option("--open/--no-open", help="Open a browser.")] = True,
     tracking_uri: TrackingUri = None,
     runs_dir: RunsDir = RUNS_DIR,
 ) -> None:
-    """Open the MLflow UI on a search's Pareto chart, until Ctrl-C."""
+    """Open the MLflow UI on a search's Pareto chart; Ctrl-C stops it."""
     from nas.tracking.ui import comparison_url_of, serve, url_of
     from nas.tuning import Search
     from nas.tuning.killed import sync_killed
@@ -44,10 +46,10 @@ def ui(
             if open_browser:
                 typer.launch(url)
             if server.process is not None:
-                errors.print("Ctrl-C ends it.")
+                errors.print("Ctrl-C stops it.")
             server.wait()
     except KeyboardInterrupt:
-        errors.print("The MLflow UI has ended.")
+        errors.print("The MLflow UI has stopped.")
     finally:
         signal.signal(signal.SIGTERM, previous)
 

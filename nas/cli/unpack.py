@@ -18,7 +18,7 @@ def unpack(
     format: Annotated[Format, typer.Option(help="How to print what was unpacked.")] = Format.table,
     runs_dir: RunsDir = RUNS_DIR,
 ) -> None:
-    """Put a packed search among the others, under the name that it has in the file.
+    """Unpack a search from a file of nas pack, under its own name.
 
     Only plain files inside of one folder are taken, and a search of that name is never replaced.
     """
@@ -34,4 +34,8 @@ def unpack(
         markup=False,
         soft_wrap=True,
     )
-    errors.print(f"Into MLflow: {command_line('sync', packed.search, runs_dir=runs_dir)}", markup=False, soft_wrap=True)
+    errors.print(
+        f"To create its MLflow runs: {command_line('sync', packed.search, runs_dir=runs_dir)}",
+        markup=False,
+        soft_wrap=True,
+    )

@@ -314,7 +314,7 @@ class ExperimentConfig(_Strict):
     @classmethod
     def _not_mlflows(cls, name: str) -> str:
         if name == "mlartifacts" or name.startswith("mlflow.db"):
-            raise ValueError(f"{name!r} is where MLflow keeps its own, beside the searches; give another name")
+            raise ValueError(f"{name!r} is reserved for MLflow's files, beside the searches; give another name")
         return name
 
     @field_validator("objectives")

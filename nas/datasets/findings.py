@@ -99,7 +99,7 @@ def _looks(splits: Mapping[str, Split]) -> list[Finding]:
         found.append(Finding(text=text))
     channels = next(iter(splits.values())).images.shape[-1]
     if channels in (2, 4):
-        text = f"images of {channels} channels are taken as they are; if the last is transparency, put them on a ground"
+        text = f"images of {channels} channels are taken as they are; if the last is transparency, flatten it first"
         found.append(Finding(text=text))
     empty = {
         name: np.flatnonzero(np.ptp(split.images.reshape(len(split), -1), axis=1) == 0)
@@ -118,5 +118,5 @@ def _alike(labels: Sequence[str]) -> list[Finding]:
         seen.setdefault(" ".join(label.split()).casefold(), []).append(label)
     alike = [label for same in seen.values() if len(same) > 1 for label in same]
     return (
-        [Finding(text="classes whose names differ in upper and lower case alone", names=tuple(alike))] if alike else []
+        [Finding(text="classes whose names differ only in upper and lower case", names=tuple(alike))] if alike else []
     )

@@ -93,7 +93,7 @@ def load_arrays(config: DatasetConfig) -> Arrays:
         empty = set(range(len(info.labels))) - {label for _, _, label in some} if split == "train" else set()
         if empty or not some:
             name = tree.labels[min(empty)] if empty else split
-            raise DatasetError(f"no image of {name!r} in {config.name!r} can be read; mend or remove that folder")
+            raise DatasetError(f"no image of {name!r} in {config.name!r} can be read; fix or remove that folder")
         splits[split] = Split(
             images=np.stack([image for _, image, _ in some]),
             targets=np.array([label for _, _, label in some], dtype=np.int64),

@@ -138,9 +138,7 @@ def _read(dataset: Any, what: str) -> tuple[np.ndarray, np.ndarray]:
             f"to such pairs, or use tfds.load(..., as_supervised=True)"
         )
     if int(dataset.cardinality()) == tf.data.INFINITE_CARDINALITY:
-        raise DatasetError(
-            f"{what}: a tf.data.Dataset must end; received one that repeats for ever; leave repeat() out"
-        )
+        raise DatasetError(f"{what}: a tf.data.Dataset must end; received one that repeats forever; leave repeat() out")
     try:
         elements = [(np.asarray(image), np.asarray(label)) for image, label in dataset.as_numpy_iterator()]
     except tf.errors.OpError as error:

@@ -72,7 +72,7 @@ def load_arrays(config: DatasetConfig) -> Arrays:
             targets.append(fitted_targets(masks.numbered(values, config), "segmentation", picture.shape, config))
             names.append(str(path))
         if not images:
-            raise DatasetError(f"no image of {split!r} in {config.name!r} can be read; mend or remove that folder")
+            raise DatasetError(f"no image of {split!r} in {config.name!r} can be read; fix or remove that folder")
         splits[split] = Split(images=np.stack(images), targets=np.concatenate(targets), names=np.array(names))
     counts = {split: len(some) for split, some in splits.items()}
     return Arrays(

@@ -59,7 +59,7 @@ def find_accelerators(experiment: ExperimentConfig) -> Accelerators:
             names = tuple(map(str, range(found["chips"])))
             return Accelerators(kind="tpu", names=names, runtime=experiment.tpu_runtime)
         if experiment.device == "tpu":
-            raise NasError(f"Device 'tpu' needs a TPU, and none is visible: {reason}. `nas doctor` says more.")
+            raise NasError(f"device 'tpu' needs a TPU, and none is visible: {reason}; `nas doctor` says more")
     if experiment.device == "jax-cpu":
         return Accelerators(kind="jax-cpu", runtime="jax")
     return Accelerators(kind="cpu")
@@ -86,11 +86,11 @@ def deal(found: Accelerators, *, per_trial: int, trials_per_gpu: int) -> tuple[V
     word = "GPUs" if found.kind == "gpu" else "TPU chips"
     if per_trial > count:
         raise NasError(
-            f"gpus_per_trial must be at most the {count} {word} of this machine; received {per_trial}. Use {count}."
+            f"gpus_per_trial must be at most the {count} {word} of this machine; received {per_trial}; use {count}"
         )
     if found.kind == "tpu" and per_trial not in (1, 2, count):
         raise NasError(
-            f"gpus_per_trial must be 1, 2 or all {count} {word} of this machine; received {per_trial}. Use 2."
+            f"gpus_per_trial must be 1, 2 or all {count} {word} of this machine; received {per_trial}; use 2"
         )
     groups = [found.names[start : start + per_trial] for start in range(0, count - per_trial + 1, per_trial)]
     if found.kind == "tpu":
@@ -118,14 +118,14 @@ def share_bytes(memory_bytes: int | None, trials: int) -> int | None:
         return None
     if memory_bytes is None:
         raise NasError(
-            f"trials_per_gpu must be 1 where nvidia-smi does not tell the GPU's memory; received {trials}. Use 1."
+            f"trials_per_gpu must be 1 where nvidia-smi does not tell the GPU's memory; received {trials}; use 1"
         )
     share = memory_bytes // trials - _CONTEXT_BYTES
     if share < _LEAST_BYTES:
         raise NasError(
             f"trials_per_gpu must be at most {memory_bytes // (_CONTEXT_BYTES + _LEAST_BYTES)} on a GPU of "
             f"{memory_bytes >> 20:,} MiB, as each trial needs {(_CONTEXT_BYTES + _LEAST_BYTES) >> 20:,} MiB; "
-            f"received {trials}. Let fewer trials share it."
+            f"received {trials}; let fewer trials share it"
         )
     return share
 
@@ -175,5 +175,5 @@ def check_shares(batch_size: int, replicas: int) -> None:
     if batch_size % replicas:
         raise NasError(
             f"training.batch_size must be a multiple of the {replicas} devices of a trial, which have equal shares of "
-            f"a batch; received {batch_size}. Use {batch_size + -batch_size % replicas}."
+            f"a batch; received {batch_size}; use {batch_size + -batch_size % replicas}"
         )

@@ -85,20 +85,20 @@ def select_devices(wanted: str = "auto", *, most: int | None = None, memory_byte
     """
     if wanted in ("tpu", "jax-cpu"):
         raise NasError(
-            f"Device {wanted!r} trains in worker processes, since Keras runs on JAX there and on TensorFlow here; "
-            f"search with workers: 1 or more."
+            f"device {wanted!r} trains in worker processes, since Keras runs on JAX there and on TensorFlow here; "
+            f"search with workers: 1 or more"
         )
     if wanted not in ("auto", "cpu", "gpu"):
-        raise NasError(f"Unknown device {wanted!r}; use 'auto', 'cpu', 'gpu', 'tpu' or 'jax-cpu'.")
+        raise NasError(f"unknown device {wanted!r}; use 'auto', 'cpu', 'gpu', 'tpu' or 'jax-cpu'")
     import_tensorflow()
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
     if wanted == "gpu" and not gpus:
         raise NasError(
-            "Device 'gpu' needs a GPU that TensorFlow can use, and it finds none: "
-            f"{why_no_gpu(built_with_cuda=tf.test.is_built_with_cuda())}. `nas doctor` says more, and 'cpu' works "
-            "everywhere."
+            "device 'gpu' needs a GPU that TensorFlow can use, and it finds none: "
+            f"{why_no_gpu(built_with_cuda=tf.test.is_built_with_cuda())}; `nas doctor` says more, and 'cpu' works "
+            "everywhere"
         )
     gpus = gpus[:most]
     if wanted == "cpu" or not gpus:

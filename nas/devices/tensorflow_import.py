@@ -50,7 +50,7 @@ def _check(configured: str, allowed: tuple[str, ...]) -> None:
     if configured not in allowed:
         raise NasError(
             f"Keras must run on its {_NAMES[allowed[0]]} backend, but is configured for {configured!r}; unset "
-            f"KERAS_BACKEND, or set it to {allowed[0]!r}."
+            f"KERAS_BACKEND, or set it to {allowed[0]!r}"
         )
 
 

@@ -239,7 +239,7 @@ def export(
             put_in_place(stage, to)
     except OSError as error:
         raise ExportError(
-            f"Could not write the export to {to}: {error.strerror or error}. Free space or choose another folder."
+            f"cannot write the export to {to}: {error.strerror or error}; free space or choose another folder"
         ) from error
     return ExportReport(path=to, bytes=size, written=tuple(written))
 
@@ -321,27 +321,27 @@ def _bytes(folder: Path) -> int:
 def _check_images(shape: tuple[int, int, int], check_images: npt.NDArray[np.uint8]) -> None:
     if check_images.dtype != np.uint8 or check_images.shape[1:] != shape:
         raise ExportError(
-            f"The images to check must be uint8 of shape (n, {', '.join(map(str, shape))}); "
-            f"received {check_images.dtype} {check_images.shape}. Pass images of the data set it was trained on."
+            f"the images to check must be uint8 of shape (n, {', '.join(map(str, shape))}); "
+            f"received {check_images.dtype} {check_images.shape}; pass images of the data set it was trained on"
         )
     if not len(check_images):
-        raise ExportError("There must be at least one image to check; received none. Pass validation images.")
+        raise ExportError("there must be at least one image to check; received none; pass validation images")
 
 
 def _check_destination(to: Path) -> None:
     if {"[", "\\"} & set(str(to)):
         raise ExportError(
-            f"An export's path must have no [ and no \\, which TensorFlow takes for patterns; received {to}. "
-            f"Choose another folder."
+            f"an export's path must have no [ and no \\, which TensorFlow takes for patterns; received {to}; "
+            f"choose another folder"
         )
     try:
         other = foreign(to) if to.is_dir() else to.name if to.exists() else ""
     except OSError as error:
-        raise ExportError(f"Could not read {to}: {error.strerror}. Choose another folder.") from error
+        raise ExportError(f"cannot read {to}: {error.strerror}; choose another folder") from error
     if other:
         raise ExportError(
-            f"An export must go to a new or empty folder, or replace an earlier export of nas; received {to}, where "
-            f"{other!r} is not as nas wrote it. All is left as it is. Choose another folder."
+            f"an export must go to a new or empty folder, or replace an earlier export of nas; received {to}, where "
+            f"{other!r} is not as nas wrote it; nothing was changed; choose another folder"
         )
 
 

@@ -204,7 +204,7 @@ def yaml_text(data: Mapping[str, Any]) -> str:
     try:
         return yaml.safe_dump(_plain(data), sort_keys=False, allow_unicode=True)
     except RecursionError:
-        raise FileError("data must not hold themselves, or hundreds of levels") from None
+        raise FileError("data must not contain themselves, or hundreds of levels") from None
     except yaml.YAMLError as error:
         received = shown(error.args[-1])
         raise FileError(

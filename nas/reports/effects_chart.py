@@ -18,7 +18,7 @@ NAMES, BARS, ROW = 230, 400, 26
 
 HEADINGS = ("decision", "best", "worst", "difference in points")
 
-NOTE = "By the search's model, other decisions and size being equal; ± is one standard deviation. Pale: not clear yet."
+NOTE = "Estimated by the search's model, all else being equal; ± is one standard deviation. Pale: not clear yet."
 
 
 def effect_rows(effects: Sequence[Effect], score: Score) -> list[tuple[str, str, str, str]]:
@@ -34,7 +34,7 @@ def effects_svg(effects: Sequence[Effect], score: Score) -> str:
     shown = effects[:SHOWN]
     longest = max((each.gain + each.deviation for each in shown), default=0.0) or 1.0
     height = ROW * len(shown) + 8
-    title = f"What decides about {score.heading}, in points"
+    title = f"Which decisions matter for {score.heading}, in points"
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {NAMES + BARS + 150} {height}" '
         f'width="{NAMES + BARS + 150}" height="{height}" role="img" aria-label="{html.escape(title)}" '

@@ -72,7 +72,7 @@ def report_html(
         _trials(records, front, objectives),
         _made(story),
         "</main>",
-        f"<footer><p>Written by nas {html.escape(__version__)}. This page needs no network.</p></footer>",
+        f"<footer><p>Written by nas {html.escape(__version__)}. This page works offline.</p></footer>",
         "</body>\n</html>\n",
     ]
     return "\n".join(part for part in parts if part)
@@ -113,10 +113,10 @@ def _header(
         numbers["Hypervolume"] = f"{hypervolume(front, objectives):.3f}"
     shown = "".join(f"<div><dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd></div>" for k, v in numbers.items())
     about = [story.facts[k] for k in ("About", "Data", "Budget", "Strategy") if story.facts.get(k)]
-    about += [] if finished else ["not finished: this is what there is so far"]
+    about += [] if finished else ["not finished yet"]
     links = {"front": "Front"}
     links |= {"progress": "Progress"} if records else {}
-    links |= {"decides": "What decides"} if effects else {}
+    links |= {"decides": "Which decisions matter"} if effects else {}
     links |= {"networks": "Networks"} if front.points else {}
     links |= {"trials": "All trials", "made": "How it was made"}
     menu = "".join(f'<li><a href="#{target}">{text}</a></li>' for target, text in links.items())
@@ -132,7 +132,7 @@ def _front(records: Sequence[TrialRecord], front: ParetoFront[TrialRecord], obje
     axis, most, score = objectives.axis, objectives.budget, objectives.score
     budget = f" The dashed line is the budget: {axis.words(most)}." if most else ""
     others = ", ".join(cost.heading for cost in objectives.costs[1:])
-    below = f" What is on the front below the line is there for its {others}." if others else ""
+    below = f" Points below the line are on the front for their {others}." if others else ""
     cheaper = "smaller" if objectives.costs == DEFAULT_COSTS else "cheaper"
     caption = (
         '<span class="key f"></span>Pareto front<span class="key d"></span>dominated, or not of interest. '
@@ -153,7 +153,7 @@ def _front(records: Sequence[TrialRecord], front: ParetoFront[TrialRecord], obje
             + "".join(f'<td class="n">{html.escape(cell(point))}</td>' for _, cell in columns)
             + f'<td class="wide">{html.escape(point.architecture.describe())}</td></tr>'
         )
-    note = f"Test {score.heading}: mean ± standard deviation over training runs with different seeds. " * tested
+    note = f"Test {score.heading}: mean ± standard deviation over trainings with different seeds. " * tested
     note += left_out(front)
     return _section(
         "front",
@@ -200,13 +200,13 @@ def _decides(effects: Sequence[Effect], score: Score) -> str:
         + "</tr>"
         for first, *rest in effect_rows(effects, score)
     ]
-    table = _table("Every decision of which two values were tried.", head, rows)
+    table = _table("Every decision with at least two values tried.", head, rows)
     return _section(
         "decides",
-        "What decides",
-        f'<figure><div class="scroll" tabindex="0" role="region" aria-label="Chart of what decides">'
+        "Which decisions matter",
+        f'<figure><div class="scroll" tabindex="0" role="region" aria-label="Chart of the decisions">'
         f"{effects_svg(effects, score)}</div><figcaption>Difference of {html.escape(score.heading)} between the best "
-        f"value of a decision, which is named, and its worst. {NOTE}</figcaption></figure>"
+        f"value of a decision, which is shown, and its worst. {NOTE}</figcaption></figure>"
         f"<details><summary>As a table</summary>{table}</details>",
     )
 
@@ -231,7 +231,7 @@ def _networks(
             behind = _behind(breakdown(point))
         epochs = max((len(curve) for curve in point.curves.values()), default=0)
         about = (
-            f"{point.in_words}. {short_count(point.macs)} multiply-adds an image, trained for "
+            f"{point.in_words}. {short_count(point.macs)} multiply-adds per image, trained for "
             f"{counted(epochs, 'epoch')} in {point.duration_seconds:.1f} seconds."
         )
         parts.append(

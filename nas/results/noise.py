@@ -24,10 +24,7 @@ def left_out(front: ParetoFront[TrialRecord]) -> str:
     if not noise:
         return ""
     trials = f"trial{'s' * (len(noise) > 1)} {', '.join(map(str, noise))}"
-    return (
-        f"Left out: {trials}; trained again, no better than a cheaper network on the front, given how far trainings of "
-        "one network differ."
-    )
+    return f"Left out: {trials}; trained again, no better than a cheaper network on the front, within training noise."
 
 
 def not_above_guessing(front: ParetoFront[TrialRecord], *, chance: float, finest: float) -> tuple[int, ...]:

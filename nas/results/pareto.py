@@ -86,9 +86,9 @@ class ParetoFront(Generic[Trial]):
         if not fitting:
             smallest = min(self.points, key=lambda point: point.cost(PARAMETERS))
             raise NasError(
-                f"No trial on the front has at most {max_parameters:,} parameters; the smallest, trial "
-                f"{smallest.number}, has {PARAMETERS.text(smallest.cost(PARAMETERS))}. Allow at least that many, or "
-                "search for smaller networks."
+                f"no trial on the front has at most {max_parameters:,} parameters; the smallest, trial "
+                f"{smallest.number}, has {PARAMETERS.text(smallest.cost(PARAMETERS))}; allow at least that many, or "
+                "search for smaller networks"
             )
         return max(fitting, key=lambda point: point.score)
 
@@ -123,7 +123,7 @@ hypervolume calculation for fair performance comparison)."""
 
 
 def hypervolume(points: Iterable[Scored], objectives: Objectives) -> float:
-    """Share, in [0, 1], of what there is to gain that completed `points` have gained.
+    """How good a front is, in [0, 1]: the share of all possible gain that completed `points` reach.
 
     It is the mean over budgets of what the best network within the budget is worth. Worth counts factors of error, from
     the floor to one image (`Objectives.worth`). Budgets are drawn evenly from the logarithms of the range of interest;
@@ -156,7 +156,7 @@ def pareto_rank(records: Iterable[Scored], costs: Iterable[Cost] = DEFAULT_COSTS
 
 
 _EMPTY = (
-    "The Pareto front is empty because no trial has completed; see why in the list of trials (nas report), or run more."
+    "the Pareto front is empty because no trial has completed; see why in the list of trials (nas report), or run more"
 )
 
 

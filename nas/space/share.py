@@ -47,7 +47,9 @@ class Share:
 
     def __str__(self) -> str:
         percent = f"{self.value:.3%}" if self.value >= 0.0001 or self.value == 0 else f"1 in {1 / self.value:,.0f}"
-        kind = "at most, its limit on MACs left out" if self.without_macs else "exact" if self.exact else "estimate"
+        kind = (
+            "upper bound; the limit on MACs is ignored" if self.without_macs else "exact" if self.exact else "estimate"
+        )
         return f"{percent} ({kind})"
 
 

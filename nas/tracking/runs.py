@@ -142,7 +142,7 @@ def front_note(record: TrialRecord, experiment_id: str, parent_id: str, run_id: 
     if record.finals:
         parts.append(
             f"**Final stage:** test {score.heading} {record.test_text(score)}. The network was trained again from "
-            "scratch with other seeds than this run's, and no choice was made by these test images."
+            "scratch with other seeds than this run's, and the test images influenced no choice."
         )
     if record.taught:
         who = plain(record.taught[0].teacher)

@@ -72,8 +72,8 @@ class Store:
                 )
             return cls(uri=f"sqlite:///{database}", artifact_root=artifact_root(database))
         raise NasError(
-            "An MLflow tracking URI starts with http://, https:// or sqlite:/// (folders of files are no longer "
-            f"supported by MLflow); received {without_password(uri)!r}. Try sqlite:///{runs_dir / 'mlflow.db'}"
+            "an MLflow tracking URI starts with http://, https:// or sqlite:/// (MLflow no longer supports folders of "
+            f"files); received {without_password(uri)!r}; try sqlite:///{runs_dir / 'mlflow.db'}"
         )
 
     @property
@@ -223,12 +223,12 @@ def search_id(folder: Path) -> str:
                 draft.unlink(missing_ok=True)
     except OSError as error:
         raise NasError(
-            f"The search's id cannot be kept in {path}: {error.strerror or error}. Free space or choose another folder."
+            f"cannot keep the search's id in {path}: {error.strerror or error}; free space or choose another folder"
         ) from error
     found = outside.read_text(path, lambda reason: NasError(f"cannot read {path}: {reason}; delete it for a new id"))
     found = found.strip()
     if not re.fullmatch("[0-9a-f]{32}", found):
-        raise NasError(f"{path} must hold 32 hexadecimal digits; received {shown(found)}. Delete it for a new id.")
+        raise NasError(f"{path} must hold 32 hexadecimal digits; received {shown(found)}; delete it for a new id")
     return found
 
 

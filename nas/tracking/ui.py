@@ -169,9 +169,7 @@ def comparison_url_of(server: Server, searches: Sequence[SearchRun]) -> str:
         raise NasError(f"only searches with the same objectives can be compared; received {told}")
     if {search.experiment for search in searches} != {first.experiment}:
         names = ", ".join(sorted({repr(search.experiment) for search in searches}))
-        raise NasError(
-            f"MLflow compares searches on one data set; these are on {names}: see nas front with their names"
-        )
+        raise NasError(f"MLflow compares searches on one data set; these are on {names}; compare them with nas front")
     client = first.store.connect()
     experiment = client.get_experiment_by_name(first.experiment)
     identity = "" if experiment is None else str(experiment.experiment_id)

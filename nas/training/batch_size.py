@@ -18,8 +18,8 @@ def training_batch_size(images: int, wanted: int, replicas: int = 1) -> int:
     check_shares(wanted, replicas)
     if images < replicas:
         raise NasError(
-            f"The training split must have at least one image for each of {replicas} devices; "
-            f"received {images:,}. Use more images or fewer devices."
+            f"the training split must have at least one image for each of {replicas} devices; "
+            f"received {images:,}; use more images or fewer devices"
         )
     size = min(wanted, images)
     return size - size % replicas

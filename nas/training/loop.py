@@ -138,7 +138,7 @@ def _resume(checkpoint: bytes | None, loop: str, history: EpochHistory) -> State
         return None
     kept = Checkpoint.from_bytes(checkpoint)
     if kept.loop != loop:
-        logger.warning("a training begins anew: it was left on other devices (%s, now %s)", kept.loop, loop)
+        logger.warning("a training starts again: its checkpoint is of other devices (%s, now %s)", kept.loop, loop)
         return None
     history.restore(kept)
     return kept.state

@@ -66,9 +66,9 @@ def set_weights(model: KerasModel, architecture: Architecture, weights: Weights)
     received, expected = [w.shape for w in weights], [tuple(v.shape) for v in model.weights]
     if received != expected:
         raise NasError(
-            f"The weights of architecture {architecture.id} must be {len(expected)} arrays with "
+            f"the weights of architecture {architecture.id} must be {len(expected)} arrays with "
             f"{model.count_params():,} values; received {len(received)} with "
-            f"{sum(w.size for w in weights):,}. Use the weights that were trained for it."
+            f"{sum(w.size for w in weights):,}; use the weights that were trained for it"
         )
     model.set_weights(list(weights))
 

@@ -39,7 +39,7 @@ def save_weights(path: Path, architecture: Architecture, weights: Weights) -> No
         os.replace(temporary, path)
     except OSError as error:
         raise NasError(
-            f"Could not write the weights to {path}: {error.strerror or error}. Free space or choose another folder."
+            f"cannot write the weights to {path}: {error.strerror or error}; free space or choose another folder"
         ) from error
     finally:
         with contextlib.suppress(OSError):
@@ -53,12 +53,12 @@ def load_weights(path: Path, architecture: Architecture) -> list[npt.NDArray[Any
         NasError: no such file, not such a file, or another architecture's.
     """
     if not path.exists():
-        raise NasError(f"There are no weights at {path}. Train the architecture again.")
+        raise NasError(f"there are no weights at {path}; train the architecture again")
 
     def refuse(reason: str) -> NasError:
         return NasError(
-            f"{path} must be a weights file of nas; it is damaged or something else ({reason}). Delete it and train "
-            f"the architecture again."
+            f"{path} must be a weights file of nas; it is damaged or something else ({reason}); delete it and train "
+            f"the architecture again"
         )
 
     with outside.door(refuse), outside.open_arrays(path) as file:
@@ -66,7 +66,7 @@ def load_weights(path: Path, architecture: Architecture) -> list[npt.NDArray[Any
         weights = [file[name] for name in sorted(set(file.files) - {_ARCHITECTURE})]
     if owner != architecture.id:
         raise NasError(
-            f"{path} must hold the weights of architecture {architecture.id}; it holds those of {owner}. "
-            "Use the file of the same trial."
+            f"{path} must hold the weights of architecture {architecture.id}; it holds those of {owner}; "
+            "use the file of the same trial"
         )
     return weights

@@ -70,7 +70,7 @@ class XlaChoice:
         try:
             result, seconds = self._measured(self._other, positions, seeds)
         except self._failure as error:
-            logger.warning("XLA does not work here, training goes on without it: %s", str(error).splitlines()[0])
+            logger.warning("XLA does not work here, training continues without it: %s", str(error).splitlines()[0])
             self._chosen = self._plain
             return self._measured(self._plain, positions, seeds)[0]
         self._calls += 1

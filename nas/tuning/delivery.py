@@ -126,7 +126,7 @@ def _images(search: Search) -> DatasetSpec | None:
     try:
         return _checked_images(search)
     except (DatasetError, SearchError) as error:
-        logger.warning("checked on %d random images, as the data are not at hand: %s", RANDOM_IMAGES, error)
+        logger.warning("checked on %d random images, because the data are not available: %s", RANDOM_IMAGES, error)
         return None
 
 

@@ -150,13 +150,13 @@ class StrategyOracle(keras_tuner.Oracle):  # type: ignore[misc]
         ended = self._ended
         if _all_are(ended[-FAILURES:], FAILURES, TrialStatus.FAILED):
             return (
-                f"{FAILURES} trials in a row failed, the last with: {ended[-1].reason.rstrip('.')}. Mend that and run "
-                "the same command again: everything that finished is kept."
+                f"{FAILURES} trials in a row failed, the last with: {ended[-1].reason.rstrip('.')}; fix that and run "
+                "the same command again: everything that finished is kept"
             )
         if _all_are(ended[-REFUSALS:], REFUSALS, TrialStatus.REFUSED):
             return (
-                f"{REFUSALS} networks in a row were refused, the last with: {ended[-1].reason}. Raise the limit, or "
-                "offer cheaper networks in the space, in a search of another name."
+                f"{REFUSALS} networks in a row were refused, the last with: {ended[-1].reason}; raise the limit, or "
+                "offer cheaper networks in the space, in a search of another name"
             )
         return ""
 

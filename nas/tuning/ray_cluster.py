@@ -87,7 +87,7 @@ def connected(address: str | None, cores: int) -> Iterator[None]:
         except ray.exceptions.RayError as error:
             raise NasError(
                 f"the Ray cluster broke down: {_first_line(error)}; everything that finished is kept, and the same "
-                f"command goes on once the cluster is back"
+                f"command resumes the search once the cluster is back"
             ) from error
         finally:
             ray.shutdown()
@@ -152,7 +152,7 @@ def share(
     if workers == "auto":
         return need, min(at_once, trials)
     if workers > at_once:
-        logger.warning("the Ray cluster has room for %d trials at once; of %d workers the rest wait", at_once, workers)
+        logger.warning("the Ray cluster has room for %d trials at once, fewer than the %d workers", at_once, workers)
     if list(need) == ["CPU"]:
         while room(nodes, {"CPU": need["CPU"] + 1}) >= workers:
             need = {"CPU": need["CPU"] + 1}

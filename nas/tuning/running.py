@@ -115,7 +115,7 @@ def run(
                     )
                 if time_is_over() and not done:
                     logger.warning(
-                        "the time limit ended the search with %d of %d trials%s; the same command goes on",
+                        "the time limit ended the search with %d of %d trials%s; the same command resumes it",
                         search.ended_trials,
                         experiment.trials,
                         " and before its final stage was done" if experiment.final.seeds else "",
@@ -126,7 +126,7 @@ def run(
                 left = math.inf if limit is None else limit - (time.monotonic() - started)
                 if not tracker.close(min(CLOSE_SECONDS, max(CLOSE_SECONDS_OVER, left))):
                     logger.warning(
-                        "%d trials are not in MLflow yet: %s. Write them with: %s",
+                        "%d trials are not in MLflow yet: %s. To write them: %s",
                         tracker.pending,
                         tracker.problem.rstrip("."),
                         command_line("sync", search.name, runs_dir=Path(runs_dir), tracking_uri=tracking_uri),
@@ -175,7 +175,7 @@ def _run_trials(
     if is_out_of_patience(oracle.history, plan.objectives, experiment.patience):
         gain = oracle.strategy.expected_gain(oracle.history, random_numbers(experiment.seed, len(oracle.records)))
         logger.warning(
-            "ended after %d trials: the last %d gained less than %g of hypervolume%s",
+            "ended after %d trials: the last %d gained less than %g hypervolume%s",
             len(oracle.records),
             experiment.patience,
             GAIN,

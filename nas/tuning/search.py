@@ -64,7 +64,7 @@ def one_limit(max_params: int | str | None, max_parameters: int | str | None) ->
 def _tell_unchecked(path: Path, lines: int) -> None:
     """Once per file."""
     logger.warning(
-        "%s of %s without a checksum, as earlier versions wrote them: a change would not be seen",
+        "%s of %s without a checksum, as earlier versions wrote them: changes to them go unnoticed",
         counted(lines, "line"),
         path,
     )
@@ -72,7 +72,7 @@ def _tell_unchecked(path: Path, lines: int) -> None:
 
 @final
 class Search:
-    """A search on disk, running or finished, as it was when its trials were first asked for.
+    """A search on disk, running or finished. Its trials are read once; `refresh` reads them again.
 
     Args:
         name: of the search.
@@ -95,7 +95,7 @@ class Search:
         return self.folder.name
 
     def refresh(self) -> None:
-        """Forget the trials that were read: the next use reads them anew."""
+        """Forget the trials that were read; the next use reads them again."""
         for name in ("_journal", "observed_trials", "trials", "front", "hypervolume", "effects"):
             self.__dict__.pop(name, None)
 
@@ -108,7 +108,7 @@ class Search:
 
     @cached_property
     def trials(self) -> tuple[TrialRecord, ...]:
-        """Every trial, in order; the `score` of a completed one is what is expected of it after all that is known."""
+        """Every trial, in order; the `score` of a completed one is its expected score, given all trainings so far."""
         return self.expected(self.observed_trials)
 
     def expected(self, records: Sequence[TrialRecord]) -> tuple[TrialRecord, ...]:
@@ -129,12 +129,12 @@ class Search:
 
     @cached_property
     def front(self) -> ParetoFront[TrialRecord]:
-        """Of the validation score against the search's costs: parameters, if it names no other."""
+        """The Pareto front of the validation score against the search's costs: parameters, if it names no other."""
         return ParetoFront.of(self.trials, self.objectives.costs)
 
     @cached_property
     def hypervolume(self) -> float:
-        """Share in [0, 1] of (log costs, score) that the front dominates, under the search's budget."""
+        """How good the front is, in [0, 1], as `nas.results.pareto.hypervolume` defines it."""
         return hypervolume(self.front, self.objectives)
 
     @cached_property
@@ -169,7 +169,7 @@ class Search:
 
     @property
     def finished(self) -> bool:
-        """Whether every trial that was asked for, or that there can be, has ended, and none shall go on."""
+        """Whether every trial that was asked for, or that is possible, has ended, and none will continue."""
         return self.is_done(self.experiment)
 
     def is_done(self, experiment: ExperimentConfig) -> bool:
@@ -187,7 +187,7 @@ class Search:
     def final_candidates(self, experiment: ExperimentConfig) -> list[TrialRecord]:
         """The trials that the final stage trains, in order.
 
-        What it comes to can bring others onto the front: with `all-front` they are trained too, in rounds. Each round
+        Its results can bring others onto the front: with `all-front` they are trained too, in rounds. Each round
         follows from the trainings of complete rounds alone, so that a kill changes nothing.
         """
         chosen: set[int] = set()
@@ -208,8 +208,8 @@ class Search:
         trials = self.observed_trials
         if trials and all(record.status is TrialStatus.FAILED for record in trials):
             raise SearchError(
-                f"every trial failed, the last with: {trials[-1].reason.rstrip('.')}. Mend that and start over "
-                f"with --fresh."
+                f"every trial failed, the last with: {trials[-1].reason.rstrip('.')}; fix that and start over "
+                f"with --fresh"
             )
 
     @property
@@ -218,7 +218,7 @@ class Search:
         return sum(trial.status not in (TrialStatus.RUNNING, TrialStatus.REFUSED) for trial in self.observed_trials)
 
     def best(self, max_params: int | str | None = None, *, max_parameters: int | str | None = None) -> TrialRecord:
-        """The point of the front with the highest score, of those that noise does not explain.
+        """The point of the front with the highest score, apart from those that noise explains.
 
         Args:
             max_params: the most parameters that it may have; a number, or text such as "20k".
@@ -270,14 +270,14 @@ class Search:
         return load_weights(path, record.architecture)
 
     def load_model(self, trial: int | None = None, *, max_params: int | str | None = None) -> KerasModel:
-        """The trained `keras.Model` of a point of the front, for a program's own evaluation or fine-tuning.
+        """The trained `keras.Model` of a point of the front, for example to evaluate or fine-tune it.
 
         It takes float32 images `(n, height, width, channels)` in [0, 1] and returns what its head makes, for
         classification class probabilities `(n, classes)`. It is not compiled.
 
         Args:
             trial: its number.
-            max_params: the best point with at most so many parameters instead; the one with the highest score if
+            max_params: the best point with at most this many parameters instead; the one with the highest score if
                 neither is given.
 
         Raises:
@@ -318,9 +318,9 @@ class Search:
         return effects(strategy, history_of(of_space))
 
     def breakdown(self, record: TrialRecord) -> Breakdown | None:
-        """What lies behind the score of a trial that has kept its weights, such as a confusion matrix.
+        """Details behind the score of a trial that has kept its weights, such as a confusion matrix.
 
-        None: nothing was kept, as by earlier versions, or the task has no more to tell.
+        None: nothing was kept, as by earlier versions, or the task has no details.
         """
         path = self.folder.evidence(record.number)
         if not path.is_file():
@@ -346,16 +346,16 @@ class Search:
     ) -> ExportReport:
         """Write a trained network of the front, checked against the trained one on the validation images.
 
-        If the data are no longer there, it is checked on random images instead, of which a warning tells; quantized
-        formats need them. Once the final stage has run, the export is scored on the test images too.
+        If the data are no longer available, it is checked on random images instead, with a warning; quantized formats
+        need the data. Once the final stage has run, the export is scored on the test images too.
 
         Args:
-            to: folder that is made.
-            max_params: the best point with at most so many parameters; a number, or text such as "20k".
+            to: folder to write.
+            max_params: the best point with at most this many parameters; a number, or text such as "20k".
             trial: number of the trial instead; the one with the highest score if neither is given.
             format: keys of `nas.export.FORMATS`, with commas between them.
             pixels: what a quantized network takes.
-            allowed_loss: most that its validation score may lose by rounding, in [0, 1]; 0.01 if left out.
+            allowed_loss: how much validation score quantization may cost, in [0, 1]; 0.01 if left out.
             max_parameters: earlier name of `max_params`.
 
         Raises:
@@ -368,13 +368,13 @@ class Search:
         return export(self, record, Path(to), format=format, pixels=pixels, allowed_loss=allowed_loss)
 
     def measure_front(self) -> None:
-        """Measure the int8 files of the front's points where something of them is not known: flash, RAM, score.
+        """Measure flash, RAM and score of the int8 files of the front, where they are not known yet.
 
-        A point takes some seconds, once: what was measured is kept. RAM needs the extra `tflm`. A warning tells of a
-        network that has no int8 file, or none that TFLM can run.
+        A point takes some seconds, once: the results are kept. RAM needs the extra `tflm`. Networks without an int8
+        file, or with one that TFLM cannot run, cause a warning.
 
         Raises:
-            NasError: the images are not at hand.
+            NasError: the images are not available.
         """
         from nas.tuning.delivery import measure_front
 
@@ -388,10 +388,10 @@ class Search:
         tracking_uri: str | None = None,
         export: ExportReport | None = None,
     ) -> RegisteredModel:
-        """Put a trained network of the front into MLflow's model registry, as its `champion`.
+        """Register a trained network of the front in MLflow's model registry, as `champion`.
 
         Args:
-            model_name: of the registered model; made if there is none.
+            model_name: of the registered model; created if there is none.
             trial: number of the trial; the one with the highest score if left out.
             tracking_uri: of MLflow; see `nas.search`.
             export: of that trial; if it has an int8 network, its files are registered too.
@@ -421,7 +421,7 @@ class Search:
         )
 
     def sync(self, tracking_uri: str | None = None, *, finished: bool | None = None) -> int:
-        """Bring MLflow up to date with the search, after its server was away, or to fill another one.
+        """Write to MLflow what it lacks of the search, after its server was unreachable or on another server.
 
         Args:
             tracking_uri: of the store; the search's own if left out.
@@ -442,7 +442,7 @@ class Search:
             return sync(self.tracking_run(tracking_uri), self.trials, description=self.description(), status=status)
 
     def report(self) -> str:
-        """The search as one HTML page that needs no network."""
+        """The search as one HTML page that works offline."""
         from nas.reports.search_page import report_html
 
         return report_html(

@@ -209,7 +209,7 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
             content = outside.read_bytes(path, NasError, outside.ARRAY)
             checkpoint = Checkpoint.from_bytes(content)
         except NasError as error:
-            logger.warning("trial %d begins anew, as %s cannot be used: %s", record.number, path, error)
+            logger.warning("trial %d starts again, because %s cannot be used: %s", record.number, path, error)
             return None
         if "score" in checkpoint.curves:
             return content
@@ -224,7 +224,10 @@ class ArchitectureTuner(keras_tuner.Tuner):  # type: ignore[misc]
             weights = load_weights(self.folder.weights(number), architecture)
         except NasError as error:
             logger.warning(
-                "trial %d starts with random weights, as those of trial %d cannot be used: %s", child, number, error
+                "trial %d starts with random weights, because those of trial %d cannot be used: %s",
+                child,
+                number,
+                error,
             )
             return None
         return Parent(architecture=architecture.to_json(), weights=weights)

@@ -232,7 +232,7 @@ def test_the_command_prints_a_table(capsys, path):
     assert code == 0
     assert "Share of the true front's hypervolume" in out
     assert "2 trials" in out
-    assert "five.csv: 1.000 for a run of every network, one observation each" in " ".join(out.split())
+    assert "five.csv: a run of every network, observed once each, reaches 1.000" in " ".join(out.split())
     assert f"random on {path}: all 5 architectures tried" in err
 
 

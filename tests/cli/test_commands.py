@@ -256,7 +256,7 @@ def test_a_finished_search_writes_what_mlflow_misses(run, tmp_path, monkeypatch)
     code, again, err = run(*arguments, "http://127.0.0.1:9")
     assert (code, again) == (0, out)
     assert (
-        "MLflow at http://127.0.0.1:9 does not answer (Connection refused). Write what is missing with: nas sync "
+        "MLflow at http://127.0.0.1:9 does not answer (Connection refused). To write what is missing: nas sync "
         f"digits --tracking-uri http://127.0.0.1:9 --runs-dir {tmp_path}"
     ) in err
     there = f"sqlite:///{tmp_path / 'there.db'}"
@@ -423,7 +423,7 @@ def test_doctor_tells_each_thing_as_soon_as_it_is_known(run, monkeypatch):
             ["space", "stats", "mixed", "--max-params", "20x"],
             "--max-params must be a whole number such as 20000, 20k or",
         ),
-        (["export", "digits", "--to", "x", "--max-params", "3"], "No trial on the front has at most 3 parameters"),
+        (["export", "digits", "--to", "x", "--max-params", "3"], "no trial on the front has at most 3 parameters"),
         (["export", "digits", "--to", "x", "--best", "--trial", "0"], "each choose the network; give one of them"),
         (["export", "digits", "--to", "x", "--format", "tflite"], "Error: "),
         (["space", "stats", "tiny", "--max-params", "1"], "has at most 1 parameters: the smallest has "),
@@ -510,7 +510,7 @@ def test_a_trial_that_has_not_ended_is_counted_as_such_everywhere(run, runs_dir,
     assert " 2 of 3 " in run("list", "searches", "--runs-dir", tmp_path)[1]
     settings = ["--space", "tiny", "--max-params", "3000", "--strategy", "random", "--trials", "3", "--epochs", "2"]
     settings += ["--workers", "0", "--set", "final.seeds=0", "--runs-dir", tmp_path]
-    assert "Going on with 'digits' after 2 trials." in run("search", "digits", *settings)[2]
+    assert "Resuming 'digits' after 2 trials." in run("search", "digits", *settings)[2]
 
 
 @pytest.mark.slow
@@ -526,8 +526,8 @@ def test_ctrl_c_prints_how_to_go_on(tmp_path):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert re.search(r"Interrupted; kept \d+ finished trials?\. Go on", err)
-    assert ". Go on with:\n  nas search digits --space tiny" in err
+    assert re.search(r"Interrupted; kept \d+ finished trials?\. Resume", err)
+    assert ". Resume with:\n  nas search digits --space tiny" in err
     assert "Traceback" not in err
     # Nothing is drawn over in what is no terminal, and a password is not kept.
     assert "\x1b[2K" not in err
@@ -574,7 +574,7 @@ def test_a_signal_that_python_loses_ends_the_search_all_the_same(run, tmp_path, 
     assert sent
     assert not printed
     assert code == expected
-    assert re.search(r"Interrupted; kept [1-3] finished trials?\. Go on with:", err)
+    assert re.search(r"Interrupted; kept [1-3] finished trials?\. Resume with:", err)
     assert 1 <= nas.Search("digits", tmp_path).ended_trials < 4
 
 

@@ -142,7 +142,7 @@ def test_what_is_there_already(photos, tmp_path, capsys):
     assert "first proposals" not in shown
     assert main(command(photos, runs, "--dry-run", "--trials", "9")) == 0
     shown = capsys.readouterr().out
-    assert "goes on   after 1 trial\n" in shown
+    assert "resumes   after 1 trial\n" in shown
     assert "first proposals" not in shown
     assert main(command(photos, runs, "--dry-run", "--fresh")) == 0
     assert "first proposals" in capsys.readouterr().out
@@ -153,7 +153,7 @@ def test_what_is_there_already(photos, tmp_path, capsys):
 
 def test_an_address_that_is_none(tmp_path, capsys):
     assert main(["search", "digits", "--dry-run", "--tracking-uri", "nonsense://x", "--runs-dir", str(tmp_path)]) == 1
-    assert "An MLflow tracking URI starts with http://" in capsys.readouterr().err
+    assert "an MLflow tracking URI starts with http://" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -113,5 +113,5 @@ def test_an_export_takes_the_best_point_that_fits(finished_search, small, tmp_pa
     assert main(["export", finished_search.name, "--board", str(small), "--to", str(tmp_path / "no"), *runs]) == 1
     told = " ".join(capsys.readouterr().err.split())
     assert "no point of the front fits small; the nearest, trial " in told
-    assert "bytes of flash too many; search for it: --board small" in told
+    assert "bytes of flash too many; search with --board small" in told
     assert not (tmp_path / "no").exists()

@@ -114,7 +114,7 @@ def test_only_its_own_runs_are_deleted(run, runs, monkeypatch):
 def test_nothing_is_deleted_without_a_yes(run, runs, monkeypatch):
     code, out, err = run("delete", "digits", "--runs-dir", runs)
     assert (code, out) == (1, "")
-    assert "give --yes where nobody can be asked" in err
+    assert "confirm with --yes where there is no terminal" in err
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr("builtins.input", lambda: "n")
     assert run("delete", "digits", "--runs-dir", runs)[0] == 1
@@ -157,11 +157,11 @@ def test_garbage_is_what_was_deleted_already(run, runs):
     assert (code, out) == (0, "Freed 0 bytes; the trash of an MLflow server is emptied where it runs, with mlflow gc\n")
     code, out, _ = run("gc", "--runs-dir", runs)
     assert code == 0
-    assert out.endswith("1 run of MLflow's trash among them\n")
+    assert out.endswith("1 run in MLflow's trash removed\n")
     assert not (runs / ".old.deleting").exists()
     assert len(runs_of(runs)) == 3
     assert nas.Search("digits", runs).finished
-    assert run("gc", "--runs-dir", runs)[1] == "Freed 0 bytes, 0 runs of MLflow's trash among them\n"
+    assert run("gc", "--runs-dir", runs)[1] == "Freed 0 bytes; 0 runs in MLflow's trash removed\n"
 
 
 def test_searches_are_listed_with_what_one_asks_of_them(run, runs):

@@ -127,7 +127,10 @@ def test_export_registers_the_exported_trial(run, finished_search, tmp_path):
     ("arguments", "message"),
     [
         (["front", "digits", "--plot", "x.pdf"], "--plot writes .html, .png, .svg; received 'x.pdf'"),
-        (["front", "digits", "other", "--plot", "x.png"], "--plot draws one search; name one, or see several in"),
+        (
+            ["front", "digits", "other", "--plot", "x.png"],
+            "--plot draws one search; name one, or compare several with nas ui",
+        ),
         (["front", "digits", "digits"], "a comparison names each search once; received digits, digits"),
         (["front", "digits", "nope"], "there is no search 'nope' in "),
         (["front", "digits", "other", "--with", "x.keras"], "--with is about one search; name one"),
@@ -209,7 +212,7 @@ def test_ui_prints_the_address_when_it_is_ready_and_ctrl_c_ends_the_server_too(f
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 0
-    assert "The MLflow UI has ended." in err
+    assert "The MLflow UI has stopped." in err
     assert "Traceback" not in err
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0

@@ -72,10 +72,10 @@ def test_a_channel_that_may_be_transparency(splits, channels):
     info = DatasetInfo(name="it", input_shape=(8, 6, channels), labels=("cat", "dog", "Dog"))
     assert [(each.text, each.names) for each in findings(DatasetSpec(info=info, **made))] == [
         (
-            f"images of {channels} channels are taken as they are; if the last is transparency, put them on a ground",
+            f"images of {channels} channels are taken as they are; if the last is transparency, flatten it first",
             (),
         ),
-        ("classes whose names differ in upper and lower case alone", ("dog", "Dog")),
+        ("classes whose names differ only in upper and lower case", ("dog", "Dog")),
     ]
 
 

@@ -62,21 +62,21 @@ def test_virtual_devices_are_as_many_as_a_trial_takes():
 @pytest.mark.parametrize(
     ("found", "per_trial", "trials_per_gpu", "sentence"),
     [
-        (CARDS, 4, 1, "gpus_per_trial must be at most the 3 GPUs of this machine; received 4. Use 3."),
-        (CHIPS, 8, 1, "gpus_per_trial must be at most the 4 TPU chips of this machine; received 8. Use 4."),
-        (CHIPS, 3, 1, "gpus_per_trial must be 1, 2 or all 4 TPU chips of this machine; received 3. Use 2."),
+        (CARDS, 4, 1, "gpus_per_trial must be at most the 3 GPUs of this machine; received 4; use 3"),
+        (CHIPS, 8, 1, "gpus_per_trial must be at most the 4 TPU chips of this machine; received 8; use 4"),
+        (CHIPS, 3, 1, "gpus_per_trial must be 1, 2 or all 4 TPU chips of this machine; received 3; use 2"),
         (
             CARDS,
             1,
             16,
-            "trials_per_gpu must be at most 12 on a GPU of 16,384 MiB, as each trial needs 1,280 MiB; received 16. Let "
-            "fewer trials share it.",
+            "trials_per_gpu must be at most 12 on a GPU of 16,384 MiB, as each trial needs 1,280 MiB; received 16; let "
+            "fewer trials share it",
         ),
         (
             Accelerators(kind="gpu", names=("0",)),
             1,
             2,
-            "trials_per_gpu must be 1 where nvidia-smi does not tell the GPU's memory; received 2. Use 1.",
+            "trials_per_gpu must be 1 where nvidia-smi does not tell the GPU's memory; received 2; use 1",
         ),
     ],
 )
@@ -90,7 +90,7 @@ REFUSED = {
     "uneven batch": (
         {"device": "gpu", "gpus_per_trial": 3},
         "training.batch_size must be a multiple of the 3 devices of a trial, which have equal shares of a batch; "
-        "received 32. Use 33.",
+        "received 32; use 33",
     ),
     "float16 on a TPU": (
         {"device": "tpu", "training.precision": "mixed_float16"},
@@ -172,12 +172,12 @@ def test_gpus_are_called_as_the_user_calls_them(machine, monkeypatch):
     [
         (
             "tpu",
-            "Device 'tpu' needs a TPU, and none is visible: JAX for TPUs is not installed. `nas doctor` says more.",
+            "device 'tpu' needs a TPU, and none is visible: JAX for TPUs is not installed; `nas doctor` says more",
         ),
         (
             "gpu",
-            "Device 'gpu' needs a GPU that TensorFlow can use, and it finds none: no NVIDIA driver answers "
-            "(nvidia-smi). `nas doctor` says more, and 'cpu' works everywhere.",
+            "device 'gpu' needs a GPU that TensorFlow can use, and it finds none: no NVIDIA driver answers "
+            "(nvidia-smi); `nas doctor` says more, and 'cpu' works everywhere",
         ),
     ],
 )

@@ -34,12 +34,12 @@ def test_what_trains_on_jax_is_refused_here_without_starting_tensorflow():
         print("tensorflow" in sys.modules)
     """
     message, started = python(code).stdout.splitlines()
-    assert message.startswith("NasError Device 'tpu' trains in worker processes, since Keras runs on JAX there")
+    assert message.startswith("NasError device 'tpu' trains in worker processes, since Keras runs on JAX there")
     assert started == "False"
 
 
 def test_an_unknown_device_is_refused():
-    with pytest.raises(NasError, match=r"Unknown device 'npu'; use 'auto', 'cpu', 'gpu', 'tpu' or 'jax-cpu'\."):
+    with pytest.raises(NasError, match=r"unknown device 'npu'; use 'auto', 'cpu', 'gpu', 'tpu' or 'jax-cpu'$"):
         select_devices("npu")
 
 
@@ -51,7 +51,7 @@ def test_without_a_gpu_auto_is_the_cpu_and_gpu_is_an_error(monkeypatch):
     assert (devices.kind, devices.names, devices.strategy, devices.replicas) == ("cpu", ("CPU:0",), None, 1)
     monkeypatch.setattr(nvidia, "cards", list)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    sentence = r"Device 'gpu' needs a GPU that TensorFlow can use, and it finds none: no NVIDIA driver answers"
+    sentence = r"device 'gpu' needs a GPU that TensorFlow can use, and it finds none: no NVIDIA driver answers"
     with pytest.raises(NasError, match=sentence):
         select_devices("gpu")
 

@@ -263,7 +263,7 @@ def test_networks_with_nothing_in_common():
 
 def test_weights_of_another_network_are_refused():
     parent, other = network(STEM), network(Conv(filters=5))
-    with pytest.raises(NasError, match=r"must be 7 arrays with .*Use the weights that were trained for it"):
+    with pytest.raises(NasError, match=r"must be 7 arrays with .*use the weights that were trained for it"):
         inherit(parent, some_weights(other), network(Conv(filters=9)), seed=0)
 
 
@@ -302,7 +302,7 @@ def test_copies_of_a_channel_part_in_training(grown, data):
 
 
 def test_training_refuses_weights_of_another_network(data):
-    with pytest.raises(NasError, match="Use the weights that were trained for it"):
+    with pytest.raises(NasError, match="use the weights that were trained for it"):
         train(small_network(), data, TrainingConfig(), seed=0, initial_weights=[np.zeros(3)])
 
 

@@ -115,7 +115,7 @@ def test_test_scores_have_a_column_that_says_what_they_are():
     metrics = {"val_score": 0.9, "test_score": 0.88, "test_score_std": 0.01, "test_seeds": 3}
     text = report([trial(0, 0.9, metrics=metrics)])
     assert "88.00% ± 1.00 (3 seeds)" in text
-    assert "mean ± standard deviation over training runs" in text
+    assert "mean ± standard deviation over trainings" in text
     assert "test accuracy" not in report([trial(0, 0.9)])
 
 
@@ -133,7 +133,7 @@ def test_all_trials_have_a_column_for_each_cost_that_the_search_is_after():
 
 
 def test_an_unfinished_search_says_so():
-    assert " · not finished: this is what there is so far</p>" in report([trial(0, 0.9)], finished=False)
+    assert " · not finished yet</p>" in report([trial(0, 0.9)], finished=False)
     assert "not finished" not in report([trial(0, 0.9)])
 
 

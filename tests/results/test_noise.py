@@ -48,8 +48,7 @@ def test_what_is_left_is_the_front_and_says_what_is_not():
     front = front_of(small, middle, large)
     assert list(without_noise(front)) == [small, large]
     assert left_out(front) == (
-        "Left out: trial 1; trained again, no better than a cheaper network on the front, given how far trainings of "
-        "one network differ."
+        "Left out: trial 1; trained again, no better than a cheaper network on the front, within training noise."
     )
     assert left_out(front_of(small, middle, replace(middle, number=7))).startswith("Left out: trials 1, 7; ")
     assert left_out(front_of(small, large)) == ""

@@ -222,7 +222,7 @@ def test_best_is_the_most_accurate_that_fits():
     assert front.best().number == 2
     assert front.best(10_000).number == 1
     assert front.best(9_999).number == 0
-    with pytest.raises(NasError, match=r"at most 999 parameters; the smallest, trial 0, has 1,000\. Allow"):
+    with pytest.raises(NasError, match=r"at most 999 parameters; the smallest, trial 0, has 1,000; allow"):
         front.best(999)
 
 

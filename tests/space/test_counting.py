@@ -209,7 +209,7 @@ def test_a_limit_on_macs_is_left_out_and_the_share_says_so(mixed):
     found = mixed.share(Budget(max_parameters=20_000, max_macs=1_000_000))
     assert found.without_macs
     assert found.value == mixed.share(Budget(max_parameters=20_000)).value
-    assert str(found).endswith("% (at most, its limit on MACs left out)")
+    assert str(found).endswith("% (upper bound; the limit on MACs is ignored)")
 
 
 def test_words_of_a_share(mixed):

@@ -41,7 +41,7 @@ def test_a_relative_database_becomes_absolute(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("uri", ["./mlruns", "file:///tmp/mlruns", "sqlite:///", "ftp://x"])
 def test_an_address_mlflow_cannot_write_to_is_refused(tmp_path, uri):
-    with pytest.raises(NasError, match=r"starts with http://, https:// or sqlite:/// .*received .*Try sqlite:///"):
+    with pytest.raises(NasError, match=r"starts with http://, https:// or sqlite:/// .*received .*try sqlite:///"):
         Store.resolve(tmp_path, uri, {})
 
 
@@ -71,7 +71,7 @@ def test_a_search_id_that_is_none_is_refused(tmp_path):
 
 def test_a_search_id_that_cannot_be_kept_says_why(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(NasError, match=r"The search's id cannot be kept in .*file/search_id: .*\. Free space or"):
+    with pytest.raises(NasError, match=r"cannot keep the search's id in .*file/search_id: .*; free space or"):
         search_id(tmp_path / "file")
 
 

@@ -239,7 +239,7 @@ def test_a_resumed_search_goes_on_in_the_same_runs(search):
     assert tracker.close()
     first, _ = read_runs(search)
     assert first.info.status == "KILLED"
-    assert b"not finished: this is" in artifact(search, first, "report.html")
+    assert b"not finished yet" in artifact(search, first, "report.html")
 
     journal = [trial(0, 0.9, filters=4)]
     resumed = Tracker(search)
@@ -262,7 +262,7 @@ def test_a_search_that_had_all_its_trials_when_it_was_interrupted_is_finished_in
         tracker.finish(status=status)
         assert tracker.close()
         page = artifact(search, read_runs(search)[0], "report.html")
-        assert (b"not finished: this is" in page) == (status == "KILLED")
+        assert (b"not finished yet" in page) == (status == "KILLED")
 
 
 def test_a_trial_passed_again_is_updated(search):

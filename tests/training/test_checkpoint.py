@@ -71,7 +71,7 @@ def test_a_checkpoint_of_other_devices_is_passed_over(data, caplog):
     left = train(network, data, TRAINING, seed=3, epochs=1)
     again = train(network, data, TRAINING, seed=3, epochs=2, loop="fit", checkpoint=left.checkpoint)
     assert again.epochs == 2
-    assert "a training begins anew: it was left on other devices (compiled, now fit)" in caplog.text
+    assert "a training starts again: its checkpoint is of other devices (compiled, now fit)" in caplog.text
 
 
 def test_a_damaged_checkpoint_is_said(data):

@@ -201,7 +201,7 @@ def test_devices_have_equal_shares_of_a_batch(images, wanted, replicas):
             9,
             66,
             "training.batch_size must be a multiple of the 4 devices of a trial, which have equal shares of a batch; "
-            "received 66. Use 68.",
+            "received 66; use 68",
         ),
     ],
 )

@@ -32,7 +32,7 @@ def test_another_architectures_file_is_refused(network, tmp_path):
 
 
 def test_an_absent_file_is_named(network, tmp_path):
-    with pytest.raises(NasError, match=r"There are no weights at .*17\.npz"):
+    with pytest.raises(NasError, match=r"there are no weights at .*17\.npz"):
         load_weights(tmp_path / "17.npz", network)
 
 
@@ -66,7 +66,7 @@ def test_a_full_disk_is_one_line_and_leaves_the_old_file(network, tmp_path):
     previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4_096, limit[1]))  # stands in for a disk that is full
     try:
-        with pytest.raises(NasError, match=r"Could not write the weights to .*w\.npz: File too large"):
+        with pytest.raises(NasError, match=r"cannot write the weights to .*w\.npz: File too large"):
             save_weights(tmp_path / "w.npz", network, [np.zeros(10_000)])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)

@@ -64,7 +64,7 @@ def test_what_does_not_work_is_said_and_left(caplog):
     with caplog.at_level(logging.WARNING):
         run(way)
     assert called == ["plain"] * 8
-    assert caplog.messages == ["XLA does not work here, training goes on without it: libdevice not found"]
+    assert caplog.messages == ["XLA does not work here, training continues without it: libdevice not found"]
 
 
 def test_without_another_way_there_is_nothing_to_choose():

@@ -243,7 +243,7 @@ def test_sigterm_is_an_interruption(tmp_path):
     out, told = process.communicate(timeout=90)
     assert process.returncode == 143
     assert out == ""
-    assert re.search(r"Interrupted; kept [1-9]\d* finished trials?\. Go on with:\n  nas search digits .*500", told)
+    assert re.search(r"Interrupted; kept [1-9]\d* finished trials?\. Resume with:\n  nas search digits .*500", told)
     assert "Traceback" not in told
     _, alive = psutil.wait_procs(children, timeout=10)
     assert not alive

@@ -62,7 +62,7 @@ def test_its_pages_show_the_objectives(measured, capsys, tmp_path):
     assert "latency (ms)" in picture.read_text()
     report = measured.report()
     assert "latency (ms)" in report
-    assert "What is on the front below the line is there for its MACs." in report
+    assert "Points below the line are on the front for their MACs." in report
     assert "latency measured on this machine" in measured.story().facts["Objectives"]
 
 
@@ -95,7 +95,7 @@ def test_what_is_slower_than_allowed_is_refused_untrained_and_does_not_count(tmp
 
 def test_a_limit_that_nothing_meets_ends_the_search_with_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setattr("nas.tuning.oracle.REFUSALS", 3)
-    told = r"3 networks in a row were refused, the last with: .* is over max_latency_ms, 0\.001\. Raise the limit"
+    told = r"3 networks in a row were refused, the last with: .* is over max_latency_ms, 0\.001; raise the limit"
     with pytest.raises(SearchError, match=told):
         run(plan(**{"budget.max_latency_ms": 0.001, "trials": 3}), runs_dir=tmp_path)
     assert [trial.status for trial in Search("digits", tmp_path).trials] == [TrialStatus.REFUSED] * 3

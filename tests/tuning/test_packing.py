@@ -89,7 +89,7 @@ def test_commands_say_what_they_did(packed, finished_search, tmp_path, capsys):
     assert main(["unpack", str(tmp_path / "b.tar.gz"), "--runs-dir", str(tmp_path / "s")]) == 0
     captured = capsys.readouterr()
     assert f"Unpacked 'digits' into {tmp_path}/s/digits: {document['files']} files, " in captured.out
-    assert f"Into MLflow: nas sync digits --runs-dir {tmp_path}/s" in captured.err
+    assert f"To create its MLflow runs: nas sync digits --runs-dir {tmp_path}/s" in captured.err
 
 
 def test_a_search_that_runs_is_not_packed(finished_search, tmp_path):

@@ -106,7 +106,7 @@ def test_without_its_parent_a_trial_starts_with_random_weights_and_says_so(inher
     assert [trial.parent for trial in done.trials] == [None, inherited.trial(1).parent, None]
     assert done.trial(2).curves != inherited.trial(2).curves
     (told,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
-    assert told.startswith(f"trial 2 starts with random weights, as those of trial {kept.stem} cannot be used: ")
+    assert told.startswith(f"trial 2 starts with random weights, because those of trial {kept.stem} cannot be used: ")
 
 
 def test_workers_inherit_too(inherited, tmp_path):
@@ -180,7 +180,7 @@ def test_weights_of_a_parent_are_kept_until_its_children_have_ended(tmp_path, mo
 def test_it_is_shown(inherited):
     runs_dir = str(inherited.folder.runs_dir)
     shown = CliRunner().invoke(app, ["show", "digits/1", "--runs-dir", runs_dir])
-    assert "Its training began with the weights of trial 0." in shown.output
+    assert "Its training started with the weights of trial 0." in shown.output
     shown = CliRunner().invoke(app, ["show", "digits/0", "--runs-dir", runs_dir])
     assert "began with" not in shown.output
     shown = CliRunner().invoke(app, ["show", "digits/1", "--format", "json", "--runs-dir", runs_dir])

@@ -285,7 +285,7 @@ def test_arrays_in_python_are_data(tmp_path, caplog):
     assert done.export(tmp_path / "model").written[0].images_checked == 6
     # In another program they may be gone.
     assert Search("arrays", tmp_path).export(tmp_path / "model").written[0].images_checked == 64
-    assert "the data are not at hand: 'arrays' are images that a Python program has given" in caplog.text
+    assert "the data are not available: 'arrays' are images that a Python program has given" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -313,7 +313,7 @@ def test_an_export_does_not_need_the_data(tmp_path, finished_search, monkeypatch
     moved = Search("digits", tmp_path / "runs")
     report = moved.export(tmp_path / "model")
     assert report.written[0].images_checked == 64
-    assert "checked on 64 random images, as the data are not at hand: an existing folder" in caplog.text
+    assert "checked on 64 random images, because the data are not available: an existing folder" in caplog.text
     there = finished_search.export(tmp_path / "there")
     assert there.written[0].images_checked == 288
     predict = [tf.saved_model.load(tmp_path / name).signatures["serving_default"] for name in ("model", "there")]
@@ -396,7 +396,7 @@ def test_workers_train_what_the_search_itself_would(tmp_path, finished_search):
 
 
 def test_a_wrong_tracking_address_is_told_before_anything_is_written(tmp_path):
-    with pytest.raises(NasError, match="An MLflow tracking URI starts with http"):
+    with pytest.raises(NasError, match="an MLflow tracking URI starts with http"):
         run(plan(), runs_dir=tmp_path, tracking_uri="file:///tmp/x")
     assert not list(tmp_path.iterdir())
 
@@ -526,7 +526,7 @@ def test_a_server_that_never_answers_holds_up_no_time_limit(tmp_path, finished_s
     run(plan(trials=500, time_limit=5), runs_dir=tmp_path, tracking_uri=silent_server)
     assert time.monotonic() - began < 5 + 12
     assert re.search(
-        r"trials are not in MLflow yet: MLflow at \S+ was not done in 3 seconds\. Write them with: nas sync digits",
+        r"trials are not in MLflow yet: MLflow at \S+ was not done in 3 seconds\. To write them: nas sync digits",
         caplog.text,
     )
 
@@ -673,7 +673,7 @@ def test_lines_without_checksum_are_told_once(finished_search, tmp_path, caplog)
         assert Search("digits", tmp_path).observed_trials == finished_search.observed_trials
     lines = len(path.read_text().splitlines())
     (told,) = caplog.messages
-    assert told.startswith(f"{lines} lines of {path} without a checksum, as earlier versions wrote them: a change")
+    assert told.startswith(f"{lines} lines of {path} without a checksum, as earlier versions wrote them: changes")
 
 
 @pytest.mark.parametrize("written", [0, 1, 2, 3])

@@ -113,7 +113,7 @@ def test_patience_ends_a_search_which_is_then_finished(tmp_path, caplog):
         search = run(impatient, runs_dir=tmp_path)
     assert 4 < len(search.trials) < 60
     assert search.finished
-    assert f"ended after {len(search.trials)} trials: the last 4 gained less than 0.001 of hypervolume" in caplog.text
+    assert f"ended after {len(search.trials)} trials: the last 4 gained less than 0.001 hypervolume" in caplog.text
     assert run(impatient, runs_dir=tmp_path).trials == search.trials
     # Patience is free to change, and then it goes on.
     more = plan(trials=len(search.trials) + 1, strategy="ehvi")

@@ -234,7 +234,7 @@ def test_a_trial_whose_checkpoint_is_of_no_use_begins_anew(tmp_path, caplog, con
     searched(folder, plan, executor, 9)
     assert (executor.jobs[0].number, executor.jobs[0].checkpoint) == (stopped.number, None)
     (told,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
-    assert told.startswith(f"trial {stopped.number} begins anew, as {path} cannot be used: ")
+    assert told.startswith(f"trial {stopped.number} starts again, because {path} cannot be used: ")
     assert all(trial.status is not TrialStatus.FAILED for trial in folder.trials())
 
 
