@@ -21,7 +21,7 @@ def doctor(
     if format is Format.json:
         output.file.write(json.dumps(dict(found), indent=2) + "\n")
         return
-    errors.print("Asking each runtime for its devices, which takes some seconds ...", style="dim")
+    errors.print("Looking for devices, which takes some seconds ...", style="dim")
     for key, value in found:
         for name, text in _lines(key, value):
             output.print(f"{name:<14}  {text}", markup=False, soft_wrap=True)

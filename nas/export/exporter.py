@@ -267,7 +267,7 @@ def _written(
     for examples, expected in check:
         images = spread(examples.images if writer.adapts else examples.shaped, most)
         wanted = spread(expected, most)
-        logger.info("%s: read again, answers %s", writer.name, counted(len(images), f"{SPLITS[examples.name]} image"))
+        logger.info("%s: checking on %s", writer.name, counted(len(images), f"{SPLITS[examples.name]} image"))
         received = writer.predict(source.architecture, folder, images)
         differences.append(_compare(writer, task, wanted, received))
         counts.append(len(images))

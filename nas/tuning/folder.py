@@ -189,9 +189,9 @@ class SearchFolder:
         """
         if not self.exists:
             known = searches(self.runs_dir)
+            there = f"there are: {', '.join(known)}" if known else "start one with nas search"
             raise SearchError(
-                f"there is no search {self.name!r} in {self.runs_dir}{did_you_mean(self.name, known)}; there are: "
-                f"{', '.join(known) or 'none yet'}"
+                f"there is no search {self.name!r} in {self.runs_dir}{did_you_mean(self.name, known)}; {there}"
             )
         return self._read("experiment.json", ExperimentConfig)
 
