@@ -147,6 +147,12 @@ class Architecture:
         """What arithmetic on the layers says of a cost that has to be measured; None: nothing."""
         return _predictions(self).get(cost)
 
+    @property
+    def lacking(self) -> tuple[tuple[str, str], ...]:
+        """Each layer that cannot be computed in whole numbers, with the operator that there is not."""
+        found = ((f"{block}_{node.name}", node.layer.lowered.lacks) for block, node in self.nodes())
+        return tuple((layer, operator) for layer, operator in found if operator)
+
     def nodes(self) -> Iterator[tuple[str, Node]]:
         """Every layer with the name of its block, in an order in which they can be computed."""
         return chain(
@@ -264,6 +270,8 @@ def counted(traces: Sequence[Trace]) -> Count:
 
 @lru_cache(maxsize=1 << 14)
 def _predictions(network: Architecture) -> Mapping[Cost, int]:
+    if not all(node.layer.lowered.is_known for _, node in network.nodes()):
+        return {}
     operators = lower(network.nodes())
     return {cost: arithmetic(network.input_shape, operators) for cost, arithmetic in PREDICTED.items()}
 

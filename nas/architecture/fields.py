@@ -164,6 +164,31 @@ class Units(FieldType):
 
 
 @dataclass(frozen=True)
+class Reals(FieldType):
+    """A list of numbers in an inclusive range: `[0.5, 1, 2]`, or `1` for one."""
+
+    minimum: float
+    maximum: float
+
+    def parse(self, value: object) -> tuple[float, ...]:
+        given = value if isinstance(value, (list, tuple)) else (value,)
+        one = Real(self.minimum, self.maximum, includes_maximum=True)
+        try:
+            if given:
+                return tuple(map(one.parse, given))
+        except ValueError:
+            pass
+        raise ValueError(f"must be a list of numbers from {self.minimum:g} to {self.maximum:g}, such as [0.5, 1]")
+
+    def dump(self, value: tuple[float, ...]) -> list[float]:
+        return list(value)
+
+    def schema(self) -> Json:
+        number = {"type": "number", "minimum": self.minimum, "maximum": self.maximum}
+        return {"anyOf": [number, {"type": "array", "items": number, "minItems": 1}]}
+
+
+@dataclass(frozen=True)
 class Auto(FieldType):
     """Another type, or `auto`: the block decides."""
 
@@ -212,6 +237,13 @@ Bias = Annotated[bool | None, Auto(Flag())]
 DenseUnits = Annotated[tuple[int, ...], Units()]
 Levels = Annotated[tuple[int, ...], Units(256, fewest=1)]
 """Bins along each side of a map, level by level."""
+Width = Annotated[int, Whole(1, 65_536)]
+"""Channels of a convolution within a head."""
+AnchorSizes = Annotated[tuple[float, ...], Reals(0.01, 1)]
+"""Sides of boxes as shares of the image's."""
+AnchorRatios = Annotated[tuple[float, ...], Reals(0.1, 10)]
+"""Height by width of boxes, each as a share of the image's."""
+Regions = Annotated[int, Whole(1, 10_000)]
 Normalization = Literal["none", "batch"]
 ActivationName = Literal["linear", "relu", "relu6", "leaky_relu", "elu", "gelu", "silu", "hard_silu", "tanh", "sigmoid"]
 PoolName = Literal["max", "average"]

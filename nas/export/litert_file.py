@@ -46,6 +46,12 @@ def convert(
     Raises:
         NasError: it has something that LiteRT computes in float32 only.
     """
+    if calibration is not None and (lacking := architecture.lacking):
+        layer, operator = lacking[0]
+        raise NasError(
+            f"an int8 network has whole numbers only, and LiteRT has no {operator} for them, which the layer {layer} "
+            f"needs; choose a network without it, or a float format"
+        )
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 

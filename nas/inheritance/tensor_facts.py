@@ -36,7 +36,8 @@ def ranges(nodes: Sequence[Node]) -> list[Range]:
 def families(nodes: Sequence[Node]) -> list[int]:
     """For each tensor a number, equal where the channels have to be the same ones.
 
-    Layers that treat each channel alone tie their output to their input; an addition ties its inputs to each other.
+    Layers that treat each channel alone tie their output to their input, the first one: others say where, not what. An
+    addition ties its inputs to each other.
     """
     parents = list(range(len(nodes) + 1))
 
@@ -49,8 +50,8 @@ def families(nodes: Sequence[Node]) -> list[int]:
         match node.layer.channels:
             case Mixed() | Channels.JOINED | Channels.FLATTENED:
                 pass
-            case Normalized() | Channels.ALONE | Channels.FILTERED | Channels.COMPARED | Channels.SUMMED:
-                for source in node.inputs:
+            case Normalized() | Channels.ALONE | Channels.FILTERED | Channels.COMPARED | Channels.SUMMED as treatment:
+                for source in node.inputs if treatment is Channels.SUMMED else node.inputs[:1]:
                     parents[root(source + 1)] = root(index)
             case unknown:
                 assert_never(unknown)

@@ -15,7 +15,9 @@ from nas.architecture.blocks import (
     Pad,
     PointsHead,
     Pool,
+    RegionHead,
     Residual,
+    RpnHead,
     Separable,
     Skip,
     SpatialPyramidHead,
@@ -134,6 +136,31 @@ EXAMPLES = {
     "points": [
         PointsHead(classes=1),
         PointsHead(classes=4, kernel=3),
+    ],
+    "rpn": [
+        RpnHead(classes=1),
+        RpnHead(
+            classes=3, sizes=(0.3,), ratios=(0.5, 2), width=5, kernel=1, normalization="none", activation="leaky_relu"
+        ),
+    ],
+    "region": [
+        RegionHead(classes=1),
+        RegionHead(
+            classes=3,
+            sizes=(0.2, 0.5, 0.9),
+            ratios=(0.5, 1),
+            width=7,
+            regions=12,
+            pooling="roi_pool",
+            bins=2,
+            units=(6, 5),
+            dropout=0.1,
+            normalization="none",
+            activation="elu",
+            boxes="class",
+        ),
+        RegionHead(classes=2, proposals="windows", sizes=0.5, pooling="pyramid", bins=(3, 1), units=()),
+        RegionHead(classes=2, proposals="windows", sizes=(0.3, 1), bins=2, boxes="class"),
     ],
     "skip": [Skip(classes=3)],
     "fcn": [

@@ -6,6 +6,7 @@ from nas.architecture.layers import (
     Activation,
     AdaptivePool2D,
     Add,
+    AnchorBoxes,
     BatchNormalization,
     Concatenate,
     Conv2D,
@@ -18,6 +19,8 @@ from nas.architecture.layers import (
     Layer,
     LocalResponseNormalization,
     Pool2D,
+    Proposals,
+    RegionPool,
     Resize2D,
     Window,
     ZeroPad2D,
@@ -32,6 +35,8 @@ WINDOWS = [
     Window(size=(1, 1), stride=(3, 3), padding="same"),
 ]
 POOLS = ("max", "average")
+REGION_POOLS = [("max", (2,)), ("bilinear", (3,)), ("max", (2, 1))]
+BOXES = ((0.0, 0.0, 1.0, 1.0), (0.1, 0.2, 0.6, 0.9))
 
 EXAMPLES: list[tuple[Layer, tuple[tuple[int, ...], ...]]] = [
     *((Conv2D(filters=6, window=window), (MAP,)) for window in WINDOWS),
@@ -58,6 +63,10 @@ EXAMPLES: list[tuple[Layer, tuple[tuple[int, ...], ...]]] = [
     *((Flatten(), (shape,)) for shape in (MAP, (1, 1, 4), (7,))),
     *((Conv2DTranspose(filters=filters, factor=factor), (MAP,)) for filters, factor in ((4, 2), (4, 3), (4, 1))),
     *((Resize2D(height=height, width=width), (MAP,)) for height, width in ((14, 18), (8, 6), (7, 11))),
+    (AnchorBoxes(shapes=((0.2, 0.4), (0.5, 0.3))), ((7, 6, 8),)),
+    (Proposals(count=9), (MAP, (84, 1, 4))),
+    *((RegionPool(pool=pool, levels=levels), (MAP, (5, 1, 4))) for pool, levels in REGION_POOLS),
+    *((RegionPool(pool=pool, levels=levels, windows=BOXES), (MAP,)) for pool, levels in REGION_POOLS),
     (Add(), (MAP, MAP, MAP)),
     (Concatenate(), (MAP, (7, 6, 2))),
     (Concatenate(), ((7,), (3,))),

@@ -57,7 +57,7 @@ MISTAKES = {
     "stages: []": r"^s.yaml:1: `head` is missing; give global_pool or flatten, or a list to choose from$",
     "head: []": r"^s.yaml:1: head: at least one block is needed$",
     "head: {}": r"^s.yaml:1: head: a block is needed: fcn, flatten, ",
-    "head: conv": r"^s.yaml:1: head.conv: only a head ends a network; give one of fcn, flatten, fully_convolutional, global_pool, points, spp, yolo$",
+    "head: conv": r"^s.yaml:1: head.conv: only a head ends a network; give one of fcn, flatten, fully_convolutional, global_pool, points, region, rpn, spp, yolo$",
     "head: globalpool": r"^s.yaml:1: head.globalpool: unknown key \(did you mean 'global_pool'\?\); use one of fcn, flatten, ",
     "stages: [{choose: conv, filters: 8, skip: true}]\nhead: [fcn, flatten]": (
         r"^s.yaml:2: head: all heads of a space are for one task; fcn is for segmentation, flatten is for classification"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nas.architecture import Architecture
-from nas.architecture.blocks import Conv, FcnHead, PointsHead, Pool, Skip, YoloHead
+from nas.architecture.blocks import Conv, FcnHead, PointsHead, Pool, RegionHead, RpnHead, Skip, YoloHead
 from nas.config import AugmentationConfig, DatasetConfig, TrainingConfig
 from nas.datasets import DatasetSpec, load
 from nas.devices.visible import VisibleDevices
@@ -22,6 +22,15 @@ ROWS = {
     "yolo": ("digit_scenes_detection", YoloHead(classes=10, boxes=2)),
     "yolo, dense": ("digit_scenes_detection", YoloHead(classes=10, units=(16,), grid=4, dropout=0.1)),
     "points": ("digit_scenes_detection", PointsHead(classes=10)),
+    "rpn": ("digit_scenes_detection", RpnHead(classes=10, width=8)),
+    "region": (
+        "digit_scenes_detection",
+        RegionHead(classes=10, width=8, regions=8, bins=2, units=8, dropout=0.1, boxes="class"),
+    ),
+    "region, windows": (
+        "digit_scenes_detection",
+        RegionHead(classes=10, proposals="windows", sizes=0.4, pooling="pyramid", bins=(2, 1), units=()),
+    ),
     "fcn": ("digit_scenes_segmentation", FcnHead(classes=11, output_size=48, units=(6,), dropout=0.1, dice=0.5)),
     "fcn, transposed": ("digit_scenes_segmentation", FcnHead(classes=11, output_size=48, upsample="transposed")),
 }

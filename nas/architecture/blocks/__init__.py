@@ -14,7 +14,9 @@ from nas.architecture.blocks.lrn import LocalResponse
 from nas.architecture.blocks.pad import Pad
 from nas.architecture.blocks.points import PointsHead
 from nas.architecture.blocks.pool import Pool
+from nas.architecture.blocks.region import RegionHead
 from nas.architecture.blocks.residual import Residual
+from nas.architecture.blocks.rpn import RpnHead
 from nas.architecture.blocks.separable import Separable
 from nas.architecture.blocks.skip import Skip
 from nas.architecture.blocks.spp import SpatialPyramidHead
@@ -38,7 +40,9 @@ __all__ = [
     "Pad",
     "PointsHead",
     "Pool",
+    "RegionHead",
     "Residual",
+    "RpnHead",
     "Separable",
     "Skip",
     "SpatialPyramidHead",

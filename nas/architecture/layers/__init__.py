@@ -8,6 +8,7 @@ from __future__ import annotations
 from nas.architecture.layers.base import Layer
 from nas.architecture.layers.facets import DoesNotFitError, Pair, Window, pair
 from nas.architecture.layers.pooling import AdaptivePool2D, GlobalPool2D, Pool2D
+from nas.architecture.layers.regions import AnchorBoxes, Proposals, RegionPool
 from nas.architecture.layers.weighted import BatchNormalization, Conv2D, Conv2DTranspose, Dense, DepthwiseConv2D
 from nas.architecture.layers.weightless import (
     Activation,
@@ -24,6 +25,7 @@ __all__ = [
     "Activation",
     "AdaptivePool2D",
     "Add",
+    "AnchorBoxes",
     "BatchNormalization",
     "Concatenate",
     "Conv2D",
@@ -38,6 +40,8 @@ __all__ = [
     "LocalResponseNormalization",
     "Pair",
     "Pool2D",
+    "Proposals",
+    "RegionPool",
     "Resize2D",
     "Window",
     "ZeroPad2D",

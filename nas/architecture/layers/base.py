@@ -139,17 +139,19 @@ class RunByKeras(Layer):
         return call.by_keras()
 
 
-def small_model(function: Callable[[Tensor], Tensor], name: str) -> KerasLayer:
-    """A Keras layer composed of Keras' operations.
+def small_model(function: Callable[..., Tensor], name: str) -> KerasLayer:
+    """A Keras layer composed of Keras' operations on one tensor or several.
 
     It is a small model inside the model and not a class of our own, so that a saved network can be loaded by a program
     that knows Keras only.
     """
 
-    def apply(x: Tensor) -> Tensor:
+    def apply(x: Tensor | list[Tensor]) -> Tensor:
         import keras
 
-        inner = keras.Input(x.shape[1:], dtype=x.dtype, name=f"{name}_input")
-        return keras.Model(inner, function(inner), name=name)(x)
+        several = x if isinstance(x, list) else [x]
+        names = [f"{name}_input{place or ''}" for place in range(len(several))]
+        inner = [keras.Input(x.shape[1:], dtype=x.dtype, name=of) for of, x in zip(names, several, strict=True)]
+        return keras.Model(inner if isinstance(x, list) else inner[0], function(*inner), name=name)(x)
 
     return apply

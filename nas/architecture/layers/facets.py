@@ -102,10 +102,10 @@ class Stretch:
 
 
 class Sight(Enum):
-    """What an output sees of a map, if not a window of it: what is at its own place, or all of the map."""
+    """What an output sees of a map, if not a window of it."""
 
-    PIXEL = auto()
-    EVERYTHING = auto()
+    PIXEL = auto()  # what is at its own place
+    EVERYTHING = auto()  # all of the map, or a part that may be anywhere
 
 
 ReceptiveField = Window | Scattered | Bins | Stretch | Sight
@@ -144,7 +144,7 @@ class WeightNumbers:
 class Channels(Enum):
     """How a layer treats channels, if it is neither `Mixed` nor `Normalized`."""
 
-    ALONE = auto()  # each output channel is the same function of one input channel; no weights
+    ALONE = auto()  # each output channel is the same function of one of the first input's channels; no weights
     FILTERED = auto()  # each alone, by a kernel of `(height, width, channels, 1)` and a bias
     COMPARED = auto()  # each output channel depends on several input channels, without weights
     SUMMED = auto()  # several inputs are added channel by channel
@@ -224,6 +224,8 @@ class Lowered:
         takes: what its last operator takes in.
         numbers: that each operator reads beside maps and weights, int32: axes or a shape.
         scratch: bytes that each number of an output needs besides while it is computed.
+        lacks: an operator that it needs and that there is not in whole numbers; "" for none.
+        is_known: whether all of this is; else nothing is predicted of a network that has the layer.
     """
 
     kept: tuple[int, ...]
@@ -231,6 +233,8 @@ class Lowered:
     takes: Fusion = NOTHING
     numbers: int = 0
     scratch: int = 0
+    lacks: str = ""
+    is_known: bool = True
 
 
 KERNEL = Fusion.SCALE | Fusion.CLAMP
