@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 
 from nas.quantity import short_count
 from nas.reports.drawing import Drawing, Path, Rect, Text
-from nas.reports.network_structure import Cell, Fork, Group, Item, parameters_text, shape_text, structure
+from nas.reports.network_structure import (
+    Cell,
+    Fork,
+    Group,
+    Item,
+    is_from_elsewhere,
+    parameters_text,
+    shape_text,
+    structure,
+)
 
 if TYPE_CHECKING:
     from nas.architecture.architecture import Architecture
@@ -280,11 +289,12 @@ class _Pen:
             middle = left + width / 2
             # Short branches stand in the middle of the height.
             start = y + down + (tallest - height) / 2
-            if middle != x:
-                self.bend(x, y, middle, y + down - 8)
-            self.lead(middle, y if middle == x else y + down - 8, start, branch[0])
+            if not is_from_elsewhere(branch):
+                if middle != x:
+                    self.bend(x, y, middle, y + down - 8)
+                self.lead(middle, y if middle == x else y + down - 8, start, branch[0])
             end = self.chain(branch, middle, start)
-            into = x + (middle - x) * 0.18
+            into = x + max(-_CELL / 2 + 8, min((middle - x) * 0.18, _CELL / 2 - 8))
             if middle != x:
                 self.line(("M", middle, end), ("L", middle, join - down))
                 self.bend(middle, join - down, into, join - 5)

@@ -71,10 +71,10 @@ def structure(architecture: Architecture) -> tuple[Item, ...]:
         if graph.handed:
             # Drawn where the head reads it: here, the map goes on without it.
             source = Cell("end", f"from map {len(skips) + 1}", (), (graph.input.shape,) * 2, (0, 0), 0)
-            (layer,) = _chain(graph, _dominators(graph), graph.handed.node, -1, [])
+            (layer,) = _chain(graph, _dominators(graph), graph.handed.node, -1, [], set())
             skips.append((source, layer))
             items.append(Cell("end", f"map {len(skips)}", (), (graph.input.shape,) * 2, (0, 0), 0))
-        inner = _chain(graph, _dominators(graph), output.node, -1, skips)
+        inner = _chain(graph, _dominators(graph), output.node, -1, skips, set())
         if block.is_head or (len(inner) < 2 and not any(isinstance(item, Fork) for item in inner)):
             items += inner
         else:
@@ -96,17 +96,20 @@ def _dominators(graph: Graph) -> list[int]:
 
 
 def _chain(
-    graph: Graph, dominators: list[int], end: int, start: int, skips: Sequence[tuple[Item, ...]]
+    graph: Graph, dominators: list[int], end: int, start: int, skips: Sequence[tuple[Item, ...]], drawn: set[int]
 ) -> tuple[Item, ...]:
-    """What lies behind `start` up to `end`; below -1, that is a skip."""
+    """What lies behind `start` up to `end`; below -1, that is a skip. A layer `drawn` before is named, not repeated."""
     if end < -1:
         return skips[-2 - end]
     steps: list[tuple[Node, tuple[tuple[Item, ...], ...]]] = []
-    while end != start:
+    while end != start and end not in drawn:
         node, fork = graph.nodes[end], dominators[end]
         several = len(node.inputs) > 1
-        branches = tuple(_chain(graph, dominators, source, fork, skips) for source in node.inputs) if several else ()
+        branches = (
+            tuple(_chain(graph, dominators, source, fork, skips, drawn) for source in node.inputs) if several else ()
+        )
         steps.append((node, branches))
+        drawn.add(end)
         end = fork
     items: list[Cell | Fork] = []
     for node, branches in reversed(steps):
@@ -119,7 +122,22 @@ def _chain(
         else:
             cell = _cell(node, symbol)
             items.append(Fork(branches, cell) if branches else cell)
+    if end != start and not is_from_elsewhere(items):
+        node = graph.nodes[end]
+        while node.layer.symbol.note:
+            node = graph.nodes[node.inputs[0]]
+        return Cell("end", f"from {node.layer.symbol.title}", (), (node.shape,) * 2, (0, 0), 0), *items
     return tuple(items)
+
+
+def is_from_elsewhere(items: Sequence[Item]) -> bool:
+    """Whether no item reads what is drawn before them: they begin with boxes that name their origin."""
+    match items[:1]:
+        case [Cell(kind=kind)]:
+            return kind == "end"
+        case [Fork(branches=branches)]:
+            return all(map(is_from_elsewhere, branches))
+    return False
 
 
 def _cell(node: Node, symbol: Symbol) -> Cell:
