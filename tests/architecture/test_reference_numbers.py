@@ -36,9 +36,9 @@ def of_kind(architecture, kind):
 
 def test_the_references_are_all_there():
     names = (
-        "alexnet alexnet_two_gpu densenet121 densenet169 fcn fcn16s fcn32s fcn8s fcn_alexnet googlenet "
-        "lenet5 mnist_small resnet101 resnet18 resnet34 "
-        "resnet50 sppnet vgg11 vgg16 vgg19 yolo_v1"
+        "alexnet alexnet_two_gpu densenet121 densenet169 fast_rcnn faster_rcnn faster_rcnn_zf "
+        "fcn fcn16s fcn32s fcn8s fcn_alexnet googlenet lenet5 mnist_small rcnn resnet101 resnet18 resnet34 "
+        "resnet50 rpn sppnet sppnet_regions vgg11 vgg16 vgg19 yolo_v1"
     )
     assert [name.removeprefix("reference/") for name in REFERENCES] == names.split()
 
@@ -347,6 +347,67 @@ class TestYolo:
         five = Architecture(input_shape=(448, 448, 3), blocks=(*network.blocks[:-1], replace(network.head, boxes=5)))
         assert five.traces[-1].output_shape == (7 * 7 * (5 * 5 + 20),)
         assert five.count.parameters == 274_714_845
+
+
+class TestRegions:
+    """Of PASCAL VOC's 20 classes and nothing, as the authors' own definitions have them."""
+
+    vgg16 = 14_714_688
+    # Convolution, two scores and four numbers for each of nine anchors.
+    rpn = (3 * 3 * 512 * 512 + 512) + (512 * 9 * 2 + 9 * 2) + (512 * 9 * 4 + 9 * 4)
+    # On 7x7 bins; for each class a score and a box, for nothing, too.
+    dense = (7 * 7 * 512 * 4_096 + 4_096) + (4_096 * 4_096 + 4_096)
+    answers = (4_096 * 21 + 21) + (4_096 * 84 + 84)
+
+    def test_rpn(self):
+        network = reference("rpn")
+        assert self.rpn == 2_359_808 + 9_234 + 18_468 == 2_387_510
+        assert network.traces[-1].count.parameters == self.rpn
+        assert network.count.parameters == self.vgg16 + self.rpn
+        assert network.traces[-2].output_shape == (14, 14, 512)
+        assert {row.layer: row.parameters for row in rows(network) if row.block == "18_rpn" and row.parameters} == {
+            "rpn": 2_359_808,
+            "objectness": 9_234,
+            "steps": 18_468,
+        }
+
+    def test_fast_rcnn(self):
+        assert self.dense + self.answers == 119_976_041
+        assert self.answers == 86_037 + 344_148
+        assert reference("fast_rcnn").count.parameters == self.vgg16 + self.dense + self.answers == 134_690_729
+
+    def test_faster_rcnn(self):
+        network = reference("faster_rcnn")
+        assert network.count.parameters == 134_690_729 + self.rpn == 137_078_239
+        assert {row.layer: row.output_shape for row in rows(network) if row.layer in ("anchors", "proposals")} == {
+            "anchors": (14 * 14 * 9, 1, 4),
+            "proposals": (300, 1, 4),
+        }
+
+    def test_faster_rcnn_on_zf(self):
+        convolutions = (49 * 3 * 96 + 96) + (25 * 96 * 256 + 256) + (9 * 256 * 384 + 384)
+        convolutions += (9 * 384 * 384 + 384) + (9 * 384 * 256 + 256)
+        assert convolutions == 3_726_464
+        rpn = (9 * 256 * 256 + 256) + (256 * 18 + 18) + (256 * 36 + 36)
+        dense = (6 * 6 * 256 * 4_096 + 4_096) + (4_096 * 4_096 + 4_096)
+        expected = convolutions + rpn + dense + self.answers
+        assert reference("faster_rcnn_zf").count.parameters == expected == 59_294_751
+
+    def test_sppnet(self):
+        network = reference("sppnet_regions")
+        dense = [row.parameters for row in rows(network) if row.layer in ("dense_1", "dense_2")]
+        assert dense == [50 * 256 * 4_096 + 4_096, 4_096 * 4_096 + 4_096]
+        assert sum(dense) == 69_214_208
+        # The same map as of the classifier, whose 1,000 classes are 4,097,000 more parameters.
+        assert network.traces[-2].output_shape == reference("sppnet").traces[-2].output_shape
+        assert network.count.parameters - self.answers == reference("sppnet").count.parameters - 4_097_000
+
+    def test_rcnn(self):
+        network = reference("rcnn")
+        to_fc7 = network.count.parameters - (4_096 * 21 + 21)
+        assert to_fc7 == reference("alexnet_two_gpu").count.parameters - (4_096 * 1_000 + 1_000) == 56_868_224
+        # Twenty support vector machines are as many linear functions of fc7.
+        assert reference("rcnn", classes=20).count.parameters == to_fc7 + 20 * (4_096 + 1) == 56_950_164
 
 
 @pytest.mark.parametrize("name", ["resnet50", "densenet169"])
