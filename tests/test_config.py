@@ -1,5 +1,6 @@
 """Experiment files: read whole, or refused in one line."""
 
+import json
 import re
 from pathlib import Path
 
@@ -187,7 +188,8 @@ def test_the_page_documents_every_key():
     documented = set(re.findall(r"^\| `([a-z_.]+)` \|", page, re.MULTILINE))
 
     def keys(model, prefix=""):
-        for name, field in model.model_fields.items():
+        for python_name, field in model.model_fields.items():
+            name = field.alias or python_name
             inner = field.annotation
             if inner is Budget:
                 yield from (f"{name}.{limit}" for limit in Budget.limit_names())
@@ -354,7 +356,7 @@ def test_a_folder_beside_the_file_that_is_called_as_a_data_set(experiment, tmp_p
     [
         ("training.lr", "unknown key (did you mean 'training.learning_rate'?); use one of augmentation, "),
         ("lr", "unknown key (did you mean 'training.learning_rate'?); use one of board, budget, "),
-        ("dataset.path", "unknown key (did you mean 'dataset.name'?); use one of classes, "),
+        ("dataset.path", "unknown key (did you mean 'dataset.name'?); use one of as, classes, "),
         ("budget.max_params", "unknown key (did you mean 'max_parameters'?); use one of interest, "),
         ("budget.max_parmeters", "unknown key (did you mean 'max_parameters'?); use one of interest, "),
         ("budget.max_flash", "unknown key (did you mean 'max_flash_bytes'?); use one of interest, "),
@@ -390,3 +392,12 @@ def test_an_experiment_is_meant_where_a_folder_is_called_like_it(tmp_path, monke
     assert named_experiment("mnist", {}).space == load_experiment(find_experiment("mnist")).space == "tiny"
     with pytest.raises(FileError, match=r"^there is no experiment 'nothing'; give a path ending in \.yaml, a folder"):
         named_experiment("nothing", {})
+
+
+def test_crops_have_a_size_of_their_own(experiment):
+    loaded = load_experiment(experiment(MINIMAL), {"dataset.as": "crops", "dataset.crop_size": 16})
+    assert (loaded.dataset.form, loaded.dataset.side_of_crops) == ("crops", 16)
+    assert json.loads(loaded.model_dump_json())["dataset"]["as"] == "crops"
+    assert type(loaded).model_validate(loaded.model_dump()) == loaded
+    with pytest.raises(FileError, match=r"^dataset: crop_size is for `as: crops`; received 16 without it$"):
+        load_experiment(experiment(MINIMAL), {"dataset.crop_size": 16})

@@ -62,6 +62,9 @@ def _numbered(value: object) -> object:
 class DatasetConfig(_Strict):
     """Which images, and how they are split."""
 
+    # `as` is no name of Python's.
+    model_config = ConfigDict(serialize_by_alias=True)
+
     name: str = Field(
         min_length=1,
         description="digits, a TFDS name (cifar10, fashion_mnist:3.0.1), a folder, or an .npz file",
@@ -82,6 +85,10 @@ class DatasetConfig(_Strict):
         "stretch", description="how images of another shape become that size: stretched, cut, or on white ground"
     )
     grayscale: bool = Field(False, description="read images with one channel")
+    form: Literal["crops"] | None = Field(
+        None, alias="as", description="crops: of a detection set the objects and background, to be told apart"
+    )
+    crop_size: Count | None = Field(None, ge=1, le=4_096, description="side of these crops in pixels; 32 if left out")
     skip_corrupt: bool = Field(False, description="leave out a folder's unreadable images instead of stopping")
     validation_fraction: float = Field(0.2, gt=0, lt=1, description="share of the training images that scores trials")
     test_fraction: float = Field(
@@ -100,6 +107,17 @@ class DatasetConfig(_Strict):
             return None
         height, _, width = str(self.image_size).partition("x")
         return int(height), int(width or height)
+
+    @property
+    def side_of_crops(self) -> int:
+        """In pixels."""
+        return self.crop_size or 32
+
+    @model_validator(mode="after")
+    def _has_crops(self) -> DatasetConfig:
+        if self.crop_size is not None and self.form is None:
+            raise ValueError(f"crop_size is for `as: crops`; received {self.crop_size} without it")
+        return self
 
     @field_validator("classes")
     @classmethod

@@ -132,7 +132,8 @@ def _union(path: tuple[int | str, ...]) -> int | None:
 def _all_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
     """Dotted, those of sections included."""
     keys = []
-    for name, field in model.model_fields.items():
+    for python_name, field in model.model_fields.items():
+        name = field.alias or python_name
         keys.append(f"{prefix}{name}")
         section = field.annotation
         if section is Budget:

@@ -36,6 +36,10 @@ def _sized(experiment: ExperimentConfig) -> list[DatasetConfig]:
 def _check_sizes(experiment: ExperimentConfig) -> None:
     """Refuse sizes of which one would stretch what was cut or padded for another."""
     fit, largest = experiment.dataset.fit, whole(experiment)
+    if experiment.dataset.form == "crops" and _sized(experiment):
+        raise DatasetError(
+            "crops have one size, dataset.crop_size; received a choice of image_size with `as: crops`; give one value"
+        )
     height, width = largest.size or (1, 1)
     for each in _sized(experiment):
         high, wide = each.size or (1, 1)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from nas.datasets import named_arrays, named_targets, splits
+from nas.datasets import crops, named_arrays, named_targets, splits
 from nas.datasets.spec import SPLIT_NAMES, DatasetError, DatasetInfo, DatasetSpec, Split
 from nas.files.paths import ARRAYS
 
@@ -57,7 +57,8 @@ class InMemory:
         digest = hashlib.blake2b(digest_size=4)
         for split, (images, _) in pairs.items():
             digest.update(f"{split}:{Split(images=arrays[images], targets=targets[split]).digest}".encode())
-        return cls(config=config, arrays=arrays, info=replace(info, name=f"{ARRAYS}:{digest.hexdigest()}"))
+        info = replace(info, name=f"{ARRAYS}:{digest.hexdigest()}")
+        return cls(config=config, arrays=arrays, info=info if config.form is None else crops.described(info, config))
 
     def load(self) -> DatasetSpec:
         """Three disjoint splits, as of any data set.
@@ -65,7 +66,8 @@ class InMemory:
         Raises:
             DatasetError: what would be refused in an .npz file.
         """
-        return splits.split(replace(named_arrays.load(self.config, self.arrays), info=self.info), self.config)
+        whole = named_arrays.load(self.config, self.arrays)
+        return splits.split(replace(whole, info=replace(whole.info, name=self.info.name)), self.config)
 
 
 def _named(data: object) -> dict[str, np.ndarray]:

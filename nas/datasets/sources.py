@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from nas.datasets import coco, digit_scenes, digits, folder, masks_folder, npz, splits, tfds_source
+from nas.datasets import coco, crops, digit_scenes, digits, folder, masks_folder, npz, splits, tfds_source
 from nas.datasets.spec import DatasetError, user_path
 from nas.files.paths import ARRAYS, located
 from nas.registry import Registry
@@ -57,7 +57,8 @@ def peek(config: DatasetConfig) -> DatasetInfo:
         DatasetError: unknown, not on this machine, or unfit.
     """
     source, config = _found(config)
-    return source.peek(config)
+    info = source.peek(config)
+    return info if config.form is None else crops.described(info, config)
 
 
 def look(config: DatasetConfig) -> tuple[DatasetSpec, bool]:

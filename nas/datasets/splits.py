@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nas.datasets import crops
 from nas.datasets.spec import Arrays, DatasetError, DatasetInfo, DatasetSpec, Finding
 from nas.tasks import TASKS
 
@@ -35,17 +36,20 @@ def split(arrays: Arrays, config: DatasetConfig) -> DatasetSpec:
         train, validation = train.take(rest), train.take(drawn)
     if config.train_limit is not None and config.train_limit < len(train):
         train = train.take(draw(task.strata(train.targets), config.train_limit, (config.split_seed, _LIMIT))[1])
-    splits = {"train": train, "validation": validation, "test": test}
+    splits, info = {"train": train, "validation": validation, "test": test}, arrays.info
+    if config.form == "crops":
+        # After the images were divided: all crops of an image are in one split.
+        info = crops.described(info, config)
+        splits = {name: crops.cut(part, name, config) for name, part in splits.items()}
+        task = TASKS[info.task]
     lacking = [
         Finding(text=f"the {name} images lack {absent}; add images of each, or take it out")
         for name, part in splits.items()
-        if (absent := task.lacking(part.targets, arrays.info.labels))
+        if (absent := task.lacking(part.targets, info.labels))
     ]
     return DatasetSpec(
-        info=arrays.info,
-        train=train,
-        validation=validation,
-        test=test,
+        info=info,
+        **splits,
         drawn=tuple(name for name in ("validation", "test") if getattr(arrays, name) is None),
         findings=(*arrays.findings, *lacking),
     )
