@@ -76,8 +76,9 @@ dl.facts dt { color: var(--muted); }
 dl.facts dd { margin: 0; overflow-wrap: anywhere; }
 footer { color: var(--muted); font-size: .9rem; padding-block: 2.5rem; }
 @media (max-width: 40rem) {
-  th, td { padding: .4rem .55rem; }
-  thead th { white-space: normal; vertical-align: bottom; }
+  table { font-size: .85rem; } th, td { padding: .4rem .35rem; }
+  thead th, .n { white-space: normal; }
+  thead th { vertical-align: bottom; }
   .wide-chart { display: none; } .narrow { display: block; }
   dl.facts { grid-template-columns: 1fr; gap: 0; } dl.facts dd { margin-bottom: .6rem; }
 }

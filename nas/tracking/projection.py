@@ -24,7 +24,8 @@ from nas.tracking.writer import FILES_MISSING, KnownRun, RunWriter
 
 RunStatus = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 
-_NAME = "nas.search"
+SECONDS = "active_seconds"
+"""Metric of the search's run: how long it has run, without the pauses between its parts."""
 _FRONT_DIGEST = "nas.front_digest"
 _STORY_DIGEST = "nas.story_digest"
 
@@ -42,6 +43,9 @@ class SearchRun:
         breakdown: what lies behind the score of a trial on the front.
         effects: of the decisions so far, the largest first.
         data: digest of each split of the data, by its name; empty if it is not known.
+        choices: the decisions of its space that a chart has axes for.
+        decided: the decisions that made a trial's network, by their names.
+        spent: seconds for which it has run so far.
     """
 
     store: Store
@@ -53,6 +57,9 @@ class SearchRun:
     breakdown: Callable[[TrialRecord], Breakdown | None] = nothing_behind
     effects: Callable[[], Sequence[Effect]] = tuple
     data: Mapping[str, str] = field(default_factory=dict)
+    choices: tuple[str, ...] = ()
+    decided: Callable[[TrialRecord], Mapping[str, str]] = lambda record: {}
+    spent: Callable[[], float] = lambda: 0.0
 
 
 class Projection:
@@ -86,17 +93,17 @@ class Projection:
                 parent = known
             elif runs.TRIAL in known.tags:
                 self._trials[int(known.tags[runs.TRIAL])] = known
-        tags = {runs.SEARCH_ID: search.search_id, runs.ROLE: "search", _NAME: search.name}
+        tags = {runs.SEARCH_ID: search.search_id, runs.ROLE: "search", runs.SEARCH: search.name}
         tags["mlflow.source.name"] = "nas"
         if parent is None:
             # A color of its own for every search of an experiment, so that their fronts can be told apart in one chart.
             others = sum(1 for _ in self._writer.find(f"tags.`{runs.ROLE}` = 'search'"))
             tags[runs.COLOR] = front_figures.FRONT_COLORS[others % len(front_figures.FRONT_COLORS)]
             parent = self._writer.create(search.name, tags, start_ms=_now_ms())
-        if parent.tags.get(_NAME) != search.name:  # it was renamed
+        if parent.tags.get(runs.SEARCH) != search.name:  # it was renamed
             publishing.unpublish(client, client.get_experiment(self._experiment_id), search.search_id)
             client.update_run(parent.run_id, name=search.name)
-            self._writer.write(parent, tags={_NAME: search.name})
+            self._writer.write(parent, tags={runs.SEARCH: search.name})
         self._parent = parent
         self._front_color = parent.tags.get(runs.COLOR, front_figures.FRONT_COLOR)
         params = runs.clipped(description, 500)
@@ -104,7 +111,7 @@ class Projection:
         self._writer.write(self._parent, tags=changed, params=params, metrics={runs.RANK: -1.0})
         self._write_story()
         self._writer.write_data(self._parent, search.experiment, search.data)
-        self._views = views.search_views(search.search_id, search.name, search.objectives)
+        self._views = views.search_views(search.search_id, search.name, search.objectives, search.choices)
         publishing.publish(client, search.store, self._experiment_id, self._views)
 
     @property
@@ -153,6 +160,8 @@ class Projection:
             elif known.metrics.get(runs.RANK) != rank:
                 self._write_standing(known, record, rank)
         self._write_progress(records, status)
+        if (seconds := self._search.spent()) > 0:
+            self._writer.write(self._parent, metrics={SECONDS: round(seconds, 1)})
         if ending:
             # One whose write was cut short, and that then went on: it is in the journal, and not among the records.
             for known in self._trials.values():
@@ -165,7 +174,7 @@ class Projection:
         tags, metrics = runs.standing(record, rank, front_color=self._front_color)
         if rank == 0:
             tags |= self._write_network(known, record)
-        self._writer.write(known, tags=tags, metrics=metrics)
+        self._writer.write(known, tags=_with_users_note(known, tags, record), metrics=metrics)
 
     def _write_network(self, known: KnownRun, record: TrialRecord) -> dict[str, str]:
         """The files of a trial that is on the front, once; the tags that say so."""
@@ -179,20 +188,29 @@ class Projection:
 
     def _write_trial(self, record: TrialRecord, rank: int | None) -> None:
         score = self._search.objectives.score
-        content = runs.trial_content(record, search_id=self._search.search_id, score=score)
+        content = runs.trial_content(
+            record,
+            search_id=self._search.search_id,
+            score=score,
+            search=self._search.name,
+            decided=self._search.decided(record),
+        )
         known = self._trials.get(record.number)
-        # A trial that was stopped and went on says so no more.
-        reset = {runs.NOTE: ""} if known and known.tags.get(runs.STOPPED) == "true" else {}
         if known and known.status == content.status and FILES_MISSING not in known.tags:
             # A trial that went on has more of its curve now.
             shown = known.metrics.get(runs.EPOCHS, 0)
             self._writer.write(known, points=[p for p in content.curves if p[1] > shown], at_ms=known.start_ms)
-            self._writer.write(known, tags={**reset, **content.tags}, params=content.params, metrics=content.metrics)
+            tags = dict(content.tags)
+            if rank == 0:  # its description has more than that of other trials
+                del tags[runs.NOTE]
+            tags = _with_users_note(known, tags, record)
+            self._writer.rename(known, content.name)
+            self._writer.write(known, tags=tags, params=content.params, metrics=content.metrics)
             self._write_standing(known, record, rank)
             return
         duration_ms = round(1_000 * record.duration_seconds)
         tags, metrics = runs.standing(record, rank, front_color=self._front_color)
-        tags |= {**reset, **content.tags}
+        tags |= content.tags
         if known is None:
             parent = {runs.PARENT: self._parent.run_id}
             known = self._writer.create(content.name, tags | parent, start_ms=_now_ms() - duration_ms)
@@ -205,7 +223,7 @@ class Projection:
         # equal ones once.
         self._writer.write(
             known,
-            tags=tags,
+            tags=_with_users_note(known, tags, record),
             params=content.params,
             metrics={**content.metrics, **metrics},
             points=content.curves,
@@ -288,6 +306,12 @@ class Projection:
             },
         )
         self._writer.write(self._parent, tags={_FRONT_DIGEST: digest})
+
+
+def _with_users_note(known: KnownRun, tags: Mapping[str, str], record: TrialRecord) -> dict[str, str]:
+    """The tags, without our description where a user has written another one."""
+    kept = runs.is_ours(known.tags.get(runs.NOTE, ""), record)
+    return {name: value for name, value in tags.items() if kept or name != runs.NOTE}
 
 
 def _now_ms() -> int:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from nas.errors import printable
-from nas.objectives import COSTS, Cost, Score, log_cost
+from nas.objectives import COSTS, PARAMETERS, Cost, Score, log_cost
 from nas.quantity import counted
 from nas.recipe import text
 from nas.reports.front_figures import DOMINATED_COLOR, FAILED_COLOR, FRONT_COLOR
@@ -20,6 +20,8 @@ from nas.tracking.search_note import plain
 
 SEARCH_ID = "nas.search_id"
 """Tag of every run of a search: the search's own one and its trials."""
+SEARCH = "nas.search"
+"""Tag of the same runs: the search's name, which may change."""
 ROLE = "nas.role"
 """Tag: `search` or `trial`."""
 TRIAL = "nas.trial"
@@ -61,8 +63,18 @@ class RunContent:
     curves: tuple[tuple[str, int, float], ...] = ()
 
 
-def trial_content(record: TrialRecord, *, search_id: str, score: Score) -> RunContent:
-    """A trial's run, without what depends on the other trials: see `standing`."""
+def trial_content(
+    record: TrialRecord, *, search_id: str, score: Score, search: str = "", decided: Mapping[str, str] | None = None
+) -> RunContent:
+    """A trial's run, without what depends on the other trials: see `standing`.
+
+    Args:
+        record: of the trial.
+        search_id: of the search.
+        score: of the search.
+        search: its name.
+        decided: the decisions of the space that made the network, by their names.
+    """
     architecture = record.architecture
     kinds = architecture.kinds[:-1]
     channels = max((t.output_shape[-1] for t in architecture.traces[:-1]), default=0)
@@ -81,7 +93,9 @@ def trial_content(record: TrialRecord, *, search_id: str, score: Score) -> RunCo
     }
     tags = {
         SEARCH_ID: search_id,
+        SEARCH: search,
         ROLE: "trial",
+        NOTE: summary(record, score),
         TRIAL: str(record.number),
         STOPPED: str(record.status is TrialStatus.STOPPED).lower(),
         REFUSED: str(record.status is TrialStatus.REFUSED).lower(),
@@ -91,7 +105,7 @@ def trial_content(record: TrialRecord, *, search_id: str, score: Score) -> RunCo
         tags[INHERITED] = str(record.parent)
     if record.status is TrialStatus.STOPPED:
         epochs = counted(len(record.curve), "epoch")
-        tags[NOTE] = f"**Stopped early**, after {epochs}: its {score.heading} is not that of a full training."
+        tags[NOTE] += f"\n\n**Stopped early**, after {epochs}: its {score.heading} is not that of a full training."
     if record.status is TrialStatus.REFUSED:
         tags |= {"nas.reason": record.reason, NOTE: f"**Not trained:** {plain(record.reason)}"}
     if record.status is TrialStatus.FAILED:
@@ -100,7 +114,7 @@ def trial_content(record: TrialRecord, *, search_id: str, score: Score) -> RunCo
         log = "\n".join(f"    {line}" for line in printable(record.log)[-4_000:].splitlines()[-40:])
         tags |= {"nas.reason": reason, NOTE: f"**Failed:** {plain(reason)}" + (f"\n\n{log}" if log else "")}
     return RunContent(
-        name=run_name(record),
+        name=f"{run_name(record)} ({search})" if search else run_name(record),
         status="FAILED" if record.status is TrialStatus.FAILED else "FINISHED",
         tags=clipped(tags, _TAG_LIMIT),
         params=clipped(
@@ -111,6 +125,7 @@ def trial_content(record: TrialRecord, *, search_id: str, score: Score) -> RunCo
                 "kinds": ", ".join(sorted(set(kinds))),
                 "max_channels": str(channels),
                 "head": architecture.kinds[-1],
+                **(decided or {}),
                 **{key: text(value) for key, value in record.recipe.items()},
             },
             _PARAM_LIMIT,
@@ -118,6 +133,19 @@ def trial_content(record: TrialRecord, *, search_id: str, score: Score) -> RunCo
         metrics=tidied(metrics),
         curves=tuple(_curve_points(record, score)),
     )
+
+
+def summary(record: TrialRecord, score: Score) -> str:
+    """The first line of a trial's description, which charts show where the mouse points."""
+    known = "val_score" in record.metrics
+    scored = f", {score.text(record.score)} {score.heading}" if known else ""
+    return f"{PARAMETERS.words(record.parameters)}{scored}: {record.in_words}"
+
+
+def is_ours(note: str, record: TrialRecord) -> bool:
+    """Whether a trial's description is one of these, and none that a user has written."""
+    begins = (f"{PARAMETERS.words(record.parameters)}", "[The search](", "**Stopped", "**Not trained:**", "**Failed:**")
+    return not note or note.startswith(begins)
 
 
 def trial_files(record: TrialRecord) -> dict[str, bytes]:
@@ -136,9 +164,9 @@ def front_files(record: TrialRecord, behind: Breakdown | None = None) -> dict[st
 
 
 def front_note(record: TrialRecord, experiment_id: str, parent_id: str, run_id: str, *, score: Score) -> str:
-    """The description of a trial on the front: the way back to its search, its final numbers, its network drawn."""
+    """The description of a trial on the front: itself, the way back to its search, final numbers, its network drawn."""
     page = f"#/experiments/{experiment_id}/runs/{parent_id}?workflowType=machine_learning"
-    parts = [f"[The search]({page})"]
+    parts = [summary(record, score), f"[The search]({page})"]
     if record.finals:
         parts.append(
             f"**Final stage:** test {score.heading} {record.test_text(score)}. The network was trained again from "

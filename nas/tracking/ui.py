@@ -139,7 +139,7 @@ def url_of(server: Server, search: SearchRun | None) -> str:
     experiment = client.get_experiment_by_name(search.experiment)
     if experiment is None:
         return server.url
-    wanted = views.search_views(search.search_id, search.name, search.objectives)
+    wanted = views.search_views(search.search_id, search.name, search.objectives, search.choices)
     identity = str(experiment.experiment_id)
     published = publish(client, search.store, identity, wanted)
     return (mlflow_page.view_url if published else mlflow_page.plain_url)(server.url, identity, wanted[0])

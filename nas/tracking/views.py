@@ -46,19 +46,22 @@ class View:
         return label[:1].upper() + label[1:]
 
 
-def search_views(search_id: str, name: str, objectives: Objectives) -> tuple[View, View, View]:
+def search_views(
+    search_id: str, name: str, objectives: Objectives, choices: Sequence[str] = ()
+) -> tuple[View, View, View]:
     """A search's views: all its trials, its front, and the front as a table.
 
     Args:
         search_id: hexadecimal, so nothing in a filter needs quoting.
         name: of the search, any text.
         objectives: of the search; its score is drawn against its first cost.
+        choices: parameters of trials that the chart of decisions has axes for, at most `_AXES` of them.
     """
     everything = f"tags.`{SEARCH_ID}` = '{search_id}'"
     front = f"{everything} AND tags.`{PARETO}` = 'true'"
     axis, score = objectives.axis, objectives.score
     rank, cost = _metric(RANK), _metric(axis.name)
-    all_trials, on_front = _sections(axis, score)
+    all_trials, on_front = _sections(axis, score, choices)
     names = f"{name}: all trials", f"{name}: Pareto front", f"{name}: front table"
     return (
         _view(
@@ -152,13 +155,18 @@ def _line(metric: str, title: str) -> _Card:
     }
 
 
-def _parallel(axis: Cost, score: Score) -> _Card:
+_AXES = 8
+"""Decisions in one chart; more are not legible."""
+
+
+def _parallel(axis: Cost, score: Score, choices: Sequence[str]) -> _Card:
+    shown = score.spelled("val_score")
     return {
         "type": "PARALLEL",
-        "displayName": "Choices, and what became of them",
+        "displayName": "Decisions, and what became of them",
         "runsCountToCompare": 1000,
-        "selectedParams": ["head"],
-        "selectedMetrics": ["depth", "max_channels", log_metric(axis), score.spelled("val_score")],
+        "selectedParams": list(choices[:_AXES]) or ["head"],
+        "selectedMetrics": [*(() if choices else ("depth", "max_channels")), log_metric(axis), shown],
         "showAllRuns": False,
     }
 
@@ -172,7 +180,7 @@ def _progress(score: Score) -> _Section:
     return "Progress of the search, by trial", 3, 280, lines
 
 
-def _sections(axis: Cost, score: Score) -> tuple[tuple[_Section, ...], tuple[_Section, ...]]:
+def _sections(axis: Cost, score: Score, choices: Sequence[str]) -> tuple[tuple[_Section, ...], tuple[_Section, ...]]:
     """Of the page of all trials, and of the front's."""
     front, linear = _log_scatter(axis, score), _scatter(axis.name, axis.name, score)
     on_linear_axis: _Section = (f"{_capitalized(axis.heading)} on a linear axis", 1, 500, (linear,))
@@ -183,7 +191,7 @@ def _sections(axis: Cost, score: Score) -> tuple[tuple[_Section, ...], tuple[_Se
         (
             (f"{against}, the Pareto front in color", 1, 500, (front,)),
             _progress(score),
-            ("Main choices", 1, 400, (_parallel(axis, score),)),
+            ("Decisions, and what became of them", 1, 400, (_parallel(axis, score, choices),)),
             on_linear_axis,
             curves,
         ),
@@ -209,6 +217,7 @@ def quieted(score: Score) -> tuple[str, ...]:
         "depth",
         "max_channels",
         "train_seconds",
+        "active_seconds",
         "full_trials",
         "hypervolume",
         score.spelled("best_val_score"),

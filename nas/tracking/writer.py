@@ -23,6 +23,9 @@ FILES_MISSING = "nas.files_missing"
 
 _METRICS_A_BATCH = 1_000
 
+_NAME = "mlflow.runName"
+"""Tag in which MLflow keeps a run's name."""
+
 
 @dataclass(kw_only=True, slots=True)
 class KnownRun:
@@ -72,6 +75,11 @@ class RunWriter:
     def create(self, name: str, tags: Mapping[str, str], *, start_ms: int) -> KnownRun:
         run = self._client.create_run(self._experiment_id, start_time=start_ms, tags=dict(tags), run_name=name)
         return KnownRun.of(run)
+
+    def rename(self, known: KnownRun, name: str) -> None:
+        if known.tags.get(_NAME, name) != name:
+            self._client.update_run(known.run_id, name=name)
+            known.tags[_NAME] = name
 
     def set_status(self, known: KnownRun, status: str, *, end_ms: int | None = None) -> None:
         """RUNNING opens a run again, anything else ends it."""

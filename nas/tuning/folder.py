@@ -335,10 +335,15 @@ class SearchFolder:
             now = {name: split.digest for name, split in data.splits.items()}
             self._write_facts(facts.model_copy(update={"data": now}))
 
+    def add_seconds(self, seconds: float) -> None:
+        """Keep for how long the search has run once more."""
+        facts = self.facts()
+        self._write_facts(facts.model_copy(update={"seconds": round(facts.seconds + seconds, 1)}))
+
     def _with_data(self, facts: SearchFacts) -> SearchFacts:
         """New facts with what is known of the data since the search began, and their name, which MLflow has, too."""
         old = self.facts()
-        kept = {"dataset": old.dataset, "data": old.data, "labels_digest": old.labels_digest}
+        kept = {"dataset": old.dataset, "data": old.data, "labels_digest": old.labels_digest, "seconds": old.seconds}
         return facts.model_copy(update=kept)
 
     def set_aside(self) -> Path:

@@ -6,6 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
@@ -122,6 +123,8 @@ def run(
                     )
             finally:
                 search.refresh()
+                with suppress(OSError):  # a full disk has been told of
+                    folder.add_seconds(time.monotonic() - started)
                 tracker.finish(search.trials, status="FINISHED" if done else "KILLED")
                 left = math.inf if limit is None else limit - (time.monotonic() - started)
                 if not tracker.close(min(CLOSE_SECONDS, max(CLOSE_SECONDS_OVER, left))):

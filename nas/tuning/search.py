@@ -28,6 +28,7 @@ from nas.strategies.expectation import with_expectations
 from nas.strategies.guard import is_out_of_patience
 from nas.strategies.importance import effects
 from nas.tasks import TASKS, Breakdown, Task
+from nas.tuning.decided import choices, decided
 from nas.tuning.final import candidates, missing
 from nas.tuning.folder import SearchError, SearchFolder
 from nas.tuning.journal import Contents
@@ -418,6 +419,9 @@ class Search:
             breakdown=self.breakdown,
             effects=lambda: self.effects,
             data=self.folder.facts().data,  # which a search learns only after it has started
+            choices=choices(self.proposals),
+            decided=lambda record: decided(self.proposals, record),
+            spent=lambda: self.folder.facts().seconds,
         )
 
     def sync(self, tracking_uri: str | None = None, *, finished: bool | None = None) -> int:

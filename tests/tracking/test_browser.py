@@ -101,10 +101,37 @@ def test_the_address_that_search_prints_shows_every_trial_with_the_front_in_its_
     assert {key for key, color in colors.items() if color == FRONT_COLOR} == front
     assert {color for key, color in colors.items() if key not in front} <= {DOMINATED_COLOR}
     titles = browser.text()
-    for title in ("Accuracy against parameters", "Progress of the search", "Main choices"):
+    for title in ("Accuracy against parameters", "Progress of the search", "Decisions, and what became"):
         assert title in titles
     # Only our charts: the page made none of its own.
     assert "Model metrics" not in titles
+
+
+def test_pointing_at_a_trial_says_what_it_is(browser, searched):
+    search, addresses = searched
+    browser.open(addresses[0])
+    browser.wait(LOADED, "the scatter chart")
+    x, y = browser.run(
+        "const box = document.querySelector('.js-plotly-plot .scatterlayer .point').getBoundingClientRect();"
+        "return [box.x + box.width / 2, box.y + box.height / 2]"
+    )
+    browser.driver.execute_cdp_cmd("Input.dispatchMouseEvent", {"type": "mouseMoved", "x": x, "y": y})
+    told = [f"{t.parameters:,} parameters, {t.score:.2%} accuracy: {t.in_words[:8]}" for t in search.trials]
+    browser.wait(f"return {json.dumps(told)}.some(told => document.body.innerText.includes(told))", "what it is")
+
+
+def test_the_chart_of_decisions_has_those_of_this_space(browser, searched):
+    browser.open(searched[1][0])
+    browser.wait(LOADED, "the scatter chart")
+    browser.run(
+        "[...document.querySelectorAll('*')].find(e => !e.children.length"
+        " && e.textContent.startsWith('Decisions, and what')).scrollIntoView()"
+    )
+    browser.wait(
+        "const texts = [...document.querySelectorAll('text')].map(e => e.textContent);"
+        "return ['stage1.repeat', 'stage2.filters', 'val_accuracy'].every(name => texts.includes(name))",
+        "the axes",
+    )
 
 
 def test_the_table_of_all_trials_says_the_data_set(browser, searched):
@@ -205,7 +232,7 @@ def test_several_searches_in_one_chart(browser, searched, server):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("width", "mobile"), [(1200, False), (390, True)], ids=["desk", "phone"])
+@pytest.mark.parametrize(("width", "mobile"), [(1200, False), (375, True)], ids=["desk", "phone"])
 def test_the_report_opens_offline_and_fits(browser, searched, tmp_path, scheme, width, mobile):
     search, _ = searched
     path = tmp_path / "report.html"
@@ -219,6 +246,9 @@ def test_the_report_opens_offline_and_fits(browser, searched, tmp_path, scheme, 
         assert browser.run("return document.querySelectorAll('h1').length") == 1
         assert browser.run("return document.documentElement.scrollWidth") <= width
         assert browser.run("return [...document.images].every(i => i.complete && i.naturalWidth > 0 && i.alt)")
+        # Scores are seen without a scroll to the side.
+        score = "[...document.querySelectorAll('th')].find(th => th.textContent.startsWith('validation accuracy'))"
+        assert browser.run(f"return {score}.getBoundingClientRect().right") < width - 16
         ink, page = browser.run("const s = getComputedStyle(document.body); return [s.color, s.backgroundColor]")
         assert (luminance(ink) < luminance(page)) == (scheme == "light")
         for selector in ("p.lead", "nav a", "td", "th", "figcaption", "summary", "footer p", "svg .tick"):

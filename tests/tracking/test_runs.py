@@ -15,6 +15,17 @@ def test_name_says_number_kinds_and_size():
     assert (content.status, trial_content(failed(1), search_id="s", score=SCORE).status) == ("FINISHED", "FAILED")
 
 
+def test_the_first_line_of_a_description_says_what_a_chart_shall_show():
+    record = trial(17, 0.9)
+    assert trial_content(record, search_id="s", score=SCORE).tags[NOTE] == (
+        "458 parameters, 90.00% accuracy: conv3-16, max2, conv1-8, global_pool"
+    )
+    stopped = replace(record, status=TrialStatus.STOPPED)
+    first, _, second = trial_content(stopped, search_id="s", score=SCORE).tags[NOTE].splitlines()
+    assert first.startswith("458 parameters, 90.00% accuracy: ")
+    assert second.startswith("**Stopped early**, after ")
+
+
 def test_metrics_are_finite_and_short():
     metrics = {
         "val_accuracy": 0.123456789,

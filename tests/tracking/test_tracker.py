@@ -391,3 +391,17 @@ def test_a_full_disk_is_one_line_and_no_traceback(search, full_disk, capfd):
         r"MLflow at sqlite:\S+ cannot be written: \(sqlite3\.OperationalError\) [\w /]+", tracker.problem
     )
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_description_that_a_user_has_written_stays(search):
+    records = [trial(0, 0.9), trial(1, 0.8, filters=20)]
+    sync(search, records, description=DESCRIPTION)
+    _, children = read_runs(search)
+    client = search.store.connect()
+    for child in children.values():
+        client.set_tag(child.info.run_id, "mlflow.note.content", "to be looked at")
+    better = [replace(each, metrics={**each.metrics, "expected_score": 0.5 + each.number / 4}) for each in records]
+    sync(search, better, description=DESCRIPTION)
+    _, children = read_runs(search)
+    assert [child.data.tags["mlflow.note.content"] for child in children.values()] == ["to be looked at"] * 2
+    assert children[1].data.metrics["expected_accuracy"] == 0.75
