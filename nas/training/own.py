@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any, final
 from nas.architecture.keras_types import KerasLoss, KerasMetric, KerasOptimizer, Tensor
 from nas.errors import NasError, shown
 from nas.objectives import COSTS, SCORES
+from nas.training.identity import configured, name_of
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """Of (targets, outputs): a number an image, or several that are averaged."""
@@ -72,7 +72,7 @@ class Own:
         for make in callbacks:
             _check_callback(make)
         if callbacks:
-            identity["callbacks"] = ", ".join(map(_name, callbacks))
+            identity["callbacks"] = ", ".join(map(name_of, callbacks))
         return cls(
             loss=loss,
             metrics={name: make for name, (make, _) in made.items()},
@@ -98,7 +98,7 @@ class Own:
         for make, callback in zip(self.callbacks, made, strict=True):
             if not isinstance(callback, keras.callbacks.Callback):
                 raise NasError(
-                    f"callbacks are functions that make a keras.callbacks.Callback; {_name(make)} made "
+                    f"callbacks are functions that make a keras.callbacks.Callback; {name_of(make)} made "
                     f"{shown(callback)}"
                 )
         return made
@@ -183,9 +183,9 @@ def _loss(loss: Any) -> tuple[Loss, str]:
     import keras
 
     if isinstance(loss, keras.losses.Loss):
-        return loss.call, _configured(loss)
+        return loss.call, configured(loss)
     if callable(loss) and not isinstance(loss, type):
-        return loss, _name(loss)
+        return loss, name_of(loss)
     raise NasError(
         f"loss must be a function of (targets, outputs) or a keras.losses.Loss object; received {shown(loss)}"
     )
@@ -198,7 +198,7 @@ def _metrics(metrics: Sequence[Any]) -> dict[str, tuple[Callable[[], KerasMetric
     found: dict[str, tuple[Callable[[], KerasMetric], str]] = {}
     for metric in metrics:
         if isinstance(metric, keras.metrics.Metric):
-            name, text = metric.name, _configured(metric, named=True)
+            name, text = metric.name, configured(metric, named=True)
             make = partial(type(metric).from_config, metric.get_config())
             try:
                 make()
@@ -208,7 +208,7 @@ def _metrics(metrics: Sequence[Any]) -> dict[str, tuple[Callable[[], KerasMetric
                     f"({type(error).__name__}: {error}); give it a get_config() with the arguments of its class"
                 ) from None
         elif callable(metric) and not isinstance(metric, type):
-            name, text = getattr(metric, "__name__", type(metric).__name__), _name(metric)
+            name, text = getattr(metric, "__name__", type(metric).__name__), name_of(metric)
             make = partial(_mean, metric, name)
         else:
             raise NasError(
@@ -261,14 +261,15 @@ def _probed(optimizer: Any) -> str:
         made = optimizer(course)
     except Exception as error:  # noqa: BLE001 - the function is the user's
         raise NasError(
-            f"optimizer must be a function that makes one of a learning rate's course, {hint}; {_name(optimizer)} "
+            f"optimizer must be a function that makes one of a learning rate's course, {hint}; {name_of(optimizer)} "
             f"failed with {type(error).__name__}: {error}"
         ) from None
     if not isinstance(made, keras.optimizers.Optimizer):
         raise NasError(
-            f"optimizer must be a function that makes a Keras optimizer, {hint}; {_name(optimizer)} made {shown(made)}"
+            f"optimizer must be a function that makes a Keras optimizer, {hint}; {name_of(optimizer)} made "
+            f"{shown(made)}"
         )
-    return _configured(made, without=keras.optimizers.schedules.serialize(course))
+    return configured(made, without=keras.optimizers.schedules.serialize(course))
 
 
 def _check_callback(make: Any) -> None:
@@ -279,34 +280,3 @@ def _check_callback(make: Any) -> None:
             f"callbacks are functions that make one for each training, given its name, such as lambda name: "
             f'keras.callbacks.CSVLogger(f"{{name}}.csv"); received {shown(make)}'
         )
-
-
-def _name(function: Any) -> str:
-    """Where a function or class comes from; what a partial one was given is part of it."""
-    if isinstance(function, partial):
-        given = [*map(repr, function.args), *(f"{key}={value!r}" for key, value in function.keywords.items())]
-        return f"{_name(function.func)}({', '.join(given)})"
-    named = function if hasattr(function, "__qualname__") else type(function)
-    module = "keras" if named.__module__.startswith("keras.") else named.__module__
-    return f"{module}.{named.__qualname__}"
-
-
-def _configured(thing: Any, *, named: bool = False, without: object = None) -> str:
-    """A Keras object in one line: its class, and its configuration but for what says nothing.
-
-    Args:
-        thing: a loss, a metric or an optimizer.
-        named: whether its name says something.
-        without: a value that is left out.
-    """
-    config = {
-        key: value
-        for key, value in thing.get_config().items()
-        if value is not None and value != without and (named or key != "name")
-    }
-    values = (f"{key}={json.dumps(value, default=_name_or_text)}" for key, value in sorted(config.items()))
-    return f"{_name(type(thing))}({', '.join(values)})"
-
-
-def _name_or_text(value: object) -> str:
-    return _name(value) if callable(value) else str(value)

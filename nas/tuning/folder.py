@@ -3,104 +3,31 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import cached_property
-from hashlib import sha256
 from pathlib import Path
-from typing import Any, TypeVar, final
+from typing import TypeVar, final
 
 from pydantic import BaseModel, ValidationError
 
 from nas.config import ExperimentConfig
 from nas.datasets import DatasetInfo, DatasetSpec
-from nas.datasets.images import shape_of
 from nas.errors import ECHOED, NasError, printable
 from nas.files import outside
 from nas.files.durable import write_atomically
-from nas.files.paths import absolute
-from nas.recipe import NOT_ALWAYS, text
 from nas.registry import did_you_mean
-from nas.results.trial import TrialRecord, TrialStatus
+from nas.results.trial import TrialRecord
+from nas.tuning.admitted import Admitted
 from nas.tuning.facts import SearchFacts
 from nas.tuning.journal import Journal, JournalError, check_version, has_trials
-
-FREE_TO_CHANGE = {
-    "description",
-    "trials",
-    "patience",
-    "time_limit",
-    "trial_timeout",
-    "final",
-    "engine",
-    "ray_address",
-    "workers",
-    "device",
-    "gpus_per_trial",
-    "trials_per_gpu",
-    "tpu_runtime",
-}
-"""Settings that a search may go on with after they changed: they say where trials run, and how many."""
-
-WHERE = {"engine", "ray_address", "workers", "device"}
-"""Of these, the settings that measured costs depend on: a search that measures keeps to them, so that its trials
-compare."""
+from nas.tuning.sameness import changed_kind, changed_own, changed_settings, changed_splits
 
 
 class SearchError(NasError):
     """A search that cannot be started, continued or found."""
-
-
-def _labels_digest(data: DatasetSpec) -> str:
-    digest = sha256()
-    for split in data.splits.values():
-        digest.update(b"%d labels:" % len(split.targets) + split.targets.tobytes())
-    return digest.hexdigest()
-
-
-@final
-@dataclass(frozen=True)
-class _Admitted:
-    """Raises a ValueError for a trial that a search cannot have: a journal may be another's, or be edited."""
-
-    experiment: ExperimentConfig
-    facts: SearchFacts
-
-    def __call__(self, record: TrialRecord) -> None:
-        architecture, facts, budget = record.architecture, self.facts, self.experiment.budget
-        self._check_recipe(record)
-        shape = shape_of(facts.input_shape, self.experiment.with_recipe(record.recipe).dataset)
-        if architecture.input_shape != shape:
-            theirs, ours = ("x".join(map(str, each)) for each in (architecture.input_shape, shape))
-            raise ValueError(f"trial {record.number} takes images of {theirs}, and the search has {ours}")
-        classes = getattr(architecture.head, "classes", None)
-        if facts.labels and classes not in (None, len(facts.labels)):
-            raise ValueError(f"trial {record.number} has {classes:,} classes, and the search has {len(facts.labels):,}")
-        if excess := budget.excess(architecture.count):
-            raise ValueError(f"trial {record.number} has {excess}")
-        epochs = self.experiment.training.epochs
-        longest = max(map(len, record.curves.values()), default=0)
-        if longest > epochs or (record.status is TrialStatus.STOPPED and len(record.curve) == epochs):
-            raise ValueError(f"trial {record.number} was {record.status} after {longest:,} of {epochs:,} epochs")
-        if record.status in (TrialStatus.COMPLETED, TrialStatus.STOPPED):
-            for cost in self.experiment.measured:
-                value, most = record.metrics.get(cost.name), budget.most(cost)
-                if value is None:
-                    raise ValueError(f"trial {record.number} was trained without a {cost.name}")
-                if most is not None and value > most * (1 + 1e-6):  # seven figures are kept
-                    raise ValueError(f"trial {record.number} was trained with {cost.words(value)}, over {most:g}")
-
-    def _check_recipe(self, record: TrialRecord) -> None:
-        choices, recipe = self.experiment.choices, record.recipe
-        for key, value in recipe.items():
-            if text(value) not in map(text, choices.get(key, ())):
-                raise ValueError(f"trial {record.number} has {key} {text(value)}, which the search does not offer")
-        if missing := choices.keys() - recipe.keys() - NOT_ALWAYS:
-            raise ValueError(f"trial {record.number} has no {min(missing)}, which the search chooses")
 
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -125,7 +52,7 @@ class SearchFolder:
             SearchError: there is no such search, or its experiment cannot be read.
         """
         experiment = self.experiment()
-        return Journal(self._trials, experiment.score, _Admitted(experiment, self.facts()))
+        return Journal(self._trials, experiment.score, Admitted(experiment, self.facts()))
 
     @property
     def exists(self) -> bool:
@@ -171,7 +98,7 @@ class SearchFolder:
             (self.path / "weights").mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise self._unwritable(error) from None
-        self.journal = Journal(self._trials, experiment.score, _Admitted(experiment, facts))
+        self.journal = Journal(self._trials, experiment.score, Admitted(experiment, facts))
         if self.exists:
             facts = self._with_data(facts)
         else:
@@ -278,32 +205,10 @@ class SearchFolder:
         facts = self.facts()
         if not facts.data and not facts.labels_digest and not self.trials():
             return  # The data were never read, perhaps because of a mistake that is mended now.
-        free = FREE_TO_CHANGE - (WHERE if any(cost.is_time for cost in experiment.measured) else set())
-        old = json.loads(self.experiment().model_dump_json())
-        new = json.loads(experiment.model_dump_json())
-        changed = [
-            f"{key} was {json.dumps(was)}, is {json.dumps(now)}"
-            for key, was, now in _differences(old, new)
-            if key.split(".")[0] not in free
-        ]
-        changed += [
-            f"{key} was {facts.own.get(key, 'not given')}, is {own.get(key, 'not given')}"
-            for key in sorted(facts.own.keys() | own.keys())
-            if facts.own.get(key) != own.get(key)
-        ]
+        changed = changed_settings(self.experiment(), experiment) + changed_own(facts, own)
         if not changed and self.space_text() != space_text:
             changed = [f"the file of the space {experiment.space!r} has changed"]
-        if not changed:
-            pairs = {
-                "the data set": (facts.dataset, data.name),
-                "the task": (facts.task, data.task),
-                "the images' shape": (facts.input_shape, data.input_shape),
-                "the number of classes": (len(facts.labels), len(data.labels)),
-            }
-            changed = [f"{what} was {was}, is {now}" for what, (was, now) in pairs.items() if not _same(was, now)]
-            if not changed and facts.labels != data.labels:
-                was, now = next(pair for pair in zip(facts.labels, data.labels, strict=True) if pair[0] != pair[1])
-                changed = [f"a class was {was!r}, is {now!r}"]
+        changed = changed or changed_kind(facts, data)
         if changed:
             raise SearchError(
                 f"the search {self.name!r} exists with other settings ({'; '.join(changed)}); give another --name, or "
@@ -317,9 +222,7 @@ class SearchFolder:
             SearchError: which splits are not the same.
         """
         facts = self.facts()
-        changed = [name for name, split in data.splits.items() if facts.data.get(name, split.digest) != split.digest]
-        if not facts.data and facts.labels_digest not in ("", _labels_digest(data)):
-            changed = ["train, validation or test"]
+        changed = changed_splits(facts, data)
         if changed:
             which = " and ".join(filter(None, (", ".join(changed[:-1]), changed[-1])))
             raise SearchError(
@@ -404,25 +307,6 @@ class SearchFolder:
             for draft in self.path.glob(pattern):
                 with suppress(OSError):
                     draft.unlink()
-
-
-def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Dotted keys with both values, where they are not the same."""
-    for key, was in old.items():
-        now = new[key]
-        if isinstance(was, dict) and isinstance(now, dict):
-            yield from _differences(was, now, f"{prefix}{key}.")
-        elif not _same(was, now):
-            yield f"{prefix}{key}", was, now
-
-
-def _same(was: object, now: object) -> bool:
-    """Whether a setting is as it was; searches before version 0.2 have paths relative to the current directory."""
-    if isinstance(was, list) and isinstance(now, list) and len(was) == len(now):
-        return all(map(_same, was, now))
-    if isinstance(was, str) and isinstance(now, str) and Path(now).is_absolute():
-        was = absolute(was, Path())
-    return was == now
 
 
 def searches(runs_dir: Path) -> list[str]:
