@@ -178,6 +178,10 @@ class _Pen:
     def right(self, x: float, y: float, text: str, size: float, color: str, *, bold: bool = False) -> None:
         self.shapes.append(Text(x, y, text, size, color, "end", bold))
 
+    def beside(self, x: float, y: float, text: str, color: str, *, room: float) -> None:
+        """Small text that ends at x, smaller where it would touch what stands before it."""
+        self.right(x, y, text, max(6.0, min(9.5, room / (0.62 * max(1, len(text))))), color)
+
     def line(self, *commands: tuple[object, ...]) -> None:
         self.shapes.append(Path(commands, stroke=_LINE))
 
@@ -251,14 +255,13 @@ class _Pen:
         if _is_low(cell):
             title = ", ".join((cell.title, *cell.notes))
             self.text(left + 10, y + 16, title, 10.5, _INK)
-            self.right(left + width - 9, y + 16, shape, 9.5, _MUTED)
+            self.beside(left + width - 9, y + 16, shape, _MUTED, room=width - 24 - 6.3 * len(title))
             return
         times = f"{cell.times} × " if cell.times > 1 else ""
         self.text(left + 10, y + 16, times + cell.title, 11.5, _INK, bold=True)
         self.text(left + 10, y + 30, shape, 9.5, _MUTED)
         self.right(left + width - 9, y + 30, parameters_text(cell), 9.5, _INK)
-        room = width - 24 - 6.1 * len(times + cell.title)
-        self.right(left + width - 9, y + 16, notes, max(7.0, min(9.5, room / (0.52 * max(1, len(notes))))), stripe)
+        self.beside(left + width - 9, y + 16, notes, stripe, room=width - 24 - 7 * len(times + cell.title))
         if cell.total:
             # The longest bar is the largest layer's; each shows its share of that.
             self.shapes.append(Rect(left + 10, y + 34, (width - 19) * cell.total / self.most, 2.5, fill=stripe))
