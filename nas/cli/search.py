@@ -267,7 +267,8 @@ def _print_plan(plan: Plan, baseline: Plan | None, runs_dir: Path, fresh: bool) 
     experiment, space = plan.experiment, plan.space
     size = "x".join(map(str, plan.info.input_shape))
     output.print(f"search    {experiment.name}")
-    images = ", ".join(f"{count:,} {split}" for split, count in plan.info.images.items()) + " images"
+    counts = ", ".join(f"{count:,} {split}" for split, count in plan.info.images.items())
+    images = f"{counts} images" if counts else "crops of its objects and of background"
     found: list[Finding] = []
     folder = SearchFolder(runs_dir, experiment.name)
     earlier = Search(folder.name, runs_dir) if folder.exists and not fresh else None

@@ -177,3 +177,9 @@ def test_trainings_of_a_network_are_counted(capsys):
     for choices, told in (("dataset.image_size=[4,8]", "1 training"), ("training.batch_size=[16,32]", "2 trainings")):
         assert main(["search", "digits", "--dry-run", "--set", choices]) == 0
         assert f"{told} of each network: " in capsys.readouterr().out
+
+
+def test_crops_are_counted_when_they_are_cut(tmp_path, capsys):
+    arguments = ["--dataset", "digit_scenes_detection", "--set", "dataset.as=crops", "--runs-dir", str(tmp_path)]
+    assert main(["search", "digits", "--dry-run", *arguments]) == 0
+    assert "32x32x1, 11 classes; crops of its objects and of background\n" in capsys.readouterr().out
