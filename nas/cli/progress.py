@@ -91,8 +91,8 @@ class Progress(Observer):
         if len(line) + 2 + len(record.in_words) <= errors.width:
             errors.print(f"{line}  {record.in_words}", style=style, markup=False, soft_wrap=True)
         else:
-            errors.print(line, style=style, markup=False, soft_wrap=True)
-            errors.print(Padding(Text(record.in_words, overflow="fold"), (0, 0, 0, 6), expand=False), style=style)
+            below = Padding(Text(record.in_words, overflow="fold"), (0, 0, 0, 6), expand=False)
+            errors.print(Group(Text(line, overflow="fold"), below), style=style)
         self.now = ""
         self._refresh()
 

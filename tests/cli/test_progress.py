@@ -6,6 +6,7 @@ import pytest
 from rich.console import Console
 
 from nas.cli import progress
+from nas.cli.terminal import WIDE
 from tests.tracking.examples import SCORE, failed, trial
 
 
@@ -24,7 +25,7 @@ def shown(monkeypatch):
 
 
 def test_a_file_gets_one_plain_line_a_trial(shown):
-    display, text = shown(terminal=False)
+    display, text = shown(terminal=False, width=WIDE)
     with display:
         display.on_stage("reading the data")
         display.on_trial_begin(trial(0, 0.5))
@@ -69,7 +70,7 @@ def test_a_narrow_terminal_has_the_architecture_below_its_line(shown):
     assert "…" not in told
     lines = [line.strip() for line in told.replace("\x1b[2K", "").splitlines()]
     (place,) = (number for number, line in enumerate(lines) if "1/4  trial 0" in line)
-    assert " ".join(lines[place + 1 :]).startswith(record.in_words)
+    assert f"1.5 s {record.in_words} 0/4 trials" in " ".join(lines[place:])
 
 
 def test_colors_that_are_forced_make_no_terminal_of_a_file(shown, monkeypatch):
