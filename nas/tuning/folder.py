@@ -23,7 +23,7 @@ from nas.results.trial import TrialRecord
 from nas.tuning.admitted import Admitted
 from nas.tuning.facts import SearchFacts
 from nas.tuning.journal import Journal, JournalError, check_version, has_trials
-from nas.tuning.sameness import changed_kind, changed_own, changed_settings, changed_splits
+from nas.tuning.sameness import changed_kind, changed_own, changed_settings, changed_splits, is_same_space
 
 
 class SearchError(NasError):
@@ -206,7 +206,7 @@ class SearchFolder:
         if not facts.data and not facts.labels_digest and not self.trials():
             return  # The data were never read, perhaps because of a mistake that is mended now.
         changed = changed_settings(self.experiment(), experiment) + changed_own(facts, own)
-        if not changed and self.space_text() != space_text:
+        if not changed and not is_same_space(self.space_text(), space_text):
             changed = [f"the file of the space {experiment.space!r} has changed"]
         changed = changed or changed_kind(facts, data)
         if changed:

@@ -11,6 +11,7 @@ from typing import Any
 from nas.config import ExperimentConfig
 from nas.datasets import DatasetInfo, DatasetSpec
 from nas.files.paths import absolute
+from nas.space.definition import parse_definition
 from nas.tuning.facts import SearchFacts
 
 FREE_TO_CHANGE = {
@@ -44,6 +45,18 @@ def changed_settings(was: ExperimentConfig, now: ExperimentConfig) -> list[str]:
         for key, before, after in _differences(old, new)
         if key.split(".")[0] not in free
     ]
+
+
+def is_same_space(text: str, other: str) -> bool:
+    """Whether two files of spaces offer the same decisions; comments and descriptions may differ.
+
+    Raises:
+        FileError: one of them is no space.
+    """
+    if text == other:
+        return True
+    one, two = map(parse_definition, (text, other))
+    return one.stages == two.stages
 
 
 def changed_own(facts: SearchFacts, own: Mapping[str, str]) -> list[str]:

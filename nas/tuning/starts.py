@@ -16,6 +16,7 @@ from nas.space import load_space
 from nas.space.recipe_space import Proposal, RecipeSpace
 from nas.strategies import Strategy
 from nas.strategies.starting import START, Known, recommended
+from nas.tuning.sameness import is_same_space
 from nas.tuning.search import Search
 
 if TYPE_CHECKING:
@@ -82,10 +83,10 @@ def from_searches(
     earlier = []
     for name in names:
         search = Search(name, runs_dir)
-        if search.folder.space_text() != space_text:
+        if not is_same_space(search.folder.space_text(), space_text):
             raise NasError(
-                f"start_from takes searches of the same space; {name!r} was over {search.experiment.space!r}, whose "
-                f"file is another one; leave it out"
+                f"start_from takes searches of the same space; {name!r} was over {search.experiment.space!r}, which "
+                f"offers other decisions; leave it out"
             )
         known = _known(search)
         if len(set(known.scores)) < 2:
