@@ -60,8 +60,10 @@ def check(
     from nas.devices import without_noise
     from nas.tasks import TASKS
 
+    config = dataset_config(name=name, image_size=image_size, fit=fit, grayscale=grayscale, data_dir=data_dir)
     with without_noise():
-        spec = load(dataset_config(name=name, image_size=image_size, fit=fit, grayscale=grayscale, data_dir=data_dir))
+        # So that all files that cannot be read are told, and not the first alone.
+        spec = load(config.model_copy(update={"skip_corrupt": True}))
     found = findings(spec)
     if format is Format.json:
         document = {
@@ -75,18 +77,22 @@ def check(
             "findings": [{"text": each.text, "names": list(each.names)} for each in found],
         }
         output.file.write(json.dumps(document, indent=2) + "\n")
-        return
-    size = "x".join(map(str, spec.info.input_shape))
-    task = TASKS[spec.info.task].described(spec.info.labels)
-    output.print(f"{spec.info.name}: {size}, {task}; {described(spec)}", markup=False, soft_wrap=True)
-    for finding in found:
-        output.print(f"* {finding.text}", markup=False, soft_wrap=True)
-        for each in finding.names[:SHOWN]:
-            output.print(f"    {each}", markup=False, soft_wrap=True)
-        if len(finding.names) > SHOWN:
-            output.print(f"    and {len(finding.names) - SHOWN:,} more (--format json has all)")
-    if not found:
-        output.print("Nothing stands out.")
+    else:
+        size = "x".join(map(str, spec.info.input_shape))
+        task = TASKS[spec.info.task].described(spec.info.labels)
+        output.print(f"{spec.info.name}: {size}, {task}; {described(spec)}", markup=False, soft_wrap=True)
+        for finding in found:
+            output.print(f"* {finding.text}", markup=False, soft_wrap=True)
+            for each in finding.names[:SHOWN]:
+                output.print(f"    {each}", markup=False, soft_wrap=True)
+            if len(finding.names) > SHOWN:
+                output.print(f"    and {len(finding.names) - SHOWN:,} more (--format json has all)")
+        if not found:
+            output.print("Nothing stands out.")
+    if any(finding.unreadable for finding in found):
+        raise NasError(
+            "a search needs every image to be readable; remove the files that are not, or set dataset.skip_corrupt"
+        )
 
 
 @app.command("show")

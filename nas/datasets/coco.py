@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from nas.datasets.boxes import Boxes, padded
 from nas.datasets.images import fitted_targets
-from nas.datasets.pictures import finding, folders, read, split_of, visible
+from nas.datasets.pictures import finding, folders, read, split_of, unreadable, visible
 from nas.datasets.spec import Arrays, DatasetError, DatasetInfo, Finding, Split, expanded
 from nas.errors import shown
 from nas.files import outside
@@ -107,7 +107,7 @@ def load_arrays(config: DatasetConfig) -> Arrays:
         test=splits.get("test"),
         findings=(
             *findings,
-            *finding("{} cannot be read: left out, because skip_corrupt is set", skipped, "file"),
+            *unreadable(skipped),
             *finding("{} of another height or width than the annotations say: boxes are scaled", other_sizes, "image"),
         ),
     )

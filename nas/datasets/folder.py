@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nas.datasets.pictures import SUFFIXES, finding, folders, images_in, read, split_of, visible
+from nas.datasets.pictures import SUFFIXES, finding, folders, images_in, read, split_of, unreadable, visible
 from nas.datasets.spec import Arrays, DatasetError, DatasetInfo, Finding, Split, expanded
 from nas.errors import shown
 
@@ -77,7 +77,7 @@ def load_arrays(config: DatasetConfig) -> Arrays:
             rows[split].append((path, found.pixels, label))
     findings = [
         *tree.findings,
-        *finding("{} cannot be read: left out, because skip_corrupt is set", skipped, "file"),
+        *unreadable(skipped),
         *finding("{} with several pages: the first of each is taken", several, "image"),
     ]
     counts = {split: len(some) for split, some in rows.items()}

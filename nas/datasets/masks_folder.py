@@ -9,7 +9,7 @@ import numpy as np
 
 from nas.datasets import masks
 from nas.datasets.images import fitted_targets
-from nas.datasets.pictures import finding, folders, images_in, read, split_of, visible
+from nas.datasets.pictures import finding, folders, images_in, read, split_of, unreadable, visible
 from nas.datasets.spec import Arrays, DatasetError, DatasetInfo, Finding, Split, expanded
 from nas.errors import NasError, shown
 from nas.files import outside
@@ -80,7 +80,7 @@ def load_arrays(config: DatasetConfig) -> Arrays:
         train=splits["train"],
         validation=splits.get("validation"),
         test=splits.get("test"),
-        findings=(*findings, *finding("{} cannot be read: left out, because skip_corrupt is set", skipped, "file")),
+        findings=(*findings, *unreadable(skipped)),
     )
 
 

@@ -7,7 +7,7 @@ import os
 import re
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
@@ -57,6 +57,12 @@ class Picture:
 def finding(text: str, paths: Sequence[Path], noun: str) -> list[Finding]:
     """What is to say about some files; nothing without one."""
     return [Finding(text=text.format(counted(len(paths), noun)), names=tuple(map(str, paths)))] if paths else []
+
+
+def unreadable(paths: Sequence[Path]) -> list[Finding]:
+    """What is to say about files that were skipped."""
+    told = finding("{} cannot be read (left out with dataset.skip_corrupt)", paths, "file")
+    return [replace(each, unreadable=True) for each in told]
 
 
 def split_of(name: str) -> str:

@@ -156,10 +156,12 @@ class Finding:
     Attributes:
         text: one line, with numbers.
         names: of the images or files, for `nas datasets check`.
+        unreadable: whether a search without `skip_corrupt` ends for it.
     """
 
     text: str
     names: tuple[str, ...] = ()
+    unreadable: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

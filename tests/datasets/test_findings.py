@@ -104,6 +104,21 @@ def test_the_command_names_the_files(image_folder, capsys):
     assert any(str(image_folder / "dog" / "001.png") in each["names"] for each in document["findings"])
 
 
+def test_the_command_names_every_file_that_cannot_be_read(image_folder, capsys):
+    bad = [image_folder / "cat" / "bad.png", image_folder / "dog" / "worse.png"]
+    for path in bad:
+        path.write_bytes(b"")
+    for more in ([], ["--format", "json"]):
+        assert main(["datasets", "check", str(image_folder), *more]) == 1
+        out, error = capsys.readouterr()
+        assert "2 files cannot be read (left out with dataset.skip_corrupt)" in out
+        assert all(str(path) in out for path in bad)
+        assert error == (
+            "Error: a search needs every image to be readable; remove the files that are not, or set "
+            "dataset.skip_corrupt\n"
+        )
+
+
 def test_a_dry_run_reads_the_images(image_folder, capsys):
     (image_folder / "cat" / "bad.png").write_bytes(b"")
     arguments = ["search", "digits", "--dataset", str(image_folder), "--set", "space=tiny", "--dry-run"]
@@ -111,7 +126,7 @@ def test_a_dry_run_reads_the_images(image_folder, capsys):
     assert "bad.png is not" in capsys.readouterr().err
     assert main([*arguments, "--set", "dataset.skip_corrupt=true"]) == 0
     shown = capsys.readouterr().out
-    assert "1 file cannot be read: left out, because skip_corrupt is set" in shown
+    assert "1 file cannot be read (left out with dataset.skip_corrupt)" in shown
     assert "(drawn from train)" in shown
 
 

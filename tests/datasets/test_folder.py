@@ -71,7 +71,7 @@ def test_corrupt_image_is_named_and_skipped_only_on_request(image_folder, conten
     spec = load(config(image_folder, skip_corrupt=True))
     assert len(spec.train) + len(spec.validation) + len(spec.test) == 36
     (finding,) = spec.findings
-    assert finding.text == "1 file cannot be read: left out, because skip_corrupt is set"
+    assert finding.text == "1 file cannot be read (left out with dataset.skip_corrupt)"
     assert finding.names == (str(image_folder / "dog" / "bad.png"),)
 
 
