@@ -205,6 +205,7 @@ class Projection:
                 del tags[runs.NOTE]
             tags = _with_users_note(known, tags, record)
             self._writer.rename(known, content.name)
+            self._write_data(known)
             self._writer.write(known, tags=tags, params=content.params, metrics=content.metrics)
             self._write_standing(known, record, rank)
             return
@@ -215,6 +216,7 @@ class Projection:
             parent = {runs.PARENT: self._parent.run_id}
             known = self._writer.create(content.name, tags | parent, start_ms=_now_ms() - duration_ms)
             self._trials[record.number] = known
+        self._write_data(known)
         if rank == 0:
             tags |= self._write_network(known, record)
         else:
@@ -230,6 +232,12 @@ class Projection:
             at_ms=known.start_ms,
         )
         self._writer.set_status(known, content.status, end_ms=known.start_ms + duration_ms)
+
+    def _write_data(self, known: KnownRun) -> None:
+        """What a trial was trained and judged on."""
+        data = self._search.data
+        used = {split: data[split] for split in ("train", "validation") if split in data}
+        self._writer.write_data(known, self._search.experiment, used)
 
     def _write_story(self) -> None:
         """The files that the search was made from, where the store has others."""

@@ -110,7 +110,7 @@ def _tag(name: str) -> str:
 
 
 _DATASET = "attributes.`Dataset`"
-"""The column of a run's inputs, which the search's own run has."""
+"""The column of a run's inputs."""
 
 
 def _columns(score: Score) -> tuple[str, ...]:

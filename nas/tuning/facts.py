@@ -35,7 +35,6 @@ class SearchFacts(BaseModel):
         machine: what it ran on, in one line.
         versions: of the packages that shape the numbers.
         data: digest of each split, by its name; none before the data were read.
-        seconds: for which it has run, all its parts together, but for those that were killed.
         labels_digest: what searches before version 0.2 have in place of `data`: of the targets alone.
     """
 
@@ -56,7 +55,6 @@ class SearchFacts(BaseModel):
     machine: str = ""
     versions: dict[str, str] = {}
     data: dict[str, str] = {}
-    seconds: float = Field(0.0, ge=0)
     labels_digest: str = ""
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import math
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -35,14 +36,15 @@ Model = TypeVar("Model", bound=BaseModel)
 
 @final
 class SearchFolder:
-    """`RUNS/NAME`: `experiment.json`, `space.yaml`, `facts.json`, `trials.jsonl`, `lock`; `weights/`, `evidence/`,
-    `rungs/` and `shipped/` with a file a trial.
+    """`RUNS/NAME`: `experiment.json`, `space.yaml`, `facts.json`, `trials.jsonl`, `seconds`, `lock`; `weights/`,
+    `evidence/`, `rungs/` and `shipped/` with a file a trial.
     """
 
     def __init__(self, runs_dir: Path, name: str) -> None:
         self.runs_dir, self.name = runs_dir, name
         self.path = runs_dir / name
         self._trials = self.path / "trials.jsonl"
+        self._seconds = self.path / "seconds"
 
     @cached_property
     def journal(self) -> Journal:
@@ -238,15 +240,23 @@ class SearchFolder:
             now = {name: split.digest for name, split in data.splits.items()}
             self._write_facts(facts.model_copy(update={"data": now}))
 
+    @property
+    def seconds(self) -> float:
+        """For which the search has run, all parts together but for those that were killed; 0 if it is not known."""
+        try:
+            seconds = float(outside.read_text(self._seconds, SearchError))
+        except (SearchError, ValueError):
+            return 0.0
+        return seconds if 0 <= seconds < math.inf else 0.0
+
     def add_seconds(self, seconds: float) -> None:
         """Keep for how long the search has run once more."""
-        facts = self.facts()
-        self._write_facts(facts.model_copy(update={"seconds": round(facts.seconds + seconds, 1)}))
+        write_atomically(self._seconds, f"{self.seconds + seconds:.1f}\n")
 
     def _with_data(self, facts: SearchFacts) -> SearchFacts:
         """New facts with what is known of the data since the search began, and their name, which MLflow has, too."""
         old = self.facts()
-        kept = {"dataset": old.dataset, "data": old.data, "labels_digest": old.labels_digest, "seconds": old.seconds}
+        kept = {"dataset": old.dataset, "data": old.data, "labels_digest": old.labels_digest}
         return facts.model_copy(update=kept)
 
     def set_aside(self) -> Path:

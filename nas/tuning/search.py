@@ -421,7 +421,7 @@ class Search:
             data=self.folder.facts().data,  # which a search learns only after it has started
             choices=choices(self.proposals),
             decided=lambda record: decided(self.proposals, record),
-            spent=lambda: self.folder.facts().seconds,
+            spent=lambda: self.folder.seconds,
         )
 
     def sync(self, tracking_uri: str | None = None, *, finished: bool | None = None) -> int:

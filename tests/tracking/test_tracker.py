@@ -317,9 +317,10 @@ def test_the_run_of_a_search_has_its_data_as_inputs_once(search):
     assert sorted(inputs, key=lambda each: each[1]) == [
         (search.experiment, digest, "mlflow.data.context", split) for split, digest in data.items()
     ]
-    assert not children[0].inputs.dataset_inputs
+    # A trial is trained and judged without the test images.
+    assert {each.dataset.digest for each in children[0].inputs.dataset_inputs} == {"a" * 32, "b" * 32}
     client = search.store.connect()
-    query = f"dataset.digest = '{'b' * 32}'"
+    query = f"dataset.digest = '{'c' * 32}'"
     (found,) = client.search_runs([parent.info.experiment_id], query)
     assert found.info.run_id == parent.info.run_id
 

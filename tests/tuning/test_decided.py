@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
-import nas
+import pytest
+
 from nas.architecture import Architecture
 from nas.architecture.blocks import Conv, GlobalPoolHead
 from nas.tracking import views
+from nas.tuning import SearchFolder
 from nas.tuning.decided import choices, decided
 from tests.tracking.examples import read_runs
 
@@ -41,11 +43,7 @@ def test_a_network_of_another_space_has_no_decisions(finished_search):
 def test_mlflow_has_decisions_time_and_the_searchs_name(finished_search):
     search = finished_search.tracking_run()
     parent, children = read_runs(search)
-    assert (
-        parent.data.metrics["active_seconds"]
-        == nas.Search(finished_search.name, finished_search.folder.runs_dir).facts.seconds
-    )
-    assert parent.data.metrics["active_seconds"] > 1
+    assert parent.data.metrics["active_seconds"] == finished_search.folder.seconds > 1
     everything, *_ = views.search_views(search.search_id, search.name, search.objectives, search.choices)
     (card,) = (card for card in everything.state["compareRunCharts"] if card["type"] == "PARALLEL")
     assert card["selectedParams"] == list(choices(finished_search.proposals))
@@ -54,5 +52,19 @@ def test_mlflow_has_decisions_time_and_the_searchs_name(finished_search):
         assert run.data.params.items() >= decided(finished_search.proposals, record).items()
         assert run.data.tags["nas.search"] == "digits"
         assert run.info.run_name.endswith(" (digits)")  # in a comparison with other searches
+        inputs = {each.tags[0].value: each.dataset.digest for each in run.inputs.dataset_inputs}
+        assert inputs == {split: finished_search.folder.facts().data[split] for split in ("train", "validation")}
         first = run.data.tags["mlflow.note.content"].splitlines()[0]
         assert first == f"{record.parameters:,} parameters, {record.score:.2%} accuracy: {record.in_words}"
+
+
+def test_time_adds_up_and_is_not_known_of_a_damaged_file(tmp_path):
+    folder = SearchFolder(tmp_path, "x")
+    folder.path.mkdir()
+    assert folder.seconds == 0
+    folder.add_seconds(1.25)
+    folder.add_seconds(2)
+    assert folder.seconds == pytest.approx(3.2)
+    for damaged in ("soon", "nan", "-3", "inf"):
+        (folder.path / "seconds").write_text(damaged)
+        assert folder.seconds == 0

@@ -12,11 +12,11 @@ from tests.tuning.test_search import plan
 
 
 def brier_score(targets, outputs):
-    """At most 2, so it is no score of ours."""
+    """In hundredths, so it is no score of ours, which are in [0, 1]."""
     from keras import ops
 
     hot = ops.one_hot(ops.cast(targets, "int32"), 10)
-    return ops.sum(ops.square(hot - outputs), axis=1)
+    return 100 * ops.sum(ops.square(hot - outputs), axis=1)
 
 
 def search(runs_dir, **own):
@@ -52,7 +52,7 @@ def test_metrics_are_in_tables_and_in_the_journal(done):
     found, _, _ = done
     (row,) = found.to_dataframe().to_dict("records")
     assert row["status"] == "COMPLETED"
-    assert 0 < row["val_brier_score"] < 2
+    assert 1 < row["val_brier_score"] < 200
     assert len(nas.Search(found.name, found.folder.runs_dir).trials[0].curves["brier_score"]) == 1
 
 
@@ -72,7 +72,7 @@ def test_mlflow_has_the_names_and_the_metrics(done):
     assert parent.data.params["metrics"] == f"{__name__}.brier_score"
     assert parent.data.params["callbacks"].endswith(".tells")
     (trial,) = runs.values()
-    assert 0 < trial.data.metrics["val_brier_score"] < 2
+    assert 1 < trial.data.metrics["val_brier_score"] < 200
     assert trial.data.metrics["epoch/val_brier_score"] == trial.data.metrics["val_brier_score"]
     assert "metrics tests.tuning.test_own_search.brier_score" in found.report()
 
