@@ -63,7 +63,9 @@ class Progress(Observer):
         self.now = text
         if self.live is None:
             errors.print(f"{text[:1].upper()}{text[1:]} ...", style="dim")
+            return
         self._refresh()
+        self.live.refresh()  # at once: while TensorFlow starts, nothing reaches the terminal
 
     def on_trial_begin(self, record: TrialRecord) -> None:
         self.first = self.first or time.monotonic()
@@ -92,7 +94,7 @@ class Progress(Observer):
             errors.print(f"{line}  {record.in_words}", style=style, markup=False, soft_wrap=True)
         else:
             below = Padding(Text(record.in_words, overflow="fold"), (0, 0, 0, 6), expand=False)
-            errors.print(Group(Text(line, overflow="fold"), below), style=style)
+            errors.print(Group(Text(line, no_wrap=True, overflow="ignore"), below), style=style, crop=False)
         self.now = ""
         self._refresh()
 
