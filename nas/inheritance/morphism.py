@@ -151,7 +151,10 @@ class Morphism:
                 pass
             case Channels.ALONE | Channels.COMPARED as treatment:
                 exact = exact and (node.canonical == old.canonical or (passes(node) and passes(old)))
-                exact = exact and (treatment is Channels.ALONE or images[0].is_whole(old.shape[-1]))
+                exact = exact and (treatment is Channels.ALONE or images[0].is_whole(old.input_shapes[0][-1]))
+                if len(channels) != node.shape[-1]:
+                    # Boxes of all that was compared.
+                    channels = self._first(old.shape[-1], node.shape[-1])
             case unknown:
                 assert_never(unknown)
         return Image(tensor, channels, self._vectors(index, known, channels) and exact)
@@ -223,6 +226,8 @@ class Morphism:
                 channels = np.tile(channels, node.shape[0] // len(channels))
             case Channels.ALONE | Channels.COMPARED:
                 exact = exact and node.layer.passes.holds(node.input_shapes[0], self._ranges[image.tensor + 1])
+                if len(channels) != node.shape[-1]:
+                    channels = np.full(node.shape[-1], -1, np.int64)
             case unknown:
                 assert_never(unknown)
         return Image(image.tensor, channels, exact)

@@ -17,6 +17,7 @@ from nas.architecture.blocks import (
     Inception,
     LocalResponse,
     Pool,
+    RegionHead,
     Residual,
     Separable,
     Skip,
@@ -35,6 +36,7 @@ IMAGES = np.random.default_rng(0).random((8, 8, 8, 2), dtype=np.float32)
 IMAGES *= np.linspace(0, 1, 8, dtype=np.float32)[:, None, None, None]
 STEM = Conv(filters=6)
 HEAD = GlobalPoolHead(classes=3)
+FEW = {"regions": 6, "bins": 2}
 
 
 def network(*blocks):
@@ -61,6 +63,11 @@ def outputs(architecture, weights):
 
 
 WIDEN = [
+    ((STEM, RegionHead(classes=2, **FEW)), (Conv(filters=9), RegionHead(classes=2, **FEW))),
+    (
+        (STEM, RegionHead(classes=2, **FEW, width=5, units=7)),
+        (STEM, RegionHead(classes=2, **FEW, width=9, units=10)),
+    ),
     ((Conv(filters=4), Conv(filters=5)), (Conv(filters=9), Conv(filters=7))),
     ((Conv(filters=4, normalization="none"),), (Conv(filters=13, normalization="none"),)),
     ((STEM, Separable(filters=4), Pool()), (Conv(filters=8), Separable(filters=8), Pool())),
