@@ -113,3 +113,13 @@ def test_a_skip_is_drawn_where_the_head_reads_it():
     titles = [[cell.title for cell in branch] for branch in fork.branches]
     assert titles == [["conv 1×1, 3", "resize"], ["from map 1", "conv 1×1, 3"]]
     assert (fork.join.title, fork.join.notes) == ("add", ("softmax",))
+
+
+def test_a_layer_that_several_branches_read_is_named_where_it_is_read_again():
+    *_, last = structure(load_space("reference/faster_rcnn").only())
+    begins = [branch[0].title if isinstance(branch[0], Cell) else None for branch in last.branches]
+    assert begins == ["conv 3×3, 512", "from conv 3×3, 512", "from conv 1×1, 36", None, None, "from conv 1×1, 4096"]
+    proposals, regions = last.branches[3][0], last.branches[4][0]
+    assert [branch[0].title for branch in proposals.branches] == ["from conv 1×1, 18", "from 9 anchors a pixel"]
+    # The map itself comes from above.
+    assert [[cell.title for cell in branch] for branch in regions.branches] == [[], ["from 300 proposals"]]

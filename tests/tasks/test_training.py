@@ -25,11 +25,11 @@ ROWS = {
     "rpn": ("digit_scenes_detection", RpnHead(classes=10, width=8)),
     "region": (
         "digit_scenes_detection",
-        RegionHead(classes=10, width=8, regions=8, bins=2, units=8, dropout=0.1, boxes="class"),
+        RegionHead(classes=10, width=8, regions=4, bins=2, units=8, dropout=0.1, boxes="class"),
     ),
     "region, windows": (
         "digit_scenes_detection",
-        RegionHead(classes=10, proposals="windows", sizes=0.4, pooling="pyramid", bins=(2, 1), units=()),
+        RegionHead(classes=10, proposals="windows", sizes=0.25, pooling="pyramid", bins=(2, 1), units=()),
     ),
     "fcn": ("digit_scenes_segmentation", FcnHead(classes=11, output_size=48, units=(6,), dropout=0.1, dice=0.5)),
     "fcn, transposed": ("digit_scenes_segmentation", FcnHead(classes=11, output_size=48, upsample="transposed")),
@@ -129,5 +129,5 @@ print(json.dumps({name: train(network(name), data(name), TRAINING, seed=1, devic
     found = json.loads(done.stdout.splitlines()[-1])
     assert set(found) == set(ROWS)
     for name, curves in found.items():
-        assert curves["loss"][-1] < curves["loss"][0], name
+        assert curves["val_loss"][-1] < curves["val_loss"][0], name
         assert 0 <= curves["val_score"][-1] <= 1, name
