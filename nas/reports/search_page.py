@@ -264,6 +264,18 @@ def _behind(found: Breakdown | None) -> str:
         _table("Class by class, on the validation images", head, rows)
         + f'<figure><img class="behind" alt="{title}" src="data:image/svg+xml;base64,{source}">'
         + f"<figcaption>{title}</figcaption></figure>"
+        + _predictions(found)
+    )
+
+
+def _predictions(found: Breakdown) -> str:
+    if not found.predictions:
+        return ""
+    source = base64.b64encode(found.predictions.encode()).decode()
+    title = "Predictions for some validation images"
+    return (
+        f'<figure><img class="predictions" alt="{title}" src="data:image/svg+xml;base64,{source}">'
+        f"<figcaption>{title}</figcaption></figure>"
     )
 
 

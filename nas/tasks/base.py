@@ -94,6 +94,7 @@ class Breakdown:
         rows: of it, as many cells each as there are headings.
         drawing: as SVG.
         title: of the drawing.
+        predictions: some validation images with the truth and what the network answers, as SVG; "" if it was not drawn.
     """
 
     name: str
@@ -101,6 +102,7 @@ class Breakdown:
     rows: tuple[tuple[str, ...], ...]
     drawing: str
     title: str
+    predictions: str = ""
 
 
 class Task(ABC):
@@ -119,6 +121,7 @@ class Task(ABC):
         follows: keys of augmentation that move or mix images and that `move` knows; the others are refused.
         answer: name of the answers in files that hold nothing else.
         is_sized: whether targets have the images' size: scores of networks on other sizes then do not compare.
+        is_pictured: whether answers are best seen on images, so that a search draws some for its front.
     """
 
     name: ClassVar[str]
@@ -127,6 +130,7 @@ class Task(ABC):
     follows: ClassVar[frozenset[str]] = frozenset({"flip", "shift"})
     answer: ClassVar[str]
     is_sized: ClassVar[bool] = False
+    is_pictured: ClassVar[bool] = False
 
     @abstractmethod
     def check_labels(self, labels: Sequence[str], data: str) -> None:

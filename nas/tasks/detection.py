@@ -56,6 +56,7 @@ class Detection(Task):
     score = Score(name="map", heading="mAP@50")
     others = (COCO,)
     answer = "candidates"
+    is_pictured = True
 
     def check_labels(self, labels: Sequence[str], data: str) -> None:
         check_names(labels, data, fewest=1)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, final
 from nas.architecture.keras_types import KerasMetric, Tensor
 from nas.architecture.pixel_loss import IGNORED
 from nas.objectives import Score
-from nas.tasks.base import Agreement, Framing, Movement, TargetError, Task, register
+from nas.tasks.base import Agreement, Breakdown, Framing, Movement, TargetError, Task, register
 from nas.tasks.labels import check_names
+from nas.tasks.overlap_by_class import breakdown
 from nas.tasks.overlay import overlaid
 from nas.tasks.probabilities import compare
 from nas.tasks.tiles import tiles
@@ -37,6 +38,7 @@ class Segmentation(Task):
     name = "segmentation"
     score = Score(name="miou", heading="mean IoU")
     answer = "probabilities"
+    is_pictured = True
     is_sized = True
 
     def check_labels(self, labels: Sequence[str], data: str) -> None:
@@ -132,6 +134,9 @@ class Segmentation(Task):
         right, predicted, true = evidence.sum(axis=0, dtype="float64")
         union = predicted + true - right
         return float((right[union > 0] / union[union > 0]).mean()) if union.any() else 0.0
+
+    def breakdown(self, evidence: Array, labels: Sequence[str]) -> Breakdown:
+        return breakdown(evidence, labels)
 
     def keras_metric(self, answers: Callable[[Tensor], Tensor]) -> KerasMetric:
         import keras

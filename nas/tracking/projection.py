@@ -157,7 +157,7 @@ class Projection:
             if known is None or self._shown.get(record.number) is not record:
                 self._write_trial(record, rank)
                 self._shown[record.number] = record
-            elif known.metrics.get(runs.RANK) != rank:
+            elif known.metrics.get(runs.RANK) != rank or (ending and rank == 0):
                 self._write_standing(known, record, rank)
         self._write_progress(records, status)
         if (seconds := self._search.spent()) > 0:
@@ -178,13 +178,17 @@ class Projection:
 
     def _write_network(self, known: KnownRun, record: TrialRecord) -> dict[str, str]:
         """The files of a trial that is on the front, once; the tags that say so."""
-        if runs.DRAWN not in known.tags:
-            self._writer.write_files(known, runs.front_files(record, self._search.breakdown(record)))
+        behind = self._search.breakdown(record)
+        # Predictions are drawn when the search ends.
+        predicted = behind is not None and behind.predictions != ""
+        drawn = "with predictions" if predicted else "true"
+        if known.tags.get(runs.DRAWN) != drawn:
+            self._writer.write_files(known, runs.front_files(record, behind))
             if FILES_MISSING in known.tags:
                 return {}
-        score = self._search.objectives.score
-        note = runs.front_note(record, self._experiment_id, self._parent.run_id, known.run_id, score=score)
-        return {runs.DRAWN: "true", runs.NOTE: note}
+        score, ids = self._search.objectives.score, (self._experiment_id, self._parent.run_id, known.run_id)
+        note = runs.front_note(record, *ids, score=score, predicted=predicted)
+        return {runs.DRAWN: drawn, runs.NOTE: note}
 
     def _write_trial(self, record: TrialRecord, rank: int | None) -> None:
         score = self._search.objectives.score

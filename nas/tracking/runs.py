@@ -160,11 +160,17 @@ def front_files(record: TrialRecord, behind: Breakdown | None = None) -> dict[st
     if behind is not None:
         table = rows_csv([dict(zip(behind.headings, row, strict=True)) for row in behind.rows])
         files |= {f"{behind.name}.svg": behind.drawing.encode(), f"{behind.name}.csv": table.encode()}
+        files |= {"predictions.svg": behind.predictions.encode()} if behind.predictions else {}
     return files
 
 
-def front_note(record: TrialRecord, experiment_id: str, parent_id: str, run_id: str, *, score: Score) -> str:
-    """The description of a trial on the front: itself, the way back to its search, final numbers, its network drawn."""
+def front_note(
+    record: TrialRecord, experiment_id: str, parent_id: str, run_id: str, *, score: Score, predicted: bool = False
+) -> str:
+    """The description of a trial on the front: itself, the way back to its search, final numbers, its network drawn.
+
+    With `predicted`, what it answers to some images comes first.
+    """
     page = f"#/experiments/{experiment_id}/runs/{parent_id}?workflowType=machine_learning"
     parts = [summary(record, score), f"[The search]({page})"]
     if record.finals:
@@ -175,6 +181,8 @@ def front_note(record: TrialRecord, experiment_id: str, parent_id: str, run_id: 
     if record.taught:
         who = plain(record.taught[0].teacher)
         parts.append(f"**With a teacher** ({who}): test {score.heading} {record.taught_text(score)}.")
+    if predicted:
+        parts.append(f"![Its predictions](get-artifact?path=predictions.svg&run_uuid={run_id})")
     parts.append(f"![The network, drawn](get-artifact?path=architecture.svg&run_uuid={run_id})")
     return "\n\n".join(parts)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas.errors import NasError
+from nas.files.durable import write_atomically
 from nas.quantity import counted
 from nas.results.trial import TrialRecord
 from nas.tuning.folder import SearchError
@@ -24,6 +25,9 @@ logger = logging.getLogger(__name__)
 
 RANDOM_IMAGES = 64
 """On which an export is checked when the data are gone."""
+
+DRAWN = 6
+"""Images in the picture of a point's predictions."""
 
 
 def export(
@@ -117,6 +121,32 @@ def measure_front(search: Search) -> None:
         else:
             keep(folder.shipped(point.number), facts, score)
     search.refresh()
+
+
+def draw_front(search: Search) -> None:
+    """Draw what each point of the front answers to some validation images, where that has not been done."""
+    from nas.datasets import DatasetError
+
+    folder, labels = search.folder, search.facts.labels
+    points = [point for point in search.front if folder.weights(point.number).is_file()]
+    points = [point for point in points if not folder.predictions(point.number).is_file()]
+    if not points:
+        return
+    from nas.export.litert_file import spread
+    from nas.training.model import answers_with, shaped
+
+    try:
+        shown = _checked_images(search).validation
+    except (DatasetError, SearchError) as error:
+        logger.warning("the front's predictions are not drawn: %s", error)
+        return
+    logger.info("drawing the predictions of %s of the front", counted(len(points), "point"))
+    images, targets = spread(shown.images, DRAWN), spread(shown.targets, DRAWN)
+    for point in points:
+        network, path = point.architecture, folder.predictions(point.number)
+        answers = answers_with(network, search.weights_of(point), shaped(images, network.input_shape))
+        path.parent.mkdir(exist_ok=True)
+        write_atomically(path, search.task.picture(images, targets, answers, labels))
 
 
 def _images(search: Search) -> DatasetSpec | None:

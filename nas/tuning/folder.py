@@ -37,7 +37,7 @@ Model = TypeVar("Model", bound=BaseModel)
 @final
 class SearchFolder:
     """`RUNS/NAME`: `experiment.json`, `space.yaml`, `facts.json`, `trials.jsonl`, `seconds`, `lock`; `weights/`,
-    `evidence/`, `rungs/` and `shipped/` with a file a trial.
+    `evidence/`, `rungs/`, `shipped/` and `predictions/` with a file a trial.
     """
 
     def __init__(self, runs_dir: Path, name: str) -> None:
@@ -79,6 +79,10 @@ class SearchFolder:
     def evidence(self, trial: int) -> Path:
         """Where the evidence of a trial that has its weights here is, of the validation images."""
         return self.path / "evidence" / f"{trial}.npz"
+
+    def predictions(self, trial: int) -> Path:
+        """Where what a trial on the front answers to some validation images is drawn."""
+        return self.path / "predictions" / f"{trial}.svg"
 
     def checkpoint(self, trial: int) -> Path:
         """Where a trial that stopped at a rung goes on from."""
@@ -313,6 +317,7 @@ class SearchFolder:
             "evidence/.*.npz.*",
             "rungs/.*.npz.*",
             "shipped/.*.json.new",
+            "predictions/.*.svg.new",
         ):
             for draft in self.path.glob(pattern):
                 with suppress(OSError):

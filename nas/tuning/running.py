@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, final
 from nas.command_line import command_line
 from nas.results.trial import TrialRecord, TrialStatus
 from nas.strategies.guard import GAIN, is_out_of_patience
+from nas.tuning.delivery import draw_front
 from nas.tuning.final import run_finals
 from nas.tuning.folder import SearchError, SearchFolder
 from nas.tuning.observer import Observer
@@ -109,6 +110,8 @@ def run(
                 search.refresh()
                 if is_for_devices(experiment) and not time_is_over():
                     search.measure_front()
+                if search.task.is_pictured and not time_is_over():
+                    draw_front(search)
                 done = search.is_done(experiment)
                 if time_is_over() and not search.ended_trials:
                     raise SearchError(

@@ -28,6 +28,7 @@ from nas.strategies.expectation import with_expectations
 from nas.strategies.guard import is_out_of_patience
 from nas.strategies.importance import effects
 from nas.tasks import TASKS, Breakdown, Task
+from nas.tasks.tiles import is_picture
 from nas.tuning.decided import choices, decided
 from nas.tuning.final import candidates, missing
 from nas.tuning.folder import SearchError, SearchFolder
@@ -332,7 +333,13 @@ class Search:
 
         with outside.door(refuse), outside.open_arrays(path) as file:
             evidence = file["evidence"]
-            return self.task.breakdown(evidence, self.facts.labels) if len(evidence) else None
+            found = self.task.breakdown(evidence, self.facts.labels) if len(evidence) else None
+        if found is not None and (drawn := self.folder.predictions(record.number)).is_file():
+            text = outside.read_text(drawn, refuse)
+            if not is_picture(text):
+                raise NasError(f"{drawn} is no picture of predictions; delete it, and it is left out of reports")
+            return replace(found, predictions=text)
+        return found
 
     def export(
         self,

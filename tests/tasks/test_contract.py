@@ -10,6 +10,7 @@ from nas.architecture.blocks import BLOCKS, Conv, Head
 from nas.architecture.fields import field_types
 from nas.objectives import SCORES
 from nas.tasks import TASKS, Framing, Movement, TargetError
+from nas.tasks.tiles import is_picture
 
 RNG = np.random.default_rng(0)
 
@@ -147,7 +148,9 @@ def test_answers_are_compared(example):
     assert task.compare(answers, answers, tolerance=0.0).problem == ""
     assert task.compare(answers, answers + np.float32(0.1), tolerance=1e-3).problem
     assert task.compare(answers, answers * np.float32("nan"), tolerance=1e9).problem
-    root = ET.fromstring(task.picture(RNG.integers(0, 256, (5, *SHAPE), np.uint8), targets[:5], answers[:5], labels))
+    picture = task.picture(RNG.integers(0, 256, (5, *SHAPE), np.uint8), targets[:5], answers[:5], labels)
+    assert is_picture(picture)
+    root = ET.fromstring(picture)
     assert len(root.findall("{*}image")) in (5, 10)
 
 

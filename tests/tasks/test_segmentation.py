@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
+
 import numpy as np
 import pytest
 
@@ -22,6 +24,18 @@ def test_mean_iou_by_hand():
     assert evidence[0].tolist() == [[1, 1, 0, 0], [1, 2, 0, 0], [2, 1, 0, 0]]
     assert evidence[1].tolist() == [[1, 0, 2, 0], [2, 0, 2, 0], [1, 0, 3, 0]]
     assert TASK.score_of(evidence) == pytest.approx((2 / 4 + 1 / 2 + 2 / 3) / 3)
+
+
+def test_the_iou_of_each_class_by_hand():
+    """Two images; class c is nowhere, b is answered where there is none."""
+    evidence = np.array([[[6, 0, 0], [6, 2, 0], [8, 0, 0]], [[2, 0, 0], [2, 0, 0], [2, 0, 0]]], np.float32)
+    found = TASK.breakdown(evidence, ("a", "b", "<c>"))
+    assert found.rows == (
+        ("b", "0", "0.0%", "-", "0.0%"),
+        ("a", "10", "80.0%", "80.0%", "100.0%"),
+        ("<c>", "0", "-", "-", "-"),
+    )
+    assert [rect.get("width") for rect in ET.fromstring(found.drawing).findall("{*}rect")] == ["100%", "0.0", "240.0"]
 
 
 def test_mean_iou_is_that_of_keras():
