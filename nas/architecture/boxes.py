@@ -93,7 +93,9 @@ def anchors(height: int, width: int, shapes: tuple[tuple[float, float], ...]) ->
 
 def box_shapes(sizes: tuple[float, ...], ratios: tuple[float, ...]) -> tuple[tuple[float, float], ...]:
     """`(height, width)` of a box of each size, the root of its area, and of each ratio of height to width."""
-    return tuple((size * ratio**0.5, size / ratio**0.5) for size in sizes for ratio in ratios)
+    # Not by a power, whose last digit differs among machines, and with it a network's identity.
+    roots = [math.sqrt(ratio) for ratio in ratios]
+    return tuple((size * root, size / root) for size in sizes for root in roots)
 
 
 def windows(shapes: tuple[tuple[float, float], ...]) -> tuple[Box, ...]:

@@ -239,7 +239,7 @@ Levels = Annotated[tuple[int, ...], Units(256, fewest=1)]
 """Bins along each side of a map, level by level."""
 Width = Annotated[int, Whole(1, 65_536)]
 """Channels of a convolution within a head."""
-AnchorSizes = Annotated[tuple[float, ...], Reals(0.01, 1)]
+AnchorSizes = Annotated[tuple[float, ...], Reals(0.02, 1)]
 """Sides of boxes as shares of the image's."""
 AnchorRatios = Annotated[tuple[float, ...], Reals(0.1, 10)]
 """Height by width of boxes, each as a share of the image's."""

@@ -1,4 +1,4 @@
-"""What the heads of detection share: a grid of cells, each of which answers for the objects whose centre it holds."""
+"""What heads of detection share: candidates, and cells that answer for the objects whose centres they hold."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BOX = (0.0, 0.0, -1.0, -1.0)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DetectionHead(Head):
-    """A head whose network returns a map, a number of logits for each cell."""
+    """A head that finds objects, of one class or of several."""
 
     task: ClassVar[str] = "detection"
     classes: ObjectClasses
