@@ -200,7 +200,7 @@ class TestRegion:
         assert tape.gradient(total, [scores, boxes]) == [None, None]
 
     def test_anchors_are_found_again_in_the_vector(self):
-        """A network that is sure of nothing anywhere loses as much as its two stages apart."""
+        """The loss does not see the map's height and width: anchors are what their boxes were moved from."""
         head = RegionHead(classes=2, sizes=(0.3, 0.6), regions=4, units=())
         network = Architecture(input_shape=(4, 6, 1), blocks=(Conv(filters=3), head))
         model = network.build()
