@@ -1,13 +1,14 @@
-"""The pictures of MLflow and of the front in the README, from a finished search.
+"""The pictures of MLflow, of the report, of fronts and of predictions in the documentation, from finished searches.
 
     python docs/make_images.py [--search digits] [--runs-dir runs] [--to docs/images]
 
-Runs a small search first if there is none of that name. Needs chromium, chromedriver and selenium.
+Runs the searches first where there are none of these names. Needs chromium, chromedriver and selenium.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -84,6 +85,15 @@ def picture_of_report(name: str, runs_dir: Path, to: Path, profile: str) -> None
         page.close()
 
 
+def pictures_of_predictions(runs_dir: Path, to: Path) -> None:
+    for name in ("digit_scenes_segmentation", "digit_scenes_detection"):
+        nas(["search", name, "--runs-dir", str(runs_dir)])
+        found = Search(name, runs_dir)
+        path = to / f"{name}.svg"
+        shutil.copyfile(found.folder.predictions(found.best().number), path)
+        print(path)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--search", default="digits")
@@ -95,9 +105,10 @@ def main() -> int:
         if failed:
             return failed
     nas(["front", options.search, "--runs-dir", str(options.runs_dir), "--plot", str(options.to / "front.png")])
+    pictures_of_predictions(options.runs_dir, options.to)
     problem = why_no_browser()
     if problem:
-        print(f"only front.png: {problem}", file=sys.stderr)
+        print(f"no pictures of pages: {problem}", file=sys.stderr)
         return 1
     with tempfile.TemporaryDirectory() as profile:
         pictures_of_mlflow(options.search, options.runs_dir, options.to, profile)
