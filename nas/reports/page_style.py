@@ -67,7 +67,7 @@ summary { cursor: pointer; padding: .7rem .9rem; font-weight: 600; }
 details p { scroll-margin-top: 4rem; }
 details > :not(summary) { margin: 0 .9rem .9rem; }
 .drawing { overflow-x: auto; background: #ffffff; border-radius: 6px; border: 1px solid var(--line); }
-.behind { display: block; max-width: 100%; height: auto; background: #ffffff; }
+.behind, .predictions { display: block; max-width: 100%; height: auto; background: #ffffff; }
 .drawing img { display: block; margin: 0 auto; max-width: none; }
 pre { overflow-x: auto; background: var(--page); border: 1px solid var(--line); border-radius: 6px; padding: .8rem;
   font: .85rem/1.5 ui-monospace, Menlo, Consolas, monospace; }
