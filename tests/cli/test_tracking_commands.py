@@ -51,7 +51,7 @@ def test_several_fronts_side_by_side(run, two_searches):
     code, out, err = run("front", "digits", "other", "--runs-dir", two_searches)
     assert code == 0
     assert "2 searches on digits; hypervolume over " in out
-    assert re.search(r"up to \(parameters\) +is ahead", out)
+    assert re.search(r"budget \(parameters\) +is ahead", out)
     assert "none: equal" in out
     assert "they differ in" not in out
     assert "alone" not in out

@@ -163,7 +163,7 @@ def test_weights_of_a_parent_are_kept_until_its_children_have_ended(tmp_path, mo
     folder = SearchFolder(tmp_path, "digits")
     folder.create(made.experiment, made.space_text, made.facts())
     executor = TwoSlots(folder)
-    _run_trials(made, folder, executor, (), lambda: False)
+    _run_trials(made, folder, executor, (), lambda: False, own=None)
     trials = folder.trials()
     large, small = sorted((0, 1), key=lambda number: -trials[number].parameters)
     assert [trial.parent for trial in trials] == [None, None, large, small, small, small]
