@@ -38,15 +38,26 @@ class Onnx(ExportFormat):
             import onnx
             import tf2onnx
 
+            from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
             head, model = source.architecture.head, source.model
 
-            def serve(image: Tensor) -> dict[str, Tensor]:
-                return {TASKS[head.task].answer: head.answers(model(image, training=False))}
+            def serve(image: Tensor) -> Tensor:
+                return head.answers(model(image, training=False))
 
             taken = tf.TensorSpec((None, *source.architecture.input_shape), tf.float32, name="image")
-            # Without jit_compile, whose calls it does not know.
-            found, _ = tf2onnx.convert.from_function(
-                tf.function(serve, autograph=False, jit_compile=False), input_signature=[taken], opset=OPSET
+            # Without jit_compile, whose calls it does not know. Frozen first, as `from_function` takes larger constants of
+            # layers, such as fixed windows, for inputs.
+            traced = tf.function(serve, autograph=False, jit_compile=False).get_concrete_function(taken)
+            frozen = convert_variables_to_constants_v2(traced, lower_control_flow=False, aggressive_inlining=True)
+            (image,), (answer,) = frozen.inputs, frozen.outputs
+            found, _ = tf2onnx.convert.from_graph_def(
+                frozen.graph.as_graph_def(add_shapes=True),
+                name=traced.name,
+                input_names=[image.name],
+                output_names=[answer.name],
+                tensors_to_rename={image.name: "image", answer.name: TASKS[head.task].answer},
+                opset=OPSET,
             )
             onnx.save(found, folder / FILE)
 

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from nas.architecture import Architecture
-from nas.architecture.blocks import Conv, GlobalPoolHead, Inception, Pool, Residual
+from nas.architecture.blocks import Conv, GlobalPoolHead, Inception, Pool, RegionHead, Residual
 from nas.devices import import_tensorflow
 from nas.errors import NasError
 from nas.export import FORMATS, ExportError, ExportFormat, export
+from nas.export.format import Source
 from nas.reports.network_diagram import diagram
 from nas.training import answers_of, rebuild
 
@@ -84,6 +85,26 @@ def test_an_export_predicts_what_the_trained_network_predicts(name, arguments, t
     else:
         assert written.largest_difference <= FORMATS[name].tolerance
         np.testing.assert_allclose(again.sum(axis=1), 1, atol=1e-5)
+
+
+def test_large_constants_of_layers_are_no_inputs_of_an_onnx_file(tmp_path):
+    """Of fixed windows, for example: only those of at least 128 bytes were."""
+    import_tensorflow()
+    import onnxruntime
+
+    head = RegionHead(classes=2, proposals="windows", sizes=(0.3,), bins=(2,), units=())
+    network = Architecture(input_shape=(9, 7, 1), blocks=(Conv(filters=2), head))
+    images = np.random.default_rng(0).integers(0, 256, (5, 9, 7, 1), np.uint8)
+    model = network.build()
+    FORMATS["onnx"].write(Source(architecture=network, model=model, labels=("a", "b"), calibration=None), tmp_path)
+
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    assert [[each.name for each in side] for side in (session.get_inputs(), session.get_outputs())] == [
+        ["image"],
+        ["candidates"],
+    ]
+    expected = answers_of(network, model, images)
+    assert FORMATS["onnx"].predict(network, tmp_path, images) == pytest.approx(expected, abs=1e-5)
 
 
 def test_all_formats_lie_in_one_folder(arguments, tmp_path):
