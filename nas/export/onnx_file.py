@@ -37,7 +37,6 @@ class Onnx(ExportFormat):
         with captured([]):
             import onnx
             import tf2onnx
-
             from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
             head, model = source.architecture.head, source.model
@@ -46,8 +45,8 @@ class Onnx(ExportFormat):
                 return head.answers(model(image, training=False))
 
             taken = tf.TensorSpec((None, *source.architecture.input_shape), tf.float32, name="image")
-            # Without jit_compile, whose calls it does not know. Frozen first, as `from_function` takes larger constants of
-            # layers, such as fixed windows, for inputs.
+            # Without jit_compile, whose calls it does not know. Frozen first, as `from_function` takes larger constants
+            # of layers, such as fixed windows, for inputs.
             traced = tf.function(serve, autograph=False, jit_compile=False).get_concrete_function(taken)
             frozen = convert_variables_to_constants_v2(traced, lower_control_flow=False, aggressive_inlining=True)
             (image,), (answer,) = frozen.inputs, frozen.outputs

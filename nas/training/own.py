@@ -16,8 +16,14 @@ from nas.training.identity import configured, name_of
 Loss = Callable[[Tensor, Tensor], Tensor]
 """Of (targets, outputs): a number an image, or several that are averaged."""
 
-_RESERVED = {"loss", "plain_loss", "evidence", "epochs", "depth", "max_channels", "train_seconds", "duration_seconds"}
-"""What else stands beside metrics."""
+_RESERVED = {
+    *("loss", "plain_loss", "evidence", "epochs", "depth", "max_channels", "train_seconds", "duration_seconds"),
+    *("trial", "status", "on_front", "architecture"),
+}
+"""What else stands beside metrics, in MLflow and in tables."""
+
+_PREFIXES = ("val_", "test_", "final_")
+"""Of what is made of a metric: two names must not make one."""
 
 _PROBED = 0.0123
 """Learning rate of the optimizer that is made to see what it is."""
@@ -60,6 +66,9 @@ class Own:
             return None
         from nas.devices import import_tensorflow
 
+        for name, several in {"metrics": metrics, "callbacks": callbacks}.items():
+            if not isinstance(several, list | tuple):
+                raise NasError(f"{name} must be a list; received {shown(several)}; put it into [ ]")
         import_tensorflow("tensorflow", "jax")
         identity: dict[str, str] = {}
         if loss is not None:
@@ -94,13 +103,21 @@ class Own:
         """
         import keras
 
-        made = [make(training) for make in self.callbacks]
-        for make, callback in zip(self.callbacks, made, strict=True):
+        made = []
+        for make in self.callbacks:
+            try:
+                callback = make(training)
+            except Exception as error:
+                raise NasError(
+                    f"callbacks are functions that make one for each training, given its name; {name_of(make)} failed "
+                    f"with {type(error).__name__}: {error}"
+                ) from error
             if not isinstance(callback, keras.callbacks.Callback):
                 raise NasError(
                     f"callbacks are functions that make a keras.callbacks.Callback; {name_of(make)} made "
                     f"{shown(callback)}"
                 )
+            made.append(callback)
         return made
 
     def packed(self) -> bytes:
@@ -145,16 +162,20 @@ def each_image(loss: Loss, targets: Tensor, outputs: Tensor) -> Tensor:
     """A loss of one's own as the head's are: `(batch,)`.
 
     Raises:
-        NasError: it has averaged over the batch.
+        NasError: it has averaged over the batch, or returned something else altogether.
     """
     from keras import ops
 
-    losses = ops.cast(loss(targets, outputs), "float32")
+    losses = loss(targets, outputs)
+    rule = "loss must return a number an image, of shape (batch,)"
+    if not ops.is_tensor(losses):
+        raise NasError(f"{rule}; received {shown(losses)}; write it with keras.ops")
+    losses = ops.cast(losses, "float32")
     if len(losses.shape) == 0:
-        raise NasError(
-            "loss must return a number an image, of shape (batch,); received one for the whole batch; average over the "
-            "other axes only"
-        )
+        raise NasError(f"{rule}; received one for the whole batch; average over the other axes only")
+    # Of a batch of unknown size, a result of unknown size.
+    if losses.shape[0] is not None and losses.shape[0] != outputs.shape[0]:
+        raise NasError(f"{rule}; received the shape {tuple(losses.shape)}; average over the other axes only")
     return ops.mean(losses, axis=tuple(range(1, len(losses.shape)))) if len(losses.shape) > 1 else losses
 
 
@@ -228,10 +249,14 @@ def _metrics(metrics: Sequence[Any]) -> dict[str, tuple[Callable[[], KerasMetric
 
 def _is_taken(name: str) -> bool:
     columns = (name, f"val_{name}")
-    return name in _RESERVED | COSTS.keys() or any(
-        score.spelled(column) != column or score.inner(column) != column
-        for score in SCORES.values()
-        for column in columns
+    return (
+        name in _RESERVED | COSTS.keys()
+        or name.startswith(_PREFIXES)
+        or any(
+            score.spelled(column) != column or score.inner(column) != column
+            for score in SCORES.values()
+            for column in columns
+        )
     )
 
 

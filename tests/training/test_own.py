@@ -10,7 +10,7 @@ import pytest
 from nas.config import AugmentationConfig
 from nas.errors import NasError
 from nas.training import answers_of, rebuild, train
-from nas.training.own import Own
+from nas.training.own import Own, each_image
 from nas.training.result import MetricError
 from tests.training.conftest import digits_data
 
@@ -85,6 +85,26 @@ def test_a_loss_of_the_whole_batch_is_refused(loop, network, small, quick):
     )
 
 
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        (None, "received None; write it with keras.ops"),
+        (0.5, "received 0.5; write it with keras.ops"),
+        (np.zeros(3, np.float32), r"received the shape \(3,\); average over the other axes only"),
+        (np.zeros((3, 4), np.float32), r"received the shape \(3, 4\); average over the other axes only"),
+        (np.zeros((4, 3), np.float32), None),
+    ],
+)
+def test_what_a_loss_returns(returned, message, keras):
+    outputs = keras.ops.zeros((4, 10))
+    value = keras.ops.convert_to_tensor(returned) if isinstance(returned, np.ndarray) else returned
+    if message is None:
+        assert each_image(lambda y, p: value, outputs, outputs).shape == (4,)
+        return
+    with pytest.raises(NasError, match=rf"^loss must return a number an image, of shape \(batch,\); {message}$"):
+        each_image(lambda y, p: value, outputs, outputs)
+
+
 def test_metrics_are_told_each_epoch_of_the_network_as_it_is_delivered(keras, network, small, quick):
     own = Own.of(metrics=[in_top3, keras.metrics.SparseCategoricalCrossentropy(name="my_score")])
     mixed = quick.model_copy(update={"epochs": 2, "augmentation": AugmentationConfig(mixup=0.4)})
@@ -147,6 +167,8 @@ def test_callbacks_are_made_for_each_training_and_may_end_it(keras, network, sma
     assert (result.epochs, result.checkpoint) == (2, None)
     with pytest.raises(NasError, match=r"that make a keras.callbacks.Callback; .*no_callback\('x'\) made 'x'$"):
         train(network, small, quick, seed=3, own=Own.of(callbacks=[partial(no_callback, "x")]))
+    with pytest.raises(NasError, match=r"given its name; .*no_callback failed with TypeError: no_callback\(\) "):
+        Own.of(callbacks=[no_callback]).make_callbacks("trial-0")
 
 
 def no_callback(what, name):
@@ -209,6 +231,8 @@ def test_the_identity_is_names_and_configurations(keras):
         ({"optimizer": no_callback}, "test_own.no_callback failed with TypeError: .* argument: 'name'"),
         ({"optimizer": lambda rate: 3}, "function that makes a Keras optimizer, such as .* made 3"),
         ({"optimizer": lambda rate: adam(rate * 0.1)}, "learning rate's course, .* failed with TypeError"),
+        ({"metrics": in_top3}, r"metrics must be a list; received .*in_top3.*; put it into \[ \]"),
+        ({"callbacks": no_callback}, r"callbacks must be a list; received .*no_callback.*; put it into \[ \]"),
         ({"callbacks": ["x"]}, r"callbacks are functions that make one for each training, .*; received 'x'"),
     ],
 )
@@ -220,7 +244,23 @@ def test_what_is_refused_is_told_at_once(arguments, message, keras):
         Own.of(**arguments)
 
 
-@pytest.mark.parametrize("name", ["loss", "accuracy", "val_accuracy", "score", "f1", "macs", "miou", "a b"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "loss",
+        "accuracy",
+        "val_accuracy",
+        "score",
+        "f1",
+        "macs",
+        "miou",
+        "a b",
+        "trial",
+        "on_front",
+        "val_x",
+        "test_seeds",
+    ],
+)
 def test_names_that_are_taken_are_refused(name, keras):
     with pytest.raises(NasError, match=rf"not one that nas uses; received '{name}'; give it another name"):
         Own.of(metrics=[keras.metrics.MeanSquaredError(name=name)])
