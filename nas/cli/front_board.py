@@ -44,7 +44,9 @@ def cost_text(record: TrialRecord, cost: Cost) -> str:
 
 
 def verdict(record: TrialRecord, board: Board) -> str:
-    """`fits`, or by how much it does not; marked if a prediction says so."""
+    """`fits`, or why it does not; marked if a prediction says so."""
+    if reason := _unknown(record):
+        return reason
     mark = "" if all(map(record.has_cost, DEVICE_COSTS)) else PREDICTED
     return mark + (board.excess(_bytes(record)) or "fits")
 
@@ -56,9 +58,15 @@ def best_on(search: Search, board: Board) -> TrialRecord:
         NasError: none does, with the one that misses by least.
     """
     front = without_noise(search.front)
-    fitting = [point for point in front if not board.excess(_bytes(point))]
+    known = [point for point in front if not _unknown(point)]
+    if not known:
+        raise NasError(
+            f"no point of the front is known to fit {board.name}; trial {front[0].number} has {_unknown(front[0])}; "
+            f"search with --board {board.name}"
+        )
+    fitting = [point for point in known if not board.excess(_bytes(point))]
     if not fitting:
-        nearest = min(front, key=lambda point: max(_bytes(point)[cost] / board.limits[cost] for cost in DEVICE_COSTS))
+        nearest = min(known, key=lambda point: max(_bytes(point)[cost] / board.limits[cost] for cost in DEVICE_COSTS))
         raise NasError(
             f"no point of the front fits {board.name}; the nearest, trial {nearest.number}, has "
             f"{board.excess(_bytes(nearest))}; search with --board {board.name}"
@@ -67,17 +75,29 @@ def best_on(search: Search, board: Board) -> TrialRecord:
 
 
 def board_row(record: TrialRecord, board: Board) -> dict[str, Any]:
-    """The same for programs: what is predicted, and how far each is over the limit, by measurement if there is one."""
+    """The same for programs: what is predicted, and how far each is over the limit, by measurement if there is one.
+
+    What is not known is None, and such a network does not fit.
+    """
     over = {cost: max(0, round(value - board.limits[cost])) for cost, value in _bytes(record).items()}
     return {
         **{f"predicted_{cost.name}": record.architecture.predicted(cost) for cost in DEVICE_COSTS},
-        **{f"{cost.name}_over": over[cost] for cost in DEVICE_COSTS},
-        "fits": not any(over.values()),
+        **{f"{cost.name}_over": over.get(cost) for cost in DEVICE_COSTS},
+        "fits": not _unknown(record) and not any(over.values()),
     }
+
+
+def _unknown(record: TrialRecord) -> str:
+    """Why it cannot be told whether it fits; "" if its bytes are known."""
+    if record.architecture.lacking:
+        return "no int8 form"
+    return "" if len(_bytes(record)) == len(DEVICE_COSTS) else "unmeasured bytes"
 
 
 def _bytes(record: TrialRecord) -> dict[Cost, float]:
-    return {
-        cost: record.cost(cost) if record.has_cost(cost) else record.architecture.predicted(cost) or 0
+    """What was measured or is predicted."""
+    found = {
+        cost: record.cost(cost) if record.has_cost(cost) else record.architecture.predicted(cost)
         for cost in DEVICE_COSTS
     }
+    return {cost: value for cost, value in found.items() if value is not None}

@@ -7,10 +7,14 @@ from dataclasses import replace
 
 import pytest
 
+from nas.architecture import Architecture
+from nas.architecture.blocks import Conv, RegionHead
 from nas.boards import find_board
 from nas.cli import main
 from nas.cli.front_board import best_on, board_of, board_row, cost_text, verdict
+from nas.errors import NasError
 from nas.objectives import FLASH_BYTES, LATENCY, RAM_BYTES
+from nas.results.pareto import ParetoFront
 
 SMALL = """\
 description: a board for one network
@@ -81,6 +85,28 @@ def test_what_was_measured_stands_for_itself(finished_search, small):
     half = replace(point, metrics={**point.metrics, FLASH_BYTES.name: left[FLASH_BYTES]})
     assert verdict(half, board) == "~fits"
     assert cost_text(point, LATENCY) == ""
+
+
+@pytest.mark.parametrize(("proposals", "reason"), [("rpn", "no int8 form"), ("windows", "unmeasured bytes")])
+def test_what_is_not_known_does_not_fit(finished_search, small, proposals, reason):
+    head = RegionHead(classes=2, proposals=proposals, sizes=(0.3,), regions=4)
+    board, network = find_board(str(small)), Architecture(input_shape=(9, 7, 1), blocks=(Conv(filters=2), head))
+    point = replace(finished_search.front.best(), architecture=network)
+    assert verdict(point, board) == reason
+    assert [board_row(point, board)[key] for key in ("fits", "flash_bytes_over", "ram_bytes_over")] == [
+        False,
+        None,
+        None,
+    ]
+
+    class Of:
+        front = ParetoFront.of([point])
+
+    with pytest.raises(NasError) as error:
+        best_on(Of(), board)
+    assert str(error.value) == (
+        f"no point of the front is known to fit small; trial {point.number} has {reason}; search with --board small"
+    )
 
 
 def test_a_search_has_its_board_as_long_as_there_is_one(finished_search):
