@@ -62,7 +62,10 @@ def cut(split: Split, name: str, config: DatasetConfig) -> Split:
         crops += [_warped(image, box, config.side_of_crops) for box in (*objects[:, :4], *clear)]
         classes += [*(1 + objects[:, 4].astype(np.int64)), *[0] * len(clear)]
     if not crops:
-        raise DatasetError(f"crops are of objects, and the {name} images show none")
+        raise DatasetError(
+            f"crops are of objects, and the {name} images show none; choose another dataset.split_seed, or larger "
+            f"splits"
+        )
     return Split(images=np.stack(crops), targets=np.array(classes, np.int64))
 
 
