@@ -98,12 +98,14 @@ class Network:
     def _run(
         self, images: Tensor, weights: Sequence[Tensor], seen: dict[int, Tensor], *, training: bool, by_batch: bool
     ) -> Tensor:
+        import tensorflow as tf
+
         values: dict[int, Tensor] = {}
         for (_, variables), flat in zip(self._groups, weights, strict=True):
             values |= _parts(flat, variables)
         if not by_batch:
             values |= _parts(self.statistics, self._moving)
-        tensors = [images]
+        tensors = [tf.convert_to_tensor(images)]
         for node, layer in self._nodes:
             inputs = [tensors[index + 1] for index in node.inputs]
             tensors.append(node.layer.run(_Call(layer, inputs, values, seen, training=training, by_batch=by_batch)))
