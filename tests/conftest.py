@@ -6,6 +6,7 @@ import os
 import resource
 import shutil
 import signal
+import sys
 from contextlib import contextmanager
 
 import pytest
@@ -60,6 +61,14 @@ def stores_are_copies(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(store, "_create_sqlite", copy)
         yield
+
+
+@pytest.fixture(autouse=True)
+def no_store_stays():
+    """What a test, or an example of the documentation, tells MLflow does not hold for the next."""
+    yield
+    if "mlflow" in sys.modules:
+        sys.modules["mlflow"].set_tracking_uri(None)
 
 
 @pytest.fixture(scope="session")

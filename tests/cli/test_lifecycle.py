@@ -95,7 +95,7 @@ def test_a_deleted_search_is_gone_with_its_runs_and_files(run, runs):
     assert views(runs) == []
 
 
-def test_only_its_own_runs_are_deleted(run, runs, monkeypatch):
+def test_only_its_own_runs_are_deleted(run, runs):
     shutil.copytree(runs / "digits", runs / "other")
     (runs / "other" / "search_id").unlink()
     nas.Search("other", runs).sync()
@@ -106,7 +106,6 @@ def test_only_its_own_runs_are_deleted(run, runs, monkeypatch):
     # A registered model answers as before.
     import mlflow
 
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", Store.resolve(runs).uri)
     mlflow.set_tracking_uri(Store.resolve(runs).uri)
     assert mlflow.pyfunc.load_model(registered.uri) is not None
 

@@ -18,7 +18,7 @@ def registered(finished_search):
 
 
 @pytest.mark.slow
-def test_the_registered_model_predicts_what_the_trained_one_does(finished_search, registered, monkeypatch):
+def test_the_registered_model_predicts_what_the_trained_one_does(finished_search, registered):
     import mlflow
 
     from nas.datasets import load
@@ -27,8 +27,7 @@ def test_the_registered_model_predicts_what_the_trained_one_does(finished_search
     search, last = finished_search, registered[-1]
     best = search.best()
     run = search.tracking_run()
-    # Not `set_tracking_uri`, which stays for every test that follows.
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", run.store.uri)
+    mlflow.set_tracking_uri(run.store.uri)
     loaded = mlflow.pyfunc.load_model(last.uri)
     images = load(search.experiment.dataset).validation.images[:20]
     received = np.asarray(loaded.predict(images))

@@ -123,10 +123,7 @@ def test_registered_models_move_too(search, tmp_path):
     there = moved(search, tmp_path.parent / f"{tmp_path.name}-moved")
     there.store.connect()
     mlflow.set_tracking_uri(there.store.uri)
-    try:
-        answers = mlflow.pyfunc.load_model("models:/small@champion").predict(image)
-    finally:
-        mlflow.set_tracking_uri(None)
+    answers = mlflow.pyfunc.load_model("models:/small@champion").predict(image)
     assert answers.shape == (1, 10)
 
 
