@@ -50,8 +50,8 @@ def test_the_other_commands_are_tested_where_there_is_a_search():
     ]
 
 
-@pytest.mark.parametrize("path", sorted((DOCS / "images").glob("*.svg")), ids=lambda path: path.stem)
-def test_the_pictures_are_current(path):
+@pytest.mark.parametrize("name", ["reference/googlenet", "reference/resnet18"])
+def test_the_pictures_are_current(name):
     """Draw them again with: nas show reference/NAME --diagram docs/images/NAME.svg."""
-    name = f"reference/{path.stem}"
-    assert path.read_text(encoding="utf-8") == diagram(load_space(name).only(), name).svg()
+    drawn = (DOCS / "images" / f"{name.removeprefix('reference/')}.svg").read_text(encoding="utf-8")
+    assert drawn == diagram(load_space(name).only(), name).svg()
