@@ -5,7 +5,8 @@
 
 Between the best validation accuracy so far and the accuracy at the end, given the number of parameters (partial rank
 correlation): of all networks, of those whose every convolution is normalized, and of the others, where a gene says
-which; then of the accuracy on the training images, where the table has it. Rungs of `pareto-asha` have a star.
+which; then of the accuracy on the training images, where the table has it. Rungs of `pareto-asha` have a star. The line
+`MACs` has the multiply-adds per parameter in place of an accuracy: what an untrained network tells for nothing.
 """
 
 from __future__ import annotations
@@ -56,6 +57,9 @@ def report(name: str) -> None:
         if all(row.training for row in rows):
             cells.append(correlation(rows, [row.training[0][epoch] for row in rows]))
         print(f"{epoch:>8}" + "".join(f"{cell:>12}" for cell in cells) + " *" * (epoch in rungs))
+    if all(row.count.macs for row in rows):
+        cells = [correlation(group, [row.count.macs / row.parameters for row in group]) for group in groups.values()]
+        print(f"{'MACs':>8}" + "".join(f"{cell:>12}" for cell in cells))
 
 
 def main() -> None:

@@ -30,9 +30,18 @@ AMONG = 2
 """So many times as many boxes are looked at as are proposed."""
 
 
+class OfBoxes(WithoutWeights, RunByKeras):
+    """What the layers of this file have in common."""
+
+    is_identity: ClassVar = False
+    in_place: ClassVar = False
+    view: ClassVar = Sight.EVERYTHING
+    passes: ClassVar = NEVER
+
+
 @final
 @dataclass(frozen=True, kw_only=True, slots=True)
-class AnchorBoxes(WithoutWeights, RunByKeras):
+class AnchorBoxes(OfBoxes):
     """Each of `shapes`, boxes of `(height, width)`, around the centre of each pixel, moved by the four numbers for it.
 
     Pixels come row after row, the shapes of a pixel one after the other; boxes may exceed the image. In float32
@@ -40,11 +49,7 @@ class AnchorBoxes(WithoutWeights, RunByKeras):
     """
 
     shapes: tuple[tuple[float, float], ...]
-    is_identity: ClassVar = False
-    in_place: ClassVar = False
-    view: ClassVar = Sight.EVERYTHING
     channels: ClassVar = Channels.COMPARED
-    passes: ClassVar = NEVER
     lowered: ClassVar = Lowered(kept=(24,), is_known=False)
 
     @property
@@ -77,7 +82,7 @@ class AnchorBoxes(WithoutWeights, RunByKeras):
 
 @final
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Proposals(WithoutWeights, RunByKeras):
+class Proposals(OfBoxes):
     """Of the boxes, the second input, `count` that are the likeliest to hold an object and do not show the same one.
 
     The first input has two logits a box, of nothing and of an object. Where fewer are left after non-maximum
@@ -86,11 +91,7 @@ class Proposals(WithoutWeights, RunByKeras):
     """
 
     count: int
-    is_identity: ClassVar = False
-    in_place: ClassVar = False
-    view: ClassVar = Sight.EVERYTHING
     channels: ClassVar = Channels.COMPARED
-    passes: ClassVar = NEVER
     lowered: ClassVar = Lowered(kept=(24,), lacks="TOPK_V2", is_known=False)
 
     @property
@@ -136,7 +137,7 @@ class Proposals(WithoutWeights, RunByKeras):
 
 @final
 @dataclass(frozen=True, kw_only=True, slots=True)
-class RegionPool(WithoutWeights, RunByKeras):
+class RegionPool(OfBoxes):
     """The part of a map in each of n boxes, pooled into bins: n x bins x channels.
 
     Boxes are the second input or, if there is none, `windows`. Each level b divides a box into b x b bins, row after
@@ -147,11 +148,7 @@ class RegionPool(WithoutWeights, RunByKeras):
     pool: Literal["max", "bilinear"]
     levels: tuple[int, ...]
     windows: tuple[Box, ...] = ()
-    is_identity: ClassVar = False
-    in_place: ClassVar = False
-    view: ClassVar = Sight.EVERYTHING
     channels: ClassVar = Channels.ALONE
-    passes: ClassVar = NEVER
     # Many maps that are larger than its output.
     lowered: ClassVar = Lowered(kept=(24,), is_known=False)
 
