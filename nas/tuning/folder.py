@@ -213,7 +213,7 @@ class SearchFolder:
             return  # The data were never read, perhaps because of a mistake that is mended now.
         changed = changed_settings(self.experiment(), experiment) + changed_own(facts, own)
         if not changed and not is_same_space(self.space_text(), space_text):
-            changed = [f"the file of the space {experiment.space!r} has changed"]
+            changed = [f"the space {experiment.space!r} offers other decisions than it did"]
         changed = changed or changed_kind(facts, data)
         if changed:
             raise SearchError(
