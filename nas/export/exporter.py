@@ -13,14 +13,14 @@ import numpy.typing as npt
 
 from nas import __version__
 from nas.export.format import FORMATS, ExportError, ExportFormat, Source
-from nas.export.litert_file import CALIBRATED, PixelType, spread
+from nas.export.litert_file import CALIBRATED, PixelType
 from nas.export.place import foreign, put_in_place, recover, staging, write_card
 from nas.objectives import FLASH_BYTES, RAM_BYTES, Score
 from nas.quantity import counted
 from nas.recipe import Recipe
 from nas.reports.network_diagram import diagram
 from nas.tasks import TASKS, Task
-from nas.training.model import Weights, answers_of, rebuild, shaped
+from nas.training.model import Weights, answers_of, rebuild, shaped, spread
 
 if TYPE_CHECKING:
     from nas.architecture import Architecture

@@ -13,6 +13,7 @@ from nas.architecture.keras_types import KerasModel, Tensor
 from nas.devices import captured
 from nas.errors import NasError
 from nas.tasks import TASKS
+from nas.training.model import spread
 
 if TYPE_CHECKING:
     from nas.architecture import Architecture
@@ -130,14 +131,6 @@ def _slim(content: bytes) -> bytes:
     builder = Builder(len(content))
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
-
-
-def spread(rows: npt.NDArray[Any], most: int | None) -> npt.NDArray[Any]:
-    """At most so many rows, from all over."""
-    if most is None or len(rows) <= most:
-        return rows
-    some: npt.NDArray[Any] = rows[np.linspace(0, len(rows) - 1, most).astype(int)]
-    return some
 
 
 def answers(content: bytes, images: npt.NDArray[np.uint8], *, exact: bool = True) -> npt.NDArray[np.float32]:

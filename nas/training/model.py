@@ -90,6 +90,14 @@ def answers_with(
     return answers_of(architecture, _rebuilt(architecture, weights), images)
 
 
+def spread(rows: npt.NDArray[Any], most: int | None) -> npt.NDArray[Any]:
+    """At most so many rows, from all over."""
+    if most is None or len(rows) <= most:
+        return rows
+    some: npt.NDArray[Any] = rows[np.linspace(0, len(rows) - 1, most).astype(int)]
+    return some
+
+
 def in_shape(images: Tensor, shape: tuple[int, int, int]) -> Tensor:
     """Batches of uint8 images as a network takes them, in its graph."""
     from nas.datasets.images import in_shape as made

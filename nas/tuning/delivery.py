@@ -132,8 +132,7 @@ def draw_front(search: Search) -> None:
     points = [point for point in points if not folder.predictions(point.number).is_file()]
     if not points:
         return
-    from nas.export.litert_file import spread
-    from nas.training.model import answers_with, shaped
+    from nas.training.model import answers_with, shaped, spread
 
     try:
         shown = _checked_images(search).validation
