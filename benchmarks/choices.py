@@ -22,7 +22,7 @@ import argparse
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -46,8 +46,8 @@ COMMON: dict[str, Any] = {
 }
 SIZES: dict[int, dict[str, Any]] = {
     2_000: {"space": "tiny", "training.learning_rate": 0.02, "training.batch_size": 128},
-    10_000: {"space": "mixed", "training.learning_rate": 0.01, "training.batch_size": 128},
-    50_000: {"space": "mixed", "training.learning_rate": 0.01, "training.batch_size": 128},
+    10_000: {"space": "mixed", "training.learning_rate": 0.02, "training.batch_size": 128},
+    50_000: {"space": "mixed", "training.learning_rate": 0.02, "training.batch_size": 128},
 }
 """Space and training at a size, as the shipped experiments have them."""
 
@@ -80,7 +80,7 @@ def show(title: str, columns: Iterable[str], rows: Mapping[str, list[list[float]
     for label, runs in rows.items():
         cells = []
         for values in zip(*runs, strict=True):
-            spread = f" ± {stdev(values):.4f}" if len(values) > 1 else ""
+            spread = f" ± {np.std(values, ddof=1):.4f}" if len(values) > 1 else ""
             cells.append(f"{fmean(values):.4f}{spread}".rjust(16))
         print(label.ljust(34) + "".join(cells), flush=True)
 

@@ -74,7 +74,7 @@ PLANS = {
         space="mixed",
         dataset=SMALL_FASHION,
         most=50_000,
-        training=SHIFTED.model_copy(update={"learning_rate": 0.01}),
+        training=SHIFTED.model_copy(update={"learning_rate": 0.02}),
         count=320,
         again=80,
     ),
