@@ -39,7 +39,7 @@ from tests.children import spawned_by
 from tests.tracking.examples import OBJECTIVES, read_runs
 
 ROOT = Path(nas.__file__).parent.parent
-KILLS = 50
+KILLS = 20
 TRIALS = 25
 
 
