@@ -76,7 +76,7 @@ PLANS = {
         most=50_000,
         training=SHIFTED.model_copy(update={"learning_rate": 0.02}),
         count=320,
-        again=80,
+        again=0,
     ),
     "fashion-widths": Plan(
         space=str(HERE / "table_widths.yaml"),

@@ -22,7 +22,7 @@ from nas.benchmark.truth import Truth
 from nas.strategies.early_stopping import make_early_stopping
 from nas.strategies.rank_correlation import rank_correlation
 
-TABLES = ("fashion-tiny", "fashion-widths", "digits-mixed", "naap440")
+TABLES = ("fashion-tiny", "fashion-mixed", "fashion-widths", "digits-mixed", "naap440")
 EPOCHS = (1, 2, 3, 4, 6, 8, 12, 20, 30, 60)
 
 

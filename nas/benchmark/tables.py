@@ -25,6 +25,7 @@ SCALES = {
     "naap440": (0.1, 1 / 10_000),
     "digits-mixed": (0.1, 1 / 288),
     "fashion-tiny": (0.1, 1 / 3_000),
+    "fashion-mixed": (0.1, 1 / 3_000),
     "fashion-widths": (0.1, 1 / 3_000),
 }
 """Of tables by name: the accuracy of guessing, and one validation image."""

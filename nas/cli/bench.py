@@ -24,7 +24,8 @@ def bench(
         list[str] | None,
         typer.Option(
             "--table",
-            help="naap440 (default), fashion-tiny, fashion-widths, digits-mixed, nasbench201 or a .csv; one or more.",
+            help="naap440 (default), fashion-tiny, fashion-mixed, fashion-widths, digits-mixed, nasbench201 or a .csv; "
+            "one or more.",
         ),
     ] = None,
     strategies: Annotated[str, typer.Option(help="Names, separated by commas (nas list strategies).")] = OURS,

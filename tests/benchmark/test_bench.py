@@ -305,8 +305,8 @@ def test_a_picture_that_fails_does_not_lose_the_numbers(capsys, monkeypatch, pat
         (("--strategies", ","), "--strategies takes names with commas between them"),
         (
             ("--table", "nowhere.csv"),
-            "there is no table 'nowhere.csv'; give a .csv file, or one of digits-mixed, fashion-tiny, fashion-widths, "
-            "naap440",
+            "there is no table 'nowhere.csv'; give a .csv file, or one of digits-mixed, fashion-mixed, fashion-tiny, "
+            "fashion-widths, naap440",
         ),
         (("--max-params", "1k"), "no row of the table 'naap440' is inside at most 1,000 parameters: they have 2,566"),
     ],

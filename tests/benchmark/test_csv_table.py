@@ -132,6 +132,7 @@ def test_shipped_tables_know_what_guessing_scores_and_files_of_users_need_not():
         "naap440": (0.1, 1 / 10_000),
         "digits-mixed": (0.1, 1 / 288),
         "fashion-tiny": (0.1, 1 / 3_000),
+        "fashion-mixed": (0.1, 1 / 3_000),
         "fashion-widths": (0.1, 1 / 3_000),
     }
     table = parse_table("g,parameters,accuracy\na,1,0.25\n", "t")
