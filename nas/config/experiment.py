@@ -194,7 +194,7 @@ class FinalConfig(_Strict):
         min_length=1,
         description="whose answers further trainings learn, too: none, best (of the front), or a .keras file",
     )
-    temperature: float = Field(4.0, ge=1, le=100, description="at which teacher and student are compared")
+    temperature: float = Field(2.0, ge=1, le=100, description="at which teacher and student are compared")
     weight: float = Field(0.5, gt=0, le=1, description="of the teacher in the loss")
 
     seeds: int = Field(0, ge=0, le=100, description="trainings of each network, from scratch; 0 for no final stage")

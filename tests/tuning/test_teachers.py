@@ -37,7 +37,7 @@ def test_each_network_of_the_front_is_taught_once_a_seed_and_keeps_its_plain_num
         assert {each.teacher for each in record.taught} == {best}
         assert record.metrics["taught_test_score"] == record.taught[0].test_score
         assert record.metrics["test_score"] == record.finals[0].test_score
-    assert best.endswith(", temperature 4, weight 0.5")
+    assert best.endswith(", temperature 2, weight 0.5")
     total = 2 * len(final)
     assert [event for event in watcher.told if event[0] == "final"] == [
         ("final", done, total) for done in range(len(final) + 1, total + 1)
@@ -72,10 +72,10 @@ def test_a_teacher_that_failed_is_not_in_the_way_of_another(tmp_path):
         (tmp_path / f"{name}.keras").touch()
     named = {name: plan(**FINAL | {"final.teacher": str(tmp_path / f"{name}.keras")}) for name in ("right", "wrong")}
     (seed,) = final_seeds(named["right"].experiment.seed, 0, 1)
-    journal.final_failed(0, seed, "It takes other images.", "wrong.keras, temperature 4, weight 0.5")
+    journal.final_failed(0, seed, "It takes other images.", "wrong.keras, temperature 2, weight 0.5")
     assert [each.taught for each in missing(journal.read().trials, named["wrong"].experiment)] == [False]
     assert [each.taught for each in missing(journal.read().trials, named["right"].experiment)] == [False, True]
-    right = FinalTraining(seed=seed, val_score=0.7, test_score=0.6, teacher="right.keras, temperature 4, weight 0.5")
+    right = FinalTraining(seed=seed, val_score=0.7, test_score=0.6, teacher="right.keras, temperature 2, weight 0.5")
     journal.final(0, right)
     assert journal.read().trials[0].taught_text(DEFAULT_TASK.score) == "60.00% (1 seed)"
 
