@@ -3,7 +3,8 @@
     nice -n 19 python benchmarks/choices.py                 # a night on one core; resumable
     python benchmarks/choices.py --only resolution --seeds 1
 
-Each part compares searches that differ in the named settings only, at equal numbers of trials and epochs:
+Each part compares searches that differ in the named settings only, at equal numbers of trials and epochs. None begins
+with networks that its space knows: those were found on the same data, with one training.
 
 * `recipe`: learning rate and batch size as choices, beside the values that the shipped experiments have, within 2,000,
   10,000 and 50,000 parameters. `hypervolume` is that of `nas front`; `test` is the mean test accuracy of two fresh
@@ -32,6 +33,7 @@ import numpy as np
 import nas
 from nas.config import DatasetConfig, TrainingConfig
 from nas.datasets import load
+from nas.files.shipped import find_space
 from nas.objectives import MACS
 from nas.tuning import Search
 
@@ -62,12 +64,15 @@ DECAYS = (0.98, 0.995)
 
 def search(name: str, settings: Mapping[str, Any], seed: int, runs_dir: Path, dataset: str = DATA.name) -> Search:
     """One search, which goes on where it was left."""
+    shipped = find_space(settings["space"])
+    space = runs_dir / shipped.name
+    space.write_text("".join(line for line in shipped.open() if not line.startswith("known:")))
     return nas.search(
         "fashion_mnist",
         dataset=dataset,
         trials=TRIALS,
         seed=seed,
-        settings=COMMON | dict(settings),
+        settings=COMMON | dict(settings) | {"space": str(space)},
         name=f"{name}-{seed}",
         runs_dir=runs_dir,
     )
@@ -76,12 +81,12 @@ def search(name: str, settings: Mapping[str, Any], seed: int, runs_dir: Path, da
 def show(title: str, columns: Iterable[str], rows: Mapping[str, list[list[float]]]) -> None:
     """Means over seeds, each with its deviation if there are several; NaN where a seed has nothing to show."""
     print(f"\n{title}", flush=True)
-    print(f"{'':34}" + "".join(column.rjust(16) for column in columns))
+    print(f"{'':34}" + "".join(column.rjust(18) for column in columns))
     for label, runs in rows.items():
         cells = []
         for values in zip(*runs, strict=True):
             spread = f" ± {np.std(values, ddof=1):.4f}" if len(values) > 1 else ""
-            cells.append(f"{fmean(values):.4f}{spread}".rjust(16))
+            cells.append(f"{fmean(values):.4f}{spread}".rjust(18))
         print(label.ljust(34) + "".join(cells), flush=True)
 
 
