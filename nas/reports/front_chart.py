@@ -84,6 +84,14 @@ class FrontChart:
         return tuple(point for point in self.front if not is_of_interest(point, self.objectives))
 
     @property
+    def score_heading(self) -> str:
+        """Of the vertical axis."""
+        drawn = (*self.front, *self.dominated)
+        named = next((trial for trial in drawn if trial.is_expected), drawn[0] if drawn else None)
+        score = self.objectives.score
+        return named.score_heading(score) if named else f"validation {score.heading}"
+
+    @property
     def subtitle(self) -> str:
         others = f", {self.incomplete}" if self.incomplete else ""
         below = f"; {self.below} below the plot" if self.below else ""

@@ -95,7 +95,7 @@ def _drawn(records: Iterable[TrialRecord], title: str, objectives: Objectives, f
     axes.spines[["left", "bottom"]].set_color(DOMINATED_COLOR)
     axes.tick_params(which="both", color=DOMINATED_COLOR, labelcolor=_INK, labelsize=9)
     axes.set_xlabel(axis.heading, color=_INK)
-    axes.set_ylabel(f"validation {score.heading}", color=_INK)
+    axes.set_ylabel(chart.score_heading, color=_INK)
 
     def scatter(trials: Iterable[TrialRecord], label: str, **style: Any) -> None:
         trials = tuple(trials)

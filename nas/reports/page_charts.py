@@ -81,7 +81,8 @@ def scatter_svg(records: Sequence[TrialRecord], objectives: Objectives, size: tu
     chart = FrontChart.of(records, objectives)
     axis, budget, score = objectives.axis, objectives.budget, objectives.score
     frame = _Frame(size, chart.x_range, chart.y_range, logarithmic=True)
-    parts = frame.axes(axis.heading, f"validation {score.heading}", score.tick)
+    heading = chart.score_heading
+    parts = frame.axes(axis.heading, heading, score.tick)
     if budget:
         x = f"{frame.across(budget):.1f}"
         parts.append(f'<line class="budget" x1="{x}" x2="{x}" y1="{frame.top}" y2="{size[1] - frame.bottom}"/>')
@@ -102,7 +103,9 @@ def scatter_svg(records: Sequence[TrialRecord], objectives: Objectives, size: tu
         for r in points
         if r.score >= chart.y_range[0]
     ]
-    return _svg(parts, size, f"Validation {score.heading} against {axis.heading}: {chart.subtitle}", role="group")
+    return _svg(
+        parts, size, f"{heading[:1].upper()}{heading[1:]} against {axis.heading}: {chart.subtitle}", role="group"
+    )
 
 
 def line_svg(values: Sequence[float], title: str, *, tick: Callable[[float], str], size: tuple[int, int]) -> str:

@@ -108,7 +108,7 @@ def _header(
     if front.points:
         best = kept.best()
         of_the_others = " of the others" if by_noise else ""
-        numbers[f"Best validation {score.heading}{of_the_others}"] = score.text(best.score)
+        numbers[f"Best {best.score_heading(score)}{of_the_others}"] = score.text(best.score)
         numbers[f"with {objectives.axis.heading}"] = objectives.axis.text(best.cost(objectives.axis))
         numbers["Hypervolume"] = f"{hypervolume(front, objectives):.3f}"
     shown = "".join(f"<div><dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd></div>" for k, v in numbers.items())
@@ -136,7 +136,8 @@ def _front(records: Sequence[TrialRecord], front: ParetoFront[TrialRecord], obje
     cheaper = "smaller" if objectives.costs == DEFAULT_COSTS else "cheaper"
     caption = (
         '<span class="key f"></span>Pareto front<span class="key d"></span>dominated, or not of interest. '
-        f"No trial is both {cheaper} and higher in validation {score.heading} than one on the front.{below}{budget}"
+        f"No trial is both {cheaper} and higher in {front.best().score_heading(score)} than one on the front."
+        f"{below}{budget}"
     )
     tested = any(point.is_tested for point in front)
     shown = table_costs(front, objectives.costs)
@@ -242,7 +243,7 @@ def _networks(
         )
     if not parts:
         return ""
-    order = f"<p>Highest validation {objectives.score.heading} first.</p>"
+    order = f"<p>Highest {front.best().score_heading(objectives.score)} first.</p>"
     return _section("networks", "Networks on the front", "\n".join((order, *parts)))
 
 

@@ -180,6 +180,10 @@ class TrialRecord:
         """Whether its score is what is expected, and not what was observed."""
         return "expected_score" in self.metrics
 
+    def score_heading(self, score: Score) -> str:
+        """What its score is called: "expected accuracy", or "validation accuracy" if it was observed."""
+        return f"{'expected' if self.is_expected else 'validation'} {score.heading}"
+
     def score_text(self, score: Score) -> str:
         """The score in words; what was observed stands beside what is expected."""
         text = f"{score.text(self.score)} validation {score.heading}"

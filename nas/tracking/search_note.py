@@ -55,7 +55,7 @@ def search_note(
     if front.points:
         best = kept.best()
         cost = front.costs[0].words(best.cost(front.costs[0]))
-        state += f"; the best has {score.text(best.score)} validation {score.heading} with {cost}"
+        state += f"; the best has {score.text(best.score)} {best.score_heading(score)} with {cost}"
         state += f"; hypervolume {hypervolume:.3f}"
     made = [f"- **{plain(heading)}:** {plain(value)}" for heading, value in story.facts.items() if value]
     if story.command:
@@ -64,7 +64,7 @@ def search_note(
     if story.files:
         made += ["", f"Its files are among the artifacts: {', '.join(map(plain, story.files))}."]
     how = "\n".join(["### How it was made", "", *made])[:3_000] if made else ""
-    axes = f"validation {score.heading} against {front.costs[0].heading}"
+    axes = f"{score.heading} against {front.costs[0].heading}"
     image = f"![The Pareto front: {axes}]({picture})" if picture else ""
     how = "\n\n".join(part for part in (left_out(front), how) if part)
     around = "\n\n".join(part for part in (head, f"{state}.", image, "### The front", how) if part)

@@ -76,6 +76,14 @@ def test_failed_trials_are_counted_and_a_front_beyond_the_budget_is_drawn():
     assert [x for x, _ in chart.steps] == [458, 458, 458]
 
 
+def test_the_axis_says_whether_scores_are_expected_or_were_observed():
+    observed = trial(0, 0.9, filters=4)
+    expected = replace(observed, metrics={**observed.metrics, "expected_score": 0.8})
+    assert FrontChart.of([observed], OBJECTIVES).score_heading == "validation accuracy"
+    assert FrontChart.of([expected], OBJECTIVES).score_heading == "expected accuracy"
+    assert b"expected accuracy" in front_svg([expected], title="t", objectives=OBJECTIVES)
+
+
 def test_axes_name_the_score():
     objectives = replace(OBJECTIVES, score=Score(name="miou", heading="mIoU"))
     assert b">validation mIoU</text>" in front_svg([trial(0, 0.9)], title="t", objectives=objectives)

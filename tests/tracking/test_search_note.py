@@ -36,7 +36,7 @@ def test_links_come_first_because_only_the_first_line_shows():
 def test_it_tells_the_front_and_how_it_was_made():
     text = note([trial(0, 0.9), failed(1)], picture="get-artifact?x")
     assert "2 trials, 1 on the Pareto front; the best has 90.00% validation accuracy with 458 parameters" in text
-    assert "![The Pareto front: validation accuracy against parameters](get-artifact?x)" in text
+    assert "![The Pareto front: accuracy against parameters](get-artifact?x)" in text
     assert "| [0](#/runs/" in text
     assert "- **Data:** a/b'c\\_d \\<i\\>\\|\\`x\\`" in text
     assert "    nas search 'a/b' --max-params 20k" in text
