@@ -30,6 +30,8 @@ DRAWN = 30
 """Networks that are drawn; a file with hundreds of pictures opens slowly on a phone."""
 LISTED = 1_000
 """Trials in the table of all."""
+BETWEEN = "\u00a0· "
+"""Between facts in one line: no line begins with the dot."""
 
 
 def nothing_behind(record: TrialRecord) -> Breakdown | None:
@@ -121,7 +123,7 @@ def _header(
     links |= {"trials": "All trials", "made": "How it was made"}
     menu = "".join(f'<li><a href="#{target}">{text}</a></li>' for target, text in links.items())
     return (
-        f'<header>\n<h1>{html.escape(name)}</h1>\n<p class="lead">{html.escape(" · ".join(about))}</p>\n'
+        f'<header>\n<h1>{html.escape(name)}</h1>\n<p class="lead">{html.escape(BETWEEN.join(about))}</p>\n'
         f'<dl class="numbers">{shown}</dl>\n<nav aria-label="Sections"><ul>{menu}</ul></nav>\n</header>'
     )
 

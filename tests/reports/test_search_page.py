@@ -133,7 +133,7 @@ def test_all_trials_have_a_column_for_each_cost_that_the_search_is_after():
 
 
 def test_an_unfinished_search_says_so():
-    assert " · not finished yet</p>" in report([trial(0, 0.9)], finished=False)
+    assert "\u00a0· not finished yet</p>" in report([trial(0, 0.9)], finished=False)
     assert "not finished" not in report([trial(0, 0.9)])
 
 
