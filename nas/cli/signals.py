@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from threading import Timer, get_ident
+from threading import Event, Thread, get_ident
 from types import FrameType
 from typing import Self, final
 
@@ -28,7 +28,7 @@ class Signals(Observer):
 
     def __init__(self) -> None:
         self._raised: KeyboardInterrupt | None = None
-        self._again: Timer | None = None
+        self._ended = Event()
 
     def __enter__(self) -> Self:
         self._main = get_ident()  # only the main thread may set handlers
@@ -38,8 +38,7 @@ class Signals(Observer):
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._again is not None:
-            self._again.cancel()
+        self._ended.set()
         sys.unraisablehook = self._report
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
@@ -65,9 +64,14 @@ class Signals(Observer):
             self._report(lost)
             return
         number = signal.SIGTERM if isinstance(lost.exc_value, TerminatedError) else signal.SIGINT
+        self._raised = lost.exc_value
         # From another thread and later: at once it would be lost in the same place.
-        self._again = Timer(_AGAIN_SECONDS, signal.pthread_kill, (self._main, number))
-        self._again.start()
+        Thread(target=self._insist, args=(number, lost.exc_value), daemon=True).start()
+
+    def _insist(self, number: int, lost: KeyboardInterrupt) -> None:
+        """Until it is handled: one that comes while the main thread is about to wait does not end the waiting."""
+        while not self._ended.wait(_AGAIN_SECONDS) and self._raised is lost:
+            signal.pthread_kill(self._main, number)
 
     def _raise_again(self) -> None:
         if self._raised is not None:
