@@ -49,6 +49,33 @@ def test_a_signal_that_is_lost_in_garbage_collection_comes_again(printed, number
     assert not printed
 
 
+def test_a_lost_signal_is_sent_until_it_is_handled(printed, monkeypatch):
+    """The first one comes as the main thread begins to wait: it is as if it had not been sent."""
+    sent, send = [], signal.pthread_kill
+
+    def miss_the_first(thread, number):
+        sent.append(number)
+        if len(sent) > 1:
+            send(thread, number)
+
+    def interrupt(phase, info):
+        gc.callbacks.remove(interrupt)
+        signal.raise_signal(signal.SIGINT)
+
+    def lose_and_wait():
+        gc.callbacks.append(interrupt)
+        gc.collect()
+        time.sleep(10)
+
+    monkeypatch.setattr(signal, "pthread_kill", miss_the_first)
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), Signals():
+        lose_and_wait()
+    assert time.monotonic() - began < 9
+    assert set(sent) == {signal.SIGINT}
+    assert not printed
+
+
 @pytest.mark.parametrize(("number", "error"), SIGNALS)
 def test_a_signal_that_a_library_swallows_is_raised_at_the_next_event(number, error):
     with Signals() as signals:
