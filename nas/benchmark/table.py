@@ -76,6 +76,7 @@ class Table:
 
     Attributes:
         floor, finest: as in `nas.objectives.Objectives`.
+        side: of the images, in pixels; 0 if unknown.
 
     Raises:
         TableError: no rows, or two with the same genes.
@@ -85,6 +86,7 @@ class Table:
     rows: tuple[Row, ...]
     floor: float = 0.0
     finest: float = 0.001
+    side: int = 0
 
     def __post_init__(self) -> None:
         if not self.rows:

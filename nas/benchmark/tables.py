@@ -30,6 +30,9 @@ SCALES = {
 }
 """Of tables by name: the accuracy of guessing, and one validation image."""
 
+SIDES = {"digits-mixed": 8, "fashion-tiny": 28, "fashion-mixed": 14, "fashion-widths": 14, "naap440": 32}
+"""Of the tables' images, in pixels."""
+
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 """Of an edge of NAS-Bench-201, by the digit in the file."""
 
@@ -74,7 +77,7 @@ def load_table(name: str) -> Table:
         return read_table(Path(name))
     table = read_table(shipped)
     floor, finest = SCALES.get(name, (table.floor, table.finest))
-    return replace(table, floor=floor, finest=finest)
+    return replace(table, floor=floor, finest=finest, side=SIDES.get(name, 0))
 
 
 def _nasbench201(data_set: str) -> Table:

@@ -245,7 +245,7 @@ def _start(
             experiment.start_from, strategy, definition.text, runs_dir=runs_dir, seed=experiment.seed
         )
     elif strategy.learns and definition.known:
-        start += from_table(definition.known, strategy, seed=experiment.seed)
+        start += from_table(definition.known, strategy, space, seed=experiment.seed)
     return start
 
 

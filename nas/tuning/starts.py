@@ -95,18 +95,26 @@ def from_searches(
     return recommended(strategy, earlier, START, random.Random(f"{seed}/start")) if earlier else []
 
 
-def from_table(name: str, strategy: Strategy[Proposal], *, seed: int) -> list[Proposal]:
+def from_table(name: str, strategy: Strategy[Proposal], space: RecipeSpace, *, seed: int) -> list[Proposal]:
     """What a table of measured networks of the space recommends.
+
+    That is nothing for images twice as large as the table's or half as large: what is good there downsamples too little
+    here, or too much. On 5,000 images of MNIST at 28x28, networks that are good at 14x14 are .03 to .11 less accurate
+    below 2,000 parameters than those that a search without them finds, and take three times as long.
 
     Args:
         name: of a table of `nas bench`, or of its file.
-        strategy: whose space, budget and range of interest.
+        strategy: whose budget and range of interest.
+        space: the strategy's, with all forms of the images.
         seed: of the draw.
 
     Raises:
         NasError: there is no such table, or its networks are of another space.
     """
     table = load_table(name)
+    sides = [side for form in space.forms for side in form.space.input_shape[:2]]
+    if table.side and not all(table.side / 2 < side < 2 * table.side for side in sides):
+        return []
     theirs = {gene for row in table.rows for gene in row.genes}
     if unknown := theirs - set(strategy.space.genes()):
         raise NasError(

@@ -135,8 +135,9 @@ def test_shipped_tables_know_what_guessing_scores_and_files_of_users_need_not():
         "fashion-mixed": (0.1, 1 / 3_000),
         "fashion-widths": (0.1, 1 / 3_000),
     }
+    assert all(table.side for table in scales.values())
     table = parse_table("g,parameters,accuracy\na,1,0.25\n", "t")
-    assert (table.floor, table.finest) == (0.0, 0.001)
+    assert (table.floor, table.finest, table.side) == (0.0, 0.001, 0)
 
 
 def test_nas_bench_201_is_complete():

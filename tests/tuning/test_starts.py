@@ -155,12 +155,24 @@ def test_a_space_may_know_networks_that_choose_where_ehvi_begins(tmp_path):
         plan(space=other, strategy="ehvi")
 
 
+def begun(space, side, **overrides):
+    """What a search of the digits begins with, resized to so many pixels a side."""
+    settings = {"space": space, "dataset.image_size": side, "budget.max_parameters": 2_000} | overrides
+    return Plan.of(load_experiment(find_experiment("digits"), settings)).start
+
+
 def test_a_space_with_a_table_begins_with_what_was_good_there():
-    settings = {"dataset": "digits", "budget.max_parameters": 2_000}
-    learned = Plan.of(load_experiment(find_experiment("mnist"), settings))
-    sizes = sorted(found.count.parameters for found in learned.start)
+    sizes = sorted(found.count.parameters for found in begun("tiny", 28))
     assert len(set(sizes)) == len(sizes) == 10
     assert sizes[0] < 110  # a twentieth of the limit, and what is hardly larger
     assert sizes[-1] > 1_800
     # A strategy that does not learn begins as it always does.
-    assert not Plan.of(load_experiment(find_experiment("mnist"), settings | {"strategy": "random"})).start
+    assert not begun("tiny", 28, strategy="random")
+
+
+@pytest.mark.parametrize(
+    ("space", "side", "told"),
+    [("tiny", 14, 0), ("tiny", 15, 10), ("tiny", 56, 0), ("mixed", 8, 10), ("mixed", 28, 0), ("mixed", [8, 28], 0)],
+)
+def test_a_table_of_much_larger_or_smaller_images_says_nothing(space, side, told):
+    assert len(begun(space, side)) == told
