@@ -9,6 +9,7 @@ import numpy as np
 from nas.datasets import masks, tfds_catalog, tfds_features
 from nas.datasets.boxes import padded
 from nas.datasets.images import adapt, fitted_arrays, fitted_targets
+from nas.datasets.pipeline import untuned
 from nas.datasets.spec import Arrays, DatasetError, DatasetInfo, Split
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def _read(
     with tf.device("CPU"):
         examples = builder.as_dataset(split=split, shuffle_files=False, read_config=order)
         prepared_examples = examples.map(prepare, tf.data.AUTOTUNE, deterministic=True)
-        batches = prepared_examples.batch(1 if alone else _READ_BATCH).prefetch(2)
+        batches = untuned(prepared_examples.batch(1 if alone else _READ_BATCH).prefetch(2))
         images = np.empty((prepared.splits[split], height, width, channels), np.uint8)
         targets = []
         done = 0

@@ -7,6 +7,7 @@ from nas.config import AugmentationConfig
 from nas.datasets import DatasetError, Split
 from nas.datasets.augmentation import augment
 from nas.datasets.pipeline import batches, padded_batches
+from nas.datasets.pipeline import order as made_order
 from nas.tasks import DEFAULT_TASK
 
 
@@ -35,6 +36,15 @@ def test_scaled_and_in_order(split):
     assert (images.min(), images.max()) == (0.0, 1.0)
     assert (labels == split.targets).all()
     assert [len(labels) for _, labels in data] == [16, 16, 16, 2]
+
+
+def test_nobody_waits_for_a_tuner_when_an_iterator_is_dropped(split):
+    made = [
+        batches(split, task=DEFAULT_TASK, batch_size=16, shuffle_seed=0),
+        padded_batches(split, batch_size=16),
+        made_order(50, batch_size=16, shuffle_seed=0).batch(3).repeat(),
+    ]
+    assert [data.options().autotune.enabled for data in made] == [False] * 3
 
 
 def test_a_split_is_copied_once_for_all_trials(split, monkeypatch):
