@@ -96,7 +96,9 @@ def recipe(seeds: range, runs_dir: Path) -> None:
         for label, more in {"as shipped": {}, "chosen": RECIPE}.items():
             settings = usual | more | {"budget": {"max_parameters": size}, "final": {"seeds": 2, "top": 1}}
             runs = [search(f"recipe-{size}-{label.split()[-1]}", settings, seed, runs_dir) for seed in seeds]
-            best = [max(run.front, key=lambda point: point.score) for run in runs]
+            # The one that the final stage chose.
+            tested = [[trial for trial in run.trials if trial.is_tested] for run in runs]
+            best = [max(trials, key=lambda trial: trial.score) for trials in tested]
             rows[label] = [
                 [run.hypervolume, point.score, point.metrics["test_score"]]
                 for run, point in zip(runs, best, strict=True)

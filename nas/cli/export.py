@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,8 @@ from nas.command_line import RUNS_DIR
 from nas.errors import NasError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from nas.export import Written
     from nas.objectives import Score
 
@@ -79,10 +81,10 @@ def export(
         markup=False,
         soft_wrap=True,
     )
-    if record.architecture.input_shape != search.facts.input_shape:
-        whole, own = (
-            "x".join(map(str, shape)) for shape in (search.facts.input_shape, record.architecture.input_shape)
-        )
+    whole, own = ("x".join(map(str, shape)) for shape in (search.facts.input_shape, record.architecture.input_shape))
+    if report.detector is not None:
+        output.print(f"  {_detecting(report.detector, own)}", markup=False, soft_wrap=True)
+    elif whole != own:
         adapting = [each.format for each in report.written if FORMATS[each.format].adapts]
         told = f"; {', '.join(adapting)} takes {whole} and makes {own} of them itself" if adapting else ""
         output.print(f"  the network takes images of {own}{told}", markup=False, soft_wrap=True)
@@ -95,6 +97,22 @@ def export(
             markup=False,
             soft_wrap=True,
         )
+
+
+def _detecting(detector: Mapping[str, Any], own: str) -> str:
+    """What a classifier of crops finds in whole images, in words."""
+    from nas.export.exporter import SPLITS
+    from nas.tasks import TASKS
+
+    score = TASKS["detection"].score
+    scene = "x".join(map(str, detector["image_shape"]))
+    split = "test" if "test_map" in detector else "val"
+    found = score.text(detector[f"{split}_map"])
+    return (
+        f"the network classifies crops of {own}; savedmodel takes {scene}, looks at {detector['windows']:,} windows "
+        f"({detector['macs']:,} multiply-adds) and gives boxes: {score.heading} {found} on "
+        f"{detector[f'{split}_images']:,} {SPLITS[split]} images"
+    )
 
 
 def _compared(written: Written, score: Score) -> str:

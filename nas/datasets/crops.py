@@ -1,11 +1,13 @@
 """Crops of a detection set as a classification set, which is what R-CNN's network learns (Girshick et al., 2014).
 
-Each object's box is warped to one size. For each there is a crop of the same shape from the same image that shows
-background: it overlaps every object by less than `CLEAR`.
+Each object's box is warped to one size, and so is one near it that shows nearly the same. For each object there are up
+to three crops of the same image that show background: one anywhere of the object's shape, and two near it, which show
+a part of it, or it and what is around. Without these, a window on a part of an object is taken for the object.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,11 +24,15 @@ if TYPE_CHECKING:
 BACKGROUND = "background"
 """Name of the first class."""
 
-CLEAR = 0.3
-"""Intersection over union with an object below which a crop shows background; as in the paper."""
+ALIKE, CLEAR, FAR = 0.7, 0.5, 0.3
+"""Intersection over union with an object from which a crop shows it, below which a crop near it does not, as in the
+paper, and below which one anywhere does not."""
+
+NEAR = 2
+"""Crops of background near an object."""
 
 TRIES = 20
-"""Places at which background of one shape is looked for; after them, there is none."""
+"""Boxes of one kind that are drawn for an object; if none of them is right, there is none."""
 
 _STREAM = 3  # beside those of `splits`
 
@@ -57,10 +63,11 @@ def cut(split: Split, name: str, config: DatasetConfig) -> Split:
     crops, classes = [], []
     for number, (image, boxes) in enumerate(zip(split.images, split.targets, strict=True)):
         objects = boxes[boxes[:, 4] >= 0]
-        seed = (config.split_seed, _STREAM, *name.encode(), number)
-        clear = _background(objects, boxes[boxes[:, 4] != -1], seed)
-        crops += [_warped(image, box, config.side_of_crops) for box in (*objects[:, :4], *clear)]
-        classes += [*(1 + objects[:, 4].astype(np.int64)), *[0] * len(clear)]
+        drawn = _Draw((config.split_seed, _STREAM, *name.encode(), number))
+        for box in objects:
+            found = _around(box[:4], boxes[boxes[:, 4] != -1], drawn)
+            crops += [_warped(image, each, config.side_of_crops) for each, _ in found]
+            classes += [1 + int(box[4]) if shows else 0 for _, shows in found]
     if not crops:
         raise DatasetError(
             f"crops are of objects, and the {name} images show none; choose another dataset.split_seed, or larger "
@@ -69,18 +76,43 @@ def cut(split: Split, name: str, config: DatasetConfig) -> Split:
     return Split(images=np.stack(crops), targets=np.array(classes, np.int64))
 
 
-def _background(objects: Boxes, marked: Boxes, seed: tuple[int, ...]) -> list[Boxes]:
-    """For each object a box of its shape that shows none of what is marked, where one is found."""
-    # Raw bits, which numpy promises for good.
-    places = (np.random.PCG64(seed).random_raw(len(objects) * TRIES * 2) >> np.uint64(40)) / 2**24
-    found = []
-    for box, tries in zip(objects, places.reshape(-1, TRIES, 2), strict=True):
-        sides = box[2:4] - box[:2]
-        corners = tries * (1 - sides)
-        boxes = np.concatenate([corners, corners + sides], axis=1).astype(np.float32)
-        free = np.flatnonzero((_overlaps(boxes, marked) < CLEAR).all(axis=1))
-        found += [boxes[free[0]].clip(0, 1)] if len(free) else []
-    return found
+class _Draw:
+    """Random numbers in [0, 1), the same for good: numpy promises raw bits alone."""
+
+    def __init__(self, seed: tuple[int, ...]) -> None:
+        self._bits = np.random.PCG64(seed)
+
+    def __call__(self, *shape: int) -> Boxes:
+        raw = self._bits.random_raw(math.prod(shape)) >> np.uint64(40)
+        return (raw / 2**24).astype(np.float32).reshape(shape)
+
+
+def _around(box: Boxes, marked: Boxes, draw: _Draw) -> list[tuple[Boxes, bool]]:
+    """Boxes to be cut for an object, and whether each shows it."""
+    sides = box[2:] - box[:2]
+    corners = draw(TRIES, 2) * (1 - sides)
+    anywhere = np.concatenate([corners, corners + sides], axis=1)
+    close = _near(box, 0.15, draw)
+    kinds = [
+        (close, _overlaps(close, box[None])[:, 0] >= ALIKE, True),
+        (anywhere, (_overlaps(anywhere, marked) < FAR).all(axis=1), False),
+    ]
+    for _ in range(NEAR):
+        near = _near(box, 1, draw)
+        kinds.append((near, (_overlaps(near, marked) < CLEAR).all(axis=1), False))
+    return [(box, True), *((boxes[right][0].clip(0, 1), shows) for boxes, right, shows in kinds if right.any())]
+
+
+def _near(box: Boxes, most: float, draw: _Draw) -> Boxes:
+    """Boxes `(TRIES, 4)` around places in the image at most so many sides from the object's center.
+
+    Their sides are up to 1 + most times as large or small; they are cut at the border.
+    """
+    sides = box[2:] - box[:2]
+    centers = ((box[:2] + box[2:]) / 2 + (2 * draw(TRIES, 2) - 1) * most * sides).clip(0, 1)
+    grown = 1 + draw(TRIES, 2) * most
+    halves = np.where(draw(TRIES, 2) < 0.5, grown, 1 / grown) * sides / 2
+    return np.concatenate([centers - halves, centers + halves], axis=1).clip(0, 1)
 
 
 def _overlaps(boxes: Boxes, others: Boxes) -> Boxes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
@@ -15,7 +15,9 @@ from nas import __version__
 from nas.export.format import FORMATS, ExportError, ExportFormat, Source
 from nas.export.litert_file import CALIBRATED, PixelType
 from nas.export.place import foreign, put_in_place, recover, staging, write_card
-from nas.objectives import FLASH_BYTES, RAM_BYTES, Score
+from nas.export.report import ExportReport, Written
+from nas.export.windows import DETECTION, Windows, detections
+from nas.objectives import Score
 from nas.quantity import counted
 from nas.recipe import Recipe
 from nas.reports.network_diagram import diagram
@@ -24,6 +26,7 @@ from nas.training.model import Weights, answers_of, rebuild, shaped, spread
 
 if TYPE_CHECKING:
     from nas.architecture import Architecture
+    from nas.datasets.spec import DatasetSpec
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +35,9 @@ PICTURED = 18
 
 QUANTIZED_MACS, LEAST_CHECKED = 10**10, 256
 """Multiply-adds that checking a quantized format may take, about a minute, and the images that are checked at least."""
+
+DETECTED_MACS, LEAST_DETECTED = 10**11, 64
+"""The same of detecting by windows."""
 
 SPLITS = {"val": "validation", "test": "test"}
 """Names of splits in scores, and in words."""
@@ -58,71 +64,6 @@ class _Examples:
     targets: npt.NDArray[Any] | None = None
 
 
-@final
-@dataclass(frozen=True, kw_only=True)
-class Written:
-    """One format of an export, and how it compares with the trained model.
-
-    Attributes:
-        format: a key of `FORMATS`.
-        bytes: of its files.
-        largest_difference: of an answer, over all validation images.
-        images_checked: how many that were.
-        scores: by split: the trained model's score and the export's, in [0, 1], on the same images; none without
-            targets.
-        facts: of the format, such as input, output, operators, and the arena of a microcontroller.
-    """
-
-    format: str
-    bytes: int
-    largest_difference: float
-    images_checked: int
-    scores: Mapping[str, tuple[float, float]]
-    facts: Mapping[str, Any]
-
-
-@final
-@dataclass(frozen=True, kw_only=True)
-class ExportReport:
-    """What was written.
-
-    Attributes:
-        path: the folder.
-        bytes: of all files together.
-        written: a format after the other.
-    """
-
-    path: Path
-    bytes: int
-    written: tuple[Written, ...]
-
-    @property
-    def largest_difference(self) -> float:
-        """Of an answer, of the first format, over all validation images."""
-        return self.written[0].largest_difference
-
-    @property
-    def is_for_devices(self) -> bool:
-        """Whether it has a quantized network."""
-        return any(FORMATS[each.format].is_quantized for each in self.written)
-
-    def int8_facts(self, *, images: int) -> dict[str, float]:
-        """What it says of the int8 file, by the names that trials have for it: bytes of flash and RAM, and the score.
-
-        Args:
-            images: in the validation split; a score on fewer of them is none of a trial's.
-        """
-        found: dict[str, float] = {}
-        for each in self.written:
-            if each.format == "litert-int8":
-                found[FLASH_BYTES.name] = each.bytes
-            if "arena_bytes" in each.facts:
-                found[FLASH_BYTES.name], found[RAM_BYTES.name] = each.facts["array_bytes"], each.facts["arena_bytes"]
-            if FORMATS[each.format].is_quantized and each.images_checked == images:
-                found["int8_val_score"] = each.scores["val"][1]
-        return found
-
-
 def export(
     architecture: Architecture,
     weights: Weights,
@@ -140,6 +81,7 @@ def export(
     score: Score | None = None,
     recipe: Recipe | None = None,
     image_shape: tuple[int, int, int] | None = None,
+    scenes: DatasetSpec | None = None,
 ) -> ExportReport:
     """Writes a trained network into the folder `to`, with `architecture.json`, `export.json`, the drawing
     `architecture.svg`, `labels.txt` if there are classes, and `predictions.svg` if targets are given.
@@ -169,6 +111,8 @@ def export(
         score: which of the task's the export is judged by; its first if left out.
         recipe: what it was trained with where that was a choice, for `export.json`.
         image_shape: of all images above, where that is not the network's: formats that adapt take these.
+        scenes: with boxes, of which all images above are crops: formats that adapt take these whole images, and give
+            boxes.
 
     Raises:
         ExportError: the destination is in use or cannot be written, a package is missing, or the export predicts
@@ -207,6 +151,7 @@ def export(
         calibration=None if calibration is None else shaped(spread(calibration, CALIBRATED), own),
         pixels=pixels,
         image_shape=image_shape,
+        windows=None if scenes is None else Windows.of(scenes.train.targets, scenes.info.input_shape),
     )
     try:
         with staging(to) as stage:
@@ -216,7 +161,10 @@ def export(
             ]
             if labels:
                 (stage / "labels.txt").write_text("".join(f"{' '.join(label.split())}\n" for label in labels), "utf-8")
-            if check_targets is not None:
+            detector = None
+            if source.windows is not None and scenes is not None and any(writer.adapts for writer in writers):
+                detector = _detect(source, source.windows, stage, scenes, [examples.name for examples in check])
+            elif check_targets is not None:
                 # Spread, as a folder's images are in the order of their classes.
                 images, wanted, answered = (
                     spread(each, PICTURED) for each in (check_images, check_targets, expected[0])
@@ -232,6 +180,7 @@ def export(
                 **({"recipe": dict(recipe)} if recipe else {}),
                 "inherited_from": inherited_from,
                 "formats": {each.format: _on_card(each, score) for each in written},
+                **({} if detector is None else {"detector": detector}),
             }
             write_card(stage, card)
             size = _bytes(stage)
@@ -241,7 +190,7 @@ def export(
         raise ExportError(
             f"cannot write the export to {to}: {error.strerror or error}; free space or choose another folder"
         ) from error
-    return ExportReport(path=to, bytes=size, written=tuple(written))
+    return ExportReport(path=to, bytes=size, written=tuple(written), detector=detector)
 
 
 def _written(
@@ -284,6 +233,28 @@ def _written(
         scores=scores,
         facts=writer.facts(folder),
     )
+
+
+def _detect(
+    source: Source, windows: Windows, folder: Path, scenes: DatasetSpec, names: Sequence[str]
+) -> dict[str, Any]:
+    """How well a SavedModel in a folder detects, by the names of the card; of the first split some are drawn there."""
+    macs = len(windows.boxes) * source.architecture.count.macs
+    facts = {"image_shape": list(windows.image_shape), "windows": len(windows.boxes), "macs": macs}
+    for name in names:
+        split = {"val": scenes.validation, "test": scenes.test}[name]
+        images, targets = (
+            spread(each, max(LEAST_DETECTED, DETECTED_MACS // macs)) for each in (split.images, split.targets)
+        )
+        logger.info("detecting in %s", counted(len(images), f"{SPLITS[name]} image"))
+        found = detections(folder, images, classes=len(scenes.info.labels))
+        evidence = np.asarray(DETECTION.evidence(targets, found))
+        facts |= {f"{name}_images": len(images), f"{name}_map": round(DETECTION.score_of(evidence), 6)}
+        if name == names[0]:
+            images, targets, found = (spread(each, PICTURED) for each in (images, targets, found))
+            picture = DETECTION.picture(images, targets, found, scenes.info.labels)
+            (folder / "predictions.svg").write_text(picture, "utf-8")
+    return facts
 
 
 def _check_loss(writer: ExportFormat, score: Score, scores: tuple[float, float], allowed: float) -> None:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from nas.architecture.keras_types import KerasModel
 from nas.errors import NasError
 from nas.export.litert_file import PixelType, convert
+from nas.export.windows import Windows
 from nas.registry import Registry
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Source:
             its maps; None if there are no such formats.
         pixels: what a quantized network takes.
         image_shape: of the images that a format which `adapts` takes; the network's own if left out.
+        windows: at which a format which `adapts` looks in larger images, if the network classifies crops.
     """
 
     architecture: Architecture
@@ -47,6 +49,7 @@ class Source:
     calibration: npt.NDArray[np.uint8] | None = None
     pixels: PixelType = "int8"
     image_shape: tuple[int, int, int] | None = None
+    windows: Windows | None = None
 
     @cached_property
     def int8(self) -> bytes:
@@ -62,8 +65,8 @@ class ExportFormat(ABC):
         tolerance: largest difference of an answer from the trained network's that passes, relative to the size of the
             numbers.
         is_quantized: whether its numbers are rounded so much that only the score tells whether it is right.
-        adapts: whether it takes the images of the data set where the search chose another size or gray, and makes
-            those that the network takes itself.
+        adapts: whether it takes the images of the data set where the search chose another size or gray or took crops
+            of them, and makes those that the network takes itself.
         packages: that it needs beside those of nas, as they are imported.
         extra: of keras-nas, which installs them.
     """

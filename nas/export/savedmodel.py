@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from nas.architecture.keras_types import Tensor
 from nas.export.format import ExportFormat, Source, register
+from nas.export.windows import DETECTION
 from nas.tasks import TASKS
 from nas.training.model import BATCH, in_shape
 
@@ -28,6 +29,8 @@ class SavedModel(ExportFormat):
     or `boxes`, `scores`, `classes` and `count`. Where that is decided from the answers, a third signature, `answers`,
     takes uint8 images and returns these, such as `candidates`; on them the export is compared. Where the search chose
     the size or the color of images, they are those of the data set, which the graph makes smaller and gray itself.
+    Where a network classifies crops, they are the images of which those were cut, and detections are returned: of what
+    the network answers to `windows`; `answers` then takes crops.
     """
 
     name = "savedmodel"
@@ -37,33 +40,34 @@ class SavedModel(ExportFormat):
         import keras
         import tensorflow as tf
 
-        head, model = source.architecture.head, source.model
-        own = source.architecture.input_shape
-        shape, task = source.image_shape or own, TASKS[head.task]
+        head, model, windows = source.architecture.head, source.model, source.windows
+        own, task = source.architecture.input_shape, TASKS[head.task]
+        single = source.image_shape or own
+        shape = single if windows is None else windows.image_shape
 
         def answered(images: Tensor) -> Tensor:
-            return head.answers(model(images, training=False))
+            return head.answers(model(tf.cast(in_shape(images, own), tf.float32) / 255.0, training=False))
 
-        def checked(images: Tensor) -> Tensor:
-            expected = "x".join(map(str, shape))
-            rule = f"images must be (n, height, width, channels) of {expected}; received the shape"
-            # The dynamic shape: the static one is what the signature says, and TensorFlow would leave the check out.
-            seen = tf.shape(tf.raw_ops.PlaceholderWithDefault(input=images, shape=(None,) * (1 + len(shape))))
-            right = tf.reduce_all(tf.equal(seen[1:], shape))
-            with tf.control_dependencies([tf.debugging.Assert(right, [rule, seen], summarize=8)]):
-                return tf.identity(images)
+        def served(images: Tensor) -> dict[str, Tensor]:
+            if windows is None:
+                return task.served(answered(images))
 
-        def pixels(image: Tensor) -> Tensor:
-            return tf.cast(in_shape(checked(image), own), tf.float32) / 255.0
+            def candidates(image: Tensor) -> Tensor:
+                scores = answered(windows.cut(image, own))
+                # Nobody looks for the first class, background.
+                return tf.concat([windows.boxes, tf.zeros_like(scores[:, :1]), scores[:, 1:]], axis=-1)
+
+            rows = tf.TensorSpec((len(windows.boxes), 4 + model.output_shape[-1]), tf.float32)
+            return DETECTION.served(tf.map_fn(candidates, images, fn_output_signature=rows))
 
         def serve(image: Tensor) -> dict[str, Tensor]:
-            return task.served(answered(pixels(image)))
+            return served(_checked(image, shape))
 
         def answers(image: Tensor) -> dict[str, Tensor]:
-            return {task.answer: answered(pixels(image))}
+            return {task.answer: answered(_checked(image, single))}
 
         def float_0_to_1(image_0_to_1: Tensor) -> dict[str, Tensor]:
-            images = checked(image_0_to_1)
+            images = _checked(image_0_to_1, shape)
             inside = tf.reduce_all((images >= 0) & (images <= 1))  # false for what is not a number
             rule = "image_0_to_1 must lie in [0, 1]; pass uint8 images to serving_default; received from, to"
             told = [rule, tf.reduce_min(images), tf.reduce_max(images)]
@@ -71,18 +75,19 @@ class SavedModel(ExportFormat):
                 images = tf.identity(images)
             if shape != own:
                 # By way of levels, as the training images were made.
-                images = tf.cast(in_shape(tf.cast(tf.round(255.0 * images), tf.uint8), own), tf.float32) / 255.0
-            return task.served(answered(images))
+                return served(tf.cast(tf.round(255.0 * images), tf.uint8))
+            return task.served(head.answers(model(images, training=False)))
 
         archive = keras.export.ExportArchive()
         archive.track(model)
-        batch = (None, *shape)
-        archive.add_endpoint("serve", serve, input_signature=[tf.TensorSpec(batch, tf.uint8, name="image")])
-        floats = tf.TensorSpec(batch, tf.float32, name="image_0_to_1")
+        pixels = tf.TensorSpec((None, *shape), tf.uint8, name="image")
+        archive.add_endpoint("serve", serve, input_signature=[pixels])
+        floats = tf.TensorSpec((None, *shape), tf.float32, name="image_0_to_1")
         archive.add_endpoint("float_0_to_1", float_0_to_1, input_signature=[floats])
         symbol = keras.KerasTensor((1, *model.output_shape[1:]), "float32")
-        if task.answer not in task.served(head.answers(symbol)):
-            archive.add_endpoint("answers", answers, input_signature=[tf.TensorSpec(batch, tf.uint8, name="image")])
+        if windows is not None or task.answer not in task.served(head.answers(symbol)):
+            pixels = tf.TensorSpec((None, *single), tf.uint8, name="image")
+            archive.add_endpoint("answers", answers, input_signature=[pixels])
         archive.write_out(str(folder), verbose=False)
 
     def predict(
@@ -95,3 +100,16 @@ class SavedModel(ExportFormat):
         answer = TASKS[architecture.head.task].answer
         parts = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
         return np.concatenate([np.asarray(serve(image=tf.constant(part))[answer], np.float32) for part in parts])
+
+
+def _checked(images: Tensor, shape: tuple[int, int, int]) -> Tensor:
+    """The same images, in a graph that fails if they have another shape."""
+    import tensorflow as tf
+
+    expected = "x".join(map(str, shape))
+    rule = f"images must be (n, height, width, channels) of {expected}; received the shape"
+    # The dynamic shape: the static one is what the signature says, and TensorFlow would leave the check out.
+    seen = tf.shape(tf.raw_ops.PlaceholderWithDefault(input=images, shape=(None,) * (1 + len(shape))))
+    right = tf.reduce_all(tf.equal(seen[1:], shape))
+    with tf.control_dependencies([tf.debugging.Assert(right, [rule, seen], summarize=8)]):
+        return tf.identity(images)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,8 @@ def export(
     quantized = any(FORMATS.find(name).is_quantized for name in format.split(","))
     logger.info("reading the data")
     data = _needed_images(search) if quantized else _images(search)
+    crops = search.experiment.dataset.form == "crops"
+    scenes = _scenes(search) if crops and any(FORMATS.find(name).adapts for name in format.split(",")) else None
     report = export(
         record.architecture,
         weights,
@@ -61,6 +64,7 @@ def export(
         score=search.experiment.score,
         recipe=record.recipe,
         image_shape=search.facts.input_shape,
+        scenes=scenes,
     )
     if data is not None and (facts := report.int8_facts(images=len(data.validation))):
         keep(search.folder.shipped(record.number), facts, search.experiment.score)
@@ -179,6 +183,24 @@ def _checked_images(search: Search) -> DatasetSpec:
     data = load(whole(search.experiment)) if search.data is None else search.data.load()
     search.folder.check_data(data)
     return data
+
+
+def _scenes(search: Search) -> DatasetSpec:
+    """The images of which a search's crops were cut.
+
+    Raises:
+        SearchError: they are not at hand.
+    """
+    from nas.datasets import DatasetError, load, whole
+
+    config = whole(search.experiment).model_copy(update={"form": None, "crop_size": None})
+    try:
+        return load(config) if search.data is None else replace(search.data, config=config).load()
+    except DatasetError as error:
+        raise SearchError(
+            f"a classifier of crops detects with windows like the training objects: {error}; --format keras, litert or "
+            f"onnx write the classifier alone"
+        ) from None
 
 
 def _random_images(search: Search) -> np.ndarray:
