@@ -9,6 +9,7 @@ from nas.export.int8_score import int8_facts, int8_scores
 from nas.export.litert_file import PixelType
 from nas.export.measure import check_measurable, measure
 from nas.export.report import ExportReport, Written
+from nas.export.windows import Scenes
 
 __all__ = [
     "FORMATS",
@@ -16,6 +17,7 @@ __all__ = [
     "ExportFormat",
     "ExportReport",
     "PixelType",
+    "Scenes",
     "Source",
     "Written",
     "check_measurable",

@@ -16,7 +16,7 @@ from nas.export.format import FORMATS, ExportError, ExportFormat, Source
 from nas.export.litert_file import CALIBRATED, PixelType
 from nas.export.place import foreign, put_in_place, recover, staging, write_card
 from nas.export.report import ExportReport, Written
-from nas.export.windows import DETECTION, Windows, detections
+from nas.export.windows import DETECTION, Scenes, Windows, detections
 from nas.objectives import Score
 from nas.quantity import counted
 from nas.recipe import Recipe
@@ -26,7 +26,6 @@ from nas.training.model import Weights, answers_of, rebuild, shaped, spread
 
 if TYPE_CHECKING:
     from nas.architecture import Architecture
-    from nas.datasets.spec import DatasetSpec
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +80,7 @@ def export(
     score: Score | None = None,
     recipe: Recipe | None = None,
     image_shape: tuple[int, int, int] | None = None,
-    scenes: DatasetSpec | None = None,
+    scenes: Scenes | None = None,
 ) -> ExportReport:
     """Writes a trained network into the folder `to`, with `architecture.json`, `export.json`, the drawing
     `architecture.svg`, `labels.txt` if there are classes, and `predictions.svg` if targets are given.
@@ -111,7 +110,7 @@ def export(
         score: which of the task's the export is judged by; its first if left out.
         recipe: what it was trained with where that was a choice, for `export.json`.
         image_shape: of all images above, where that is not the network's: formats that adapt take these.
-        scenes: with boxes, of which all images above are crops: formats that adapt take these whole images, and give
+        scenes: of which all images above are crops: formats that adapt take these whole images, and give
             boxes.
 
     Raises:
@@ -151,7 +150,7 @@ def export(
         calibration=None if calibration is None else shaped(spread(calibration, CALIBRATED), own),
         pixels=pixels,
         image_shape=image_shape,
-        windows=None if scenes is None else Windows.of(scenes.train.targets, scenes.info.input_shape),
+        windows=None if scenes is None else scenes.windows,
     )
     try:
         with staging(to) as stage:
@@ -235,24 +234,19 @@ def _written(
     )
 
 
-def _detect(
-    source: Source, windows: Windows, folder: Path, scenes: DatasetSpec, names: Sequence[str]
-) -> dict[str, Any]:
+def _detect(source: Source, windows: Windows, folder: Path, scenes: Scenes, names: Sequence[str]) -> dict[str, Any]:
     """How well a SavedModel in a folder detects, by the names of the card; of the first split some are drawn there."""
     macs = len(windows.boxes) * source.architecture.count.macs
     facts = {"image_shape": list(windows.image_shape), "windows": len(windows.boxes), "macs": macs}
     for name in names:
-        split = {"val": scenes.validation, "test": scenes.test}[name]
-        images, targets = (
-            spread(each, max(LEAST_DETECTED, DETECTED_MACS // macs)) for each in (split.images, split.targets)
-        )
+        images, targets = (spread(each, max(LEAST_DETECTED, DETECTED_MACS // macs)) for each in scenes.splits[name])
         logger.info("detecting in %s", counted(len(images), f"{SPLITS[name]} image"))
-        found = detections(folder, images, classes=len(scenes.info.labels))
+        found = detections(folder, images, classes=len(scenes.labels))
         evidence = np.asarray(DETECTION.evidence(targets, found))
         facts |= {f"{name}_images": len(images), f"{name}_map": round(DETECTION.score_of(evidence), 6)}
         if name == names[0]:
             images, targets, found = (spread(each, PICTURED) for each in (images, targets, found))
-            picture = DETECTION.picture(images, targets, found, scenes.info.labels)
+            picture = DETECTION.picture(images, targets, found, scenes.labels)
             (folder / "predictions.svg").write_text(picture, "utf-8")
     return facts
 

@@ -5,6 +5,7 @@ They stand in for the regions that selective search proposes to R-CNN (Girshick 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, final
@@ -20,13 +21,36 @@ from nas.training.model import in_shape
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from nas.datasets.spec import ImageShape
+ImageShape = tuple[int, int, int]
+"""`(height, width, channels)`."""
 
 DETECTION = TASKS["detection"]
 
 SHAPES, STEPS = 3, 6
 """Shapes of windows, and steps in which one moves by its own side. With 6 shapes no more objects are found on scenes of
 digits and on blood cells, in twice the time; with 4 steps mAP@50 is .04 to .15 lower, with 8 it is the same."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Scenes:
+    """Images with boxes, of which crops were cut.
+
+    Attributes:
+        labels: names of the classes, without background.
+        boxes: of the training images, float32 `(n, most, 5)`, as targets of detection are.
+        splits: images uint8 `(n, height, width, channels)` and targets, by the splits' names in scores: `val`, `test`.
+    """
+
+    labels: Sequence[str]
+    boxes: npt.NDArray[np.float32]
+    splits: Mapping[str, tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]]
+
+    @property
+    def windows(self) -> Windows:
+        """Where a detector looks for such objects in such images."""
+        height, width, channels = self.splits["val"][0].shape[1:]
+        return Windows.of(self.boxes, (height, width, channels))
 
 
 @final

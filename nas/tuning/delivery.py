@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from nas.datasets.spec import DatasetSpec
-    from nas.export import ExportReport, PixelType
+    from nas.export import ExportReport, PixelType, Scenes
     from nas.tracking.model_registry import RegisteredModel
     from nas.tuning.search import Search
 
@@ -185,22 +185,25 @@ def _checked_images(search: Search) -> DatasetSpec:
     return data
 
 
-def _scenes(search: Search) -> DatasetSpec:
+def _scenes(search: Search) -> Scenes:
     """The images of which a search's crops were cut.
 
     Raises:
         SearchError: they are not at hand.
     """
     from nas.datasets import DatasetError, load, whole
+    from nas.export import Scenes
 
     config = whole(search.experiment).model_copy(update={"form": None, "crop_size": None})
     try:
-        return load(config) if search.data is None else replace(search.data, config=config).load()
+        data = load(config) if search.data is None else replace(search.data, config=config).load()
     except DatasetError as error:
         raise SearchError(
             f"a classifier of crops detects with windows like the training objects: {error}; --format keras, litert or "
             f"onnx write the classifier alone"
         ) from None
+    splits = {name: (each.images, each.targets) for name, each in (("val", data.validation), ("test", data.test))}
+    return Scenes(labels=data.info.labels, boxes=data.train.targets, splits=splits)
 
 
 def _random_images(search: Search) -> np.ndarray:

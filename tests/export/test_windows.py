@@ -10,9 +10,8 @@ import nas
 from nas.architecture import Architecture
 from nas.architecture.blocks import Conv, GlobalPoolHead
 from nas.cli import main
-from nas.datasets.spec import DatasetInfo, DatasetSpec, Split
 from nas.devices import import_tensorflow
-from nas.export import export
+from nas.export import Scenes, export
 from nas.export.windows import DETECTION, Windows
 
 SCENE = (12, 18, 3)
@@ -61,16 +60,15 @@ def exported(tmp_path_factory):
     model = network.build()
     weights = [3 * each if each.ndim > 1 else each for each in model.get_weights()]
     model.set_weights(weights)
-    splits = [
-        Split(
-            images=numbers.integers(0, 256, (n, *SCENE), np.uint8),
-            targets=np.array([boxes((0, 0, 6, 6, 1))] * n, np.float32),
-        )
-        for n in (2, 3, 4)
-    ]
-    scenes = DatasetSpec(
-        info=DatasetInfo(name="scenes", input_shape=SCENE, labels=("cat", "dog"), task="detection"),
-        **dict(zip(("train", "validation", "test"), splits, strict=True)),
+
+    def images_and_boxes(count):
+        images = numbers.integers(0, 256, (count, *SCENE), np.uint8)
+        return images, np.array([boxes((0, 0, 6, 6, 1))] * count, np.float32)
+
+    scenes = Scenes(
+        labels=("cat", "dog"),
+        boxes=images_and_boxes(2)[1],
+        splits={"val": images_and_boxes(3), "test": images_and_boxes(4)},
     )
     crops = numbers.integers(0, 256, (5, 6, 6, 3), np.uint8)
     report = export(
@@ -92,7 +90,7 @@ def test_plain_tensorflow_gets_boxes_of_whole_images(exported):
     import tensorflow as tf
 
     report, model, scenes = exported
-    windows, images = Windows(image_shape=SCENE, sides=((6, 6),)), scenes.test.images
+    windows, images = Windows(image_shape=SCENE, sides=((6, 6),)), scenes.splits["test"][0]
     seen = np.stack([np.asarray(windows.cut(image, (6, 6, 1))) for image in images])
     scores = np.asarray(model(seen.reshape(-1, 6, 6, 1) / np.float32(255))).reshape(len(images), -1, 3)
     nothing = np.zeros_like(scores[..., :1])
@@ -117,7 +115,7 @@ def test_crops_are_still_classified(exported):
     import tensorflow as tf
 
     report, model, scenes = exported
-    crops = scenes.test.images[:, :6, :6]
+    crops = scenes.splits["test"][0][:, :6, :6]
     answer = tf.saved_model.load(str(report.path)).signatures["answers"](image=tf.constant(crops))
     gray = np.asarray(tf.image.rgb_to_grayscale(crops)) / np.float32(255)
     np.testing.assert_allclose(answer["probabilities"], model(gray), atol=1e-5)
@@ -138,13 +136,13 @@ def test_the_card_says_how_well_it_detects(exported):
         "test_images": 4,
     }
     loaded = tf.saved_model.load(str(report.path))
-    answer = loaded.serve(scenes.test.images)
+    answer = loaded.serve(scenes.splits["test"][0])
     found = np.concatenate(
         [answer["boxes"], np.asarray(answer["classes"])[..., None] - 1, np.asarray(answer["scores"])[..., None]],
         axis=-1,
     )
     found[np.asarray(answer["classes"]) < 0] = [0, 0, 0, 0, -1, 0]
-    truths = np.pad(scenes.test.targets, [(0, 0), (0, 0), (0, 1)])
+    truths = np.pad(scenes.splits["test"][1], [(0, 0), (0, 0), (0, 1)])
     assert card["detector"]["test_map"] == pytest.approx(
         DETECTION.score_of(np.concatenate([found, truths], axis=1).astype(np.float32)), abs=1e-6
     )
