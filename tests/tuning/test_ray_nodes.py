@@ -15,7 +15,6 @@ from nas.results.trial import TrialStatus
 from nas.tuning.observer import Observer
 from tests.tuning.ray_nodes import nodes, on, processes
 
-
 EPOCHS = 16
 
 
