@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,7 +14,7 @@ from nas.errors import NasError
 from nas.recipe import offered
 
 if TYPE_CHECKING:
-    from nas.config import AugmentationConfig
+    from nas.config import AugmentationConfig, ExperimentConfig
     from nas.datasets import DatasetSpec
 
 SHOWN = 5
@@ -51,16 +52,19 @@ def check(
     fit: Annotated[str, typer.Option(help="How to resize images of another shape: stretch, crop or pad.")] = "stretch",
     grayscale: Annotated[bool, typer.Option("--grayscale", help="Convert images to one channel.")] = False,
     data_dir: Annotated[str | None, typer.Option(help="Where TFDS keeps prepared data sets.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Override any other key of dataset: --set dataset.as=crops.")
+    ] = None,
     format: Annotated[Format, typer.Option(help="Output format.")] = Format.table,
 ) -> None:
     """Read all images and report their splits, what is left out, and what looks wrong, with names."""
-    from nas.config import dataset_config
     from nas.datasets import load
     from nas.datasets.findings import described, findings
     from nas.devices import without_noise
     from nas.tasks import TASKS
 
-    config = dataset_config(name=name, image_size=image_size, fit=fit, grayscale=grayscale, data_dir=data_dir)
+    options = {"image_size": image_size, "fit": fit, "grayscale": grayscale, "data_dir": data_dir}
+    config = _experiment(name, {f"dataset.{key}": value for key, value in options.items()}, set_, ("dataset",)).dataset
     with without_noise():
         # So that all files that cannot be read are told, and not the first alone.
         spec = load(config.model_copy(update={"skip_corrupt": True}))
@@ -108,18 +112,13 @@ def show(
     count: Annotated[int, typer.Option("--count", "-n", min=1, max=100, help="Number of images.")] = 8,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the changes.")] = 0,
 ) -> None:
-    """Draw some training images with their masks or boxes: first as they are, then as augmentation changes them."""
-    from nas.config import load_experiment
+    """Draw some training images with their classes, masks or boxes, and as augmentation, if any, changes them."""
     from nas.datasets import load, whole
     from nas.devices import import_tensorflow
 
     if to.suffix.lower() != ".svg":
         raise NasError(f"--to writes .svg; received {str(to)!r}")
-    # A space is needed by any experiment, and none is looked at.
-    named = {"name": "show", "space": "tiny", "dataset.name": name}
-    experiment = load_experiment(None, named | settings_option(set_ or []))
-    if experiment.choices:
-        raise NasError(f"one kind of images is drawn; received {offered(experiment.choices)}; give one value each")
+    experiment = _experiment(name, {}, set_, ("dataset", "training.augmentation"))
     import_tensorflow()
     drawing = _drawn(load(whole(experiment)), experiment.training.augmentation, count, seed)
     try:
@@ -129,10 +128,29 @@ def show(
     errors.print(f"The drawing is in {to}.", markup=False, soft_wrap=True)
 
 
+def _experiment(
+    name: str, options: Mapping[str, Any], set_: list[str] | None, sections: tuple[str, ...]
+) -> ExperimentConfig:
+    """What reads the images of one kind; `sections` of it can be set."""
+    from nas.config import load_experiment
+
+    given = settings_option(set_ or [])
+    for key in given:
+        if not key.startswith(tuple(f"{section}." for section in sections)):
+            raise NasError(f"--set takes keys of {' and '.join(sections)} here; received {key!r}; leave it out")
+    # A space is needed by any experiment, and none is looked at.
+    named = {"name": "data", "space": "tiny", "dataset.name": name, **options}
+    experiment = load_experiment(None, named | given)
+    if experiment.choices:
+        raise NasError(f"one kind of images is read; received {offered(experiment.choices)}; give one value each")
+    return experiment
+
+
 def _drawn(data: DatasetSpec, augmentation: AugmentationConfig, count: int, seed: int) -> str:
-    """A row an image, with as many changed ones as there is room for."""
+    """The images; with augmentation a row each, with as many changed ones as there is room for."""
     import numpy as np
 
+    from nas.config import AugmentationConfig
     from nas.datasets.augmentation import augment, check_augmentation
     from nas.tasks import TASKS
     from nas.tasks.tiles import ACROSS, tiles
@@ -143,11 +161,15 @@ def _drawn(data: DatasetSpec, augmentation: AugmentationConfig, count: int, seed
     places = np.linspace(0, len(data.train) - 1, min(count, len(data.train))).astype(int)
     images, targets = data.train.images[places], data.train.targets[places]
     columns = [task.marked(images, targets, data.info.labels)]
-    for column in range(1, ACROSS):
+    for column in range(1, ACROSS if augmentation != AugmentationConfig() else 1):
         changed, movement = augment(images, augmentation, (seed, column))
         pixels = np.rint(np.asarray(changed)).astype(np.uint8)
         columns.append(task.marked(pixels, np.asarray(task.move(targets, movement)), data.info.labels))
-    captions = [("as it is" if column == 0 else f"changed, {column}", True) for _ in places for column in range(ACROSS)]
+    captions = [
+        (f"changed, {column}" if column else task.caption(target, data.info.labels), True)
+        for target in targets
+        for column in range(len(columns))
+    ]
     drawn = np.stack([pixels for pixels, _ in columns], axis=1)
     marks = [column[1][row] for row in range(len(places)) for column in columns]
     return tiles(drawn.reshape(-1, *drawn.shape[2:]), captions, marks)

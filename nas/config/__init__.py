@@ -8,7 +8,7 @@ from nas.config.experiment import (
     TrainingConfig,
 )
 from nas.config.own_data import named_experiment
-from nas.config.reading import dataset_config, load_experiment
+from nas.config.reading import load_experiment
 
 __all__ = [
     "AugmentationConfig",
@@ -16,7 +16,6 @@ __all__ = [
     "ExperimentConfig",
     "FinalConfig",
     "TrainingConfig",
-    "dataset_config",
     "load_experiment",
     "named_experiment",
 ]

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from nas.boards import find_board
-from nas.config.experiment import DatasetConfig, ExperimentConfig
+from nas.config.experiment import ExperimentConfig
 from nas.config.mistakes import first_mistake, is_given
 from nas.errors import shown
 from nas.files.paths import absolute, located
@@ -104,18 +104,6 @@ def _locate(data: dict[str, Any], key: str, folder: Path) -> None:
 def _file(value: Any, folder: Path) -> Any:
     """The path of a space or a network, and anything else as it is."""
     return absolute(value, folder) if str(value).endswith((".yaml", ".yml", ".json", ".keras")) else value
-
-
-def dataset_config(**settings: Any) -> DatasetConfig:
-    """A data set as the command line names it.
-
-    Raises:
-        FileError: the key of the first mistake, and what to change.
-    """
-    try:
-        return DatasetConfig(**settings)
-    except ValidationError as error:
-        raise first_mistake(error, YamlFile("dataset", {}, {}), settings) from None
 
 
 def _open_sections(data: dict[str, Any]) -> None:

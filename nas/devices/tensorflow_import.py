@@ -15,7 +15,9 @@ _LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 _NAMES = {"tensorflow": "TensorFlow", "jax": "JAX"}
 # Lines of TensorFlow's C++ log: written before its own log level is in force, so the level alone does not
 # hide them ("I0000 00:00:1795301414.243937    3794 port.cc:153] oneDNN custom operations are on ...").
-_NOISE = re.compile(rb"(WARNING: All log messages before absl::InitializeLog|[IWE]\d{4} \d\d:\d\d:)")
+_NOISE = re.compile(
+    rb"(WARNING: All log messages before absl::InitializeLog|[IWE]\d{4} \d\d:\d\d:|To enable the following instructions)"
+)
 
 
 def import_tensorflow(backend: str = "tensorflow", *others: str) -> None:

@@ -241,6 +241,11 @@ class Task(ABC):
         del targets, labels
         return images, [""] * len(images)
 
+    def caption(self, target: Array, labels: Sequence[str]) -> str:
+        """What to write below an image that is drawn with its target."""
+        del target, labels
+        return "as it is"
+
     @abstractmethod
     def picture(self, images: npt.NDArray[np.uint8], targets: Array, answers: Array, labels: Sequence[str]) -> str:
         """Some images with their targets and answers, as SVG."""

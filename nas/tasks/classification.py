@@ -131,6 +131,10 @@ class Classification(Task):
     def compare(self, expected: Array, received: Array, *, tolerance: float) -> Agreement:
         return compare(expected, received, tolerance=tolerance, of="image")
 
+    def caption(self, target: Array, labels: Sequence[str]) -> str:
+        """The name of the image's class."""
+        return labels[int(target)]
+
     def picture(self, images: npt.NDArray[np.uint8], targets: Array, answers: Array, labels: Sequence[str]) -> str:
         captions = []
         for target, answer in zip(targets, answers, strict=True):

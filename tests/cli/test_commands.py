@@ -596,7 +596,8 @@ def test_targets_move_with_the_images_that_are_drawn(run, tmp_path):
     assert (len(found), set(found)) == (24, {2, 12})
     np.savez(tmp_path / "cells.npz", images=images, masks=(images[..., 0] > 127).astype(np.uint8))
     assert run(*drawn)[0] == 0
-    # Masks are colors over the gray image.
+    # Masks are colors over the gray image; without augmentation each image is there once.
+    assert len(ET.parse(tmp_path / "it.svg").getroot().findall("{*}image")) == 4
     first = ET.parse(tmp_path / "it.svg").getroot().find("{*}image").get("href")
     assert Image.open(io.BytesIO(base64.b64decode(first.partition(",")[2]))).mode == "RGB"
 
@@ -608,9 +609,24 @@ def test_augmented_images_are_drawn(run, tmp_path):
     images = ET.parse(path).getroot().findall("{*}image")
     assert len(images) == 18
     assert len({image.get("href") for image in images}) == 18
+    captions = [text.text for text in ET.parse(path).getroot().findall("{*}text")]
+    assert captions[1:6] == [f"changed, {column}" for column in range(1, 6)]
+    assert {*captions[::6]} <= {*"0123456789"}
     code, _, error = run("datasets", "show", "digits", "--to", "x.png")
     assert code == 1
     assert "--to writes .svg; received 'x.png'" in error
     code, _, error = run("datasets", "show", "digits", "--to", path, "--set", "training.augmentation.zoom=[0,0.2]")
     assert code == 1
-    assert "one kind of images is drawn; received zoom 0 | 0.2; give one value each" in error
+    assert "one kind of images is read; received zoom 0 | 0.2; give one value each" in error
+    code, _, error = run("datasets", "show", "digits", "--to", path, "--set", "training.epochs=3")
+    assert code == 1
+    assert "--set takes keys of dataset and training.augmentation here; received 'training.epochs'; leave" in error
+
+
+def test_crops_are_checked_before_they_are_searched(run):
+    code, out, _ = run("datasets", "check", "digit_scenes_detection", "--set", "dataset.as=crops")
+    assert code == 0
+    assert "digit_scenes_detection: 32x32x1, 11 classes; 21,230 train" in out
+    code, _, error = run("datasets", "check", "digits", "--set", "dataset.as=crops")
+    assert code == 1
+    assert "dataset.as: crops cuts objects out, and 'digits' has no boxes; leave it out" in error
