@@ -16,7 +16,9 @@ _NAMES = {"tensorflow": "TensorFlow", "jax": "JAX"}
 # Lines of TensorFlow's C++ log: written before its own log level is in force, so the level alone does not
 # hide them ("I0000 00:00:1795301414.243937    3794 port.cc:153] oneDNN custom operations are on ...").
 _NOISE = re.compile(
-    rb"(WARNING: All log messages before absl::InitializeLog|[IWE]\d{4} \d\d:\d\d:|To enable the following instructions)"
+    rb"WARNING: All log messages before absl::InitializeLog"
+    rb"|[IWE]\d{4} \d\d:\d\d:"
+    rb"|To enable the following instructions"  # goes on with the line before
 )
 
 
