@@ -23,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean, stdev
@@ -180,7 +181,7 @@ class Log:
 
 
 class Watch(Observer):
-    """Keeps the log of a search of ours."""
+    """Keeps the log of a search of ours, and ends it after the case's epochs."""
 
     def __init__(self, case: Case) -> None:
         self.log = Log(case)
@@ -190,6 +191,8 @@ class Watch(Observer):
             self.log.begin(record.architecture)
 
     def on_epoch(self, record: TrialRecord, epoch: int, metrics: dict[str, float]) -> None:
+        if self.log.epochs == self.log.case.epochs:
+            raise KeyboardInterrupt
         self.log.epochs += 1
 
     def on_trial_end(self, record: TrialRecord) -> None:
@@ -205,7 +208,7 @@ def search_ours(case: Case, strategy: str, stopping: str, seed: int) -> Log:
         for part, config in (("dataset", case.dataset), ("training", case.training))
         for key, value in config.model_dump(exclude_unset=True).items()
     }
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, suppress(KeyboardInterrupt):
         nas.search(
             "digits",
             space=case.space,
