@@ -96,7 +96,7 @@ CASES = {
     "fashion": Case(
         space="mixed",
         dataset=DatasetConfig(name="fashion_mnist", validation_fraction=0.1, train_limit=16_000),
-        sizes=(2_000, 10_000, 50_000),
+        sizes=(5_000, 10_000, 50_000),
         training=TrainingConfig(
             epochs=12, batch_size=128, learning_rate=0.02, augmentation=AugmentationConfig(shift=1, flip=True)
         ),
