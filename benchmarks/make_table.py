@@ -5,10 +5,11 @@
 
 `digits-mixed` is all of `benchmarks/table_space.yaml`, a part of `mixed` below 10,000 parameters, so that a strategy on
 the table may propose everything that it could propose in a search. The others are networks of larger spaces on 10,000
-images of Fashion-MNIST, with augmentation: half of them of all sizes, half of them neighbors of these. Each is trained
-in the loop of a search, a part of them from a second seed. It can be killed at any moment: each training is on the disk
-before the next one begins, and the same command goes on from there. The table is written when all networks have been
-trained from a seed, with what there is of the second one. The same trainings give the same file, byte for byte.
+images of Fashion-MNIST (6,000 in `fashion-mixed-28`), with augmentation: half of them of all sizes, half of them
+neighbors of these. Each is trained in the loop of a search, a part of them from a second seed. It can be killed at any
+moment: each training is on the disk before the next one begins, and the same command goes on from there. The table is
+written when all networks have been trained from a seed, with what there is of the second one. The same trainings give
+the same file, byte for byte.
 """
 
 from __future__ import annotations
@@ -76,6 +77,14 @@ PLANS = {
         most=50_000,
         training=SHIFTED.model_copy(update={"learning_rate": 0.02}),
         count=320,
+        again=0,
+    ),
+    "fashion-mixed-28": Plan(
+        space="mixed",
+        dataset=FASHION.model_copy(update={"train_limit": 6_000}),
+        most=50_000,
+        training=SHIFTED.model_copy(update={"learning_rate": 0.02}),
+        count=160,
         again=0,
     ),
     "fashion-widths": Plan(

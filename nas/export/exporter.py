@@ -16,7 +16,7 @@ from nas.export.format import FORMATS, ExportError, ExportFormat, Source
 from nas.export.litert_file import CALIBRATED, PixelType
 from nas.export.place import foreign, put_in_place, recover, staging, write_card
 from nas.export.report import ExportReport, Written
-from nas.export.windows import DETECTION, Scenes, Windows, detections
+from nas.export.windows import Scenes, detections
 from nas.objectives import Score
 from nas.quantity import counted
 from nas.recipe import Recipe
@@ -161,8 +161,8 @@ def export(
             if labels:
                 (stage / "labels.txt").write_text("".join(f"{' '.join(label.split())}\n" for label in labels), "utf-8")
             detector = None
-            if source.windows is not None and scenes is not None and any(writer.adapts for writer in writers):
-                detector = _detect(source, source.windows, stage, scenes, [examples.name for examples in check])
+            if scenes is not None and any(writer.adapts for writer in writers):
+                detector = _detect(architecture, scenes, stage, [examples.name for examples in check])
             elif check_targets is not None:
                 # Spread, as a folder's images are in the order of their classes.
                 images, wanted, answered = (
@@ -234,19 +234,20 @@ def _written(
     )
 
 
-def _detect(source: Source, windows: Windows, folder: Path, scenes: Scenes, names: Sequence[str]) -> dict[str, Any]:
+def _detect(architecture: Architecture, scenes: Scenes, folder: Path, names: Sequence[str]) -> dict[str, Any]:
     """How well a SavedModel in a folder detects, by the names of the card; of the first split some are drawn there."""
-    macs = len(windows.boxes) * source.architecture.count.macs
+    task, windows = TASKS["detection"], scenes.windows
+    macs = len(windows.boxes) * architecture.count.macs
     facts = {"image_shape": list(windows.image_shape), "windows": len(windows.boxes), "macs": macs}
     for name in names:
         images, targets = (spread(each, max(LEAST_DETECTED, DETECTED_MACS // macs)) for each in scenes.splits[name])
         logger.info("detecting in %s", counted(len(images), f"{SPLITS[name]} image"))
         found = detections(folder, images, classes=len(scenes.labels))
-        evidence = np.asarray(DETECTION.evidence(targets, found))
-        facts |= {f"{name}_images": len(images), f"{name}_map": round(DETECTION.score_of(evidence), 6)}
+        evidence = np.asarray(task.evidence(targets, found))
+        facts |= {f"{name}_images": len(images), f"{name}_map": round(task.score_of(evidence), 6)}
         if name == names[0]:
             images, targets, found = (spread(each, PICTURED) for each in (images, targets, found))
-            picture = DETECTION.picture(images, targets, found, scenes.labels)
+            picture = task.picture(images, targets, found, scenes.labels)
             (folder / "predictions.svg").write_text(picture, "utf-8")
     return facts
 

@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from nas.architecture.keras_types import Tensor
 from nas.export.format import ExportFormat, Source, register
-from nas.export.windows import DETECTION
+from nas.export.windows import AMONG
 from nas.tasks import TASKS
+from nas.tasks.suppression import as_served, suppressed
 from nas.training.model import BATCH, in_shape
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 @final
 @register
 class SavedModel(ExportFormat):
-    """Two signatures, which are endpoints too: images `(n, height, width, channels)` to the task's answers.
+    """Two or three signatures, which are endpoints too: images `(n, height, width, channels)` to the task's answers.
 
     `serving_default`, endpoint `serve`, takes `image`, uint8. `float_0_to_1` takes `image_0_to_1`, float32 in [0, 1].
     TensorFlow Serving does not enforce a signature's shape, so the graph itself does, as it does the range of floats:
@@ -52,13 +53,18 @@ class SavedModel(ExportFormat):
             if windows is None:
                 return task.served(answered(images))
 
+            classes = model.output_shape[-1]
+            # A function of its own is stored once, however many shapes windows have.
+            classify = tf.function(answered, input_signature=[tf.TensorSpec((None, *own), tf.uint8)])
+
             def candidates(image: Tensor) -> Tensor:
-                scores = answered(windows.cut(image, own))
+                scores = windows.look(image, own, classify, classes)
                 # Nobody looks for the first class, background.
                 return tf.concat([windows.boxes, tf.zeros_like(scores[:, :1]), scores[:, 1:]], axis=-1)
 
-            rows = tf.TensorSpec((len(windows.boxes), 4 + model.output_shape[-1]), tf.float32)
-            return DETECTION.served(tf.map_fn(candidates, images, fn_output_signature=rows))
+            rows = tf.TensorSpec((len(windows.boxes), 4 + classes), tf.float32)
+            found = tf.map_fn(candidates, images, fn_output_signature=rows)
+            return as_served(suppressed(found, among=AMONG))
 
         def serve(image: Tensor) -> dict[str, Tensor]:
             return served(_checked(image, shape))
@@ -73,7 +79,7 @@ class SavedModel(ExportFormat):
             told = [rule, tf.reduce_min(images), tf.reduce_max(images)]
             with tf.control_dependencies([tf.debugging.Assert(inside, told)]):
                 images = tf.identity(images)
-            if shape != own:
+            if windows is not None or shape != own:
                 # By way of levels, as the training images were made.
                 return served(tf.cast(tf.round(255.0 * images), tf.uint8))
             return task.served(head.answers(model(images, training=False)))

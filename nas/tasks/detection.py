@@ -13,7 +13,7 @@ from nas.tasks.base import Agreement, Breakdown, Framing, Movement, TargetError,
 from nas.tasks.binned_precision import make_binned_precision
 from nas.tasks.labels import check_names
 from nas.tasks.precision_recall import breakdown
-from nas.tasks.suppression import DETECTIONS, suppressed
+from nas.tasks.suppression import DETECTIONS, as_served, suppressed
 from nas.tasks.tiles import tiles
 
 if TYPE_CHECKING:
@@ -171,18 +171,8 @@ class Detection(Task):
         )
 
     def served(self, answers: Tensor) -> dict[str, Tensor]:
-        """What `suppressed` leaves of the candidates, by falling score.
-
-        `boxes` float32 `(n, DETECTIONS, 4)`: ymin, xmin, ymax, xmax in [0, 1]; `scores` float32 `(n, DETECTIONS)`;
-        `classes` int32 `(n, DETECTIONS)`; `count` int32 `(n,)`: how many there are. Rows behind them are zeros, their
-        class is -1.
-        """
-        from keras import ops
-
-        found = suppressed(answers)
-        classes = ops.cast(found[..., 4], "int32")
-        count = ops.sum(ops.cast(classes >= 0, "int32"), axis=-1)
-        return {"boxes": found[..., :4], "scores": found[..., 5], "classes": classes, "count": count}
+        """What `suppressed` leaves of the candidates, by falling score, as `as_served` names it."""
+        return as_served(suppressed(answers))
 
     def compare(self, expected: Array, received: Array, *, tolerance: float) -> Agreement:
         """Candidate by candidate: all numbers are sigmoids, or products of them, and lie in [0, 1]."""

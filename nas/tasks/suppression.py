@@ -15,11 +15,12 @@ LEAST_SCORE = 0.01
 """Of a detection. Lower ones hardly change a score, and fill the answers."""
 
 
-def suppressed(candidates: Tensor) -> Tensor:
+def suppressed(candidates: Tensor, *, among: int = CANDIDATES) -> Tensor:
     """Non-maximum suppression, class by class, by `keras.ops`.
 
     Args:
         candidates: `(batch, k, 4 + classes)`: ymin, xmin, ymax, xmax, and a score in [0, 1] for each class.
+        among: so many boxes of an image is chosen, those with the highest scores.
 
     Returns:
         `(batch, DETECTIONS, 6)`: ymin, xmin, ymax, xmax, class, score, by falling score. Where there are fewer, rows of
@@ -30,7 +31,7 @@ def suppressed(candidates: Tensor) -> Tensor:
 
     boxes, scores = candidates[..., :4], candidates[..., 4:]
     places, classes = scores.shape[1:]
-    some = min(CANDIDATES, places * classes)
+    some = min(among, places * classes)
     best, chosen = ops.top_k(ops.reshape(scores, (-1, places * classes)), some)
     boxes = ops.take_along_axis(boxes, (chosen // classes)[..., None], axis=1)
     labels = ops.cast(chosen % classes, "float32")
@@ -47,3 +48,17 @@ def suppressed(candidates: Tensor) -> Tensor:
     nothing = np.array([0, 0, 0, 0, -1], np.float32)
     found = ops.where(scores[..., None] > 0, found, nothing)
     return ops.concatenate([found, scores[..., None]], axis=-1)
+
+
+def as_served(found: Tensor) -> dict[str, Tensor]:
+    """What `suppressed` returns, as a SavedModel answers.
+
+    `boxes` float32 `(n, DETECTIONS, 4)`: ymin, xmin, ymax, xmax in [0, 1]; `scores` float32 `(n, DETECTIONS)`;
+    `classes` int32 `(n, DETECTIONS)`; `count` int32 `(n,)`: how many there are. Rows behind them are zeros, their
+    class is -1.
+    """
+    from keras import ops
+
+    classes = ops.cast(found[..., 4], "int32")
+    count = ops.sum(ops.cast(classes >= 0, "int32"), axis=-1)
+    return {"boxes": found[..., :4], "scores": found[..., 5], "classes": classes, "count": count}

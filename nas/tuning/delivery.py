@@ -27,6 +27,13 @@ logger = logging.getLogger(__name__)
 RANDOM_IMAGES = 64
 """On which an export is checked when the data are gone."""
 
+CALIBRATES = "a quantized network is calibrated on the training images: {}"
+DETECTS = (
+    "a classifier of crops detects with windows like the training objects: {}; --format keras, litert or onnx write "
+    "the classifier alone"
+)
+"""What the images are needed for; why they are not at hand is told in the middle."""
+
 DRAWN = 6
 """Images in the picture of a point's predictions."""
 
@@ -43,11 +50,15 @@ def export(
     from nas.export.exporter import ALLOWED_LOSS
 
     weights = search.weights_of(record)
-    quantized = any(FORMATS.find(name).is_quantized for name in format.split(","))
+    formats = [FORMATS.find(name) for name in format.split(",")]
     logger.info("reading the data")
-    data = _needed_images(search) if quantized else _images(search)
-    crops = search.experiment.dataset.form == "crops"
-    scenes = _scenes(search) if crops and any(FORMATS.find(name).adapts for name in format.split(",")) else None
+    data, scenes = None, None
+    if any(each.is_quantized for each in formats):
+        data = _needed_images(search, CALIBRATES)
+    if search.experiment.dataset.form == "crops" and any(each.adapts for each in formats):
+        data = data or _needed_images(search, DETECTS)
+        scenes = _scenes(search)
+    data = data or _images(search)
     report = export(
         record.architecture,
         weights,
@@ -108,7 +119,7 @@ def measure_front(search: Search) -> None:
     from nas.export import int8_facts
     from nas.training.model import shaped
 
-    data = _needed_images(search)
+    data = _needed_images(search, CALIBRATES)
     logger.info("measuring the int8 files of %s of the front", counted(len(points), "point"))
     for point in points:
         shape = point.architecture.input_shape
@@ -163,8 +174,8 @@ def _images(search: Search) -> DatasetSpec | None:
         return None
 
 
-def _needed_images(search: Search) -> DatasetSpec:
-    """The images of a search, for an int8 file.
+def _needed_images(search: Search, need: str) -> DatasetSpec:
+    """The images of a search.
 
     Raises:
         SearchError: they are not at hand.
@@ -174,7 +185,7 @@ def _needed_images(search: Search) -> DatasetSpec:
     try:
         return _checked_images(search)
     except (DatasetError, SearchError) as error:
-        raise SearchError(f"a quantized network is calibrated on the training images: {error}") from None
+        raise SearchError(need.format(error)) from None
 
 
 def _checked_images(search: Search) -> DatasetSpec:
@@ -186,22 +197,12 @@ def _checked_images(search: Search) -> DatasetSpec:
 
 
 def _scenes(search: Search) -> Scenes:
-    """The images of which a search's crops were cut.
-
-    Raises:
-        SearchError: they are not at hand.
-    """
-    from nas.datasets import DatasetError, load, whole
+    """The images of which a search's crops were cut, once these have been checked."""
+    from nas.datasets import load, whole
     from nas.export import Scenes
 
     config = whole(search.experiment).model_copy(update={"form": None, "crop_size": None})
-    try:
-        data = load(config) if search.data is None else replace(search.data, config=config).load()
-    except DatasetError as error:
-        raise SearchError(
-            f"a classifier of crops detects with windows like the training objects: {error}; --format keras, litert or "
-            f"onnx write the classifier alone"
-        ) from None
+    data = load(config) if search.data is None else replace(search.data, config=config).load()
     splits = {name: (each.images, each.targets) for name, each in (("val", data.validation), ("test", data.test))}
     return Scenes(labels=data.info.labels, boxes=data.train.targets, splits=splits)
 

@@ -12,7 +12,10 @@ from nas.architecture.blocks import Conv, GlobalPoolHead
 from nas.cli import main
 from nas.devices import import_tensorflow
 from nas.export import Scenes, export
-from nas.export.windows import DETECTION, Windows
+from nas.export.windows import AMONG, Windows
+from nas.tasks import TASKS
+from nas.tasks.suppression import as_served, suppressed
+from nas.training.model import shaped
 
 SCENE = (12, 18, 3)
 
@@ -39,17 +42,34 @@ def test_of_many_shapes_three_are_looked_for():
     assert len(Windows.of(targets, SCENE).sides) == 3
 
 
+@pytest.mark.parametrize("side", [1, 3, 5])
+def test_small_objects_are_looked_for_at_each_pixel_once(side):
+    windows = Windows(image_shape=SCENE, sides=((side, side),))
+    assert len(windows.boxes) == (12 - side + 1) * (18 - side + 1)
+    assert len(np.unique(windows.boxes, axis=0)) == len(windows.boxes)
+
+
+def seen_by(windows, image, shape):
+    """What each window shows: a classifier that answers the pixels it is given."""
+    import tensorflow as tf
+
+    def pixels(shown):
+        return tf.cast(tf.reshape(shown, (-1, np.prod(shape))), tf.float32)
+
+    return np.asarray(windows.look(image, shape, pixels, np.prod(shape))).reshape(-1, *shape)
+
+
 def test_a_window_shows_its_box():
     import_tensorflow()
     image = np.random.default_rng(0).integers(0, 256, SCENE, np.uint8)
     windows = Windows(image_shape=SCENE, sides=((6, 6), (12, 18)))
-    seen = np.asarray(windows.cut(image, (6, 6, 3)))
+    seen = seen_by(windows, image, (6, 6, 3))
     assert seen.shape == (7 * 13 + 1, 6, 6, 3)
     for place, box in enumerate(windows.boxes[:-1]):
         top, left, bottom, right = np.rint(box * [12, 18, 12, 18]).astype(int)
         assert (seen[place] == image[top:bottom, left:right]).all()
-    # The last one is the whole image, of which three columns and two rows become one pixel.
-    assert np.abs(seen[-1].mean() - image.mean()) < 3
+    # The last one is the whole image, made smaller.
+    assert (seen[-1] == shaped(image[None], (6, 6, 3))[0]).all()
 
 
 @pytest.fixture(scope="module")
@@ -91,11 +111,11 @@ def test_plain_tensorflow_gets_boxes_of_whole_images(exported):
 
     report, model, scenes = exported
     windows, images = Windows(image_shape=SCENE, sides=((6, 6),)), scenes.splits["test"][0]
-    seen = np.stack([np.asarray(windows.cut(image, (6, 6, 1))) for image in images])
+    seen = np.stack([seen_by(windows, image, (6, 6, 1)) for image in images])
     scores = np.asarray(model(seen.reshape(-1, 6, 6, 1) / np.float32(255))).reshape(len(images), -1, 3)
     nothing = np.zeros_like(scores[..., :1])
     places = np.broadcast_to(windows.boxes, (len(images), *windows.boxes.shape))
-    expected = DETECTION.served(np.concatenate([places, nothing, scores[..., 1:]], axis=-1))
+    expected = as_served(suppressed(np.concatenate([places, nothing, scores[..., 1:]], axis=-1), among=AMONG))
 
     loaded = tf.saved_model.load(str(report.path))
     signature = loaded.signatures["serving_default"]
@@ -104,11 +124,33 @@ def test_plain_tensorflow_gets_boxes_of_whole_images(exported):
     for answer in (loaded.serve(images), signature(image=tf.constant(images)), floats):
         assert sorted(answer) == ["boxes", "classes", "count", "scores"]
         np.testing.assert_allclose(answer["scores"], expected["scores"], atol=1e-5)
+        np.testing.assert_allclose(answer["boxes"], expected["boxes"], atol=1e-5)
         assert (np.asarray(answer["classes"]) == np.asarray(expected["classes"])).all()
-    assert {*np.unique(expected["classes"])} <= {-1, 1, 2}
-    assert int(expected["count"].numpy().min()) > 0
+        assert {*np.unique(answer["classes"])} <= {-1, 1, 2}
+        assert int(answer["count"].numpy().min()) > 0
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"must be \(n, height, width, channels\) of 12x18x3"):
         signature(image=tf.zeros((1, 6, 6, 3), tf.uint8))
+
+
+def test_images_as_large_as_crops_are_looked_at_too(tmp_path):
+    import tensorflow as tf
+
+    network = Architecture(input_shape=(6, 6, 1), blocks=(Conv(filters=2), GlobalPoolHead(classes=2)))
+    images = np.random.default_rng(2).integers(0, 256, (2, 6, 6, 1), np.uint8)
+    targets = np.array([[[0, 0, 0.5, 0.5, 0]]] * 2, np.float32)
+    report = export(
+        network,
+        network.build().get_weights(),
+        labels=("background", "cat"),
+        to=tmp_path / "model",
+        check_images=images,
+        scenes=Scenes(labels=("cat",), boxes=targets, splits={"val": (images, targets)}),
+    )
+    loaded = tf.saved_model.load(str(report.path))
+    floats = loaded.signatures["float_0_to_1"](image_0_to_1=tf.constant(images / np.float32(255)))
+    for name, answer in loaded.serve(images).items():
+        np.testing.assert_allclose(floats[name], answer, atol=1e-6)
+    assert loaded.signatures["answers"](image=tf.constant(images))["probabilities"].shape == (2, 2)
 
 
 def test_crops_are_still_classified(exported):
@@ -144,7 +186,7 @@ def test_the_card_says_how_well_it_detects(exported):
     found[np.asarray(answer["classes"]) < 0] = [0, 0, 0, 0, -1, 0]
     truths = np.pad(scenes.splits["test"][1], [(0, 0), (0, 0), (0, 1)])
     assert card["detector"]["test_map"] == pytest.approx(
-        DETECTION.score_of(np.concatenate([found, truths], axis=1).astype(np.float32)), abs=1e-6
+        TASKS["detection"].score_of(np.concatenate([found, truths], axis=1).astype(np.float32)), abs=1e-6
     )
     assert "<title>dog" in (report.path / "predictions.svg").read_text()
 
@@ -198,11 +240,13 @@ def test_the_command_says_what_a_detector_does_and_needs_its_images(scenes, tmp_
         r"\([\d,]+ multiply-adds\) and gives boxes: mAP@50 [\d.]+% on 8 test images\n",
         told,
     )
-    (tmp_path / "scenes.npz").unlink()
-    assert main(["export", "n", "--to", str(tmp_path / "again"), *runs]) == 1
-    assert re.search(
-        r"a classifier of crops detects with windows like the training objects: .*; --format keras, litert or onnx "
-        r"write the classifier alone",
-        " ".join(capsys.readouterr().err.split()),
-    )
+    np.savez(tmp_path / "scenes.npz", images=scenes[0][:, ::-1], boxes=scenes[1])
+    for reason in ("the search 'n' was started with other", r"scenes\.npz"):
+        assert main(["export", "n", "--to", str(tmp_path / "again"), *runs]) == 1
+        assert re.search(
+            rf"a classifier of crops detects with windows like the training objects: .*{reason}.*; --format keras, "
+            r"litert or onnx write the classifier alone",
+            " ".join(capsys.readouterr().err.split()),
+        )
+        (tmp_path / "scenes.npz").unlink(missing_ok=True)
     assert main(["export", "n", "--to", str(tmp_path / "again"), "--format", "keras", *runs]) == 0
