@@ -92,8 +92,9 @@ def export(
         output.print(f"  {written.format}: {_compared(written, score.in_training)}", markup=False, soft_wrap=True)
     if register is not None:
         registered = search.register(register, trial=record.number, tracking_uri=tracking_uri, export=report)
+        part = "" if report.detector is None else ", the classifier of crops alone"
         output.print(
-            f"Version {registered.version} of the registered model {register!r}: {registered.uri}",
+            f"Version {registered.version} of the registered model {register!r}: {registered.uri}{part}",
             markup=False,
             soft_wrap=True,
         )

@@ -307,6 +307,8 @@ def _print_plan(plan: Plan, baseline: Plan | None, runs_dir: Path, fresh: bool) 
     if earlier is not None and earlier.observed_trials:
         output.print(f"resumes   after {counted(earlier.ended_trials, 'trial')}")
         return
+    if plan.start:
+        output.print(f"begins    with {counted(len(plan.start), 'given or recommended network')}")
     output.print("first proposals:")
     for first in plan.first_proposals(5):
         output.print(f"  {first.count.parameters:>11,}  {first.in_words}", markup=False)

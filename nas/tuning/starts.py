@@ -112,15 +112,15 @@ def from_table(name: str, strategy: Strategy[Proposal], space: RecipeSpace, *, s
         NasError: there is no such table, or its networks are of another space.
     """
     table = load_table(name)
-    sides = [side for form in space.forms for side in form.space.input_shape[:2]]
-    if table.side and not all(table.side / 2 < side < 2 * table.side for side in sides):
-        return []
     theirs = {gene for row in table.rows for gene in row.genes}
     if unknown := theirs - set(strategy.space.genes()):
         raise NasError(
             f"known: the table {name!r} is about other decisions than this space, such as {min(unknown)!r}; give a "
             f"table of this space, or none"
         )
+    sides = [side for form in space.forms for side in form.space.input_shape[:2]]
+    if table.side and not all(table.side / 2 < side < 2 * table.side for side in sides):
+        return []
     objectives = replace(strategy.objectives, floor=table.floor, finest=table.finest)
     known = Known(objectives, [row.genes for row in table.rows], [row.score for row in table.rows])
     return recommended(strategy, [known], START, random.Random(f"{seed}/start"))

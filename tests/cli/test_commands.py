@@ -195,6 +195,7 @@ def test_a_damaged_search_does_not_hide_the_others(run, runs_dir, tmp_path):
 
 def test_search_dry_run_writes_nothing(run, tmp_path):
     code, out, _ = run("search", "digits", "--dry-run", "--baseline", "random", "--runs-dir", tmp_path)
+    assert "begins    with 10 given or recommended networks\n" in out
     assert code == 0
     assert "baseline  random, for as many epochs, as digits-random\n" in out
     assert "digits: 8x8x1, 10 classes" in out
