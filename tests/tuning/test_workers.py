@@ -152,6 +152,9 @@ def test_a_process_that_hangs_while_it_starts_is_ended(light, tmp_path, monkeypa
     (tmp_path / "logs").mkdir()
     with opened(tmp_path) as executor:
         hanging = executor._slots[0].process.pid
+        ends = time.monotonic() + 60
+        while not any(log.stat().st_size for log in (tmp_path / "logs").iterdir()) and time.monotonic() < ends:
+            time.sleep(0.05)
         executor.submit(0, JOB)
         monkeypatch.setattr(worker, "start", light_start)  # for the next process
         outcome = outcome_of(executor)
