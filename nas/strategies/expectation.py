@@ -40,7 +40,8 @@ def with_expectations(
 
     A training is one noisy observation, and a front is made of the lucky ones. All that is known of a network counts:
     its trainings, those of the final stage too, and its neighbors, by the same model that proposes networks. Without
-    enough trials for a model there is no expectation, and observations stand.
+    enough trials for a model, the mean of its trainings is expected of one that the final stage has trained; of others,
+    observations stand.
 
     Args:
         records: of a search, in order of their numbers.
@@ -68,9 +69,16 @@ def _expectations(
 ) -> dict[int, float]:
     known = [each for each in expected(history_of(records)) if each.architecture in space]
     judged = [record for record in records if record.completed and math.isfinite(record.score)]
-    own = {trial.number for trial in known}
+    # All that is known of a network without neighbors.
+    alone = {
+        record.number: fmean([record.score, *(training.val_score for training in record.finals)]) for record in judged
+    }
     if len(known) < START:
-        return {}
+        if not any(record.finals for record in judged):
+            return {}
+        found = _without_strangers(dict(alone), judged, objectives, kept)
+        return {each.number: found[each.number] for each in judged if each.finals or found[each.number] < each.score}
+    own = {trial.number for trial in known}
     again = [
         Expected(Proposed(record), training.val_score)
         for record in judged
@@ -85,17 +93,13 @@ def _expectations(
         of_space = [record for record in judged if record.number in own]
         means, _ = model.predict([strategy.genes(Proposed(record).architecture) for record in of_space])
     found = {record.number: objectives.score_worth(float(mean)) for record, mean in zip(of_space, means, strict=True)}
-    for record in judged:
-        # A network that is not of the space has no neighbors.
-        trainings = [record.score, *(training.val_score for training in record.finals)]
-        found.setdefault(record.number, fmean(trainings))
-    return _without_strangers(found, judged, objectives, kept)
+    return _without_strangers(alone | found, judged, objectives, kept)
 
 
 def _without_strangers(
     found: dict[int, float], judged: Sequence[TrialRecord], objectives: Objectives, kept: Collection[int]
 ) -> dict[int, float]:
-    """A trial without weights exceeds no cheaper one that has some: what the front shows can be exported."""
+    """A trial without weights is below each cheaper one that has some: what the front shows can be exported."""
     for record in judged:
         if record.number not in kept:
             cheaper = [
@@ -103,5 +107,6 @@ def _without_strangers(
                 for other in judged
                 if other.number in kept and all(other.cost(cost) <= record.cost(cost) for cost in objectives.costs)
             ]
-            found[record.number] = min([found[record.number], *sorted(cheaper)[-1:]])
+            if cheaper:
+                found[record.number] = min(found[record.number], math.nextafter(max(cheaper), 0.0))
     return found

@@ -51,6 +51,21 @@ def test_few_trials_are_what_they_are(space, noisy):
     assert expected(space, records) == tuple(records)
 
 
+def test_of_few_trials_the_trainings_alone_count(space, noisy):
+    scores = (0.9, 0.8, 0.85)
+    networks = sorted((record.architecture for record in noisy[0][:3]), key=lambda found: found.count.parameters)
+    # The smallest was lucky; the largest has no weights.
+    records = [trial(number, found, score) for number, (found, score) in enumerate(zip(networks, scores, strict=True))]
+    for seed in range(3):
+        records[0] = records[0].with_final(FinalTraining(seed=seed, val_score=0.5, test_score=0.5))
+    first, second, third = expected(space, records, kept=(0, 1))
+    assert first.score == pytest.approx((0.9 + 3 * 0.5) / 4)
+    assert first.observed == 0.9
+    assert second == records[1]
+    assert 0.79 < third.score < 0.8
+    assert ParetoFront.of([first, second, third]).best().number == 1
+
+
 def test_more_trainings_of_a_network_count(space, noisy):
     records = list(noisy[0])
     lucky = max(records, key=lambda record: record.score)
