@@ -36,7 +36,7 @@ def test_a_search_on_two_virtual_devices_is_exported_and_predicts_as_on_tensorfl
     weights = load_weights(search.folder.weights(best.number), best.architecture)
     data = load(DatasetConfig(name="digits"))
     scored = evaluate(best.architecture, weights, data.validation)
-    assert scored["score"] == pytest.approx(best.score, abs=1e-6)
+    assert scored["score"] == pytest.approx(best.observed, abs=1e-6)
     assert scored["loss"] == pytest.approx(best.metrics["val_loss"], rel=1e-4)
 
     search.export(tmp_path / "model")
